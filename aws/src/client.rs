@@ -1,0 +1,227 @@
+//! Sends signed calls to AWS's Query APIs through the SDK's orchestrator.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
+use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SystemTimeSource;
+use aws_smithy_http_client::{Builder, tls};
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime::client::retries::classifiers::{
+    HttpStatusCodeClassifier, TransientErrorClassifier,
+};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::auth::{
+    AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver,
+};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::Layer;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SigningName;
+use aws_types::region::SigningRegion;
+
+use crate::endpoint::Endpoints;
+use crate::error::{Answer, CallError};
+
+/// How calls are made.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Attempts of one call, with the SDK's jittered backoff between them.
+    pub attempts: u32,
+    /// The first backoff of throttled and failed calls; it doubles with each attempt.
+    pub first_backoff: Duration,
+    /// The longest time that one attempt may take.
+    pub attempt_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            attempts: 4,
+            first_backoff: Duration::from_millis(500),
+            attempt_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// A client for all regions and services, with one pool of connections.
+#[derive(Debug)]
+pub struct Client {
+    http: SharedHttpClient,
+    credentials: SharedIdentityResolver,
+    identity_cache: SharedIdentityCache,
+    endpoints: Endpoints,
+    settings: Settings,
+    operations: Mutex<HashMap<(Service, String), Arc<Query>>>,
+}
+
+type Query = Operation<Request, String, Answer>;
+
+/// The services that are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Service {
+    Ec2,
+}
+
+impl Service {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Service::Ec2 => "ec2",
+        }
+    }
+
+    fn version(self) -> &'static str {
+        match self {
+            Service::Ec2 => "2016-11-15",
+        }
+    }
+}
+
+/// The parameters of a call, in the form of AWS's Query protocol.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) action: &'static str,
+    body: String,
+}
+
+impl Request {
+    pub(crate) fn new(action: &'static str) -> Self {
+        Request { action, body: String::new() }.with("Action", action)
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        form_urlencoded::Serializer::for_suffix(&mut self.body, 0)
+            .append_pair(name, value.as_ref());
+        self
+    }
+
+    pub(crate) fn with_some(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.with(name, value.to_string()),
+            None => self,
+        }
+    }
+}
+
+impl Client {
+    /// A client over the system's root certificates.
+    pub fn new(
+        credentials: impl ProvideCredentials + 'static,
+        endpoints: Endpoints,
+        settings: Settings,
+    ) -> Self {
+        let http = Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        Client {
+            http,
+            credentials: SharedIdentityResolver::new(SharedCredentialsProvider::new(credentials)),
+            identity_cache: IdentityCache::lazy().build(),
+            endpoints,
+            settings,
+            operations: Mutex::default(),
+        }
+    }
+
+    /// Sends a call and returns the body of its answer.
+    pub(crate) async fn call(
+        &self,
+        service: Service,
+        region: &str,
+        request: Request,
+    ) -> Result<String, CallError> {
+        let action = request.action;
+        let request = request.with("Version", service.version());
+        self.operation(service, region)
+            .invoke(request)
+            .await
+            .map_err(|source| CallError::new(action, region, source))
+    }
+
+    fn operation(&self, service: Service, region: &str) -> Arc<Query> {
+        // A poisoned map is whole: nothing panics between its two accesses.
+        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let operation = operations
+            .entry((service, region.to_owned()))
+            .or_insert_with(|| Arc::new(self.build_operation(service, region)));
+        Arc::clone(operation)
+    }
+
+    fn build_operation(&self, service: Service, region: &str) -> Query {
+        let mut config = Layer::new("query");
+        config.store_put(AuthSchemeOptionResolverParams::new(()));
+        config.store_put(SigningName::from_static(service.name()));
+        config.store_put(SigningRegion::from(aws_types::region::Region::new(region.to_owned())));
+        config.store_put(SigV4OperationSigningConfig::default());
+        let components = RuntimeComponentsBuilder::new("query")
+            .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
+            .with_auth_scheme_option_resolver(Some(SharedAuthSchemeOptionResolver::new(
+                StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]),
+            )))
+            .with_identity_cache(Some(self.identity_cache.clone()))
+            .with_identity_resolver(SCHEME_ID, self.credentials.clone());
+        let signing =
+            StaticRuntimePlugin::new().with_config(config.freeze()).with_runtime_components(components);
+        let retries = RetryConfig::standard()
+            .with_max_attempts(self.settings.attempts)
+            .with_initial_backoff(self.settings.first_backoff);
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(3))
+            .operation_attempt_timeout(self.settings.attempt_timeout)
+            .build();
+        let host = self.endpoints.host_header(service, region);
+        Operation::builder()
+            .service_name(service.name())
+            .operation_name("Query")
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .endpoint_url(&self.endpoints.url(service, region))
+            .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
+            .time_source(SystemTimeSource::new())
+            .standard_retry(&retries)
+            .timeout_config(timeouts)
+            .retry_classifier(TransientErrorClassifier::<Answer>::new())
+            .retry_classifier(AwsErrorCodeClassifier::<Answer>::new())
+            .retry_classifier(HttpStatusCodeClassifier::default())
+            .with_connection_poisoning()
+            .runtime_plugin(signing)
+            .serializer(move |request: Request| serialize(request, &host))
+            .deserializer(deserialize)
+            .build()
+    }
+}
+
+fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {
+    let mut http = HttpRequest::new(SdkBody::from(request.body));
+    http.set_method("POST")?;
+    http.set_uri("/")?;
+    let headers = http.headers_mut();
+    headers.try_insert("host", host.to_owned())?;
+    headers.try_insert("content-type", "application/x-www-form-urlencoded")?;
+    headers.try_insert("user-agent", concat!("imds-enforcer/", env!("CARGO_PKG_VERSION")))?;
+    Ok(http)
+}
+
+fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<Answer>> {
+    let body = response.body().bytes().unwrap_or_default();
+    let text = std::str::from_utf8(body).map_err(|e| OrchestratorError::other(e))?;
+    if response.status().is_success() {
+        Ok(text.to_owned())
+    } else {
+        Err(OrchestratorError::operation(Answer::refusal(response.status().as_u16(), text)))
+    }
+}

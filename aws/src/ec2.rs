@@ -1,0 +1,248 @@
+//! EC2's operations on instances, as far as they concern metadata options.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
+
+use std::collections::BTreeMap;
+
+use imds_core::change::Change;
+use imds_core::instance::{
+    HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle,
+};
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use crate::client::{Client, Request, Service};
+use crate::error::CallError;
+
+/// The most values that a filter takes.
+pub(crate) const FILTER_VALUES: usize = 200;
+
+/// The most ids that `TerminateInstances` and `StopInstances` take.
+pub(crate) const ENDED_AT_ONCE: usize = 1000;
+
+/// The largest page of `DescribeInstances`.
+const PAGE: &str = "1000";
+
+/// A filter of `DescribeInstances`; it leaves out what it does not know, where `InstanceId` would
+/// fail the whole call.
+#[derive(Debug, Clone)]
+pub(crate) struct Filter<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) values: Vec<&'a str>,
+}
+
+impl Client {
+    /// All instances that pass the filter, from all pages.
+    pub(crate) async fn describe(
+        &self,
+        region: &str,
+        filter: &Filter<'_>,
+    ) -> Result<Vec<Instance>, CallError> {
+        const ACTION: &str = "DescribeInstances";
+        let mut instances = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let mut request = Request::new(ACTION)
+                .with("MaxResults", PAGE)
+                .with_some("NextToken", token.as_ref())
+                .with("Filter.1.Name", filter.name);
+            for (n, value) in filter.values.iter().enumerate() {
+                request = request.with(&format!("Filter.1.Value.{}", n + 1), value);
+            }
+            let page: Described = self.read(region, request).await?;
+            for reservation in page.reservation_set.item {
+                for described in reservation.instances_set.item {
+                    let instance = described
+                        .into_instance(region, reservation.owner_id.clone())
+                        .map_err(|e| CallError::unreadable(ACTION, region, e))?;
+                    instances.push(instance);
+                }
+            }
+            // The last page carries an empty token, or none.
+            let next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_some() && next == token {
+                return Err(CallError::unreadable(ACTION, region, "the same page token came twice"));
+            }
+            match next {
+                Some(next) => token = Some(next),
+                None => return Ok(instances),
+            }
+        }
+    }
+
+    /// Sets the options of the change and returns all options as EC2 answers them.
+    pub(crate) async fn modify(
+        &self,
+        instance: &Instance,
+        change: &Change,
+    ) -> Result<MetadataOptions, CallError> {
+        let send = change.to_send(&instance.options);
+        let request = Request::new("ModifyInstanceMetadataOptions")
+            .with("InstanceId", instance.id.as_str())
+            .with_some("HttpTokens", send.http_tokens)
+            .with_some("HttpEndpoint", send.http_endpoint)
+            .with_some("HttpPutResponseHopLimit", send.hop_limit)
+            .with_some("HttpProtocolIpv6", send.http_protocol_ipv6)
+            .with_some("InstanceMetadataTags", send.instance_metadata_tags);
+        let answer: Modified = self.read(&instance.region, request).await?;
+        Ok(answer.instance_metadata_options.into_options())
+    }
+
+    /// Stops instances: all, or none where one id is bad.
+    pub(crate) async fn stop(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
+        self.end(region, "StopInstances", ids).await
+    }
+
+    /// Terminates instances. One bad id and none is terminated; a protected one keeps those of its
+    /// availability zone.
+    pub(crate) async fn terminate(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
+        self.end(region, "TerminateInstances", ids).await
+    }
+
+    async fn end(
+        &self,
+        region: &str,
+        action: &'static str,
+        ids: &[&InstanceId],
+    ) -> Result<(), CallError> {
+        let mut request = Request::new(action);
+        for (n, id) in ids.iter().enumerate() {
+            request = request.with(&format!("InstanceId.{}", n + 1), id.as_str());
+        }
+        self.call(Service::Ec2, region, request).await.map(drop)
+    }
+
+    async fn read<T: for<'de> Deserialize<'de>>(
+        &self,
+        region: &str,
+        request: Request,
+    ) -> Result<T, CallError> {
+        let action = request.action;
+        let body = self.call(Service::Ec2, region, request).await?;
+        quick_xml::de::from_str(&body).map_err(|e| CallError::unreadable(action, region, e))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Described {
+    reservation_set: Items<Reservation>,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Items<T> {
+    #[serde(default = "Vec::new")]
+    item: Vec<T>,
+}
+
+impl<T> Default for Items<T> {
+    fn default() -> Self {
+        Items { item: Vec::new() }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Reservation {
+    #[serde(default)]
+    owner_id: Option<String>,
+    instances_set: Items<DescribedInstance>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedInstance {
+    instance_id: String,
+    #[serde(default)]
+    image_id: Option<String>,
+    #[serde(default)]
+    instance_type: Option<String>,
+    #[serde(default)]
+    launch_time: Option<String>,
+    instance_state: Option<StateName>,
+    #[serde(default)]
+    tag_set: Items<Tag>,
+    #[serde(default)]
+    metadata_options: Option<Options>,
+    #[serde(default)]
+    operator: Option<Operator>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StateName {
+    name: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tag {
+    key: String,
+    #[serde(default)]
+    value: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Operator {
+    #[serde(default)]
+    managed: bool,
+    #[serde(default)]
+    principal: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Modified {
+    instance_metadata_options: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    #[serde(default)]
+    http_tokens: Option<String>,
+    #[serde(default)]
+    http_endpoint: Option<String>,
+    #[serde(default)]
+    http_put_response_hop_limit: Option<i64>,
+    #[serde(default)]
+    http_protocol_ipv6: Option<String>,
+    #[serde(default)]
+    instance_metadata_tags: Option<String>,
+}
+
+impl Options {
+    /// A word or number that is not known leaves the option unknown, and so never compliant.
+    fn into_options(self) -> MetadataOptions {
+        let toggle = |word: Option<String>| word.and_then(|word| Toggle::from_word(&word));
+        MetadataOptions {
+            http_tokens: self.http_tokens.and_then(|word| HttpTokens::from_word(&word)),
+            http_endpoint: toggle(self.http_endpoint),
+            hop_limit: self.http_put_response_hop_limit.and_then(|n| HopLimit::try_from(n).ok()),
+            http_protocol_ipv6: toggle(self.http_protocol_ipv6),
+            instance_metadata_tags: toggle(self.instance_metadata_tags),
+        }
+    }
+}
+
+impl DescribedInstance {
+    fn into_instance(
+        self,
+        region: &str,
+        account: Option<String>,
+    ) -> Result<Instance, imds_core::instance::MalformedId> {
+        let id = InstanceId::try_from(self.instance_id.as_str())?;
+        let managed = self.operator.filter(|operator| operator.managed);
+        Ok(Instance {
+            account,
+            image: self.image_id,
+            instance_type: self.instance_type,
+            tags: self.tag_set.item.into_iter().map(|t| (t.key, t.value)).collect::<BTreeMap<_, _>>(),
+            launched_at: self.launch_time.and_then(|time| time.parse::<Timestamp>().ok()),
+            state: self.instance_state.and_then(|state| State::from_word(&state.name)),
+            options: self.metadata_options.unwrap_or_default().into_options(),
+            managed_by: managed.map(|o| o.principal.unwrap_or_else(|| "an AWS service".to_owned())),
+            ..Instance::unknown(id, region)
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! The only room that talks to AWS: it sees instances and changes them.
+//!
+//! It stands on the SDK's runtime (signing, retries, time-outs, TLS) but not on the generated EC2
+//! client: the function needs a handful of EC2's 700 operations, and the generated client would be
+//! most of its size, memory and build time. `client` sends a call, `ec2` knows the operations.
+
+mod apply;
+mod client;
+mod ec2;
+mod endpoint;
+mod error;
+mod look;
+
+pub use apply::{Deadline, apply};
+pub use client::{Client, Settings};
+pub use endpoint::Endpoints;
+pub use error::{CallError, Fault};
+pub use look::{Backoff, Found};
+
+pub use aws_credential_types::Credentials;

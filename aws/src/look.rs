@@ -1,0 +1,107 @@
+//! Sees instances that an event names, as far as EC2 knows them yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use imds_core::event::Launch;
+use imds_core::instance::{Instance, InstanceId};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep_until};
+
+use crate::client::Client;
+use crate::ec2::{FILTER_VALUES, Filter};
+use crate::error::CallError;
+
+/// What EC2 knows of the instances that were asked for.
+#[derive(Debug)]
+pub struct Found {
+    /// The instances that it knows, in the order in which they were asked for.
+    pub instances: Vec<Instance>,
+    /// The ids that it does not know: not yet, or no more.
+    pub unknown: Vec<InstanceId>,
+}
+
+impl Client {
+    /// Looks at instances by id, 200 with a call.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn look(&self, region: &str, ids: &[InstanceId]) -> Result<Found, CallError> {
+        let once: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
+        let values: Vec<&str> = once.into_iter().collect();
+        let calls = values.chunks(FILTER_VALUES).map(|values| async move {
+            let filter = Filter { name: "instance-id", values: values.to_vec() };
+            self.describe(region, &filter).await
+        });
+        let answers = try_join_all(calls).await?;
+        let mut seen: BTreeMap<InstanceId, Instance> =
+            answers.into_iter().flatten().map(|i| (i.id.clone(), i)).collect();
+        let mut found = Found { instances: Vec::new(), unknown: Vec::new() };
+        let mut asked = BTreeSet::new();
+        for id in ids.iter().filter(|&id| asked.insert(id)) {
+            match seen.remove(id) {
+                Some(instance) => found.instances.push(instance),
+                None => found.unknown.push(id.clone()),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Looks for the instances of a launch whose ids were not recorded: by its client token, or
+    /// without one by the minute of the launch, which may find those of others too.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn look_for_launched(&self, launch: &Launch) -> Result<Vec<Instance>, CallError> {
+        let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
+        let filter = match &launch.client_token {
+            Some(token) => Filter { name: "client-token", values: vec![token] },
+            None if minutes.is_empty() => return Ok(Vec::new()),
+            None => {
+                Filter { name: "launch-time", values: minutes.iter().map(String::as_str).collect() }
+            }
+        };
+        let mut instances = self.describe(&launch.origin.region, &filter).await?;
+        if launch.client_token.is_some() {
+            for instance in &mut instances {
+                instance.principals.clone_from(&launch.origin.principals);
+            }
+        }
+        Ok(instances)
+    }
+}
+
+/// Patterns of EC2's `launch-time` filter for the minute of the event and those beside it.
+fn minutes_around(time: Timestamp) -> Vec<String> {
+    let minutes = [-1, 0, 1].into_iter().filter_map(|minutes| {
+        let time = time.checked_add(SignedDuration::from_mins(minutes)).ok()?;
+        Some(time.strftime("%Y-%m-%dT%H:%M:*").to_string())
+    });
+    minutes.collect()
+}
+
+/// Waits between attempts, longer each time: 0.2 s to 5 s.
+#[derive(Debug, Clone, Copy)]
+pub struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Backoff(Duration::from_millis(200))
+    }
+}
+
+impl Backoff {
+    const LONGEST: Duration = Duration::from_secs(5);
+
+    /// `false`, at once, when the wait would pass the deadline.
+    pub async fn wait(&mut self, until: Instant) -> bool {
+        let end = Instant::now() + self.0;
+        if end >= until {
+            return false;
+        }
+        sleep_until(end).await;
+        self.0 = (self.0 * 2).min(Self::LONGEST);
+        true
+    }
+}

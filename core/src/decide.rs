@@ -1,0 +1,443 @@
+//! The decision about one instance, with its reason. Nothing is fetched, logged or timed here.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+
+use crate::change::Change;
+use crate::instance::{HopLimit, HttpTokens, Instance, LaunchTemplate, State, Toggle};
+use crate::policy::{Action, HopRange, Match, Policy, Require, Then};
+
+/// How an instance came to our notice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Occasion {
+    /// It was launched or started.
+    Launch,
+    /// Somebody changed its metadata options: that is mended, and never punished.
+    Drift,
+}
+
+/// What is to be done about an instance, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Nothing, for it is as the policy requires.
+    Compliant(Compliant),
+    /// Nothing, for a rule exempts it.
+    Exempt(Exempt),
+    /// Nothing, for it ends or has ended.
+    Gone(State),
+    /// It is not as the policy requires.
+    Wrong(Wrong),
+}
+
+/// Why an instance is compliant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compliant {
+    /// Each required option is known and as required.
+    AsRequired {
+        /// The rule whose `require` was judged by, if any.
+        rule: Option<String>,
+    },
+    /// The metadata service does not answer, so there is nothing to attack.
+    EndpointDisabled,
+}
+
+/// Which rule exempts an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exempt {
+    /// The rule's name.
+    pub rule: String,
+    /// The rule's `because`.
+    pub because: Option<String>,
+    /// The last day of the exemption.
+    pub until: Option<jiff::civil::Date>,
+}
+
+/// What is wrong with an instance and what is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wrong {
+    /// At least one.
+    pub violations: Vec<Violation>,
+    /// The rule that decided; `None`: the policy's `on_violation`.
+    pub rule: Option<String>,
+    /// What is to be done.
+    pub remedy: Remedy,
+    /// The options to set, in full or where the remedy cannot be had.
+    pub change: Change,
+    /// Exemptions that would have matched, had they not expired.
+    pub expired: Vec<String>,
+}
+
+/// What is to be done about a wrong instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// Tell, and leave it.
+    Report(Option<Instead>),
+    /// Set the options.
+    Enforce(Option<Instead>),
+    /// Stop it.
+    Stop,
+    /// The policy would stop it, and it is stopped.
+    AlreadyStopped,
+    /// Terminate it.
+    Terminate,
+}
+
+/// A milder remedy than the policy's, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instead {
+    /// What the policy says.
+    pub of: Action,
+    /// Why something milder is done.
+    pub because: Because,
+}
+
+/// Why something milder is done than the policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Because {
+    /// It would be replaced by one that is just as wrong, again and again.
+    Replaced {
+        /// Who replaces it.
+        by: Replacer,
+        /// What is to be mended so that the next one is right.
+        template: Option<LaunchTemplate>,
+    },
+    /// It was running before, and only its options changed.
+    Drift,
+    /// A rule that asks for less may match, but what it asks for is not known.
+    PerhapsRule(String),
+    /// EC2 refused.
+    Refused(String),
+}
+
+/// What launches an instance anew when it ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replacer {
+    /// An Auto Scaling group, by name.
+    AutoScalingGroup(String),
+    /// An EC2 Fleet, by id.
+    Ec2Fleet(String),
+    /// A Spot Fleet request, by id.
+    SpotFleet(String),
+    /// An EKS managed node group, by name.
+    EksNodeGroup(String),
+    /// A Karpenter node pool, by name.
+    KarpenterNodePool(String),
+    /// An AWS service that manages the instance.
+    Service(String),
+}
+
+impl Replacer {
+    /// Tags that only the replacing service sets, and the most telling one first.
+    pub fn of(instance: &Instance) -> Option<Self> {
+        let tag = |key: &str| instance.tags.get(key).cloned();
+        if let Some(name) = tag("eks:nodegroup-name") {
+            return Some(Replacer::EksNodeGroup(name));
+        }
+        if let Some(name) = instance.auto_scaling_group() {
+            return Some(Replacer::AutoScalingGroup(name.to_owned()));
+        }
+        if let Some(name) = tag("karpenter.sh/nodepool") {
+            return Some(Replacer::KarpenterNodePool(name));
+        }
+        if let Some(id) = tag("aws:ec2:fleet-id") {
+            return Some(Replacer::Ec2Fleet(id));
+        }
+        if let Some(id) = tag("aws:ec2spot:fleet-request-id") {
+            return Some(Replacer::SpotFleet(id));
+        }
+        instance.managed_by.clone().map(Replacer::Service)
+    }
+}
+
+/// One option that is not as the policy requires; `found: None` is not known, and never compliant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Violation {
+    /// Tokens must be required.
+    HttpTokens {
+        /// What the instance has.
+        found: Option<HttpTokens>,
+    },
+    /// The hop limit is outside its range.
+    HopLimit {
+        /// What the instance has.
+        found: Option<HopLimit>,
+        /// What the policy allows.
+        allowed: HopRange,
+    },
+    /// The endpoint must be disabled.
+    HttpEndpoint {
+        /// What the instance has.
+        found: Option<Toggle>,
+    },
+    /// The IPv6 endpoint is not as required.
+    HttpProtocolIpv6 {
+        /// What the instance has.
+        found: Option<Toggle>,
+        /// What the policy requires.
+        required: Toggle,
+    },
+    /// Access to the instance's tags is not as required.
+    InstanceMetadataTags {
+        /// What the instance has.
+        found: Option<Toggle>,
+        /// What the policy requires.
+        required: Toggle,
+    },
+}
+
+impl Violation {
+    /// The option's name, as in the policy.
+    pub fn option(&self) -> &'static str {
+        match self {
+            Violation::HttpTokens { .. } => "http_tokens",
+            Violation::HopLimit { .. } => "hop_limit",
+            Violation::HttpEndpoint { .. } => "http_endpoint",
+            Violation::HttpProtocolIpv6 { .. } => "http_protocol_ipv6",
+            Violation::InstanceMetadataTags { .. } => "instance_metadata_tags",
+        }
+    }
+}
+
+/// Decides about one instance.
+pub fn decide(policy: &Policy, instance: &Instance, now: Timestamp, occasion: Occasion) -> Decision {
+    if let Some(state) = instance.state.filter(|state| state.is_final()) {
+        return Decision::Gone(state);
+    }
+    let Applicable { decided, doubts, expired } = applicable(policy, instance, now);
+    let rule = decided.map(|rule| rule.name.clone());
+    let then = decided.and_then(|rule| rule.then).unwrap_or(Then::Act(policy.on_violation));
+    let action = match then {
+        Then::Exempt => {
+            let (because, until) = decided.map_or((None, None), |r| (r.because.clone(), r.until));
+            return Decision::Exempt(Exempt { rule: rule.unwrap_or_default(), because, until });
+        }
+        Then::Act(action) => action,
+    };
+    if instance.options.http_endpoint == Some(Toggle::Disabled) {
+        return Decision::Compliant(Compliant::EndpointDisabled);
+    }
+    let require = match decided.and_then(|rule| rule.require.as_ref()) {
+        Some(of_rule) => policy.require.overridden_by(of_rule),
+        None => policy.require.clone(),
+    };
+    let violations = violations(&require, instance);
+    if violations.is_empty() {
+        let judged = decided.is_some_and(|rule| rule.require.is_some());
+        return Decision::Compliant(Compliant::AsRequired { rule: rule.filter(|_| judged) });
+    }
+    Decision::Wrong(Wrong {
+        remedy: remedy(action, instance, occasion, doubts),
+        change: Change::mending(&violations),
+        violations,
+        rule,
+        expired,
+    })
+}
+
+struct Applicable<'p> {
+    decided: Option<&'p crate::policy::Rule>,
+    /// Rules before the deciding one of which it is not known whether they match.
+    doubts: Vec<&'p crate::policy::Rule>,
+    expired: Vec<String>,
+}
+
+fn applicable<'p>(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Applicable<'p> {
+    let today = Offset::UTC.to_datetime(now).date();
+    let mut found = Applicable { decided: None, doubts: Vec::new(), expired: Vec::new() };
+    for rule in &policy.rules {
+        match (rule.when.matches(instance), rule.expired(today)) {
+            (Match::No, _) | (Match::Unknown, true) => {}
+            (Match::Yes, true) => found.expired.push(rule.name.clone()),
+            (Match::Unknown, false) => found.doubts.push(rule),
+            (Match::Yes, false) => {
+                found.decided = Some(rule);
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// The mildest of what may apply, but never less than a report: what is unknown is not compliant.
+fn remedy(
+    action: Action,
+    instance: &Instance,
+    occasion: Occasion,
+    doubts: Vec<&crate::policy::Rule>,
+) -> Remedy {
+    let perhaps = doubts.into_iter().filter_map(|rule| {
+        let asked = match rule.then? {
+            Then::Exempt => Action::Report,
+            Then::Act(action) => action,
+        };
+        Some((asked, Because::PerhapsRule(rule.name.clone())))
+    });
+    let harsh = action > Action::Enforce;
+    let drift = (harsh && occasion == Occasion::Drift).then_some((Action::Enforce, Because::Drift));
+    let replaced = Replacer::of(instance).filter(|_| harsh).map(|by| {
+        (Action::Enforce, Because::Replaced { by, template: instance.launch_template() })
+    });
+    let mut mildest = (action, None);
+    for (milder, because) in replaced.into_iter().chain(drift).chain(perhaps) {
+        if milder < mildest.0 {
+            mildest = (milder, Some(Instead { of: action, because }));
+        }
+    }
+    let stopped = instance.state.is_some_and(State::is_stopped);
+    match mildest {
+        (Action::Report, instead) => Remedy::Report(instead),
+        (Action::Enforce, instead) => Remedy::Enforce(instead),
+        (Action::Stop, _) if stopped => Remedy::AlreadyStopped,
+        (Action::Stop, _) => Remedy::Stop,
+        (Action::Terminate, _) => Remedy::Terminate,
+    }
+}
+
+/// Judges every option that is required; one that is not known is not as required.
+fn violations(require: &Require, instance: &Instance) -> Vec<Violation> {
+    let has = &instance.options;
+    let mut violations = Vec::new();
+    if require.http_tokens.is_some() && has.http_tokens != Some(HttpTokens::Required) {
+        violations.push(Violation::HttpTokens { found: has.http_tokens });
+    }
+    if let Some(allowed) = require.hop_limit
+        && !has.hop_limit.is_some_and(|hops| allowed.contains(hops))
+    {
+        violations.push(Violation::HopLimit { found: has.hop_limit, allowed });
+    }
+    // A requirement of `enabled` is met by not touching it: a disabled one was judged above.
+    if require.http_endpoint == Some(Toggle::Disabled) {
+        violations.push(Violation::HttpEndpoint { found: has.http_endpoint });
+    }
+    if let Some(required) = require.http_protocol_ipv6
+        && has.http_protocol_ipv6 != Some(required)
+    {
+        violations.push(Violation::HttpProtocolIpv6 { found: has.http_protocol_ipv6, required });
+    }
+    if let Some(required) = require.instance_metadata_tags
+        && has.instance_metadata_tags != Some(required)
+    {
+        let found = has.instance_metadata_tags;
+        violations.push(Violation::InstanceMetadataTags { found, required });
+    }
+    violations
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Decision::Compliant(Compliant::AsRequired { rule: None }) => {
+                f.write_str("metadata options are as required")
+            }
+            Decision::Compliant(Compliant::AsRequired { rule: Some(rule) }) => {
+                write!(f, "metadata options are as rule `{rule}` requires")
+            }
+            Decision::Compliant(Compliant::EndpointDisabled) => {
+                f.write_str("the metadata endpoint is disabled")
+            }
+            Decision::Exempt(Exempt { rule, because, until }) => {
+                write!(f, "exempt by rule `{rule}`")?;
+                if let Some(because) = because {
+                    write!(f, " because of {because}")?;
+                }
+                until.map_or(Ok(()), |until| write!(f, ", through {until}"))
+            }
+            Decision::Gone(state) => write!(f, "the instance is {state}"),
+            Decision::Wrong(wrong) => wrong.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, violation) in self.violations.iter().enumerate() {
+            if n > 0 {
+                f.write_str(", ")?;
+            }
+            violation.fmt(f)?;
+        }
+        match &self.rule {
+            Some(rule) => write!(f, "; by rule `{rule}`")?,
+            None => f.write_str("; by `on_violation`")?,
+        }
+        match &self.remedy {
+            Remedy::Report(Some(instead)) | Remedy::Enforce(Some(instead)) => {
+                write!(f, "; {instead}")?;
+            }
+            Remedy::AlreadyStopped => f.write_str("; already stopped")?,
+            Remedy::Report(None) | Remedy::Enforce(None) | Remedy::Stop | Remedy::Terminate => {}
+        }
+        for rule in &self.expired {
+            write!(f, "; the exemption of rule `{rule}` has expired")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn found<T: fmt::Display>(found: &Option<T>) -> String {
+            found.as_ref().map_or("not known".to_owned(), T::to_string)
+        }
+        let option = self.option();
+        match self {
+            Violation::HttpTokens { found: has } => {
+                write!(f, "{option} is {}, not required", found(has))
+            }
+            Violation::HopLimit { found: has, allowed } => {
+                write!(f, "{option} is {}, not {allowed}", found(has))
+            }
+            Violation::HttpEndpoint { found: has } => {
+                write!(f, "{option} is {}, not disabled", found(has))
+            }
+            Violation::HttpProtocolIpv6 { found: has, required }
+            | Violation::InstanceMetadataTags { found: has, required } => {
+                write!(f, "{option} is {}, not {required}", found(has))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Instead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not {}, because ", past(self.of))?;
+        match &self.because {
+            Because::Replaced { by, template } => {
+                write!(f, "{by} would replace it with one just as wrong: mend ")?;
+                match template {
+                    Some(template) => write!(f, "launch template {template}"),
+                    None => f.write_str("what it launches from"),
+                }
+            }
+            Because::Drift => f.write_str("only its options were changed"),
+            Because::PerhapsRule(rule) => {
+                write!(f, "rule `{rule}` may apply and what it asks for is not known")
+            }
+            Because::Refused(why) => write!(f, "EC2 refused: {why}"),
+        }
+    }
+}
+
+fn past(action: Action) -> &'static str {
+    match action {
+        Action::Report => "reported",
+        Action::Enforce => "enforced",
+        Action::Stop => "stopped",
+        Action::Terminate => "terminated",
+    }
+}
+
+impl fmt::Display for Replacer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Replacer::AutoScalingGroup(name) => write!(f, "Auto Scaling group `{name}`"),
+            Replacer::Ec2Fleet(id) => write!(f, "EC2 Fleet `{id}`"),
+            Replacer::SpotFleet(id) => write!(f, "Spot Fleet `{id}`"),
+            Replacer::EksNodeGroup(name) => write!(f, "EKS node group `{name}`"),
+            Replacer::KarpenterNodePool(name) => write!(f, "Karpenter node pool `{name}`"),
+            Replacer::Service(name) => write!(f, "`{name}`"),
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! CloudTrail's record of an EC2 call, as far as it concerns metadata options.
+//!
+//! <https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-event-reference-record-contents.html>
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::lenient::{List, Number, Text, structure, time};
+use super::{Envelope, Event, Ignored, Launch, Malformed, MetadataChange, Origin};
+use super::{instance_id, region};
+use crate::instance::{HopLimit, HttpTokens, Instance, MetadataOptions, Toggle};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record {
+    event_name: Text,
+    #[serde(default)]
+    event_source: Option<Text>,
+    #[serde(default)]
+    event_time: Option<Text>,
+    #[serde(default)]
+    aws_region: Option<Text>,
+    #[serde(default)]
+    error_code: Option<Text>,
+    #[serde(default)]
+    recipient_account_id: Option<Text>,
+    #[serde(default, deserialize_with = "structure")]
+    user_identity: Option<Identity>,
+    #[serde(default, alias = "RequestParameters", deserialize_with = "structure")]
+    request_parameters: Option<Request>,
+    #[serde(default, alias = "ResponseElements", deserialize_with = "structure")]
+    response_elements: Option<Response>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    #[serde(default)]
+    account_id: Option<Text>,
+    #[serde(default)]
+    arn: Option<Text>,
+    #[serde(default)]
+    invoked_by: Option<Text>,
+    #[serde(default, deserialize_with = "structure")]
+    session_context: Option<SessionContext>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SessionContext {
+    #[serde(default, deserialize_with = "structure")]
+    session_issuer: Option<Issuer>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Issuer {
+    #[serde(default)]
+    arn: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    #[serde(default)]
+    client_token: Option<Text>,
+    #[serde(default)]
+    instances_set: List<Count>,
+    #[serde(default, rename = "ModifyInstanceMetadataOptionsRequest", deserialize_with = "structure")]
+    modify: Option<Modify>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Count {
+    #[serde(default)]
+    min_count: Option<Number>,
+    #[serde(default)]
+    max_count: Option<Number>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Modify {
+    #[serde(default)]
+    instance_id: Option<Text>,
+    #[serde(default)]
+    http_tokens: Option<Text>,
+    #[serde(default)]
+    http_endpoint: Option<Text>,
+    #[serde(default)]
+    http_put_response_hop_limit: Option<Number>,
+    #[serde(default)]
+    http_protocol_ipv6: Option<Text>,
+    #[serde(default)]
+    instance_metadata_tags: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Response {
+    #[serde(default)]
+    instances_set: List<Launched>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Launched {
+    #[serde(default)]
+    instance_id: Option<Text>,
+    #[serde(default)]
+    image_id: Option<Text>,
+    #[serde(default)]
+    instance_type: Option<Text>,
+    #[serde(default)]
+    launch_time: Option<Number>,
+    #[serde(default)]
+    tag_set: List<Tag>,
+    #[serde(default, deserialize_with = "structure")]
+    metadata_options: Option<Options>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tag {
+    key: Text,
+    #[serde(default)]
+    value: Option<Text>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Options {
+    #[serde(default)]
+    http_tokens: Option<Text>,
+    #[serde(default)]
+    http_endpoint: Option<Text>,
+    #[serde(default)]
+    http_put_response_hop_limit: Option<Number>,
+    #[serde(default)]
+    http_protocol_ipv6: Option<Text>,
+    #[serde(default)]
+    instance_metadata_tags: Option<Text>,
+}
+
+impl Record {
+    /// `at` is the record's own path within the event, and empty for a bare record.
+    pub(super) fn into_event(self, at: &str, envelope: &Envelope) -> Result<Event, Malformed> {
+        let call = self.event_name.trim().to_owned();
+        let of_ec2 = self.event_source.as_deref().is_none_or(|s| s.starts_with("ec2.amazonaws.com"));
+        let concerns = matches!(call.as_str(), "RunInstances" | "ModifyInstanceMetadataOptions");
+        if !of_ec2 || !concerns {
+            return Ok(Event::Ignored(Ignored::OtherCall(call)));
+        }
+        if let Some(code) = self.error_code.as_deref().filter(|code| !code.is_empty()) {
+            let error_code = code.to_owned();
+            return Ok(Event::Ignored(Ignored::FailedCall { call, error_code }));
+        }
+        let event = match call.as_str() {
+            "RunInstances" => self.launch(envelope),
+            _ => self.metadata_change(envelope),
+        };
+        event.map_err(|e| if e.path == "region" { e } else { e.under(at) })
+    }
+
+    fn launch(self, envelope: &Envelope) -> Result<Event, Malformed> {
+        let origin = self.origin(envelope)?;
+        let request = self.request_parameters;
+        let asked = request.as_ref().and_then(|r| asked(&r.instances_set));
+        let client_token = request.and_then(|r| r.client_token).map(Text::into_inner);
+        let launched = self.response_elements.map(|r| r.instances_set.0).unwrap_or_default();
+        let instances = launched
+            .into_iter()
+            .enumerate()
+            .map(|(n, launched)| {
+                let at = format!("responseElements.instancesSet.items[{n}]");
+                launched.into_instance(&origin).map_err(|e| e.under(&at))
+            })
+            .collect::<Result<_, _>>()?;
+        let client_token = client_token.filter(|token| !token.is_empty());
+        Ok(Event::Launch(Launch { origin, instances, client_token, asked }))
+    }
+
+    fn metadata_change(self, envelope: &Envelope) -> Result<Event, Malformed> {
+        let origin = self.origin(envelope)?;
+        let at = "requestParameters.ModifyInstanceMetadataOptionsRequest";
+        let Some(request) = self.request_parameters.and_then(|r| r.modify) else {
+            return Err(Malformed::new(at, "missing: expected `InstanceId` and the options"));
+        };
+        let session = self.user_identity.and_then(|u| u.arn).and_then(|arn| {
+            let (_, name) = arn.split_once(":assumed-role/")?.1.rsplit_once('/')?;
+            Some(name.to_owned())
+        });
+        Ok(Event::MetadataChange(MetadataChange {
+            origin,
+            instance_id: instance_id(request.instance_id, &format!("{at}.InstanceId"))?,
+            set: MetadataOptions {
+                http_tokens: word(request.http_tokens, HttpTokens::from_word),
+                http_endpoint: word(request.http_endpoint, Toggle::from_word),
+                hop_limit: hop_limit(request.http_put_response_hop_limit)
+                    .map_err(|e| Malformed::new(format!("{at}.HttpPutResponseHopLimit"), e))?,
+                http_protocol_ipv6: word(request.http_protocol_ipv6, Toggle::from_word),
+                instance_metadata_tags: word(request.instance_metadata_tags, Toggle::from_word),
+            },
+            session,
+        }))
+    }
+
+    fn origin(&self, envelope: &Envelope) -> Result<Origin, Malformed> {
+        let identity = self.user_identity.as_ref();
+        let issuer = identity.and_then(|u| u.session_context.as_ref()?.session_issuer.as_ref());
+        let principals = [
+            identity.and_then(|u| u.arn.as_deref()),
+            issuer.and_then(|i| i.arn.as_deref()),
+            identity.and_then(|u| u.invoked_by.as_deref()),
+        ];
+        let account = self
+            .recipient_account_id
+            .as_ref()
+            .or(envelope.account.as_ref())
+            .or(identity.and_then(|u| u.account_id.as_ref()));
+        let region = match &self.aws_region {
+            Some(text) => region(Some(text.clone()), "awsRegion")?,
+            None if envelope.region.is_some() => region(envelope.region.clone(), "region")?,
+            None => region(None, "awsRegion")?,
+        };
+        let time_text = self.event_time.as_deref().or(envelope.time.as_deref());
+        Ok(Origin {
+            account: account.map(|text| text.trim().to_owned()),
+            region,
+            time: time_text.and_then(time),
+            principals: principals.into_iter().flatten().map(str::to_owned).collect(),
+        })
+    }
+}
+
+impl Launched {
+    fn into_instance(self, origin: &Origin) -> Result<Instance, Malformed> {
+        let id = instance_id(self.instance_id, "instanceId")?;
+        let mut instance = Instance::unknown(id, origin.region.clone());
+        instance.account = origin.account.clone();
+        instance.image = self.image_id.map(Text::into_inner);
+        instance.instance_type = self.instance_type.map(Text::into_inner);
+        instance.principals = origin.principals.clone();
+        instance.launched_at = match self.launch_time {
+            Some(Number(ms)) => Some(
+                Timestamp::from_millisecond(ms)
+                    .map_err(|e| Malformed::new("launchTime", e.to_string()))?,
+            ),
+            None => origin.time,
+        };
+        instance.tags = (self.tag_set.0.into_iter())
+            .map(|tag| (tag.key.into_inner(), tag.value.map(Text::into_inner).unwrap_or_default()))
+            .collect::<BTreeMap<_, _>>();
+        if let Some(options) = self.metadata_options {
+            instance.options = MetadataOptions {
+                http_tokens: word(options.http_tokens, HttpTokens::from_word),
+                http_endpoint: word(options.http_endpoint, Toggle::from_word),
+                hop_limit: hop_limit(options.http_put_response_hop_limit).map_err(|e| {
+                    Malformed::new("metadataOptions.httpPutResponseHopLimit", e)
+                })?,
+                http_protocol_ipv6: word(options.http_protocol_ipv6, Toggle::from_word),
+                instance_metadata_tags: word(options.instance_metadata_tags, Toggle::from_word),
+            };
+        }
+        Ok(instance)
+    }
+}
+
+/// A word that is not known leaves the option unknown: it is then asked for.
+fn word<T>(text: Option<Text>, read: impl Fn(&str) -> Option<T>) -> Option<T> {
+    text.and_then(|text| read(&text))
+}
+
+fn hop_limit(number: Option<Number>) -> Result<Option<HopLimit>, String> {
+    number.map(|Number(n)| HopLimit::try_from(n)).transpose().map_err(|e| e.to_string())
+}
+
+fn asked(counts: &List<Count>) -> Option<(usize, usize)> {
+    let sum = |read: fn(&Count) -> Option<Number>| {
+        let counts = counts.0.iter().map(|c| read(c).and_then(|Number(n)| usize::try_from(n).ok()));
+        counts.sum::<Option<usize>>().filter(|&n| n > 0)
+    };
+    let least = sum(|c| c.min_count)?;
+    Some((least, sum(|c| c.max_count).unwrap_or(least)))
+}

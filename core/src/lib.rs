@@ -1,0 +1,12 @@
+//! Events, policy, decision, plan and report of imds-enforcer: pure functions over plain values.
+//! Nothing here knows the SDK, the clock, files or async.
+#![deny(clippy::wildcard_enum_match_arm)]
+
+pub mod change;
+pub mod decide;
+pub mod event;
+pub mod instance;
+mod own;
+pub mod plan;
+pub mod policy;
+pub mod report;

@@ -1,0 +1,299 @@
+//! Walks a JSON document and notes every fault with its place. Knows nothing of policies.
+
+use std::cell::RefCell;
+
+use serde_json::Number;
+
+use super::fault::{Fault, Faults};
+use super::json::{Json, quoted};
+
+/// Collects the faults of one document.
+#[derive(Default)]
+pub(super) struct Reader {
+    faults: RefCell<Vec<(Place, Fault)>>,
+}
+
+/// A value's index in its parent, from the root down; sorts in the document's order.
+type Place = Vec<usize>;
+
+/// What is read of a value.
+pub(super) type Read<T> = Result<T, Refused>;
+
+/// Why nothing could be read; the fault is noted.
+#[derive(Debug)]
+pub(super) struct Refused;
+
+/// A value of the document, and where it stands.
+#[derive(Clone)]
+pub(super) struct Node<'a> {
+    reader: &'a Reader,
+    json: &'a Json,
+    path: String,
+    place: Place,
+}
+
+/// An object of the document, whose keys are known and given once.
+pub(super) struct Object<'a> {
+    node: Node<'a>,
+    fields: Vec<(&'a str, Node<'a>)>,
+}
+
+impl Reader {
+    pub(super) fn root<'a>(&'a self, json: &'a Json) -> Node<'a> {
+        Node {
+            reader: self,
+            json,
+            path: "$".to_owned(),
+            place: Place::new(),
+        }
+    }
+
+    /// What was read, unless anything was refused.
+    pub(super) fn finish<T>(self, read: Read<T>) -> Result<T, Faults> {
+        let mut faults = self.faults.into_inner();
+        match read {
+            Ok(value) if faults.is_empty() => Ok(value),
+            _ => {
+                faults.sort_by(|(a, _), (b, _)| a.cmp(b));
+                Err(Faults(faults.into_iter().map(|(_, fault)| fault).collect()))
+            }
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn refuse(&self, expected: impl Into<String>) -> Refused {
+        self.note(
+            self.path.clone(),
+            cut(self.json.to_string()),
+            expected.into(),
+        )
+    }
+
+    /// The fields of an object that may have any key.
+    pub(super) fn fields(&self, expected: &str) -> Read<Vec<(&'a str, Node<'a>)>> {
+        let Json::Object(entries) = self.json else {
+            return Err(self.refuse(expected));
+        };
+        let mut fields: Vec<(&str, Node)> = Vec::with_capacity(entries.len());
+        for (index, (key, json)) in entries.iter().enumerate() {
+            let field = self.child(format!("{}{}", self.path, step(key)), index, json);
+            if fields.iter().any(|(known, _)| known == key) {
+                field.refuse(format!("the key {} only once in its object", quoted(key)));
+            } else {
+                fields.push((key, field));
+            }
+        }
+        Ok(fields)
+    }
+
+    /// An object with fields of its own.
+    pub(super) fn object(&self, expected: &str, known: &[&str]) -> Read<Object<'a>> {
+        let fields = self.fields(expected)?;
+        for (key, field) in fields.iter().filter(|(key, _)| !known.contains(key)) {
+            field.refuse(format!(
+                "one of the fields {}{}",
+                listed(known),
+                nearest(key, known)
+            ));
+        }
+        Ok(Object {
+            node: self.clone(),
+            fields,
+        })
+    }
+
+    /// An object with at least one of its fields.
+    pub(super) fn filled_object(&self, expected: &str, known: &[&str]) -> Read<Object<'a>> {
+        let object = self.object(expected, known)?;
+        if object.fields.is_empty() {
+            Err(self.refuse(expected))
+        } else {
+            Ok(object)
+        }
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self, expected: &str) -> Read<Vec<Node<'a>>> {
+        match self.json {
+            Json::List(items) => Ok(self.children(items)),
+            _ => Err(self.refuse(expected)),
+        }
+    }
+
+    /// The items of a list that is not empty, or the one value that stands for such a list.
+    pub(super) fn one_or_many(&self, expected: &str) -> Read<Vec<Node<'a>>> {
+        match self.json {
+            Json::List(items) if items.is_empty() => {
+                Err(self.refuse(format!("{expected}, or a list of at least one")))
+            }
+            Json::List(items) => Ok(self.children(items)),
+            _ => Ok(vec![self.clone()]),
+        }
+    }
+
+    pub(super) fn text(&self, expected: &str, fits: impl Fn(&str) -> bool) -> Read<&'a str> {
+        match self.json {
+            Json::Text(text) if fits(text) => Ok(text),
+            _ => Err(self.refuse(expected)),
+        }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(&self, words: &[(&'static str, T)]) -> Read<T> {
+        let given = if let Json::Text(text) = self.json {
+            text.as_str()
+        } else {
+            ""
+        };
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == given) {
+            return Ok(*meaning);
+        }
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let one_of = if words.len() > 1 { "one of " } else { "" };
+        Err(self.refuse(format!(
+            "{one_of}{}{}",
+            listed(&words),
+            nearest(given, &words)
+        )))
+    }
+
+    pub(super) fn truth(&self) -> Read<bool> {
+        match self.json {
+            Json::Bool(value) => Ok(*value),
+            _ => Err(self.refuse("`true` or `false`")),
+        }
+    }
+
+    /// A whole number, both ends included.
+    pub(super) fn number<T: TryFrom<i64>>(&self, least: i64, most: i64) -> Read<T> {
+        let given = if let Json::Number(number) = self.json {
+            whole(number)
+        } else {
+            None
+        };
+        given
+            .filter(|number| (least..=most).contains(number))
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| self.refuse(format!("a whole number from {least} to {most}")))
+    }
+
+    fn children(&self, items: &'a [Json]) -> Vec<Node<'a>> {
+        let numbered = items.iter().enumerate();
+        numbered
+            .map(|(index, json)| self.child(format!("{}[{index}]", self.path), index, json))
+            .collect()
+    }
+
+    fn child(&self, path: String, index: usize, json: &'a Json) -> Node<'a> {
+        let place = self.place.iter().copied().chain([index]).collect();
+        Node {
+            reader: self.reader,
+            json,
+            path,
+            place,
+        }
+    }
+
+    fn note(&self, path: String, value: String, expected: String) -> Refused {
+        let fault = Fault {
+            path,
+            value,
+            expected,
+        };
+        self.reader
+            .faults
+            .borrow_mut()
+            .push((self.place.clone(), fault));
+        Refused
+    }
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn get(&self, key: &str) -> Option<&Node<'a>> {
+        self.fields
+            .iter()
+            .find(|(known, _)| *known == key)
+            .map(|(_, field)| field)
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        key: &str,
+        read: impl FnOnce(&Node<'a>) -> Read<T>,
+    ) -> Read<Option<T>> {
+        self.get(key).map(read).transpose()
+    }
+
+    pub(super) fn need<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&Node<'a>) -> Read<T>,
+    ) -> Read<T> {
+        match self.get(key) {
+            Some(field) => read(field),
+            None => Err(self.missing(key, expected)),
+        }
+    }
+
+    pub(super) fn missing(&self, key: &str, expected: &str) -> Refused {
+        let path = format!("{}{}", self.node.path, step(key));
+        self.node
+            .note(path, "missing".to_owned(), expected.to_owned())
+    }
+}
+
+/// A key as a step of a JSON path.
+fn step(key: &str) -> String {
+    let is_name = !key.is_empty()
+        && key
+            .chars()
+            .all(|sign| sign.is_ascii_alphanumeric() || "_$".contains(sign));
+    if is_name {
+        format!(".{key}")
+    } else {
+        format!("[{}]", quoted(key))
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// A question back where a word looks like a slip of the pen.
+fn nearest(given: &str, words: &[&str]) -> String {
+    let distance = |word: &str| strsim::osa_distance(&given.to_lowercase(), word);
+    let nearest = words.iter().min_by_key(|word| distance(word));
+    match nearest {
+        Some(word) if distance(word) <= word.len() / 3 => format!("; did you mean `{word}`?"),
+        _ => String::new(),
+    }
+}
+
+/// JSON knows no difference between `2` and `2.0`.
+fn whole(number: &Number) -> Option<i64> {
+    let rounded = || {
+        number
+            .as_f64()
+            .filter(|value| value.fract() == 0.0)
+            .map(|value| value as i64)
+    };
+    number.as_i64().or_else(rounded)
+}
+
+pub(super) fn cut(text: String) -> String {
+    const LONGEST: usize = 80;
+    if text.chars().count() <= LONGEST {
+        return text;
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
+}

@@ -1,0 +1,135 @@
+//! The JSON Schema of the policy. It knows no more than one value at a time; that names are unique,
+//! ranges sane and rules reachable is for `Policy::parse` to say.
+
+use std::collections::BTreeMap;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema, json_schema};
+use serde_json::{Value, json};
+
+use super::Policy;
+
+/// The JSON Schema (draft 2020-12) of a policy document, for editors.
+pub fn schema() -> Value {
+    SchemaSettings::draft2020_12()
+        .with_transform(RecursiveTransform(given_is_not_null))
+        .into_generator()
+        .into_root_schema_for::<Policy>()
+        .to_value()
+}
+
+/// One pattern, or a list of which any may fit.
+#[derive(JsonSchema)]
+#[schemars(inline, untagged)]
+#[expect(dead_code, reason = "stands in for the type of a field")]
+pub(super) enum OneOrMany<T> {
+    One(T),
+    Many(#[schemars(length(min = 1))] Vec<T>),
+}
+
+/// Tag keys and values, both patterns.
+#[derive(JsonSchema)]
+#[schemars(inline, transparent, extend("minProperties" = 1, "propertyNames" = json!({ "minLength": 1 })))]
+#[expect(dead_code, reason = "stands in for the type of a field")]
+pub(super) struct Tags(BTreeMap<String, OneOrMany<TagValue>>);
+
+macro_rules! text {
+    ($($(#[$doc:meta])* $name:ident: $pattern:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(JsonSchema)]
+        #[schemars(transparent)]
+        #[expect(dead_code, reason = "stands in for the type of a field")]
+        pub(super) struct $name(#[schemars(regex(pattern = $pattern))] String);
+    )+};
+}
+
+text! {
+    /// An account id: 12 digits, without wildcards.
+    Account: r"^[0-9]{12}$";
+    /// A region, or a pattern such as `us-*`.
+    Region: r"^[a-z0-9*?-]+$";
+    /// A pattern of a tag's value.
+    TagValue: r"^[\s\S]+$";
+    /// An AMI's id, or a pattern of ids.
+    Image: r"^(ami-|[*?])";
+    /// An instance type, or a pattern such as `m7g.*`.
+    InstanceType: r"^[a-z0-9.*?-]+$";
+    /// An ARN, an AWS service such as `autoscaling.amazonaws.com`, or a pattern such as
+    /// `arn:aws:iam::*:role/deploy`.
+    Principal: r"^(arn:|[*?])|\.amazonaws\.com";
+    /// A launch template's id, or a pattern of ids; an instance does not tell its template's name.
+    LaunchTemplate: r"^(lt-|[*?])";
+    /// Text that is not blank.
+    Words: r"\S";
+}
+
+/// A hop limit.
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+#[expect(dead_code, reason = "stands in for the type of a field")]
+pub(super) struct Hops(#[schemars(range(min = 1, max = 64))] u8);
+
+/// A day of the calendar.
+pub(super) struct Day;
+
+impl JsonSchema for Day {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Day".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A day of the calendar: YYYY-MM-DD.",
+            "type": "string",
+            "format": "date",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+        })
+    }
+}
+
+/// Editors find the schema by a key in the document.
+pub(super) fn allow_schema_key(schema: &mut Schema) {
+    if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+        let key =
+            json!({ "description": "Where this schema is found, for editors.", "type": "string" });
+        properties.insert("$schema".to_owned(), key);
+    }
+}
+
+/// A rule says something; an exemption asks for nothing and alone may end.
+pub(super) fn then_or_require(schema: &mut Schema) {
+    let given = |field: &str| json!({ "required": [field] });
+    schema.insert("anyOf".to_owned(), json!([given("then"), given("require")]));
+    schema.insert(
+        "if".to_owned(),
+        json!({ "properties": { "then": { "const": "exempt" } }, "required": ["then"] }),
+    );
+    schema.insert("then".to_owned(), json!({ "not": given("require") }));
+    schema.insert("else".to_owned(), json!({ "not": given("until") }));
+}
+
+/// What is left out is left out: `null` is no other way to say so.
+fn given_is_not_null(schema: &mut Schema) {
+    if schema.get("default").is_some_and(Value::is_null) {
+        schema.remove("default");
+    }
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|name| name != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            schema.insert("type".to_owned(), only);
+        }
+    }
+    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
+        choices.retain(|choice| choice.get("type") != Some(&Value::from("null")));
+        if let [Value::Object(only)] = choices.as_slice() {
+            let only = only.clone();
+            schema.remove("anyOf");
+            for (key, value) in only {
+                if schema.get(&key).is_none() {
+                    schema.insert(key, value);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Why an invocation fails, so that Lambda tries again and the event is not lost.
+
+use std::error::Error;
+
+use imds_core::event::Malformed;
+use imds_core::report::{Outcome, Report};
+use lambda_runtime::Diagnostic;
+
+/// An invocation that fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    #[error("{}", incomplete(.0))]
+    Incomplete(Box<Report>),
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        let error_type = match failure {
+            Failure::Malformed(_) => "MalformedEvent",
+            Failure::Incomplete(_) => "Incomplete",
+        };
+        Diagnostic { error_type: error_type.to_owned(), error_message: chain(&failure) }
+    }
+}
+
+/// Lambda cuts what it stores of an error, so that the first instances have to do.
+const NAMED: usize = 50;
+
+fn incomplete(report: &Report) -> String {
+    let failed = report.instances.iter().filter(|instance| instance.outcome == Outcome::Failed);
+    let mut named: Vec<String> =
+        failed.map(|i| format!("{} in {}: {}", i.instance_id, i.region, i.reason)).collect();
+    named.extend(report.unseen.iter().map(|unseen| format!("{}: {}", unseen.region, unseen.error)));
+    let more = named.len().saturating_sub(NAMED);
+    named.truncate(NAMED);
+    if more > 0 {
+        named.push(format!("and {more} more"));
+    }
+    format!("left undone: {}", named.join("; "))
+}
+
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push_str(": ");
+        words.push_str(&error.to_string());
+        cause = error.source();
+    }
+    words
+}

@@ -1,0 +1,317 @@
+//! One event: parse, decide, act, report.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join};
+use imds_aws::{Backoff, Deadline, Found, apply};
+use imds_core::decide::{Decision, Occasion};
+use imds_core::event::{Event, Launch, MetadataChange, Origin, parse};
+use imds_core::instance::{Instance, InstanceId};
+use imds_core::plan::{Plan, Waiting};
+use imds_core::report::{InstanceReport, Outcome, Report, Trigger, Unseen};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::config::Config;
+use crate::error::{Failure, chain};
+use crate::{log, metrics};
+
+/// An id that EC2 does not know this long after its launch will not come any more.
+const CONSISTENT_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+const NO_MORE: &str = "EC2 no longer knows it";
+const LATE: &str = "could not see the instances before the deadline";
+
+/// The function, ready for events.
+pub(crate) struct App {
+    config: Config,
+}
+
+/// One invocation.
+struct Job<'a> {
+    config: &'a Config,
+    now: fn() -> Timestamp,
+    deadline: Deadline,
+}
+
+/// What came out of looking and acting.
+#[derive(Default)]
+struct Done {
+    instances: Vec<InstanceReport>,
+    unseen: Vec<Unseen>,
+}
+
+impl App {
+    pub(crate) fn new(config: Config) -> Self {
+        App { config }
+    }
+
+    /// Answers an event with the report, logs it and emits its metrics.
+    ///
+    /// # Errors
+    /// When the event is malformed, or something that should have been done was not.
+    pub(crate) async fn answer(
+        &self,
+        event: &str,
+        deadline_ms: u64,
+        request_id: &str,
+        now: fn() -> Timestamp,
+    ) -> Result<Report, Failure> {
+        let event = parse(event).inspect_err(|e| tracing::error!(request_id, "{}", chain(e)))?;
+        let started = u64::try_from(now().as_millisecond()).unwrap_or_default();
+        let left = Duration::from_millis(deadline_ms.saturating_sub(started));
+        let start = Instant::now();
+        let job =
+            Job { config: &self.config, now, deadline: Deadline::of(start, start + left) };
+        let report = job.report(event).await;
+        log::report(&report, request_id);
+        metrics::emit(&report, now());
+        if report.is_incomplete() {
+            return Err(Failure::Incomplete(Box::new(report)));
+        }
+        Ok(report)
+    }
+}
+
+impl Job<'_> {
+    async fn report(&self, event: Event) -> Report {
+        let (trigger, origin, done) = match event {
+            Event::Ignored(ignored) => return Report::ignored(None, None, ignored.to_string()),
+            Event::Sweep(sweep) => {
+                let reason = "sweeps are not answered by this version".to_owned();
+                return Report::ignored(sweep.account, None, reason);
+            }
+            Event::Launch(launch) => {
+                let done = self.launch(&launch).await;
+                (Trigger::Launch, launch.origin, done)
+            }
+            Event::MetadataChange(change) => {
+                if self.is_ours(&change) {
+                    let origin = change.origin;
+                    let trigger = Trigger::MetadataChange;
+                    let none =
+                        Report::new(trigger, origin.account, Some(origin.region), vec![], vec![]);
+                    let reason = Some("the function's own change".to_owned());
+                    return Report { reason, ..none };
+                }
+                let done = self.see_one(change.instance_id, &change.origin, Occasion::Drift).await;
+                (Trigger::MetadataChange, change.origin, done)
+            }
+            Event::StateChange(change) => {
+                let done = self.see_one(change.instance_id, &change.origin, Occasion::Launch).await;
+                (Trigger::StateChange, change.origin, done)
+            }
+        };
+        Report::new(trigger, origin.account, Some(origin.region), done.instances, done.unseen)
+    }
+
+    fn is_ours(&self, change: &MetadataChange) -> bool {
+        let own_session =
+            change.session.is_some() && change.session.as_deref() == self.config.function.as_deref();
+        own_session && self.config.policy.could_have_set(&change.set)
+    }
+
+    /// Who changed or started an instance is not who launched it.
+    async fn see_one(&self, id: InstanceId, origin: &Origin, occasion: Occasion) -> Done {
+        let mut instance = Instance::unknown(id, origin.region.clone());
+        instance.launched_at = origin.time;
+        self.see(vec![instance], occasion, Backoff::default()).await
+    }
+
+    /// What the event shows to be compliant or exempt costs no call.
+    async fn launch(&self, launch: &Launch) -> Done {
+        let plan = Plan::new(&self.config.policy, once(&launch.instances), self.now(), Occasion::Launch);
+        let mut settled = Done::default();
+        let mut open = Vec::new();
+        for step in plan.steps {
+            let outcome = match &step.decision {
+                Decision::Compliant(_) => Outcome::Compliant,
+                Decision::Exempt(_) => Outcome::Exempt,
+                Decision::Gone(_) | Decision::Wrong(_) => {
+                    open.push(step.instance);
+                    continue;
+                }
+            };
+            let report = InstanceReport::decided(step.instance, &step.decision, outcome, None);
+            settled.instances.push(report);
+        }
+        let named: BTreeSet<InstanceId> = launch.instances.iter().map(|i| i.id.clone()).collect();
+        let (seen, found) = join(
+            self.see(open, Occasion::Launch, Backoff::default()),
+            self.find(launch, named, Backoff::default()),
+        )
+        .await;
+        settled.and(seen).and(found)
+    }
+
+    /// Finds the instances that a launch's record leaves out, and settles them as they turn up.
+    fn find<'s>(
+        &'s self,
+        launch: &'s Launch,
+        known: BTreeSet<InstanceId>,
+        mut backoff: Backoff,
+    ) -> BoxFuture<'s, Done> {
+        let (least, most) = launch.asked.unwrap_or((1, 1));
+        Box::pin(async move {
+            if !launch.is_cut() {
+                return Done::default();
+            }
+            let look = timeout_at(self.deadline.look, self.client().look_for_launched(launch));
+            let error = match look.await {
+                Ok(Ok(seen)) => {
+                    let settled_before = known.len();
+                    let is_new = |i: &Instance| !known.contains(&i.id);
+                    let new: Vec<Instance> = seen.into_iter().filter(is_new).collect();
+                    let known = known.iter().chain(new.iter().map(|i| &i.id)).cloned().collect::<BTreeSet<_>>();
+                    let found = known.len();
+                    // Without a token others' launches count too, and between least and most only
+                    // a second look tells whether EC2 knows them all yet.
+                    let surely_all = found >= most && launch.client_token.is_some();
+                    let no_more = found >= least && found == settled_before;
+                    if surely_all || no_more {
+                        return self.settle(new, Occasion::Launch).await;
+                    }
+                    let rest = async {
+                        if backoff.wait(self.deadline.look).await {
+                            self.find(launch, known, backoff).await
+                        } else if found >= least {
+                            Done::default()
+                        } else {
+                            let missing = format!(
+                                "could not find the launched instances before the deadline: \
+                                 {found} of at least {least}"
+                            );
+                            Done::unseen(&launch.origin.region, missing)
+                        }
+                    };
+                    let (settled, rest) = join(self.settle(new, Occasion::Launch), rest).await;
+                    return settled.and(rest);
+                }
+                Ok(Err(error)) if error.fault.may_pass() && backoff.wait(self.deadline.look).await => {
+                    return self.find(launch, known, backoff).await;
+                }
+                Ok(Err(error)) => chain(&error),
+                Err(_elapsed) => LATE.to_owned(),
+            };
+            Done::unseen(&launch.origin.region, error)
+        })
+    }
+
+    /// Looks at instances and settles them; what EC2 does not know yet is asked for again, and keeps
+    /// none of the others waiting. All are of one region.
+    fn see(&self, open: Vec<Instance>, occasion: Occasion, mut backoff: Backoff) -> BoxFuture<'_, Done> {
+        Box::pin(async move {
+            let Some(region) = open.first().map(|instance| instance.region.clone()) else {
+                return Done::default();
+            };
+            let ids: Vec<InstanceId> = open.iter().map(|instance| instance.id.clone()).collect();
+            let error = match timeout_at(self.deadline.look, self.client().look(&region, &ids)).await {
+                Ok(Ok(Found { mut instances, unknown })) => {
+                    let mut known: BTreeMap<_, _> =
+                        open.into_iter().map(|instance| (instance.id.clone(), instance)).collect();
+                    for instance in &mut instances {
+                        if let Some(known) = known.remove(&instance.id) {
+                            instance.principals = known.principals;
+                        }
+                    }
+                    let open: Vec<Instance> =
+                        unknown.into_iter().filter_map(|id| known.remove(&id)).collect();
+                    let rest = async {
+                        if open.is_empty() || backoff.wait(self.deadline.look).await {
+                            self.see(open, occasion, backoff).await
+                        } else {
+                            Done::of(open.into_iter().map(|instance| self.unknown(instance)))
+                        }
+                    };
+                    let (settled, rest) = join(self.settle(instances, occasion), rest).await;
+                    return settled.and(rest);
+                }
+                Ok(Err(error)) if error.fault.may_pass() && backoff.wait(self.deadline.look).await => {
+                    return self.see(open, occasion, backoff).await;
+                }
+                Ok(Err(error)) => chain(&error),
+                Err(_elapsed) => LATE.to_owned(),
+            };
+            Done::undone(open, &error)
+        })
+    }
+
+    /// Not found is "not yet" after a launch, and later "no more".
+    fn unknown(&self, instance: Instance) -> InstanceReport {
+        let age = instance.launched_at.map(|launched| self.now().duration_since(launched));
+        let (outcome, reason) = match age {
+            Some(age) if age > CONSISTENT_AFTER => (Outcome::Gone, NO_MORE),
+            _ => (Outcome::Failed, "EC2 does not know it yet"),
+        };
+        InstanceReport::unseen(instance, outcome, reason.to_owned())
+    }
+
+    /// Decides about instances and acts; what is to be stopped or terminated waits until it is old
+    /// enough, and is looked at again.
+    async fn settle(&self, instances: Vec<Instance>, occasion: Occasion) -> Done {
+        let policy = &self.config.policy;
+        let mut plan = Plan::new(policy, instances, self.now(), occasion);
+        let waiting = plan.split_off_waiting(policy, self.now());
+        let wait = async {
+            match waiting {
+                Some(waiting) => self.wait(waiting, occasion).await,
+                None => Done::default(),
+            }
+        };
+        let (applied, waited) = join(apply(self.client(), plan, self.deadline), wait).await;
+        Done::of(applied).and(waited)
+    }
+
+    async fn wait(&self, Waiting { until, instances }: Waiting, occasion: Occasion) -> Done {
+        let wait = Duration::try_from(until.duration_since(self.now())).unwrap_or_default();
+        if Instant::now() + wait >= self.deadline.look {
+            let seconds = wait.as_secs_f64().ceil();
+            let why = format!(
+                "by `grace_seconds` it is stopped or terminated in {seconds} s, and the function's \
+                 time ends before that"
+            );
+            return Done::undone(instances, &why);
+        }
+        sleep(wait).await;
+        // By now the instances are old enough, so this does not wait again.
+        self.see(instances, occasion, Backoff::default()).await
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.now)()
+    }
+
+    fn client(&self) -> &imds_aws::Client {
+        &self.config.client
+    }
+}
+
+impl Done {
+    fn of(instances: impl IntoIterator<Item = InstanceReport>) -> Self {
+        Done { instances: instances.into_iter().collect(), unseen: Vec::new() }
+    }
+
+    fn undone(instances: Vec<Instance>, why: &str) -> Self {
+        Done::of(instances.into_iter().map(|instance| {
+            InstanceReport::unseen(instance, Outcome::Failed, why.to_owned())
+        }))
+    }
+
+    fn unseen(region: &str, error: String) -> Self {
+        let unseen = vec![Unseen { region: region.to_owned(), error }];
+        Done { instances: Vec::new(), unseen }
+    }
+
+    fn and(mut self, other: Done) -> Self {
+        self.instances.extend(other.instances);
+        self.unseen.extend(other.unseen);
+        self
+    }
+}
+
+/// Each instance once, though an event may name it twice.
+fn once(instances: &[Instance]) -> Vec<Instance> {
+    let mut ids = BTreeSet::new();
+    instances.iter().filter(|instance| ids.insert(&instance.id)).cloned().collect()
+}

@@ -1,0 +1,100 @@
+//! Log lines as JSON on standard output.
+
+use imds_core::report::{Outcome, Report};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// Logs at `AWS_LAMBDA_LOG_LEVEL`, or by `RUST_LOG` (targets and levels), or at `INFO`.
+pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
+    let lines = tracing_subscriber::fmt::layer()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false);
+    tracing_subscriber::registry().with(lines).with(filter(var)).init();
+}
+
+fn filter(var: impl Fn(&str) -> Option<String>) -> Targets {
+    let by_lambda = var("AWS_LAMBDA_LOG_LEVEL").and_then(|level| match level.as_str() {
+        "FATAL" => Some(Level::ERROR),
+        other => other.parse().ok(),
+    });
+    if let Some(level) = by_lambda {
+        return Targets::new().with_default(level);
+    }
+    let by_user = var("RUST_LOG").and_then(|filter| filter.parse().ok());
+    by_user.unwrap_or_else(|| Targets::new().with_default(Level::INFO))
+}
+
+/// One line for each instance and region, and the whole report when something is left undone.
+pub(crate) fn report(report: &Report, request_id: &str) {
+    let trigger = report.trigger.as_str();
+    if let Some(reason) = &report.reason {
+        tracing::info!(request_id, trigger, region = report.region, "{reason}");
+    }
+    for instance in &report.instances {
+        let region = instance.region.as_str();
+        let outcome = instance.outcome.as_str();
+        let id = instance.instance_id.as_str();
+        let rule = instance.rule.as_deref();
+        let reason = &instance.reason;
+        match instance.outcome {
+            Outcome::Failed => {
+                tracing::error!(request_id, trigger, region, instance = id, outcome, rule, "{reason}");
+            }
+            Outcome::Reported | Outcome::Spared => {
+                tracing::warn!(request_id, trigger, region, instance = id, outcome, rule, "{reason}");
+            }
+            Outcome::Compliant
+            | Outcome::Exempt
+            | Outcome::Enforced
+            | Outcome::Stopped
+            | Outcome::Terminated
+            | Outcome::Gone => {
+                tracing::info!(request_id, trigger, region, instance = id, outcome, rule, "{reason}");
+            }
+        }
+    }
+    for unseen in &report.unseen {
+        let region = unseen.region.as_str();
+        tracing::error!(request_id, trigger, region, outcome = "unseen", "{}", unseen.error);
+    }
+    if report.is_incomplete() {
+        let whole = serde_json::to_string(report).unwrap_or_default();
+        tracing::error!(request_id, trigger, report = whole, "left undone");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn lets_through(vars: &[(&str, &str)], level: Level, expected: bool) {
+        let targets = filter(|name| {
+            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        });
+        assert_eq!(targets.would_enable("enforcer", &level), expected);
+    }
+
+    #[test]
+    fn the_level_is_info_where_nothing_is_said() {
+        lets_through(&[], Level::INFO, true);
+        lets_through(&[], Level::DEBUG, false);
+    }
+
+    #[test]
+    fn lambda_s_level_wins_over_rust_log() {
+        lets_through(&[("AWS_LAMBDA_LOG_LEVEL", "ERROR"), ("RUST_LOG", "debug")], Level::INFO, false);
+        lets_through(&[("AWS_LAMBDA_LOG_LEVEL", "DEBUG")], Level::DEBUG, true);
+        lets_through(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL")], Level::WARN, false);
+    }
+
+    #[test]
+    fn rust_log_sets_levels_by_target() {
+        lets_through(&[("RUST_LOG", "warn,enforcer=debug")], Level::DEBUG, true);
+    }
+}

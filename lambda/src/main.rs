@@ -1,0 +1,47 @@
+//! The Lambda function `enforcer`: parse, decide, act, report.
+
+mod config;
+mod error;
+mod handle;
+mod log;
+mod metrics;
+
+use std::process::ExitCode;
+
+use config::Config;
+use handle::App;
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+
+fn main() -> ExitCode {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    let var = |name: &str| std::env::var(name).ok();
+    log::init(var);
+    let started = Config::from_vars(var).map_err(Into::into).and_then(run);
+    match started {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", error::chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: Config) -> Result<(), lambda_runtime::Error> {
+    let app = App::new(config);
+    // One thread: the function waits for the network, and Lambda bills the time of all threads.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
+        let app = &app;
+        async move {
+            let LambdaEvent { payload, context } = event;
+            app.answer(payload.get(), context.deadline, &context.request_id, now).await
+        }
+    })))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock; everything else takes the time")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}

@@ -1,0 +1,20 @@
+//! Stand-ins for AWS and for Lambda's Runtime API: what the whole-program tests run against.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support"
+)]
+
+mod binary;
+pub mod runtime_api;
+mod server;
+pub mod standin;
+
+pub use binary::binary;
+pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};
+pub use standin::{
+    Call, Defaults, Fault, Instance, LastPage, Launch, Options, Outcome, Settle, Standin,
+    TemplateOptions, launch,
+};

@@ -1,0 +1,93 @@
+//! HTTP/1.1 on loopback, on a thread and runtime of its own, so that sync and async tests can use it.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+/// What a server answers with.
+pub(crate) type Reply = Result<Response<Full<Bytes>>, HangUp>;
+
+/// Resets the connection instead of answering.
+#[derive(Debug, thiserror::Error)]
+#[error("hung up without an answer")]
+pub(crate) struct HangUp;
+
+/// Answers requests.
+pub(crate) trait Service: Send + Sync + 'static {
+    /// A client has opened a connection.
+    fn connected(&self) {}
+
+    /// One request, one reply.
+    fn answer(self: Arc<Self>, request: Request<Incoming>) -> impl Future<Output = Reply> + Send;
+}
+
+/// A running server; stops and closes its connections when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on loopback; port 0 takes a free one.
+    pub(crate) fn start(port: u16, service: Arc<impl Service>) -> io::Result<Server> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = std::thread::Builder::new().name("server".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = accept(listener, service) => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: std::net::TcpListener, service: Arc<impl Service>) {
+    let listener = TcpListener::from_std(listener).expect("made non-blocking above");
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            service.connected();
+            tokio::spawn(serve(stream, Arc::clone(&service)));
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, service: Arc<impl Service>) {
+    let _ = stream.set_nodelay(true);
+    let mut connection = http1::Builder::new().serve_connection(
+        TokioIo::new(stream),
+        service_fn(|request| Arc::clone(&service).answer(request)),
+    );
+    if let Err(error) = (&mut connection).await
+        && error.is_user()
+    {
+        // Closing with a lingering time of zero sends RST instead of FIN.
+        let _ = connection.into_parts().io.into_inner().set_zero_linger();
+    }
+}

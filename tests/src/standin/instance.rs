@@ -1,0 +1,143 @@
+//! Instances: what the test sees of them, and what else the stand-in keeps.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::settle::Waiting;
+
+/// An instance as it truly is, whatever DescribeInstances shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// `i-` and 17 hexadecimal digits.
+    pub id: String,
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// Availability zone, such as `eu-central-1a`.
+    pub az: String,
+    /// `pending`, `running`, `shutting-down`, `terminated`, `stopping` or `stopped`.
+    pub state: String,
+    /// The AMI's id.
+    pub image: String,
+    /// Such as `t3.micro`.
+    pub instance_type: String,
+    /// Empty where the launch had none.
+    pub client_token: String,
+    /// The reservation that it was launched in.
+    pub reservation: String,
+    /// Metadata options.
+    pub options: Options,
+    /// Tags, whether already seen or not.
+    pub tags: BTreeMap<String, String>,
+    /// Launch time.
+    pub launched: Timestamp,
+    /// Termination protection.
+    pub protected: bool,
+    /// Stop protection.
+    pub stop_protected: bool,
+    /// Whether its root is an instance store.
+    pub instance_store: bool,
+    /// Whether it is a one-time Spot instance.
+    pub spot: bool,
+    /// The AWS service that operates it.
+    pub managed_by: Option<String>,
+}
+
+/// Metadata options, in EC2's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// `pending` or `applied`.
+    pub state: String,
+    /// `HttpTokens`: `optional` or `required`.
+    pub tokens: String,
+    /// `HttpEndpoint`: `enabled` or `disabled`.
+    pub endpoint: String,
+    /// `HttpPutResponseHopLimit`: 1 to 64.
+    pub hop_limit: u8,
+    /// `HttpProtocolIpv6`: `enabled` or `disabled`.
+    pub ipv6: String,
+    /// `InstanceMetadataTags`: `enabled` or `disabled`.
+    pub metadata_tags: String,
+}
+
+impl Default for Options {
+    /// Those of a launch that says nothing: IMDSv1 open.
+    fn default() -> Self {
+        Options {
+            state: "applied".to_owned(),
+            tokens: "optional".to_owned(),
+            endpoint: "enabled".to_owned(),
+            hop_limit: 1,
+            ipv6: "disabled".to_owned(),
+            metadata_tags: "disabled".to_owned(),
+        }
+    }
+}
+
+/// An instance with what only the stand-in knows of it.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    pub(super) instance: Instance,
+    /// Counts launches; addresses are made from it.
+    pub(super) number: u64,
+    pub(super) visible: Waiting,
+    pub(super) applied: Waiting,
+    /// The state it is going to, and when.
+    pub(super) next_state: Option<(&'static str, Waiting)>,
+    pub(super) late_tags: Vec<(String, String, Waiting)>,
+    pub(super) refused_modifies: u32,
+    pub(super) refuses_changes: bool,
+    pub(super) shows_options: bool,
+    pub(super) user_data: Option<String>,
+    pub(super) forgotten: bool,
+}
+
+impl Machine {
+    /// Brings about what is due.
+    pub(super) fn settle(&mut self) {
+        if self.applied.is_over() {
+            "applied".clone_into(&mut self.instance.options.state);
+        }
+        if let Some((state, waiting)) = &self.next_state
+            && waiting.is_over()
+        {
+            (*state).clone_into(&mut self.instance.state);
+            self.next_state = None;
+        }
+        for (key, value, _) in self.late_tags.extract_if(.., |(_, _, waiting)| waiting.is_over()) {
+            self.instance.tags.insert(key, value);
+        }
+    }
+
+    /// A describe has shown it as it is.
+    pub(super) fn described(&mut self) {
+        self.applied.described();
+        if let Some((_, waiting)) = &mut self.next_state {
+            waiting.described();
+        }
+        for (_, _, waiting) in &mut self.late_tags {
+            waiting.described();
+        }
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        !self.forgotten && self.visible.is_over()
+    }
+
+    pub(super) fn is(&self, states: &[&str]) -> bool {
+        states.contains(&self.instance.state.as_str())
+    }
+}
+
+/// EC2's number for a state.
+pub(super) fn state_code(state: &str) -> u8 {
+    match state {
+        "pending" => 0,
+        "running" => 16,
+        "shutting-down" => 32,
+        "terminated" => 48,
+        "stopping" => 64,
+        "stopped" => 80,
+        other => panic!("`{other}` is no state of an instance"),
+    }
+}

@@ -1,0 +1,125 @@
+//! One call as it came over the wire: a form and a signature's scope.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use hyper::http::request::Parts;
+use hyper::{Method, header};
+
+use super::refusal::Refusal;
+
+/// A call. The signature is not checked; its scope says service and region.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Request {
+    pub(super) service: String,
+    pub(super) region: String,
+    pub(super) action: String,
+    pub(super) params: BTreeMap<String, String>,
+    pub(super) access_key: String,
+    pub(super) user_agent: String,
+}
+
+impl Request {
+    /// Reads as much as there is; what is missing comes beside it.
+    pub(super) fn parse(head: &Parts, body: &[u8]) -> (Request, Result<(), Refusal>) {
+        let mut request = Request { user_agent: text(head, &header::USER_AGENT), ..Request::default() };
+        let result = request.read(head, body);
+        (request, result)
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.params.get(name).map(String::as_str)
+    }
+
+    pub(super) fn require(&self, name: &str) -> Result<&str, Refusal> {
+        self.get(name).ok_or_else(|| Refusal::missing(name))
+    }
+
+    /// `name.1`, `name.2`, … up to the first that is missing.
+    pub(super) fn list(&self, name: &str) -> Vec<&str> {
+        (1..).map_while(|n| self.get(&format!("{name}.{n}"))).collect()
+    }
+
+    /// How many `name.N.…` there are.
+    pub(super) fn groups(&self, name: &str) -> usize {
+        (1..).take_while(|n| self.has_group(&format!("{name}.{n}."))).count()
+    }
+
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        match self.get(name) {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(other) => Err(Refusal::value(name, other, "Expecting true or false.")),
+        }
+    }
+
+    pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
+        self.get(name)
+            .map(|text| text.parse().map_err(|_| Refusal::value(name, text, "Expecting an integer.")))
+            .transpose()
+    }
+
+    /// One of the given words.
+    pub(super) fn word(&self, name: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
+        match self.get(name) {
+            Some(word) if !words.contains(&word) => {
+                Err(Refusal::value(name, word, &format!("Expecting one of {}.", words.join(", "))))
+            }
+            word => Ok(word.map(str::to_owned)),
+        }
+    }
+
+    /// Refuses parameters that the action doesn't know, and lists that start at 0.
+    pub(super) fn allow(&self, known: &[&str]) -> Result<(), Refusal> {
+        let common = ["Action", "Version", "DryRun"];
+        for name in self.params.keys() {
+            let mut parts = name.split('.');
+            let root = parts.next().unwrap_or_default();
+            if !(common.contains(&root) || known.contains(&root)) || parts.any(|part| part == "0") {
+                let message = format!("The parameter {name} is not recognized");
+                return Err(Refusal::new("UnknownParameter", message));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
+        let form = text(head, &header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded");
+        if head.method == Method::POST && form {
+            self.params = form_urlencoded::parse(body).into_owned().collect();
+        }
+        self.action = self.params.get("Action").cloned().unwrap_or_default();
+        self.read_scope(&text(head, &header::AUTHORIZATION))?;
+        if self.action.is_empty() {
+            return Err(Refusal::new("MissingAction", "The request is missing an Action parameter."));
+        }
+        Ok(())
+    }
+
+    /// `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`
+    fn read_scope(&mut self, authorization: &str) -> Result<(), Refusal> {
+        if authorization.is_empty() {
+            return Err(Refusal::new("MissingAuthenticationToken", "Request is missing Authentication Token"));
+        }
+        let scope = authorization
+            .strip_prefix("AWS4-HMAC-SHA256 ")
+            .and_then(|rest| rest.split(',').find_map(|part| part.trim().strip_prefix("Credential=")));
+        let parts: Vec<_> = scope.unwrap_or_default().split('/').collect();
+        let [key, _date, region, service, "aws4_request"] = parts.as_slice() else {
+            return Err(Refusal::new("IncompleteSignature", "The Authorization header has no credential scope."));
+        };
+        self.access_key = (*key).to_owned();
+        self.region = (*region).to_owned();
+        self.service = (*service).to_owned();
+        Ok(())
+    }
+
+    fn has_group(&self, prefix: &str) -> bool {
+        self.params.range(prefix.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(prefix))
+    }
+}
+
+fn text(head: &Parts, name: &header::HeaderName) -> String {
+    let value = head.headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
