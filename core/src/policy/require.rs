@@ -5,7 +5,7 @@ use super::schema;
 use crate::instance::{HopLimit, Toggle};
 
 /// The metadata options asked for, at least one. An option that is left out is not judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, extend("minProperties" = 1)))]
 pub struct Require {

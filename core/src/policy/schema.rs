@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
+use schemars::transform::{RecursiveTransform, RestrictFormats};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::Policy;
 pub fn schema() -> Value {
     SchemaSettings::draft2020_12()
         .with_transform(RecursiveTransform(given_is_not_null))
+        .with_transform(RestrictFormats::default())
         .into_generator()
         .into_root_schema_for::<Policy>()
         .to_value()

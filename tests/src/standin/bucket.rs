@@ -39,7 +39,9 @@ impl Buckets {
         }
         let now = Instant::now();
         let costs = self.costs(request);
-        let enough = costs.iter().all(|(name, rate, cost)| self.bucket(request, name, *rate, now).left >= *cost);
+        let enough = costs
+            .iter()
+            .all(|(name, rate, cost)| self.bucket(request, name, *rate, now).left >= *cost);
         if enough {
             for (name, rate, cost) in &costs {
                 self.bucket(request, name, *rate, now).left -= cost;
@@ -50,9 +52,15 @@ impl Buckets {
 
     fn bucket(&mut self, request: &Request, name: &str, rate: Rate, now: Instant) -> &mut Bucket {
         let key = (name.to_owned(), request.region.clone());
-        let bucket = self.buckets.entry(key).or_insert(Bucket { left: rate.burst, at: now });
+        let bucket = self.buckets.entry(key).or_insert(Bucket {
+            left: rate.burst,
+            at: now,
+        });
         let grown = bucket.left + now.duration_since(bucket.at).as_secs_f64() * rate.per_second;
-        *bucket = Bucket { left: grown.min(rate.burst), at: now };
+        *bucket = Bucket {
+            left: grown.min(rate.burst),
+            at: now,
+        };
         bucket
     }
 
@@ -65,11 +73,18 @@ impl Buckets {
         let Some(factor) = self.real else {
             return Vec::new();
         };
-        let rate = |(burst, per_second): (f64, f64)| Rate { burst, per_second: per_second * factor };
+        let rate = |(burst, per_second): (f64, f64)| Rate {
+            burst,
+            per_second: per_second * factor,
+        };
         let (class, requests) = request_rate(request);
         let mut costs = vec![(format!("{action} {class}"), rate(requests), 1.0)];
         if let Some(instances) = instance_rate(action) {
-            costs.push((format!("{action} instances"), rate(instances), instances_of(request)));
+            costs.push((
+                format!("{action} instances"),
+                rate(instances),
+                instances_of(request),
+            ));
         }
         costs
     }
@@ -83,10 +98,16 @@ struct Bucket {
 
 /// Burst and refill of a call: <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>.
 fn request_rate(request: &Request) -> (&'static str, (f64, f64)) {
-    let narrowed = ["MaxResults", "NextToken", "Filter.1.Name"].iter().any(|name| request.get(name).is_some());
+    let narrowed = ["MaxResults", "NextToken", "Filter.1.Name"]
+        .iter()
+        .any(|name| request.get(name).is_some());
     match request.action.as_str() {
         action if action.starts_with("Describe") || action.starts_with("Get") => {
-            if narrowed { ("filtered", (100.0, 20.0)) } else { ("unfiltered", (50.0, 10.0)) }
+            if narrowed {
+                ("filtered", (100.0, 20.0))
+            } else {
+                ("unfiltered", (50.0, 10.0))
+            }
         }
         "ModifyInstanceMetadataOptions" | "TerminateInstances" => ("", (100.0, 5.0)),
         "CreateTags" | "DeleteTags" => ("", (100.0, 10.0)),

@@ -11,13 +11,22 @@ use super::world::World;
 use super::xml::Xml;
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
-pub(super) fn describe_instances(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
+pub(super) fn describe_instances(
+    world: &mut World,
+    request: &Request,
+    xml: &mut Xml,
+) -> Result<(), Refusal> {
     let filters = filters(request)?;
     let page = page(request, &world.settings, 5..=1000)?;
     let named = named(world, request)?;
-    let region = world.regions.get_mut(&request.region).expect("calls go to known regions");
+    let region = world
+        .regions
+        .get_mut(&request.region)
+        .expect("calls go to known regions");
     let filtered = filters.iter().find_map(|filter| filter.ids()).map(|ids| {
-        let positions = ids.iter().filter_map(|id| region.positions.get(*id).copied());
+        let positions = ids
+            .iter()
+            .filter_map(|id| region.positions.get(*id).copied());
         positions.collect::<BTreeSet<_>>()
     });
     let candidates: Vec<usize> = match (named, filtered) {
@@ -27,7 +36,10 @@ pub(super) fn describe_instances(world: &mut World, request: &Request, xml: &mut
 
     let mut shown = Vec::new();
     let mut following = None;
-    for position in candidates.into_iter().filter(|position| *position >= page.from) {
+    for position in candidates
+        .into_iter()
+        .filter(|position| *position >= page.from)
+    {
         let machine = &mut region.machines[position];
         machine.settle();
         if machine.forgotten || !filters.iter().all(|filter| filter.admits(machine)) {
@@ -45,12 +57,16 @@ pub(super) fn describe_instances(world: &mut World, request: &Request, xml: &mut
     }
 
     let machines = &region.machines;
-    let same = |a: &usize, b: &usize| machines[*a].instance.reservation == machines[*b].instance.reservation;
+    let same = |a: &usize, b: &usize| {
+        machines[*a].instance.reservation == machines[*b].instance.reservation
+    };
     xml.items("reservationSet", shown.chunk_by(same), |xml, together| {
         xml.text("reservationId", &machines[together[0]].instance.reservation)
             .text("ownerId", &world.account)
             .empty("groupSet")
-            .items("instancesSet", together, |xml, position| write_instance(xml, &machines[*position], &world.account));
+            .items("instancesSet", together, |xml, position| {
+                write_instance(xml, &machines[*position], &world.account)
+            });
     });
     for position in shown {
         region.machines[position].described();
@@ -67,14 +83,18 @@ fn named(world: &mut World, request: &Request) -> Result<Option<BTreeSet<usize>>
     }
     for name in ["MaxResults", "NextToken"] {
         if request.get(name).is_some() {
-            let message = format!("The parameter instancesSet cannot be used with the parameter {name}");
+            let message =
+                format!("The parameter instancesSet cannot be used with the parameter {name}");
             return Err(Refusal::new("InvalidParameterCombination", message));
         }
     }
     let region = world.region(&request.region);
     let found = region.all_of(&ids);
     if found.is_err() {
-        for position in ids.iter().filter_map(|id| region.positions.get(*id).copied()) {
+        for position in ids
+            .iter()
+            .filter_map(|id| region.positions.get(*id).copied())
+        {
             region.machines[position].visible.described();
         }
     }

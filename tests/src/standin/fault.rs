@@ -104,7 +104,11 @@ impl Fault {
     #[must_use]
     pub fn error(code: &str, status: u16) -> Self {
         let message = format!("{code}, as the test wished.");
-        Fault::of(Effect::Refuse(Refusal { code: code.to_owned(), status, message }))
+        Fault::of(Effect::Refuse(Refusal {
+            code: code.to_owned(),
+            status,
+            message,
+        }))
     }
 
     /// Only calls of this action.
@@ -144,10 +148,15 @@ impl Fault {
 
     /// Whether this call is hit; counts it.
     fn hits(&mut self, request: &Request) -> bool {
-        let one_of = |wanted: &Option<String>, given: &str| wanted.as_ref().is_none_or(|wanted| wanted == given);
+        let one_of = |wanted: &Option<String>, given: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == given)
+        };
         let matches = one_of(&self.action, &request.action)
             && one_of(&self.region, &request.region)
-            && self.instance.as_ref().is_none_or(|id| request.params.values().any(|value| value == id));
+            && self
+                .instance
+                .as_ref()
+                .is_none_or(|id| request.params.values().any(|value| value == id));
         if !matches || self.left == Some(0) {
             return false;
         }
@@ -160,7 +169,14 @@ impl Fault {
     }
 
     fn of(effect: Effect) -> Self {
-        Fault { effect, action: None, region: None, instance: None, spared: 0, left: None }
+        Fault {
+            effect,
+            action: None,
+            region: None,
+            instance: None,
+            spared: 0,
+            left: None,
+        }
     }
 }
 

@@ -45,8 +45,15 @@ pub(super) fn filters(request: &Request) -> Result<Vec<Filter<'_>>, Refusal> {
         }
         filters.push(Filter { field, values });
     }
-    if filters.iter().map(|filter| filter.values.len()).sum::<usize>() > MOST_VALUES {
-        let message = format!("The maximum number of filter values specified on a single call is {MOST_VALUES}");
+    if filters
+        .iter()
+        .map(|filter| filter.values.len())
+        .sum::<usize>()
+        > MOST_VALUES
+    {
+        let message = format!(
+            "The maximum number of filter values specified on a single call is {MOST_VALUES}"
+        );
         return Err(Refusal::new("FilterLimitExceeded", message));
     }
     Ok(filters)
@@ -56,7 +63,8 @@ impl<'a> Filter<'a> {
     /// The ids, where it asks for whole ids.
     pub(super) fn ids(&self) -> Option<&[&'a str]> {
         let plain = |value: &&str| !value.contains(['*', '?', '\\']);
-        (matches!(self.field, Field::InstanceId) && self.values.iter().all(plain)).then_some(&self.values)
+        (matches!(self.field, Field::InstanceId) && self.values.iter().all(plain))
+            .then_some(&self.values)
     }
 
     pub(super) fn admits(&self, machine: &Machine) -> bool {
@@ -73,14 +81,18 @@ impl<'a> Filter<'a> {
             Field::InstanceType => self.any(&instance.instance_type),
             Field::HttpTokens => options.is_some_and(|options| self.any(&options.tokens)),
             Field::HttpEndpoint => options.is_some_and(|options| self.any(&options.endpoint)),
-            Field::HopLimit => options.is_some_and(|options| self.any(&options.hop_limit.to_string())),
+            Field::HopLimit => {
+                options.is_some_and(|options| self.any(&options.hop_limit.to_string()))
+            }
             Field::OptionsState => options.is_some_and(|options| self.any(&options.state)),
             Field::MetadataTags => options.is_some_and(|options| self.any(&options.metadata_tags)),
         }
     }
 
     fn any(&self, text: &str) -> bool {
-        self.values.iter().any(|pattern| is_like(pattern.as_bytes(), text.as_bytes()))
+        self.values
+            .iter()
+            .any(|pattern| is_like(pattern.as_bytes(), text.as_bytes()))
     }
 }
 
@@ -132,7 +144,11 @@ mod tests {
 
     #[track_caller]
     fn check(pattern: &str, text: &str, expected: bool) {
-        assert_eq!(is_like(pattern.as_bytes(), text.as_bytes()), expected, "`{pattern}` on `{text}`");
+        assert_eq!(
+            is_like(pattern.as_bytes(), text.as_bytes()),
+            expected,
+            "`{pattern}` on `{text}`"
+        );
     }
 
     #[test]

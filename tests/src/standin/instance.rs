@@ -104,7 +104,10 @@ impl Machine {
             (*state).clone_into(&mut self.instance.state);
             self.next_state = None;
         }
-        for (key, value, _) in self.late_tags.extract_if(.., |(_, _, waiting)| waiting.is_over()) {
+        for (key, value, _) in self
+            .late_tags
+            .extract_if(.., |(_, _, waiting)| waiting.is_over())
+        {
             self.instance.tags.insert(key, value);
         }
     }

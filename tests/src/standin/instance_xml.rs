@@ -28,7 +28,11 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &Machine, account: &str) {
     let instance = &machine.instance;
     let gone = machine.is(&["shutting-down", "terminated"]);
     let address = Address::of(machine, gone);
-    let root = if instance.instance_store { "instance-store" } else { "ebs" };
+    let root = if instance.instance_store {
+        "instance-store"
+    } else {
+        "ebs"
+    };
     xml.text("instanceId", &instance.id)
         .text("imageId", &instance.image)
         .within("instanceState", |xml| write_state(xml, &instance.state))
@@ -40,7 +44,9 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &Machine, account: &str) {
         .text("instanceType", &instance.instance_type)
         .text("launchTime", launch_time(instance.launched))
         .within("placement", |xml| {
-            xml.text("availabilityZone", &instance.az).empty("groupName").plain("tenancy", "default");
+            xml.text("availabilityZone", &instance.az)
+                .empty("groupName")
+                .plain("tenancy", "default");
         })
         .within("monitoring", |xml| {
             xml.plain("state", "disabled");
@@ -54,7 +60,9 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &Machine, account: &str) {
             })
             .items("groupSet", [()], |xml, ()| write_group(xml));
     }
-    xml.plain("architecture", "x86_64").plain("rootDeviceType", root).plain("rootDeviceName", "/dev/xvda");
+    xml.plain("architecture", "x86_64")
+        .plain("rootDeviceType", root)
+        .plain("rootDeviceName", "/dev/xvda");
     write_volumes(xml, machine, &address, gone || instance.instance_store);
     xml.plain("virtualizationType", "hvm");
     if instance.spot {
@@ -72,7 +80,9 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &Machine, account: &str) {
         })
         .plain("enaSupport", true);
     if machine.shows_options {
-        xml.within("metadataOptions", |xml| write_options(xml, &instance.options, &instance.options.state));
+        xml.within("metadataOptions", |xml| {
+            write_options(xml, &instance.options, &instance.options.state)
+        });
     }
     if let Some(principal) = &instance.managed_by {
         xml.within("operator", |xml| {
@@ -90,7 +100,10 @@ struct Address {
 impl Address {
     fn of(machine: &Machine, gone: bool) -> Self {
         let [.., b, c, d] = machine.number.to_be_bytes();
-        let dashed = format!("ip-10-{b}-{c}-{d}.{}.compute.internal", machine.instance.region);
+        let dashed = format!(
+            "ip-10-{b}-{c}-{d}.{}.compute.internal",
+            machine.instance.region
+        );
         Address {
             digits: digits(machine.number),
             ip: format!("10.{b}.{c}.{d}"),
@@ -100,7 +113,8 @@ impl Address {
 }
 
 fn write_group(xml: &mut Xml) {
-    xml.text("groupId", "sg-0f1e2d3c4b5a69788").text("groupName", "default");
+    xml.text("groupId", "sg-0f1e2d3c4b5a69788")
+        .text("groupName", "default");
 }
 
 fn write_volumes(xml: &mut Xml, machine: &Machine, address: &Address, none: bool) {
@@ -115,7 +129,13 @@ fn write_volumes(xml: &mut Xml, machine: &Machine, address: &Address, none: bool
     });
 }
 
-fn write_interfaces(xml: &mut Xml, machine: &Machine, address: &Address, account: &str, none: bool) {
+fn write_interfaces(
+    xml: &mut Xml,
+    machine: &Machine,
+    address: &Address,
+    account: &str,
+    none: bool,
+) {
     let interfaces = if none { [].as_slice() } else { &[()] };
     let attached: Timestamp = machine.instance.launched;
     xml.items("networkInterfaceSet", interfaces, |xml, ()| {

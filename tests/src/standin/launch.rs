@@ -94,7 +94,8 @@ impl Launch {
 
     /// A tag that is seen later, as a controller sets it after the launch.
     pub fn late_tag(mut self, key: &str, value: &str, seen: Settle) -> Self {
-        self.late_tags.push((key.to_owned(), value.to_owned(), seen));
+        self.late_tags
+            .push((key.to_owned(), value.to_owned(), seen));
         self
     }
 
@@ -105,7 +106,8 @@ impl Launch {
 
     /// Launched from this version of this launch template.
     pub fn from_template(self, id: &str, version: &str) -> Self {
-        self.tag("aws:ec2launchtemplate:id", id).tag("aws:ec2launchtemplate:version", version)
+        self.tag("aws:ec2launchtemplate:id", id)
+            .tag("aws:ec2launchtemplate:version", version)
     }
 
     pub fn client_token(mut self, token: &str) -> Self {
@@ -223,7 +225,11 @@ impl Launch {
             visible: self.visible.begin(),
             applied: Settle::Now.begin(),
             next_state: self.running.map(|when| ("running", when.begin())),
-            late_tags: self.late_tags.into_iter().map(|(key, value, seen)| (key, value, seen.begin())).collect(),
+            late_tags: self
+                .late_tags
+                .into_iter()
+                .map(|(key, value, seen)| (key, value, seen.begin()))
+                .collect(),
             refused_modifies: self.refused_modifies,
             refuses_changes: self.refuses_changes,
             shows_options: self.shows_options,

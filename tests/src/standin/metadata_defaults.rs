@@ -41,21 +41,35 @@ impl Defaults {
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetInstanceMetadataDefaults.html>
-pub(super) fn get_defaults(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
+pub(super) fn get_defaults(
+    world: &mut World,
+    request: &Request,
+    xml: &mut Xml,
+) -> Result<(), Refusal> {
     let defaults = &world.region(&request.region).defaults;
     xml.within("accountLevel", |xml| {
         xml.maybe("httpTokens", defaults.tokens.as_ref())
-            .maybe("httpPutResponseHopLimit", defaults.hop_limit.map(|hops| hops.to_string()))
+            .maybe(
+                "httpPutResponseHopLimit",
+                defaults.hop_limit.map(|hops| hops.to_string()),
+            )
             .maybe("httpEndpoint", defaults.endpoint.as_ref())
             .maybe("instanceMetadataTags", defaults.metadata_tags.as_ref())
             .maybe("httpTokensEnforced", defaults.tokens_enforced.as_ref())
-            .text("managedBy", defaults.managed_by.as_deref().unwrap_or("account"));
+            .text(
+                "managedBy",
+                defaults.managed_by.as_deref().unwrap_or("account"),
+            );
     });
     Ok(())
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataDefaults.html>
-pub(super) fn modify_defaults(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
+pub(super) fn modify_defaults(
+    world: &mut World,
+    request: &Request,
+    xml: &mut Xml,
+) -> Result<(), Refusal> {
     let switch = &["enabled", "disabled", "no-preference"];
     let tokens = request.word("HttpTokens", &["optional", "required", "no-preference"])?;
     let endpoint = request.word("HttpEndpoint", switch)?;
@@ -63,7 +77,11 @@ pub(super) fn modify_defaults(world: &mut World, request: &Request, xml: &mut Xm
     let tokens_enforced = request.word("HttpTokensEnforced", switch)?;
     let hop_limit = request.number::<i64>("HttpPutResponseHopLimit")?;
     if let Some(hops) = hop_limit.filter(|hops| *hops != -1 && !(1..=64).contains(hops)) {
-        return Err(Refusal::value("HttpPutResponseHopLimit", hops, "Expecting -1 or 1 to 64."));
+        return Err(Refusal::value(
+            "HttpPutResponseHopLimit",
+            hops,
+            "Expecting -1 or 1 to 64.",
+        ));
     }
     let defaults = &mut world.region(&request.region).defaults;
     if defaults.managed_by.as_deref() == Some("declarative-policy") {

@@ -10,7 +10,11 @@ use super::xml::Xml;
 const SWITCH: &[&str] = &["enabled", "disabled"];
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html>
-pub(super) fn modify_options(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
+pub(super) fn modify_options(
+    world: &mut World,
+    request: &Request,
+    xml: &mut Xml,
+) -> Result<(), Refusal> {
     let id = request.require("InstanceId")?;
     let wish = wish(request, "")?;
     if wish == Wish::default() {
@@ -28,12 +32,16 @@ pub(super) fn modify_options(world: &mut World, request: &Request, xml: &mut Xml
     let applied = world.settings.applied;
     let region = world.region(&request.region);
     if wish.metadata_tags.is_some() && region.refuses_metadata_tags {
-        return Err(Refusal::unsupported("Specifying InstanceMetadataTags is not yet supported"));
+        return Err(Refusal::unsupported(
+            "Specifying InstanceMetadataTags is not yet supported",
+        ));
     }
     let enforced = region.defaults.enforces_tokens();
     let machine = region.one(id)?;
     if machine.refuses_changes {
-        return Err(Refusal::not_permitted(format!("The instance '{id}' is managed by a service.")));
+        return Err(Refusal::not_permitted(format!(
+            "The instance '{id}' is managed by a service."
+        )));
     }
     if machine.is(&["shutting-down", "terminated"]) {
         return Err(Refusal::state(id));
@@ -43,13 +51,17 @@ pub(super) fn modify_options(world: &mut World, request: &Request, xml: &mut Xml
         return Err(Refusal::state(id));
     }
     if enforced && wish.tokens.as_deref() == Some("optional") {
-        return Err(Refusal::unsupported("httpTokensEnforced is enabled for this account."));
+        return Err(Refusal::unsupported(
+            "httpTokensEnforced is enabled for this account.",
+        ));
     }
     wish.fulfil(&mut machine.instance.options);
     "pending".clone_into(&mut machine.instance.options.state);
     machine.applied = applied.begin();
     xml.text("instanceId", id)
-        .within("instanceMetadataOptions", |xml| write_options(xml, &machine.instance.options, "pending"));
+        .within("instanceMetadataOptions", |xml| {
+            write_options(xml, &machine.instance.options, "pending")
+        });
     Ok(())
 }
 
@@ -103,7 +115,11 @@ fn hop_limit(request: &Request, name: &str) -> Result<Option<u8>, Refusal> {
         None => Ok(None),
         Some(hops) => match u8::try_from(hops) {
             Ok(hops @ 1..=64) => Ok(Some(hops)),
-            _ => Err(Refusal::value(name, hops, "Expecting an integer from 1 to 64.")),
+            _ => Err(Refusal::value(
+                name,
+                hops,
+                "Expecting an integer from 1 to 64.",
+            )),
         },
     }
 }

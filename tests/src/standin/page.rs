@@ -72,13 +72,22 @@ pub(super) fn position(request: &Request, token: &str) -> Result<usize, Refusal>
     position
         .and_then(|position| usize::try_from(position).ok())
         .filter(|position| self::token(request, *position) == token)
-        .ok_or_else(|| Refusal::new("InvalidPaginationToken", "The specified pagination token is not valid."))
+        .ok_or_else(|| {
+            Refusal::new(
+                "InvalidPaginationToken",
+                "The specified pagination token is not valid.",
+            )
+        })
 }
 
 fn query(request: &Request) -> u64 {
     let mut hasher = DefaultHasher::new();
     request.region.hash(&mut hasher);
-    for parameter in request.params.iter().filter(|(name, _)| *name != "NextToken") {
+    for parameter in request
+        .params
+        .iter()
+        .filter(|(name, _)| *name != "NextToken")
+    {
         parameter.hash(&mut hasher);
     }
     hasher.finish()

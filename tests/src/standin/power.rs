@@ -13,13 +13,22 @@ use super::xml::Xml;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>
 ///
 /// A protected instance keeps the others of its zone, while those of other zones go and the call fails.
-pub(super) fn terminate(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
+pub(super) fn terminate(
+    world: &mut World,
+    request: &Request,
+    xml: &mut Xml,
+) -> Result<(), Refusal> {
     let settings = &world.settings;
     let (transitions, replaces) = (settings.transitions, settings.replaces_in_groups);
-    let region = world.regions.get_mut(&request.region).expect("calls go to known regions");
+    let region = world
+        .regions
+        .get_mut(&request.region)
+        .expect("calls go to known regions");
     let positions = region.all_of(&ids(request)?)?;
     let machines = &mut region.machines;
-    let refusal = positions.iter().find_map(|position| refusal_to_terminate(&machines[*position]));
+    let refusal = positions
+        .iter()
+        .find_map(|position| refusal_to_terminate(&machines[*position]));
     let shielded: BTreeSet<String> = positions
         .iter()
         .map(|position| &machines[*position])
@@ -53,11 +62,17 @@ pub(super) fn terminate(world: &mut World, request: &Request, xml: &mut Xml) -> 
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html>: all or none.
 pub(super) fn stop(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
-    each(world, request, xml, refusal_to_stop, |machine, transitions| {
-        if machine.is(&["running"]) {
-            move_to(machine, "stopping", "stopped", transitions);
-        }
-    })
+    each(
+        world,
+        request,
+        xml,
+        refusal_to_stop,
+        |machine, transitions| {
+            if machine.is(&["running"]) {
+                move_to(machine, "stopping", "stopped", transitions);
+            }
+        },
+    )
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html>: all or none.
@@ -83,7 +98,10 @@ fn each(
     let transitions = world.settings.transitions;
     let region = world.region(&request.region);
     let positions = region.all_of(&ids(request)?)?;
-    if let Some(refusal) = positions.iter().find_map(|position| refusal(&region.machines[*position])) {
+    if let Some(refusal) = positions
+        .iter()
+        .find_map(|position| refusal(&region.machines[*position]))
+    {
         return Err(refusal);
     }
     let changes: Vec<_> = positions
@@ -119,9 +137,13 @@ fn refusal_to_stop(machine: &Machine) -> Option<Refusal> {
     if machine.is(&["pending", "shutting-down", "terminated"]) {
         Some(Refusal::state(id))
     } else if machine.instance.instance_store {
-        Some(Refusal::unsupported(format!("The instance '{id}' does not have an 'ebs' root device type and cannot be stopped")))
+        Some(Refusal::unsupported(format!(
+            "The instance '{id}' does not have an 'ebs' root device type and cannot be stopped"
+        )))
     } else if machine.instance.spot {
-        Some(Refusal::unsupported(format!("You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request.")))
+        Some(Refusal::unsupported(format!(
+            "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request."
+        )))
     } else if machine.instance.stop_protected && machine.is(&["running"]) {
         Some(Refusal::not_permitted(format!(
             "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
@@ -133,7 +155,9 @@ fn refusal_to_stop(machine: &Machine) -> Option<Refusal> {
 
 fn managed(machine: &Machine) -> Option<Refusal> {
     let id = &machine.instance.id;
-    machine.refuses_changes.then(|| Refusal::not_permitted(format!("The instance '{id}' is managed by a service.")))
+    machine
+        .refuses_changes
+        .then(|| Refusal::not_permitted(format!("The instance '{id}' is managed by a service.")))
 }
 
 fn ids(request: &Request) -> Result<Vec<&str>, Refusal> {
@@ -141,7 +165,11 @@ fn ids(request: &Request) -> Result<Vec<&str>, Refusal> {
     match ids.len() {
         0 => Err(Refusal::missing("InstanceId")),
         1..=1000 => Ok(ids),
-        count => Err(Refusal::value("InstanceId", count, "Expecting at most 1000.")),
+        count => Err(Refusal::value(
+            "InstanceId",
+            count,
+            "Expecting at most 1000.",
+        )),
     }
 }
 
@@ -172,7 +200,11 @@ struct Change {
 
 impl Change {
     fn of(machine: &Machine, before: String) -> Self {
-        Change { id: machine.instance.id.clone(), before, after: machine.instance.state.clone() }
+        Change {
+            id: machine.instance.id.clone(),
+            before,
+            after: machine.instance.state.clone(),
+        }
     }
 }
 

@@ -36,7 +36,9 @@ impl Call {
     /// Whether it may change something: anything but Describe, Get and List.
     #[must_use]
     pub fn changes(&self) -> bool {
-        !["Describe", "Get", "List"].iter().any(|reading| self.action.starts_with(reading))
+        !["Describe", "Get", "List"]
+            .iter()
+            .any(|reading| self.action.starts_with(reading))
     }
 }
 
@@ -76,7 +78,9 @@ impl Record {
     }
 
     pub(super) fn answered(&mut self, number: usize, outcome: Outcome) {
-        let call = number.checked_sub(self.forgotten).and_then(|index| self.calls.get_mut(index));
+        let call = number
+            .checked_sub(self.forgotten)
+            .and_then(|index| self.calls.get_mut(index));
         if let Some(call) = call {
             call.outcome = outcome;
         }

@@ -21,11 +21,18 @@ impl Refusal {
             "RequestLimitExceeded" | "Unavailable" => 503,
             _ => 400,
         };
-        Refusal { code: code.to_owned(), status, message: message.into() }
+        Refusal {
+            code: code.to_owned(),
+            status,
+            message: message.into(),
+        }
     }
 
     pub(super) fn missing(name: &str) -> Self {
-        Refusal::new("MissingParameter", format!("The request must contain the parameter {name}"))
+        Refusal::new(
+            "MissingParameter",
+            format!("The request must contain the parameter {name}"),
+        )
     }
 
     pub(super) fn value(name: &str, value: impl Display, expected: &str) -> Self {

@@ -22,7 +22,10 @@ pub(super) struct Request {
 impl Request {
     /// Reads as much as there is; what is missing comes beside it.
     pub(super) fn parse(head: &Parts, body: &[u8]) -> (Request, Result<(), Refusal>) {
-        let mut request = Request { user_agent: text(head, &header::USER_AGENT), ..Request::default() };
+        let mut request = Request {
+            user_agent: text(head, &header::USER_AGENT),
+            ..Request::default()
+        };
         let result = request.read(head, body);
         (request, result)
     }
@@ -37,12 +40,16 @@ impl Request {
 
     /// `name.1`, `name.2`, … up to the first that is missing.
     pub(super) fn list(&self, name: &str) -> Vec<&str> {
-        (1..).map_while(|n| self.get(&format!("{name}.{n}"))).collect()
+        (1..)
+            .map_while(|n| self.get(&format!("{name}.{n}")))
+            .collect()
     }
 
     /// How many `name.N.…` there are.
     pub(super) fn groups(&self, name: &str) -> usize {
-        (1..).take_while(|n| self.has_group(&format!("{name}.{n}."))).count()
+        (1..)
+            .take_while(|n| self.has_group(&format!("{name}.{n}.")))
+            .count()
     }
 
     pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
@@ -55,16 +62,21 @@ impl Request {
 
     pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         self.get(name)
-            .map(|text| text.parse().map_err(|_| Refusal::value(name, text, "Expecting an integer.")))
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| Refusal::value(name, text, "Expecting an integer."))
+            })
             .transpose()
     }
 
     /// One of the given words.
     pub(super) fn word(&self, name: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
         match self.get(name) {
-            Some(word) if !words.contains(&word) => {
-                Err(Refusal::value(name, word, &format!("Expecting one of {}.", words.join(", "))))
-            }
+            Some(word) if !words.contains(&word) => Err(Refusal::value(
+                name,
+                word,
+                &format!("Expecting one of {}.", words.join(", ")),
+            )),
             word => Ok(word.map(str::to_owned)),
         }
     }
@@ -84,14 +96,18 @@ impl Request {
     }
 
     fn read(&mut self, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
-        let form = text(head, &header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded");
+        let form =
+            text(head, &header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded");
         if head.method == Method::POST && form {
             self.params = form_urlencoded::parse(body).into_owned().collect();
         }
         self.action = self.params.get("Action").cloned().unwrap_or_default();
         self.read_scope(&text(head, &header::AUTHORIZATION))?;
         if self.action.is_empty() {
-            return Err(Refusal::new("MissingAction", "The request is missing an Action parameter."));
+            return Err(Refusal::new(
+                "MissingAction",
+                "The request is missing an Action parameter.",
+            ));
         }
         Ok(())
     }
@@ -99,14 +115,23 @@ impl Request {
     /// `AWS4-HMAC-SHA256 Credential=KEY/DATE/REGION/SERVICE/aws4_request, …`
     fn read_scope(&mut self, authorization: &str) -> Result<(), Refusal> {
         if authorization.is_empty() {
-            return Err(Refusal::new("MissingAuthenticationToken", "Request is missing Authentication Token"));
+            return Err(Refusal::new(
+                "MissingAuthenticationToken",
+                "Request is missing Authentication Token",
+            ));
         }
         let scope = authorization
             .strip_prefix("AWS4-HMAC-SHA256 ")
-            .and_then(|rest| rest.split(',').find_map(|part| part.trim().strip_prefix("Credential=")));
+            .and_then(|rest| {
+                rest.split(',')
+                    .find_map(|part| part.trim().strip_prefix("Credential="))
+            });
         let parts: Vec<_> = scope.unwrap_or_default().split('/').collect();
         let [key, _date, region, service, "aws4_request"] = parts.as_slice() else {
-            return Err(Refusal::new("IncompleteSignature", "The Authorization header has no credential scope."));
+            return Err(Refusal::new(
+                "IncompleteSignature",
+                "The Authorization header has no credential scope.",
+            ));
         };
         self.access_key = (*key).to_owned();
         self.region = (*region).to_owned();
@@ -115,7 +140,10 @@ impl Request {
     }
 
     fn has_group(&self, prefix: &str) -> bool {
-        self.params.range(prefix.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(prefix))
+        self.params
+            .range(prefix.to_owned()..)
+            .next()
+            .is_some_and(|(name, _)| name.starts_with(prefix))
     }
 }
 

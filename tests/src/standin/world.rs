@@ -95,7 +95,8 @@ pub enum LastPage {
 impl World {
     pub(super) fn new() -> Self {
         let enabled = REGIONS.map(|name| (name.to_owned(), Region::default()));
-        let opted_out = OPT_IN_REGIONS.map(|name| (name.to_owned(), Region::opted_out("AuthFailure")));
+        let opted_out =
+            OPT_IN_REGIONS.map(|name| (name.to_owned(), Region::opted_out("AuthFailure")));
         World {
             account: "111122223333".to_owned(),
             regions: enabled.into_iter().chain(opted_out).collect(),
@@ -151,7 +152,10 @@ impl World {
     /// # Panics
     /// On an unknown id, which is a mistake in the test.
     pub(super) fn machine(&mut self, id: &str) -> &mut Machine {
-        let home = self.homes.get(id).unwrap_or_else(|| panic!("nobody launched `{id}`"));
+        let home = self
+            .homes
+            .get(id)
+            .unwrap_or_else(|| panic!("nobody launched `{id}`"));
         let region = self.regions.get_mut(home).expect("homes are regions");
         let position = region.positions[id];
         let machine = &mut region.machines[position];
@@ -162,23 +166,34 @@ impl World {
 
 impl Region {
     pub(super) fn opted_out(code: &str) -> Self {
-        Region { opted_out: Some(code.to_owned()), ..Region::default() }
+        Region {
+            opted_out: Some(code.to_owned()),
+            ..Region::default()
+        }
     }
 
     pub(super) fn add(&mut self, machine: Machine) {
-        self.positions.insert(machine.instance.id.clone(), self.machines.len());
+        self.positions
+            .insert(machine.instance.id.clone(), self.machines.len());
         self.machines.push(machine);
     }
 
     /// The instances of these ids, settled: all or none.
     pub(super) fn all_of(&mut self, ids: &[&str]) -> Result<Vec<usize>, Refusal> {
         if let Some(id) = ids.iter().find(|id| !is_well_formed(id)) {
-            return Err(Refusal::new("InvalidInstanceID.Malformed", format!("Invalid id: \"{id}\"")));
+            return Err(Refusal::new(
+                "InvalidInstanceID.Malformed",
+                format!("Invalid id: \"{id}\""),
+            ));
         }
         let mut found = Vec::with_capacity(ids.len());
         let mut unknown = Vec::new();
         for id in ids {
-            match self.positions.get(*id).filter(|position| self.machines[**position].is_known()) {
+            match self
+                .positions
+                .get(*id)
+                .filter(|position| self.machines[**position].is_known())
+            {
                 Some(position) if found.contains(position) => {}
                 Some(position) => found.push(*position),
                 None => unknown.push(*id),
@@ -202,6 +217,9 @@ impl Region {
 /// `i-` and 8 or 17 hexadecimal digits.
 fn is_well_formed(id: &str) -> bool {
     id.strip_prefix("i-").is_some_and(|rest| {
-        matches!(rest.len(), 8 | 17) && rest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        matches!(rest.len(), 8 | 17)
+            && rest
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
     })
 }

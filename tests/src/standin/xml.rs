@@ -21,6 +21,11 @@ impl Xml {
         self.close(name)
     }
 
+    /// The content of the element that stands open; not escaped.
+    pub(super) fn value(&mut self, value: impl Display) {
+        let _ = write!(self.0, "{value}");
+    }
+
     /// As `text`, or nothing.
     pub(super) fn maybe(&mut self, name: &str, text: Option<impl AsRef<str>>) -> &mut Self {
         if let Some(text) = text {
@@ -63,9 +68,14 @@ impl Xml {
     }
 
     /// A whole document whose root is `name` with a namespace.
-    pub(super) fn document(name: &str, namespace: Option<&str>, write: impl FnOnce(&mut Xml)) -> String {
+    pub(super) fn document(
+        name: &str,
+        namespace: Option<&str>,
+        write: impl FnOnce(&mut Xml),
+    ) -> String {
         let mut xml = Xml::default();
-        xml.0.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<");
+        xml.0
+            .push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<");
         xml.0.push_str(name);
         if let Some(namespace) = namespace {
             let _ = write!(xml.0, " xmlns=\"{namespace}\"");

@@ -1,0 +1,53 @@
+# Every command a person types; `make help` lists them.
+# Cargo and Python 3.11 with venv are all that a machine must have.
+
+# The processor that `make build` builds for: x86_64 or arm64.
+ARCH ?= x86_64
+# The Python that .venv is made with.
+PYTHON ?= python3
+
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imds-enforcer
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+# For cargo-lambda, and for the zig that it links with.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+VENV := .venv/ready
+# Cargo commands run through this, for checkouts share one target folder.
+CLAIMED := $(PYTHON) scripts/claimed.py
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check build schema format venv clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV) ## See four launches guarded, on a local stand-in of AWS
+	@$(CLAIMED) python -m demo
+
+test: $(VENV) ## Every test, and the demo with its outcome asserted; ends with one line that counts
+	@$(CLAIMED) python scripts/test.py
+
+check: $(VENV) ## Format, lints and documentation, all without warnings
+	cargo fmt --all --check
+	$(CLAIMED) cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CLAIMED) cargo doc --workspace --no-deps
+	ruff format --check --quiet
+	ruff check --quiet
+
+build: $(VENV) ## The release zip, dist/enforcer-$(ARCH).zip; ARCH=arm64 for Graviton
+	@$(CLAIMED) python scripts/build.py $(ARCH)
+
+schema: ## policy.schema.json anew, from the types
+	UPDATE=1 $(CLAIMED) cargo test --quiet --package imds-core --test policy_schema
+
+format: $(VENV) ## Formats Rust and Python
+	cargo fmt --all
+	ruff format --quiet
+
+venv: $(VENV) ## The Python tools, in .venv
+
+$(VENV): requirements.txt constraints.txt scripts/venv.py
+	@$(PYTHON) scripts/venv.py
+
+clean: ## Removes everything that the other targets made
+	rm -rf .venv dist "$(CACHE)"

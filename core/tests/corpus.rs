@@ -1,0 +1,58 @@
+//! Real events, where the folder `shared/events` lies beside the checkout: each yields the trigger
+//! that stands here, and no file is without one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use imds_core::event::{Event, parse};
+
+/// What `parse` makes of an event, in one line.
+fn seen(json: &str) -> String {
+    match parse(json) {
+        Ok(Event::Launch(launch)) => {
+            let ids: Vec<_> = launch.instances.iter().map(|i| i.id.as_str()).collect();
+            let options = launch.instances.first().map(|i| i.options).unwrap_or_default();
+            let word = |o: Option<String>| o.unwrap_or_else(|| "?".to_owned());
+            format!(
+                "launch {} {} {} tokens={} hops={} principals={}",
+                launch.origin.account.unwrap_or_default(),
+                launch.origin.region,
+                ids.join(","),
+                word(options.http_tokens.map(|v| v.to_string())),
+                word(options.hop_limit.map(|v| v.to_string())),
+                launch.origin.principals.len(),
+            )
+        }
+        Ok(Event::MetadataChange(change)) => format!("metadata-change {}", change.instance_id),
+        Ok(Event::StateChange(change)) => format!("state-change {} {}", change.instance_id, change.state),
+        Ok(Event::Sweep(_)) => "sweep".to_owned(),
+        Ok(Event::Ignored(reason)) => format!("ignored: {reason}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn every_real_event_yields_the_trigger_that_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/events");
+    let mut files: Vec<PathBuf> = Vec::new();
+    for folder in ["cloudtrail", "eventbridge"] {
+        // A checkout that stands alone has no corpus; the project's own events cover its shapes.
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
+        files.extend(entries.map(|entry| entry.unwrap().path()));
+    }
+    let seen: BTreeMap<String, String> = files
+        .iter()
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, seen(&std::fs::read_to_string(path).unwrap()))
+        })
+        .collect();
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus.json");
+    let text = serde_json::to_string_pretty(&seen).unwrap() + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&expected, &text).unwrap();
+    }
+    let expected: BTreeMap<String, String> =
+        serde_json::from_str(&std::fs::read_to_string(expected).unwrap()).unwrap();
+    assert_eq!(seen, expected);
+}

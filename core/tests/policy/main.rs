@@ -1,0 +1,40 @@
+//! The policy: what is read, what is refused, what matches.
+
+mod conditions;
+mod examples;
+mod reading;
+mod refusals;
+mod schema;
+mod wildcards;
+
+use imds_core::policy::Policy;
+
+#[track_caller]
+fn parse(document: &str) -> Policy {
+    match Policy::parse(document) {
+        Ok(policy) => policy,
+        Err(faults) => panic!("{faults}"),
+    }
+}
+
+/// A document with nothing but what it must have, and these further fields.
+fn document(fields: &str) -> String {
+    let comma = if fields.is_empty() { "" } else { ", " };
+    format!(
+        r#"{{"require": {{"http_tokens": "required"}}, "on_violation": "enforce"{comma}{fields}}}"#
+    )
+}
+
+fn requiring(require: &str) -> String {
+    format!(r#"{{"require": {require}, "on_violation": "enforce"}}"#)
+}
+
+fn with_rules(rules: &[&str]) -> String {
+    document(&format!(r#""rules": [{}]"#, rules.join(", ")))
+}
+
+fn with_conditions(conditions: &str) -> String {
+    with_rules(&[&format!(
+        r#"{{"name": "a", "when": {{{conditions}}}, "then": "report"}}"#
+    )])
+}

@@ -1,0 +1,253 @@
+//! What a valid document means.
+
+use std::collections::BTreeMap;
+
+use imds_core::instance::{HopLimit, Toggle};
+use imds_core::policy::{
+    Action, Existing, HopRange, Limits, Pattern, Policy, Require, RequiredTokens, Rule, Then, When,
+};
+use jiff::civil::{Date, date};
+
+use crate::{document, parse, requiring, with_conditions, with_rules};
+
+fn hops(hops: i64) -> Option<HopLimit> {
+    Some(HopLimit::try_from(hops).unwrap())
+}
+
+fn patterns(patterns: &[&str]) -> Vec<Pattern> {
+    patterns.iter().map(|text| Pattern::new(*text)).collect()
+}
+
+const TOKENS: Require = Require {
+    http_tokens: Some(RequiredTokens::Required),
+    hop_limit: None,
+    http_endpoint: None,
+    http_protocol_ipv6: None,
+    instance_metadata_tags: None,
+};
+
+#[test]
+fn a_whole_policy_is_read() {
+    let given = parse(
+        r#"{
+  "require": { "http_tokens": "required", "hop_limit": { "at_most": 2 } },
+  "on_violation": "enforce",
+  "rules": [
+    { "name": "legacy scanner", "when": { "tags": { "app": "scanner-*" } },
+      "then": "exempt", "until": "2027-03-31", "because": "vendor ticket 4711" },
+    { "name": "sandboxes", "when": { "accounts": ["111122223333"], "regions": ["us-*"] }, "then": "terminate" },
+    { "name": "kubernetes", "when": { "tags": { "eks:cluster-name": "*" } }, "require": { "hop_limit": { "at_least": 2 } } }
+  ],
+  "limits": { "terminations_per_hour": 10, "grace_seconds": 60 },
+  "existing": { "usage_window_days": 14, "in_use": "report", "unknown": "report" }
+}"#,
+    );
+    let rule = |name: &str, when| Rule {
+        name: name.to_owned(),
+        when,
+        then: None,
+        require: None,
+        until: None,
+        because: None,
+    };
+    let tag = |key, value| When {
+        tags: BTreeMap::from([(Pattern::new(key), patterns(&[value]))]),
+        ..When::default()
+    };
+    let sandboxes = When {
+        accounts: Some(patterns(&["111122223333"])),
+        regions: Some(patterns(&["us-*"])),
+        ..When::default()
+    };
+    let expected = Policy {
+        require: Require {
+            hop_limit: Some(HopRange {
+                at_least: None,
+                at_most: hops(2),
+            }),
+            ..TOKENS
+        },
+        on_violation: Action::Enforce,
+        rules: vec![
+            Rule {
+                then: Some(Then::Exempt),
+                until: Some(date(2027, 3, 31)),
+                because: Some("vendor ticket 4711".to_owned()),
+                ..rule("legacy scanner", tag("app", "scanner-*"))
+            },
+            Rule {
+                then: Some(Then::Act(Action::Terminate)),
+                ..rule("sandboxes", sandboxes)
+            },
+            Rule {
+                require: Some(Require {
+                    hop_limit: Some(HopRange {
+                        at_least: hops(2),
+                        at_most: None,
+                    }),
+                    ..Require::default()
+                }),
+                ..rule("kubernetes", tag("eks:cluster-name", "*"))
+            },
+        ],
+        limits: Limits::default(),
+        existing: Existing::default(),
+    };
+    assert_eq!(given, expected);
+}
+
+#[test]
+fn every_option_can_be_required() {
+    let given = parse(&requiring(
+        r#"{"http_tokens": "required", "hop_limit": {"at_least": 1, "at_most": 64}, "http_endpoint": "enabled",
+            "http_protocol_ipv6": "disabled", "instance_metadata_tags": "enabled"}"#,
+    ));
+    let expected = Require {
+        http_tokens: Some(RequiredTokens::Required),
+        hop_limit: Some(HopRange {
+            at_least: hops(1),
+            at_most: hops(64),
+        }),
+        http_endpoint: Some(Toggle::Enabled),
+        http_protocol_ipv6: Some(Toggle::Disabled),
+        instance_metadata_tags: Some(Toggle::Enabled),
+    };
+    assert_eq!(given.require, expected);
+}
+
+#[test]
+fn every_condition_can_be_given_as_one_or_many() {
+    let one = r#""accounts": "111122223333", "regions": "eu-*", "tags": {"k": "v"}, "images": "ami-1",
+        "instance_types": "m7g.*", "principals": "arn:*", "auto_scaling": false, "launch_templates": "lt-1""#;
+    let many = r#""accounts": ["111122223333"], "regions": ["eu-*"], "tags": {"k": ["v"]}, "images": ["ami-1"],
+        "instance_types": ["m7g.*"], "principals": ["arn:*"], "auto_scaling": false, "launch_templates": ["lt-1"]"#;
+    let expected = When {
+        accounts: Some(patterns(&["111122223333"])),
+        regions: Some(patterns(&["eu-*"])),
+        tags: BTreeMap::from([(Pattern::new("k"), patterns(&["v"]))]),
+        images: Some(patterns(&["ami-1"])),
+        instance_types: Some(patterns(&["m7g.*"])),
+        principals: Some(patterns(&["arn:*"])),
+        auto_scaling: Some(false),
+        launch_templates: Some(patterns(&["lt-1"])),
+    };
+    assert_eq!(parse(&with_conditions(one)).rules[0].when, expected);
+    assert_eq!(parse(&with_conditions(many)).rules[0].when, expected);
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let policy = parse(&document(""));
+    let expected = Policy {
+        require: TOKENS,
+        on_violation: Action::Enforce,
+        rules: vec![],
+        limits: Limits {
+            terminations_per_hour: 10,
+            grace_seconds: 60,
+        },
+        existing: Existing {
+            usage_window_days: 14,
+            in_use: Action::Report,
+            unknown: Action::Report,
+        },
+    };
+    assert_eq!(policy, expected);
+    let empty =
+        document(r#""$schema": "./policy.schema.json", "rules": [], "limits": {}, "existing": {}"#);
+    assert_eq!(parse(&empty), expected);
+}
+
+#[test]
+fn numbers_are_accepted_up_to_both_ends() {
+    for (per_hour, seconds, days) in [(0, 0, 1), (11, 61, 15), (100_000, 600, 63)] {
+        let policy = parse(&document(&format!(
+            r#""limits": {{"terminations_per_hour": {per_hour}, "grace_seconds": {seconds}}}, "existing": {{"usage_window_days": {days}}}"#
+        )));
+        assert_eq!(
+            policy.limits,
+            Limits {
+                terminations_per_hour: per_hour,
+                grace_seconds: seconds
+            }
+        );
+        assert_eq!(policy.existing.usage_window_days, days);
+    }
+}
+
+#[test]
+fn instances_in_use_and_those_without_data_have_each_their_action() {
+    let policy = parse(&document(
+        r#""existing": {"in_use": "enforce", "unknown": "stop"}"#,
+    ));
+    let expected = Existing {
+        in_use: Action::Enforce,
+        unknown: Action::Stop,
+        ..Existing::default()
+    };
+    assert_eq!(policy.existing, expected);
+}
+
+#[test]
+fn every_word_for_an_action_is_read() {
+    let words = [
+        ("report", Then::Act(Action::Report)),
+        ("enforce", Then::Act(Action::Enforce)),
+        ("stop", Then::Act(Action::Stop)),
+        ("terminate", Then::Act(Action::Terminate)),
+        ("exempt", Then::Exempt),
+    ];
+    for (word, then) in words {
+        let rule = format!(r#"{{"name": "a", "when": {{"regions": "eu-*"}}, "then": "{word}"}}"#);
+        assert_eq!(parse(&with_rules(&[&rule])).rules[0].then, Some(then));
+    }
+    let displayed: Vec<String> = Action::ALL.iter().map(Action::to_string).collect();
+    assert_eq!(displayed, ["report", "enforce", "stop", "terminate"]);
+    assert!(Action::ALL.is_sorted(), "mildest first");
+}
+
+#[test]
+fn a_rule_overrides_the_requirements_key_by_key() {
+    let base = parse(&requiring(
+        r#"{"http_tokens": "required", "hop_limit": {"at_least": 2, "at_most": 3}, "http_endpoint": "enabled"}"#,
+    ));
+    let rule = Require {
+        hop_limit: Some(HopRange {
+            at_least: None,
+            at_most: hops(1),
+        }),
+        http_endpoint: Some(Toggle::Disabled),
+        instance_metadata_tags: Some(Toggle::Enabled),
+        http_protocol_ipv6: Some(Toggle::Disabled),
+        ..Require::default()
+    };
+    assert_eq!(
+        base.require.overridden_by(&rule),
+        Require {
+            http_tokens: Some(RequiredTokens::Required),
+            ..rule
+        }
+    );
+    assert_eq!(
+        base.require.overridden_by(&Require::default()),
+        base.require
+    );
+    assert_eq!(
+        Require::default().overridden_by(&base.require),
+        base.require
+    );
+}
+
+#[test]
+fn an_exemption_holds_through_its_last_day() {
+    let rule = |until: &str| {
+        let rule =
+            format!(r#"{{"name": "a", "when": {{"regions": "eu-*"}}, "then": "exempt"{until}}}"#);
+        parse(&with_rules(&[&rule])).rules.remove(0)
+    };
+    let ending = rule(r#", "until": "2028-02-29""#);
+    assert!(!ending.expired(date(2028, 2, 28)));
+    assert!(!ending.expired(date(2028, 2, 29)));
+    assert!(ending.expired(date(2028, 3, 1)));
+    assert!(!rule("").expired(Date::MAX));
+}

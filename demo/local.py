@@ -1,0 +1,155 @@
+"""What runs on this machine for the demo: the build, moto and `cargo lambda watch`."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+POLICY = Path(__file__).with_name("policy.json").resolve()
+HOST = "127.0.0.1"
+START_SECONDS = 60
+END_SECONDS = 10
+LOG_LINES = 25
+
+
+class Failure(Exception):
+    """The demo cannot go on; says what did not work, and the end of the log that tells why."""
+
+    def __init__(self, what: str, log: Path | None = None) -> None:
+        """Reads the log now, before its folder goes."""
+        if log:
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+            what = "\n".join([what, f"the last lines of {log}:", *(f"  {line}" for line in lines)])
+        super().__init__(what)
+
+
+def shield_environment() -> None:
+    """Takes away all that could lead this process or its children to a real account."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "BOTO_", "IMDS_POLICY", "CARGO_LAMBDA_")) or name == "RUST_LOG":
+            del os.environ[name]
+    nothing = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
+    keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "demo")
+    os.environ.update(nothing | keys, AWS_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true")
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
+
+
+def build() -> None:
+    """Builds the way `cargo lambda watch` does, which then finds all done."""
+    say("building the function (some minutes the first time, then seconds)")
+    try:
+        built = subprocess.run(["cargo", "build", "--workspace"], check=False)
+    except FileNotFoundError:
+        raise Failure("`cargo` is not on this machine: see https://rustup.rs") from None
+    if built.returncode != 0:
+        raise Failure("could not build the function: see cargo's message above")
+
+
+@contextmanager
+def aws(folder: Path) -> Iterator[str]:
+    """Moto's server; yields its endpoint."""
+    port = free_port()
+    endpoint = f"http://{HOST}:{port}"
+    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
+    with running("moto", command, folder / "moto.log", lambda: answers(f"{endpoint}/moto-api/")):
+        yield endpoint
+
+
+@contextmanager
+def function(folder: Path, endpoint: str) -> Iterator[int]:
+    """The function under `cargo lambda watch`; yields the port that takes invocations."""
+    port = free_port()
+    command = ["cargo-lambda", "lambda", "watch", "--ignore-changes", "--color", "never"]
+    command += ["--invoke-address", HOST, "--invoke-port", str(port)]
+    env = {"AWS_ENDPOINT_URL": endpoint, "IMDS_POLICY_FILE": str(POLICY)}
+    log = folder / "function.log"
+    with running("cargo lambda watch", command, log, lambda: listens(port), env):
+        yield port
+
+
+@contextmanager
+def running(
+    name: str,
+    command: list[str],
+    log: Path,
+    ready: Callable[[], bool],
+    env: dict[str, str] | None = None,
+) -> Iterator[None]:
+    """Keeps the command running, in a process group of its own, for as long as it is needed."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            env=os.environ | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready():
+            if process.poll() is not None:
+                raise Failure(f"{name} ended at once, with status {process.returncode}", log)
+            if time.monotonic() > deadline:
+                raise Failure(f"{name} was not ready after {START_SECONDS} s", log)
+            time.sleep(0.05)
+        yield
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Asks first, for `cargo lambda watch` ends the function only when it is asked."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(END_SECONDS)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def free_port() -> int:
+    """A port that no other process is given within the next minute.
+
+    A connection in TIME_WAIT keeps the kernel from handing it out; binding to it by name works.
+    """
+    with socket.socket() as server, socket.socket() as client:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.bind((HOST, 0))
+        server.listen(1)
+        client.connect(server.getsockname())
+        accepted, _ = server.accept()
+        accepted.close()
+        return int(server.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    """Whether the port takes connections."""
+    with socket.socket() as client:
+        return client.connect_ex((HOST, port)) == 0
+
+
+def answers(url: str) -> bool:
+    """Whether an HTTP server is there, whatever it says."""
+    try:
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5).close()
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True
+
+
+def say(what: str) -> None:
+    """One line of progress."""
+    print(f"· {what}", flush=True)

@@ -1,0 +1,51 @@
+"""Runs every test there is and closes with one line that counts them."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
+OURS = re.compile(r"^demo: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+OUTCOMES = ("passed", "failed", "skipped")
+
+STEPS = [
+    ["cargo", "test", "--workspace", "--no-fail-fast"],
+    [sys.executable, "-m", "demo", "--check"],
+]
+
+
+def main() -> None:
+    """Builds the binaries that the tests drive, then runs step by step."""
+    total: Counter[str] = Counter()
+    if subprocess.run(["cargo", "build", "--workspace"], check=False).returncode == 0:
+        for step in STEPS:
+            total += outcomes(step)
+    else:
+        total["failed"] += 1
+    skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
+    print(f"\n{total['passed']} passed, {total['failed']} failed{skipped}", flush=True)
+    sys.exit(1 if total["failed"] else 0)
+
+
+def outcomes(step: list[str]) -> Counter[str]:
+    """Shows the step's output as it comes and adds up what it counts."""
+    print(f"\n$ {' '.join([Path(step[0]).name, *step[1:]])}", flush=True)
+    counted: Counter[str] = Counter()
+    process = subprocess.Popen(step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    with process:
+        for line in process.stdout or ():
+            found = CARGO.match(line) or OURS.match(line)
+            if found:
+                counted.update(
+                    dict(zip(OUTCOMES, map(int, found.groups(default="0")), strict=True))
+                )
+            print(line, end="", flush=True)
+    if process.returncode != 0 and not counted["failed"]:
+        # It broke off before it could count: a compiler's error, a crash.
+        counted["failed"] += 1
+    return counted
+
+
+main()

@@ -1,0 +1,56 @@
+"""Makes `.venv` from requirements.txt; of several started at once, one does the work."""
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+VENV = ROOT / ".venv"
+READY = VENV / "ready"
+SOURCES = [ROOT / "requirements.txt", ROOT / "constraints.txt", Path(__file__)]
+PYTHON = (3, 11)
+
+
+def main() -> None:
+    """Does nothing where `.venv` is newer than what it is made from."""
+    if sys.version_info < PYTHON:
+        version = sys.version.split()[0]
+        sys.exit(f"Python is {version}: expected 3.11 or newer; `make PYTHON=…` names another")
+    with SOURCES[0].open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not fresh():
+            make()
+
+
+def fresh() -> bool:
+    """Whether the last making was finished and nothing has changed since."""
+    return READY.exists() and all(
+        READY.stat().st_mtime >= source.stat().st_mtime for source in SOURCES
+    )
+
+
+def make() -> None:
+    """Starts from nothing, so that what an interruption left behind does no harm."""
+    print("setting up .venv (about a minute, once)", file=sys.stderr, flush=True)
+    started = time.monotonic()
+    READY.unlink(missing_ok=True)
+    if run([sys.executable, "-m", "venv", "--clear", str(VENV)]) != 0:
+        sys.exit("could not create .venv: see above; on Debian, python3-venv brings what it needs")
+    pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
+    if run([*pip, "install", "--quiet", "--requirement", str(SOURCES[0])]) != 0:
+        sys.exit("could not install requirements.txt into .venv: see pip's message above")
+    READY.touch()
+    print(f".venv is ready after {time.monotonic() - started:.0f} s", file=sys.stderr)
+
+
+def run(command: list[str]) -> int:
+    """Runs it where the packages of a surrounding venv are not seen."""
+    hidden = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False).returncode
+
+
+main()

@@ -1,0 +1,144 @@
+//! The actions: their services, the parameters that they know, what carries them out.
+
+use super::refusal::Refusal;
+use super::request::Request;
+use super::world::World;
+use super::xml::Xml;
+use super::{
+    account, attribute, describe, metadata_defaults, metrics, modify, power, run, tags, templates,
+};
+
+/// One action of one service.
+#[derive(Debug)]
+pub(super) struct Action {
+    service: &'static str,
+    name: &'static str,
+    /// `None`: too many to name here.
+    parameters: Option<&'static [&'static str]>,
+    pub(super) run: fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>,
+}
+
+/// An API: where its documents live and the version that we know.
+#[derive(Debug)]
+pub(super) struct Service {
+    name: &'static str,
+    pub(super) namespace: &'static str,
+    version: &'static str,
+}
+
+pub(super) const EC2: Service = Service {
+    name: "ec2",
+    namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    version: "2016-11-15",
+};
+
+const SERVICES: &[Service] = &[
+    EC2,
+    Service {
+        name: "sts",
+        namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+        version: "2011-06-15",
+    },
+    Service {
+        name: "monitoring",
+        namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
+        version: "2010-08-01",
+    },
+];
+
+const MODIFY: &[&str] = &[
+    "InstanceId",
+    "HttpTokens",
+    "HttpEndpoint",
+    "HttpPutResponseHopLimit",
+    "HttpProtocolIpv6",
+    "InstanceMetadataTags",
+];
+const MODIFY_DEFAULTS: &[&str] = &[
+    "HttpTokens",
+    "HttpEndpoint",
+    "HttpPutResponseHopLimit",
+    "InstanceMetadataTags",
+    "HttpTokensEnforced",
+];
+const TEMPLATE_VERSIONS: &[&str] = &[
+    "LaunchTemplateId",
+    "LaunchTemplateName",
+    "LaunchTemplateVersion",
+    "MaxResults",
+    "NextToken",
+];
+const METRICS: &[&str] = &[
+    "MetricDataQueries",
+    "StartTime",
+    "EndTime",
+    "ScanBy",
+    "MaxDatapoints",
+    "NextToken",
+];
+
+#[rustfmt::skip]
+const ACTIONS: &[Action] = &[
+    ec2("DescribeInstances", &["InstanceId", "Filter", "MaxResults", "NextToken"], describe::describe_instances),
+    ec2("ModifyInstanceMetadataOptions", MODIFY, modify::modify_options),
+    ec2("TerminateInstances", &["InstanceId"], power::terminate),
+    ec2("StopInstances", &["InstanceId", "Force", "Hibernate"], power::stop),
+    ec2("StartInstances", &["InstanceId"], power::start),
+    ec2("CreateTags", &["ResourceId", "Tag"], tags::create_tags),
+    ec2("DeleteTags", &["ResourceId", "Tag"], tags::delete_tags),
+    ec2("DescribeRegions", &["AllRegions", "RegionName", "Filter"], account::describe_regions),
+    ec2("DescribeInstanceAttribute", &["InstanceId", "Attribute"], attribute::attribute),
+    ec2("GetInstanceMetadataDefaults", &[], metadata_defaults::get_defaults),
+    ec2("ModifyInstanceMetadataDefaults", MODIFY_DEFAULTS, metadata_defaults::modify_defaults),
+    ec2("DescribeLaunchTemplates", &["LaunchTemplateId", "LaunchTemplateName", "MaxResults", "NextToken"], templates::describe_templates),
+    ec2("DescribeLaunchTemplateVersions", TEMPLATE_VERSIONS, templates::describe_versions),
+    Action { service: "ec2", name: "RunInstances", parameters: None, run: run::run },
+    Action { service: "sts", name: "GetCallerIdentity", parameters: Some(&[]), run: account::caller_identity },
+    Action { service: "monitoring", name: "GetMetricData", parameters: Some(METRICS), run: metrics::get_metric_data },
+];
+
+const fn ec2(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    run: fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>,
+) -> Action {
+    Action {
+        service: "ec2",
+        name,
+        parameters: Some(parameters),
+        run,
+    }
+}
+
+/// The API that a call is signed for; EC2 where that isn't known.
+pub(super) fn service(name: &str) -> &'static Service {
+    SERVICES
+        .iter()
+        .find(|service| service.name == name)
+        .unwrap_or(&EC2)
+}
+
+/// The action that a call asks for, with parameters that it knows.
+pub(super) fn action(request: &Request) -> Result<&'static Action, Refusal> {
+    let invalid = |message| Refusal::new("InvalidAction", message);
+    let action = ACTIONS
+        .iter()
+        .find(|action| action.service == request.service && action.name == request.action)
+        .ok_or_else(|| {
+            invalid(format!(
+                "The action {} is not valid for this web service.",
+                request.action
+            ))
+        })?;
+    if request.get("Version") != Some(service(&request.service).version) {
+        let message = format!(
+            "The requested version is not supported by {}.",
+            request.service
+        );
+        return Err(Refusal::new("NoSuchVersion", message));
+    }
+    if let Some(parameters) = action.parameters {
+        request.allow(parameters)?;
+    }
+    Ok(action)
+}
