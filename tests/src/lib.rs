@@ -8,6 +8,7 @@
 )]
 
 mod binary;
+mod clock;
 pub mod runtime_api;
 mod server;
 pub mod standin;

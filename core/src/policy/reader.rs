@@ -119,28 +119,30 @@ impl<'a> Node<'a> {
 
     /// The items of a list.
     pub(super) fn items(&self, expected: &str) -> Read<Vec<Node<'a>>> {
-        match self.json {
-            Json::List(items) => Ok(self.children(items)),
-            _ => Err(self.refuse(expected)),
-        }
+        let Json::List(items) = self.json else {
+            return Err(self.refuse(expected));
+        };
+        Ok(self.children(items))
     }
 
     /// The items of a list that is not empty, or the one value that stands for such a list.
     pub(super) fn one_or_many(&self, expected: &str) -> Read<Vec<Node<'a>>> {
-        match self.json {
-            Json::List(items) if items.is_empty() => {
-                Err(self.refuse(format!("{expected}, or a list of at least one")))
-            }
-            Json::List(items) => Ok(self.children(items)),
-            _ => Ok(vec![self.clone()]),
+        let Json::List(items) = self.json else {
+            return Ok(vec![self.clone()]);
+        };
+        if items.is_empty() {
+            return Err(self.refuse(format!("{expected}, or a list of at least one")));
         }
+        Ok(self.children(items))
     }
 
     pub(super) fn text(&self, expected: &str, fits: impl Fn(&str) -> bool) -> Read<&'a str> {
-        match self.json {
-            Json::Text(text) if fits(text) => Ok(text),
-            _ => Err(self.refuse(expected)),
+        if let Json::Text(text) = self.json
+            && fits(text)
+        {
+            return Ok(text);
         }
+        Err(self.refuse(expected))
     }
 
     /// One of a few words.
@@ -163,10 +165,10 @@ impl<'a> Node<'a> {
     }
 
     pub(super) fn truth(&self) -> Read<bool> {
-        match self.json {
-            Json::Bool(value) => Ok(*value),
-            _ => Err(self.refuse("`true` or `false`")),
-        }
+        let Json::Bool(value) = self.json else {
+            return Err(self.refuse("`true` or `false`"));
+        };
+        Ok(*value)
     }
 
     /// A whole number, both ends included.

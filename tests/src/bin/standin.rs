@@ -1,2 +1,45 @@
-//! x
-fn main() {}
+//! A stand-in EC2 for people and benchmarks: prints its URL and runs until it is killed.
+
+use std::time::Duration;
+
+use clap::Parser;
+use imds_tests::{Standin, launch};
+
+/// A stand-in for EC2, STS and CloudWatch on loopback.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// Milliseconds that every call takes.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    latency_ms: u64,
+    /// Throttle as EC2 does.
+    #[arg(long)]
+    real_rates: bool,
+    /// Launch so many instances that answer IMDSv1.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed_wrong: usize,
+    /// Their region.
+    #[arg(long, default_value = "eu-central-1")]
+    region: String,
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    let standin = Standin::start_on(arguments.port);
+    standin.set_latency(Duration::from_millis(arguments.latency_ms));
+    if arguments.real_rates {
+        standin.with_real_rates(1.0);
+    }
+    if arguments.seed_wrong > 0 {
+        standin.launch_many(
+            launch(&arguments.region).tokens("optional"),
+            arguments.seed_wrong,
+        );
+    }
+    println!("{}", standin.url());
+    loop {
+        std::thread::park();
+    }
+}

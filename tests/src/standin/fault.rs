@@ -7,6 +7,7 @@ use super::request::Request;
 
 /// A rule that makes calls go wrong. Unnarrowed, it hits every call for ever.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Fault {
     effect: Effect,
     action: Option<String>,
@@ -37,19 +38,16 @@ pub(super) enum Effect {
 
 impl Fault {
     /// `RequestLimitExceeded` (503).
-    #[must_use]
     pub fn throttle() -> Self {
         Fault::of(Effect::Throttle)
     }
 
     /// `Unavailable` (503).
-    #[must_use]
     pub fn unavailable() -> Self {
         Fault::error("Unavailable", 503)
     }
 
     /// `InternalError` with this status; 502 and 504 come as a gateway's HTML.
-    #[must_use]
     pub fn status(status: u16) -> Self {
         match status {
             502 | 504 => Fault::of(Effect::Gateway(status)),
@@ -58,50 +56,42 @@ impl Fault {
     }
 
     /// The connection is reset and nothing is done.
-    #[must_use]
     pub fn reset() -> Self {
         Fault::of(Effect::Reset)
     }
 
     /// The call takes effect, then the connection is reset.
-    #[must_use]
     pub fn reset_after() -> Self {
         Fault::of(Effect::ResetAfter)
     }
 
     /// The call is carried out so much later, even where the client has gone by then. Delays add up,
     /// and other faults still hold.
-    #[must_use]
     pub fn delay(delay: Duration) -> Self {
         Fault::of(Effect::Delay(delay))
     }
 
     /// The call takes effect; the answer is a 200 that ends in the middle.
-    #[must_use]
     pub fn malformed() -> Self {
         Fault::of(Effect::Malformed)
     }
 
     /// `UnauthorizedOperation` (403).
-    #[must_use]
     pub fn unauthorised() -> Self {
         Fault::error("UnauthorizedOperation", 403)
     }
 
     /// `RequestExpired` (400): credentials that are out of date.
-    #[must_use]
     pub fn expired() -> Self {
         Fault::error("RequestExpired", 400)
     }
 
     /// `InvalidInstanceID.NotFound` (400).
-    #[must_use]
     pub fn not_found() -> Self {
         Fault::error("InvalidInstanceID.NotFound", 400)
     }
 
     /// Any error code with any status.
-    #[must_use]
     pub fn error(code: &str, status: u16) -> Self {
         let message = format!("{code}, as the test wished.");
         Fault::of(Effect::Refuse(Refusal {
@@ -112,35 +102,30 @@ impl Fault {
     }
 
     /// Only calls of this action.
-    #[must_use]
     pub fn action(mut self, action: &str) -> Self {
         self.action = Some(action.to_owned());
         self
     }
 
     /// Only calls to this region.
-    #[must_use]
     pub fn region(mut self, region: &str) -> Self {
         self.region = Some(region.to_owned());
         self
     }
 
     /// Only calls that name this instance, anywhere.
-    #[must_use]
     pub fn instance(mut self, id: &str) -> Self {
         self.instance = Some(id.to_owned());
         self
     }
 
     /// Only so many calls.
-    #[must_use]
     pub fn times(mut self, times: u32) -> Self {
         self.left = Some(times);
         self
     }
 
     /// Not the first so many calls that match.
-    #[must_use]
     pub fn after(mut self, calls: u32) -> Self {
         self.spared = calls;
         self

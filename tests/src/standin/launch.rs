@@ -7,9 +7,11 @@ use jiff::Timestamp;
 
 use super::instance::{Instance, Machine, Options, state_code};
 use super::settle::Settle;
+use crate::clock::now;
 
 /// An instance to come. By default it runs, has answered IMDSv1 for ten seconds, and is seen at once.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Launch {
     pub(super) instance: Instance,
     pub(super) user_data: Option<String>,
@@ -22,7 +24,6 @@ pub struct Launch {
 }
 
 /// An instance to come in this region.
-#[must_use]
 pub fn launch(region: &str) -> Launch {
     Launch {
         instance: Instance {
@@ -53,7 +54,6 @@ pub fn launch(region: &str) -> Launch {
     }
 }
 
-#[must_use]
 #[allow(missing_docs, reason = "each sets what it is called after")]
 impl Launch {
     pub fn tokens(mut self, tokens: &str) -> Self {
@@ -245,10 +245,4 @@ pub(super) fn digits(number: u64) -> String {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     format!("{:016x}", z ^ (z >> 31))
-}
-
-/// The time of day.
-#[expect(clippy::disallowed_methods, reason = "launch times count from now")]
-pub(super) fn now() -> Timestamp {
-    Timestamp::now()
 }

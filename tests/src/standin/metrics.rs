@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::launch::now;
 use super::page::{position, token};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::world::World;
 use super::xml::Xml;
+use crate::clock::now;
 
 const MOST_QUERIES: usize = 500;
 const MOST_DATAPOINTS: usize = 100_800;

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::instance::Machine;
+use super::instance::{Instance, Machine};
 use super::instance_xml::write_state;
 use super::launch::{Launch, launch};
 use super::refusal::Refusal;
 use super::request::Request;
+use super::settle::Waiting;
 use super::world::World;
 use super::xml::Xml;
+use crate::clock::now;
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html>
 ///
@@ -117,8 +119,6 @@ fn each(
     Ok(())
 }
 
-use super::settle::Waiting;
-
 fn refusal_to_terminate(machine: &Machine) -> Option<Refusal> {
     let id = &machine.instance.id;
     if machine.is(&["shutting-down", "terminated"]) {
@@ -182,10 +182,10 @@ fn move_to(machine: &mut Machine, state: &str, then: &'static str, when: Waiting
 fn replacement(machine: &Machine) -> Option<Launch> {
     let group = machine.instance.tags.get("aws:autoscaling:groupName")?;
     let mut replacement = launch(&machine.instance.region).in_group(group);
-    replacement.instance = super::Instance {
+    replacement.instance = Instance {
         id: String::new(),
         state: "running".to_owned(),
-        launched: super::launch::now(),
+        launched: now(),
         ..machine.instance.clone()
     };
     replacement.user_data.clone_from(&machine.user_data);

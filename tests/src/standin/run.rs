@@ -1,7 +1,7 @@
 //! RunInstances, so that a person can try things by hand.
 
 use super::instance_xml::write_instance;
-use super::launch::{Launch, launch, now};
+use super::launch::{Launch, launch};
 use super::modify::wish;
 use super::refusal::Refusal;
 use super::request::Request;
@@ -9,6 +9,7 @@ use super::tags::{refuse_reserved, tags};
 use super::templates::asked_version;
 use super::world::World;
 use super::xml::Xml;
+use crate::clock::now;
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>
 ///

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::filter::launch_time;
-use super::launch::now;
 use super::modify::Wish;
 use super::page::{next, page};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::world::{Region, World};
 use super::xml::Xml;
+use crate::clock::now;
 
 /// A launch template; version 1 is its default.
 #[derive(Clone, Debug)]
