@@ -30,7 +30,10 @@ impl Deadline {
     /// Six tenths of the time for looking, and 85 % for all.
     pub fn of(start: Instant, end: Instant) -> Self {
         let whole = end.saturating_duration_since(start);
-        Deadline { look: start + whole.mul_f64(0.6), act: start + whole.mul_f64(0.85) }
+        Deadline {
+            look: start + whole.mul_f64(0.6),
+            act: start + whole.mul_f64(0.85),
+        }
     }
 }
 
@@ -55,24 +58,41 @@ pub async fn apply(client: &Client, plan: Plan, deadline: Deadline) -> Vec<Insta
                 Remedy::Report(_) => Outcome::Reported,
                 Remedy::AlreadyStopped => Outcome::Stopped,
                 Remedy::Enforce(_) => {
-                    mend.push(Task { place, instance, wrong: wrong.clone() });
+                    mend.push(Task {
+                        place,
+                        instance,
+                        wrong: wrong.clone(),
+                    });
                     continue;
                 }
                 Remedy::Stop | Remedy::Terminate => {
                     let terminate = wrong.remedy == Remedy::Terminate;
-                    let task = Task { place, instance, wrong: wrong.clone() };
-                    end.entry((task.instance.region.clone(), terminate)).or_default().push(task);
+                    let task = Task {
+                        place,
+                        instance,
+                        wrong: wrong.clone(),
+                    };
+                    end.entry((task.instance.region.clone(), terminate))
+                        .or_default()
+                        .push(task);
                     continue;
                 }
             },
         };
-        reports.insert(place, InstanceReport::decided(instance, &decision, outcome, None));
+        reports.insert(
+            place,
+            InstanceReport::decided(instance, &decision, outcome, None),
+        );
     }
     for ((region, terminate), tasks) in end {
         for (task, refused) in end_all(client, &region, terminate, tasks, deadline.act).await {
             match refused {
                 None => {
-                    let outcome = if terminate { Outcome::Terminated } else { Outcome::Stopped };
+                    let outcome = if terminate {
+                        Outcome::Terminated
+                    } else {
+                        Outcome::Stopped
+                    };
                     reports.insert(task.place, task.report(outcome, None));
                 }
                 Some(why) => mend.push(task.mend_instead(terminate, why)),
@@ -99,13 +119,23 @@ impl Task {
 
     fn failed(self, why: &str) -> InstanceReport {
         let report = self.report(Outcome::Failed, None);
-        InstanceReport { reason: format!("{}; failed: {why}", report.reason), ..report }
+        InstanceReport {
+            reason: format!("{}; failed: {why}", report.reason),
+            ..report
+        }
     }
 
     /// The safe mend is the fallback.
     fn mend_instead(mut self, terminate: bool, why: String) -> Self {
-        let of = if terminate { Action::Terminate } else { Action::Stop };
-        self.wrong.remedy = Remedy::Enforce(Some(Instead { of, because: Because::Refused(why) }));
+        let of = if terminate {
+            Action::Terminate
+        } else {
+            Action::Stop
+        };
+        self.wrong.remedy = Remedy::Enforce(Some(Instead {
+            of,
+            because: Because::Refused(why),
+        }));
         self
     }
 }
@@ -148,7 +178,11 @@ async fn end(
     until: Instant,
 ) -> Result<(), String> {
     let call = async {
-        if terminate { client.terminate(region, ids).await } else { client.stop(region, ids).await }
+        if terminate {
+            client.terminate(region, ids).await
+        } else {
+            client.stop(region, ids).await
+        }
     };
     match timeout_at(until, call).await {
         Ok(answer) => answer.map_err(|e| e.cause()),
@@ -197,7 +231,11 @@ async fn mend_all(
             });
         }
         if !again {
-            done.extend(failed.into_iter().map(|(task, why, _)| (task.place, task.failed(&why))));
+            done.extend(
+                failed
+                    .into_iter()
+                    .map(|(task, why, _)| (task.place, task.failed(&why))),
+            );
             break;
         }
         open.extend(failed.into_iter().map(|(task, ..)| task));
@@ -221,7 +259,10 @@ async fn gone(
     let mut gone = BTreeMap::new();
     for (region, ids) in by_region {
         for values in ids.chunks(FILTER_VALUES) {
-            let filter = Filter { name: "instance-id", values: values.to_vec() };
+            let filter = Filter {
+                name: "instance-id",
+                values: values.to_vec(),
+            };
             // Without an answer nothing is known to be gone, and so it stays a failure.
             let answer: Result<Result<_, CallError>, _> =
                 timeout_at(until, client.describe(region, &filter)).await;
@@ -236,5 +277,8 @@ async fn gone(
 }
 
 async fn in_flight<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output> {
-    stream::iter(calls).buffer_unordered(MODIFIES_IN_FLIGHT).collect().await
+    stream::iter(calls)
+        .buffer_unordered(MODIFIES_IN_FLIGHT)
+        .collect()
+        .await
 }

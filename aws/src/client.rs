@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
@@ -100,7 +100,11 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(action: &'static str) -> Self {
-        Request { action, body: String::new() }.with("Action", action)
+        Request {
+            action,
+            body: String::new(),
+        }
+        .with("Action", action)
     }
 
     pub(crate) fn with(mut self, name: &str, value: impl AsRef<str>) -> Self {
@@ -125,7 +129,9 @@ impl Client {
         settings: Settings,
     ) -> Self {
         let http = Builder::new()
-            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
             .build_https();
         Client {
             http,
@@ -154,7 +160,10 @@ impl Client {
 
     fn operation(&self, service: Service, region: &str) -> Arc<Query> {
         // A poisoned map is whole: nothing panics between its two accesses.
-        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut operations = self
+            .operations
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let operation = operations
             .entry((service, region.to_owned()))
             .or_insert_with(|| Arc::new(self.build_operation(service, region)));
@@ -165,7 +174,9 @@ impl Client {
         let mut config = Layer::new("query");
         config.store_put(AuthSchemeOptionResolverParams::new(()));
         config.store_put(SigningName::from_static(service.name()));
-        config.store_put(SigningRegion::from(aws_types::region::Region::new(region.to_owned())));
+        config.store_put(SigningRegion::from(aws_types::region::Region::new(
+            region.to_owned(),
+        )));
         config.store_put(SigV4OperationSigningConfig::default());
         let components = RuntimeComponentsBuilder::new("query")
             .with_auth_scheme(SharedAuthScheme::new(SigV4AuthScheme::new()))
@@ -174,8 +185,9 @@ impl Client {
             )))
             .with_identity_cache(Some(self.identity_cache.clone()))
             .with_identity_resolver(SCHEME_ID, self.credentials.clone());
-        let signing =
-            StaticRuntimePlugin::new().with_config(config.freeze()).with_runtime_components(components);
+        let signing = StaticRuntimePlugin::new()
+            .with_config(config.freeze())
+            .with_runtime_components(components);
         let retries = RetryConfig::standard()
             .with_max_attempts(self.settings.attempts)
             .with_initial_backoff(self.settings.first_backoff);
@@ -212,7 +224,10 @@ fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {
     let headers = http.headers_mut();
     headers.try_insert("host", host.to_owned())?;
     headers.try_insert("content-type", "application/x-www-form-urlencoded")?;
-    headers.try_insert("user-agent", concat!("imds-enforcer/", env!("CARGO_PKG_VERSION")))?;
+    headers.try_insert(
+        "user-agent",
+        concat!("imds-enforcer/", env!("CARGO_PKG_VERSION")),
+    )?;
     Ok(http)
 }
 
@@ -222,6 +237,9 @@ fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<Answ
     if response.status().is_success() {
         Ok(text.to_owned())
     } else {
-        Err(OrchestratorError::operation(Answer::refusal(response.status().as_u16(), text)))
+        Err(OrchestratorError::operation(Answer::refusal(
+            response.status().as_u16(),
+            text,
+        )))
     }
 }

@@ -61,7 +61,11 @@ impl Client {
             // The last page carries an empty token, or none.
             let next = page.next_token.filter(|token| !token.is_empty());
             if next.is_some() && next == token {
-                return Err(CallError::unreadable(ACTION, region, "the same page token came twice"));
+                return Err(CallError::unreadable(
+                    ACTION,
+                    region,
+                    "the same page token came twice",
+                ));
             }
             match next {
                 Some(next) => token = Some(next),
@@ -95,7 +99,11 @@ impl Client {
 
     /// Terminates instances. One bad id and none is terminated; a protected one keeps those of its
     /// availability zone.
-    pub(crate) async fn terminate(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
+    pub(crate) async fn terminate(
+        &self,
+        region: &str,
+        ids: &[&InstanceId],
+    ) -> Result<(), CallError> {
         self.end(region, "TerminateInstances", ids).await
     }
 
@@ -216,9 +224,13 @@ impl Options {
     fn into_options(self) -> MetadataOptions {
         let toggle = |word: Option<String>| word.and_then(|word| Toggle::from_word(&word));
         MetadataOptions {
-            http_tokens: self.http_tokens.and_then(|word| HttpTokens::from_word(&word)),
+            http_tokens: self
+                .http_tokens
+                .and_then(|word| HttpTokens::from_word(&word)),
             http_endpoint: toggle(self.http_endpoint),
-            hop_limit: self.http_put_response_hop_limit.and_then(|n| HopLimit::try_from(n).ok()),
+            hop_limit: self
+                .http_put_response_hop_limit
+                .and_then(|n| HopLimit::try_from(n).ok()),
             http_protocol_ipv6: toggle(self.http_protocol_ipv6),
             instance_metadata_tags: toggle(self.instance_metadata_tags),
         }
@@ -237,9 +249,18 @@ impl DescribedInstance {
             account,
             image: self.image_id,
             instance_type: self.instance_type,
-            tags: self.tag_set.item.into_iter().map(|t| (t.key, t.value)).collect::<BTreeMap<_, _>>(),
-            launched_at: self.launch_time.and_then(|time| time.parse::<Timestamp>().ok()),
-            state: self.instance_state.and_then(|state| State::from_word(&state.name)),
+            tags: self
+                .tag_set
+                .item
+                .into_iter()
+                .map(|t| (t.key, t.value))
+                .collect::<BTreeMap<_, _>>(),
+            launched_at: self
+                .launch_time
+                .and_then(|time| time.parse::<Timestamp>().ok()),
+            state: self
+                .instance_state
+                .and_then(|state| State::from_word(&state.name)),
             options: self.metadata_options.unwrap_or_default().into_options(),
             managed_by: managed.map(|o| o.principal.unwrap_or_else(|| "an AWS service".to_owned())),
             ..Instance::unknown(id, region)

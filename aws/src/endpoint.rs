@@ -48,7 +48,11 @@ impl Endpoints {
     fn host(&self, service: Service, region: &str) -> String {
         let partition = Partition::of(region);
         let fips = if self.fips { "-fips" } else { "" };
-        let suffix = if self.dual_stack { partition.dual_stack } else { partition.suffix };
+        let suffix = if self.dual_stack {
+            partition.dual_stack
+        } else {
+            partition.suffix
+        };
         format!("{}{fips}.{region}.{suffix}", service.name())
     }
 }
@@ -87,33 +91,58 @@ mod tests {
 
     fn with(vars: &[(&str, &str)]) -> Endpoints {
         Endpoints::from_vars(|name| {
-            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            vars.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
     #[test]
     fn each_partition_has_its_own_domain() {
         let host = |region| with(&[]).url(Service::Ec2, region);
-        assert_eq!(host("eu-central-1"), "https://ec2.eu-central-1.amazonaws.com");
-        assert_eq!(host("us-gov-west-1"), "https://ec2.us-gov-west-1.amazonaws.com");
-        assert_eq!(host("cn-north-1"), "https://ec2.cn-north-1.amazonaws.com.cn");
-        assert_eq!(host("us-iso-east-1"), "https://ec2.us-iso-east-1.c2s.ic.gov");
+        assert_eq!(
+            host("eu-central-1"),
+            "https://ec2.eu-central-1.amazonaws.com"
+        );
+        assert_eq!(
+            host("us-gov-west-1"),
+            "https://ec2.us-gov-west-1.amazonaws.com"
+        );
+        assert_eq!(
+            host("cn-north-1"),
+            "https://ec2.cn-north-1.amazonaws.com.cn"
+        );
+        assert_eq!(
+            host("us-iso-east-1"),
+            "https://ec2.us-iso-east-1.c2s.ic.gov"
+        );
     }
 
     #[test]
     fn fips_and_dual_stack_change_the_host() {
         let fips = with(&[("AWS_USE_FIPS_ENDPOINT", "true")]);
-        assert_eq!(fips.url(Service::Ec2, "us-east-1"), "https://ec2-fips.us-east-1.amazonaws.com");
+        assert_eq!(
+            fips.url(Service::Ec2, "us-east-1"),
+            "https://ec2-fips.us-east-1.amazonaws.com"
+        );
         let dual = with(&[("AWS_USE_DUALSTACK_ENDPOINT", "true")]);
-        assert_eq!(dual.url(Service::Ec2, "us-east-1"), "https://ec2.us-east-1.api.aws");
+        assert_eq!(
+            dual.url(Service::Ec2, "us-east-1"),
+            "https://ec2.us-east-1.api.aws"
+        );
     }
 
     #[test]
     fn the_endpoint_of_the_service_wins_over_the_endpoint_of_all() {
-        let both =
-            with(&[("AWS_ENDPOINT_URL", "http://all:1/"), ("AWS_ENDPOINT_URL_EC2", "http://ec2:2")]);
+        let both = with(&[
+            ("AWS_ENDPOINT_URL", "http://all:1/"),
+            ("AWS_ENDPOINT_URL_EC2", "http://ec2:2"),
+        ]);
         assert_eq!(both.url(Service::Ec2, "us-east-1"), "http://ec2:2");
-        assert_eq!(with(&[("AWS_ENDPOINT_URL", "http://all:1/")]).host_header(Service::Ec2, "x"), "all:1");
+        assert_eq!(
+            with(&[("AWS_ENDPOINT_URL", "http://all:1/")]).host_header(Service::Ec2, "x"),
+            "all:1"
+        );
     }
 
     #[test]
@@ -122,6 +151,9 @@ mod tests {
             ("AWS_ENDPOINT_URL", "http://all:1"),
             ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"),
         ]);
-        assert_eq!(ignored.url(Service::Ec2, "sa-east-1"), "https://ec2.sa-east-1.amazonaws.com");
+        assert_eq!(
+            ignored.url(Service::Ec2, "sa-east-1"),
+            "https://ec2.sa-east-1.amazonaws.com"
+        );
     }
 }

@@ -61,13 +61,26 @@ impl Fault {
             "InvalidInstanceID.NotFound" => Fault::NotFound,
             "IncorrectInstanceState" | "IncorrectState" => Fault::WrongState,
             "OperationNotPermitted" => Fault::Protected,
-            "UnauthorizedOperation" | "AuthFailure" | "OptInRequired" | "Blocked"
-            | "AccessDenied" | "AccessDeniedException" | "PendingVerification" | "ExpiredToken"
-            | "ExpiredTokenException" | "RequestExpired" | "InvalidClientTokenId"
-            | "UnrecognizedClientException" | "SignatureDoesNotMatch"
+            "UnauthorizedOperation"
+            | "AuthFailure"
+            | "OptInRequired"
+            | "Blocked"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "PendingVerification"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "SignatureDoesNotMatch"
             | "MissingAuthenticationToken" => Fault::Unauthorized,
-            "RequestLimitExceeded" | "Throttling" | "ThrottlingException"
-            | "EC2ThrottledException" | "TooManyRequestsException" | "SlowDown" => Fault::Throttled,
+            "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "EC2ThrottledException"
+            | "TooManyRequestsException"
+            | "SlowDown" => Fault::Throttled,
             "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable"
             | "RequestTimeout" => Fault::Passing,
             _ if status >= 500 => Fault::Passing,
@@ -83,7 +96,9 @@ impl CallError {
         source: SdkError<Answer, HttpResponse>,
     ) -> Self {
         let fault = match &source {
-            SdkError::ServiceError(refusal) => Fault::of(refusal.err().status, refusal.err().code_or()),
+            SdkError::ServiceError(refusal) => {
+                Fault::of(refusal.err().status, refusal.err().code_or())
+            }
             SdkError::ResponseError(_) => Fault::Unreadable,
             SdkError::ConstructionFailure(_) => Fault::Unauthorized,
             _ => Fault::Passing,
@@ -93,7 +108,12 @@ impl CallError {
             SdkError::ServiceError(refusal) => Box::new(refusal.into_err()),
             other => Box::new(other),
         };
-        CallError { action, region: region.to_owned(), fault, source }
+        CallError {
+            action,
+            region: region.to_owned(),
+            fault,
+            source,
+        }
     }
 
     pub(crate) fn unreadable(
@@ -102,7 +122,12 @@ impl CallError {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         let region = region.to_owned();
-        CallError { action, region, fault: Fault::Unreadable, source: source.into() }
+        CallError {
+            action,
+            region,
+            fault: Fault::Unreadable,
+            source: source.into(),
+        }
     }
 
     /// The innermost cause in one line, for a report that names act and subject itself.
@@ -152,7 +177,11 @@ impl Answer {
         // A body that is no XML leaves both empty: the status then speaks alone.
         let body: Body = quick_xml::de::from_str(body).unwrap_or_default();
         let of_ec2 = !body.errors.error.code.is_empty();
-        let Detail { code, message } = if of_ec2 { body.errors.error } else { body.error };
+        let Detail { code, message } = if of_ec2 {
+            body.errors.error
+        } else {
+            body.error
+        };
         let meta = ErrorMetadata::builder().code(code).message(message).build();
         Answer { status, meta }
     }

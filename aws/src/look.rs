@@ -31,13 +31,22 @@ impl Client {
         let once: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
         let values: Vec<&str> = once.into_iter().collect();
         let calls = values.chunks(FILTER_VALUES).map(|values| async move {
-            let filter = Filter { name: "instance-id", values: values.to_vec() };
+            let filter = Filter {
+                name: "instance-id",
+                values: values.to_vec(),
+            };
             self.describe(region, &filter).await
         });
         let answers = try_join_all(calls).await?;
-        let mut seen: BTreeMap<InstanceId, Instance> =
-            answers.into_iter().flatten().map(|i| (i.id.clone(), i)).collect();
-        let mut found = Found { instances: Vec::new(), unknown: Vec::new() };
+        let mut seen: BTreeMap<InstanceId, Instance> = answers
+            .into_iter()
+            .flatten()
+            .map(|i| (i.id.clone(), i))
+            .collect();
+        let mut found = Found {
+            instances: Vec::new(),
+            unknown: Vec::new(),
+        };
         let mut asked = BTreeSet::new();
         for id in ids.iter().filter(|&id| asked.insert(id)) {
             match seen.remove(id) {
@@ -56,11 +65,15 @@ impl Client {
     pub async fn look_for_launched(&self, launch: &Launch) -> Result<Vec<Instance>, CallError> {
         let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
         let filter = match &launch.client_token {
-            Some(token) => Filter { name: "client-token", values: vec![token] },
+            Some(token) => Filter {
+                name: "client-token",
+                values: vec![token],
+            },
             None if minutes.is_empty() => return Ok(Vec::new()),
-            None => {
-                Filter { name: "launch-time", values: minutes.iter().map(String::as_str).collect() }
-            }
+            None => Filter {
+                name: "launch-time",
+                values: minutes.iter().map(String::as_str).collect(),
+            },
         };
         let mut instances = self.describe(&launch.origin.region, &filter).await?;
         if launch.client_token.is_some() {

@@ -25,7 +25,12 @@ impl Change {
                     // With the service off nothing else is left to mend, and EC2 has refused other
                     // options beside a disabled endpoint.
                     let http_endpoint = Some(Toggle::Disabled);
-                    return Change { set: MetadataOptions { http_endpoint, ..Default::default() } };
+                    return Change {
+                        set: MetadataOptions {
+                            http_endpoint,
+                            ..Default::default()
+                        },
+                    };
                 }
                 Violation::HttpProtocolIpv6 { required, .. } => {
                     set.http_protocol_ipv6 = Some(required);
@@ -48,9 +53,16 @@ impl Change {
     /// EC2 has demanded `HttpEndpoint=enabled` beside `HttpTokens`; where the endpoint is known to
     /// be enabled that changes nothing, and nowhere else is it sent.
     pub fn to_send(&self, before: &MetadataOptions) -> MetadataOptions {
-        let demanded = self.set.http_tokens.is_some() && before.http_endpoint == Some(Toggle::Enabled);
-        let http_endpoint = self.set.http_endpoint.or(demanded.then_some(Toggle::Enabled));
-        MetadataOptions { http_endpoint, ..self.set }
+        let demanded =
+            self.set.http_tokens.is_some() && before.http_endpoint == Some(Toggle::Enabled);
+        let http_endpoint = self
+            .set
+            .http_endpoint
+            .or(demanded.then_some(Toggle::Enabled));
+        MetadataOptions {
+            http_endpoint,
+            ..self.set
+        }
     }
 
     /// Whether an instance with these options needs no more of this change.
@@ -85,10 +97,18 @@ impl fmt::Display for Change {
             ("http_tokens", set.http_tokens.map(|v| v.to_string())),
             ("http_endpoint", set.http_endpoint.map(|v| v.to_string())),
             ("hop_limit", set.hop_limit.map(|v| v.to_string())),
-            ("http_protocol_ipv6", set.http_protocol_ipv6.map(|v| v.to_string())),
-            ("instance_metadata_tags", set.instance_metadata_tags.map(|v| v.to_string())),
+            (
+                "http_protocol_ipv6",
+                set.http_protocol_ipv6.map(|v| v.to_string()),
+            ),
+            (
+                "instance_metadata_tags",
+                set.instance_metadata_tags.map(|v| v.to_string()),
+            ),
         ];
-        let given = options.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        let given = options
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
         f.write_str(&given.collect::<Vec<_>>().join(" "))
     }
 }

@@ -201,17 +201,32 @@ impl Violation {
 }
 
 /// Decides about one instance.
-pub fn decide(policy: &Policy, instance: &Instance, now: Timestamp, occasion: Occasion) -> Decision {
+pub fn decide(
+    policy: &Policy,
+    instance: &Instance,
+    now: Timestamp,
+    occasion: Occasion,
+) -> Decision {
     if let Some(state) = instance.state.filter(|state| state.is_final()) {
         return Decision::Gone(state);
     }
-    let Applicable { decided, doubts, expired } = applicable(policy, instance, now);
+    let Applicable {
+        decided,
+        doubts,
+        expired,
+    } = applicable(policy, instance, now);
     let rule = decided.map(|rule| rule.name.clone());
-    let then = decided.and_then(|rule| rule.then).unwrap_or(Then::Act(policy.on_violation));
+    let then = decided
+        .and_then(|rule| rule.then)
+        .unwrap_or(Then::Act(policy.on_violation));
     let action = match then {
         Then::Exempt => {
             let (because, until) = decided.map_or((None, None), |r| (r.because.clone(), r.until));
-            return Decision::Exempt(Exempt { rule: rule.unwrap_or_default(), because, until });
+            return Decision::Exempt(Exempt {
+                rule: rule.unwrap_or_default(),
+                because,
+                until,
+            });
         }
         Then::Act(action) => action,
     };
@@ -225,7 +240,9 @@ pub fn decide(policy: &Policy, instance: &Instance, now: Timestamp, occasion: Oc
     let violations = violations(&require, instance);
     if violations.is_empty() {
         let judged = decided.is_some_and(|rule| rule.require.is_some());
-        return Decision::Compliant(Compliant::AsRequired { rule: rule.filter(|_| judged) });
+        return Decision::Compliant(Compliant::AsRequired {
+            rule: rule.filter(|_| judged),
+        });
     }
     Decision::Wrong(Wrong {
         remedy: remedy(action, instance, occasion, doubts),
@@ -245,7 +262,11 @@ struct Applicable<'p> {
 
 fn applicable<'p>(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Applicable<'p> {
     let today = Offset::UTC.to_datetime(now).date();
-    let mut found = Applicable { decided: None, doubts: Vec::new(), expired: Vec::new() };
+    let mut found = Applicable {
+        decided: None,
+        doubts: Vec::new(),
+        expired: Vec::new(),
+    };
     for rule in &policy.rules {
         match (rule.when.matches(instance), rule.expired(today)) {
             (Match::No, _) | (Match::Unknown, true) => {}
@@ -277,12 +298,24 @@ fn remedy(
     let harsh = action > Action::Enforce;
     let drift = (harsh && occasion == Occasion::Drift).then_some((Action::Enforce, Because::Drift));
     let replaced = Replacer::of(instance).filter(|_| harsh).map(|by| {
-        (Action::Enforce, Because::Replaced { by, template: instance.launch_template() })
+        (
+            Action::Enforce,
+            Because::Replaced {
+                by,
+                template: instance.launch_template(),
+            },
+        )
     });
     let mut mildest = (action, None);
     for (milder, because) in replaced.into_iter().chain(drift).chain(perhaps) {
         if milder < mildest.0 {
-            mildest = (milder, Some(Instead { of: action, because }));
+            mildest = (
+                milder,
+                Some(Instead {
+                    of: action,
+                    because,
+                }),
+            );
         }
     }
     let stopped = instance.state.is_some_and(State::is_stopped);
@@ -300,21 +333,31 @@ fn violations(require: &Require, instance: &Instance) -> Vec<Violation> {
     let has = &instance.options;
     let mut violations = Vec::new();
     if require.http_tokens.is_some() && has.http_tokens != Some(HttpTokens::Required) {
-        violations.push(Violation::HttpTokens { found: has.http_tokens });
+        violations.push(Violation::HttpTokens {
+            found: has.http_tokens,
+        });
     }
     if let Some(allowed) = require.hop_limit
         && !has.hop_limit.is_some_and(|hops| allowed.contains(hops))
     {
-        violations.push(Violation::HopLimit { found: has.hop_limit, allowed });
+        violations.push(Violation::HopLimit {
+            found: has.hop_limit,
+            allowed,
+        });
     }
     // A requirement of `enabled` is met by not touching it: a disabled one was judged above.
     if require.http_endpoint == Some(Toggle::Disabled) {
-        violations.push(Violation::HttpEndpoint { found: has.http_endpoint });
+        violations.push(Violation::HttpEndpoint {
+            found: has.http_endpoint,
+        });
     }
     if let Some(required) = require.http_protocol_ipv6
         && has.http_protocol_ipv6 != Some(required)
     {
-        violations.push(Violation::HttpProtocolIpv6 { found: has.http_protocol_ipv6, required });
+        violations.push(Violation::HttpProtocolIpv6 {
+            found: has.http_protocol_ipv6,
+            required,
+        });
     }
     if let Some(required) = require.instance_metadata_tags
         && has.instance_metadata_tags != Some(required)
@@ -337,7 +380,11 @@ impl fmt::Display for Decision {
             Decision::Compliant(Compliant::EndpointDisabled) => {
                 f.write_str("the metadata endpoint is disabled")
             }
-            Decision::Exempt(Exempt { rule, because, until }) => {
+            Decision::Exempt(Exempt {
+                rule,
+                because,
+                until,
+            }) => {
                 write!(f, "exempt by rule `{rule}`")?;
                 if let Some(because) = because {
                     write!(f, " because of {because}")?;
@@ -386,14 +433,23 @@ impl fmt::Display for Violation {
             Violation::HttpTokens { found: has } => {
                 write!(f, "{option} is {}, not required", found(has))
             }
-            Violation::HopLimit { found: has, allowed } => {
+            Violation::HopLimit {
+                found: has,
+                allowed,
+            } => {
                 write!(f, "{option} is {}, not {allowed}", found(has))
             }
             Violation::HttpEndpoint { found: has } => {
                 write!(f, "{option} is {}, not disabled", found(has))
             }
-            Violation::HttpProtocolIpv6 { found: has, required }
-            | Violation::InstanceMetadataTags { found: has, required } => {
+            Violation::HttpProtocolIpv6 {
+                found: has,
+                required,
+            }
+            | Violation::InstanceMetadataTags {
+                found: has,
+                required,
+            } => {
                 write!(f, "{option} is {}, not {required}", found(has))
             }
         }
@@ -413,7 +469,10 @@ impl fmt::Display for Instead {
             }
             Because::Drift => f.write_str("only its options were changed"),
             Because::PerhapsRule(rule) => {
-                write!(f, "rule `{rule}` may apply and what it asks for is not known")
+                write!(
+                    f,
+                    "rule `{rule}` may apply and what it asks for is not known"
+                )
             }
             Because::Refused(why) => write!(f, "EC2 refused: {why}"),
         }

@@ -147,7 +147,10 @@ pub struct Malformed {
 
 impl Malformed {
     fn new(path: impl Into<String>, problem: impl Into<String>) -> Self {
-        Malformed { path: path.into(), problem: problem.into() }
+        Malformed {
+            path: path.into(),
+            problem: problem.into(),
+        }
     }
 
     fn under(mut self, parent: &str) -> Self {
@@ -190,9 +193,10 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
                 Some(_) => read::<Record>(detail)
                     .map_err(|e| e.under("detail"))?
                     .into_event("detail", &envelope),
-                None if kind == "AWS API Call via CloudTrail" => {
-                    Err(Malformed::new("detail.eventName", "missing: expected the API call's name"))
-                }
+                None if kind == "AWS API Call via CloudTrail" => Err(Malformed::new(
+                    "detail.eventName",
+                    "missing: expected the API call's name",
+                )),
                 None => Ok(Event::Ignored(Ignored::OtherEvent(kind.to_owned()))),
             }
         }
@@ -249,7 +253,10 @@ fn through_sns(records: &RawValue) -> Result<Event, Malformed> {
         }
         // SNS invokes a function with one record; more would need more than one answer.
         [_, _, ..] => Err(Malformed::new("Records", "expected one SNS record")),
-        _ => Err(Malformed::new("Records[0].Sns", "missing: expected an SNS notification")),
+        _ => Err(Malformed::new(
+            "Records[0].Sns",
+            "missing: expected an SNS notification",
+        )),
     }
 }
 
@@ -262,20 +269,30 @@ fn state_change(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
         state: Option<Text>,
     }
     let Some(detail) = read::<Option<Detail>>(detail).map_err(|e| e.under("detail"))? else {
-        return Err(Malformed::new("detail", "missing: expected `instance-id` and `state`"));
+        return Err(Malformed::new(
+            "detail",
+            "missing: expected `instance-id` and `state`",
+        ));
     };
     let instance_id = instance_id(detail.instance_id, "detail.instance-id")?;
     let Some(word) = detail.state else {
-        return Err(Malformed::new("detail.state", "missing: expected the instance's state"));
+        return Err(Malformed::new(
+            "detail.state",
+            "missing: expected the instance's state",
+        ));
     };
     match State::from_word(&word) {
         Some(state @ (State::Pending | State::Running)) => {
             let origin = envelope.origin()?;
-            Ok(Event::StateChange(StateChange { origin, instance_id, state }))
+            Ok(Event::StateChange(StateChange {
+                origin,
+                instance_id,
+                state,
+            }))
         }
-        Some(State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated) => {
-            Ok(Event::Ignored(Ignored::OtherState(instance_id, word.trim().to_lowercase())))
-        }
+        Some(State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated) => Ok(
+            Event::Ignored(Ignored::OtherState(instance_id, word.trim().to_lowercase())),
+        ),
         None => Err(Malformed::new(
             "detail.state",
             format!("`{}` is no state of an instance", &*word),
@@ -293,7 +310,10 @@ fn sweep(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
     let detail: Option<Detail> = read(detail).map_err(|e| e.under("detail"))?;
     let regions = detail.unwrap_or_default().regions;
     if regions.as_ref().is_some_and(Vec::is_empty) {
-        return Err(Malformed::new("detail.regions", "empty: leave it out for all regions"));
+        return Err(Malformed::new(
+            "detail.regions",
+            "empty: leave it out for all regions",
+        ));
     }
     for (n, region) in regions.iter().flatten().enumerate() {
         check_region(region, &format!("detail.regions[{n}]"))?;
@@ -343,8 +363,13 @@ fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
         let path = e.path().to_string();
-        Malformed::new(if path == "." { "" } else { &path }, e.into_inner().to_string())
+        Malformed::new(
+            if path == "." { "" } else { &path },
+            e.into_inner().to_string(),
+        )
     })?;
-    reader.end().map_err(|e| Malformed::new("", e.to_string()))?;
+    reader
+        .end()
+        .map_err(|e| Malformed::new("", e.to_string()))?;
     Ok(value)
 }

@@ -62,7 +62,9 @@ impl Instance {
 
     /// The Auto Scaling group that replaces the instance when it ends.
     pub fn auto_scaling_group(&self) -> Option<&str> {
-        self.tags.get("aws:autoscaling:groupName").map(String::as_str)
+        self.tags
+            .get("aws:autoscaling:groupName")
+            .map(String::as_str)
     }
 }
 

@@ -11,7 +11,9 @@ impl Policy {
     pub fn could_have_set(&self, set: &MetadataOptions) -> bool {
         let of_rules = self.rules.iter().filter_map(|rule| rule.require.as_ref());
         let overridden = of_rules.map(|of_rule| self.require.overridden_by(of_rule));
-        std::iter::once(self.require.clone()).chain(overridden).any(|require| mends(&require, set))
+        std::iter::once(self.require.clone())
+            .chain(overridden)
+            .any(|require| mends(&require, set))
     }
 }
 
@@ -27,9 +29,11 @@ fn mends(require: &Require, set: &MetadataOptions) -> bool {
         Some(Toggle::Enabled) => set.http_tokens.is_some(),
         Some(Toggle::Disabled) => require.http_endpoint == Some(Toggle::Disabled),
     };
-    let hops = set
-        .hop_limit
-        .is_none_or(|hops| require.hop_limit.is_some_and(|allowed| allowed.contains(hops)));
+    let hops = set.hop_limit.is_none_or(|hops| {
+        require
+            .hop_limit
+            .is_some_and(|allowed| allowed.contains(hops))
+    });
     let as_required = |set: Option<Toggle>, required| set.is_none() || set == required;
     *set != MetadataOptions::default()
         && tokens

@@ -36,7 +36,9 @@ impl Plan {
             let decision = decide(policy, &instance, now, occasion);
             Step { instance, decision }
         });
-        Plan { steps: steps.collect() }
+        Plan {
+            steps: steps.collect(),
+        }
     }
 
     /// Takes out the steps that must wait because tags come late, and says until when: an instance
@@ -50,10 +52,14 @@ impl Plan {
             );
             // An instance of unknown age may be new.
             let launched = step.instance.launched_at.unwrap_or(now);
-            launched.checked_add(grace).ok().filter(|&ripe| ends && ripe > now)
+            launched
+                .checked_add(grace)
+                .ok()
+                .filter(|&ripe| ends && ripe > now)
         };
-        let (waiting, ready): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.steps).into_iter().partition(|step| ripe_at(step).is_some());
+        let (waiting, ready): (Vec<_>, Vec<_>) = std::mem::take(&mut self.steps)
+            .into_iter()
+            .partition(|step| ripe_at(step).is_some());
         self.steps = ready;
         let until = waiting.iter().filter_map(ripe_at).max()?;
         let instances = waiting.into_iter().map(|step| step.instance).collect();

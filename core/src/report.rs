@@ -36,13 +36,24 @@ impl Report {
         unseen: Vec<Unseen>,
     ) -> Self {
         let summary = Summary::of(&instances);
-        Report { trigger, account, region, reason: None, summary, instances, unseen }
+        Report {
+            trigger,
+            account,
+            region,
+            reason: None,
+            summary,
+            instances,
+            unseen,
+        }
     }
 
     /// The report of an event that asks for nothing.
     pub fn ignored(account: Option<String>, region: Option<String>, reason: String) -> Self {
         let nothing = Report::new(Trigger::Ignored, account, region, Vec::new(), Vec::new());
-        Report { reason: Some(reason), ..nothing }
+        Report {
+            reason: Some(reason),
+            ..nothing
+        }
     }
 
     /// Whether something that should have been done was not.
@@ -112,12 +123,15 @@ impl InstanceReport {
         after: Option<MetadataOptions>,
     ) -> Self {
         let (rule, violations) = match decision {
-            Decision::Compliant(crate::decide::Compliant::AsRequired { rule }) => (rule.clone(), vec![]),
+            Decision::Compliant(crate::decide::Compliant::AsRequired { rule }) => {
+                (rule.clone(), vec![])
+            }
             Decision::Compliant(_) | Decision::Gone(_) => (None, vec![]),
             Decision::Exempt(exempt) => (Some(exempt.rule.clone()), vec![]),
-            Decision::Wrong(wrong) => {
-                (wrong.rule.clone(), wrong.violations.iter().map(Violation::option).collect())
-            }
+            Decision::Wrong(wrong) => (
+                wrong.rule.clone(),
+                wrong.violations.iter().map(Violation::option).collect(),
+            ),
         };
         let wrong = matches!(decision, Decision::Wrong(_));
         let launch_template = instance.launch_template().filter(|_| wrong);

@@ -11,7 +11,11 @@ fn seen(json: &str) -> String {
     match parse(json) {
         Ok(Event::Launch(launch)) => {
             let ids: Vec<_> = launch.instances.iter().map(|i| i.id.as_str()).collect();
-            let options = launch.instances.first().map(|i| i.options).unwrap_or_default();
+            let options = launch
+                .instances
+                .first()
+                .map(|i| i.options)
+                .unwrap_or_default();
             let word = |o: Option<String>| o.unwrap_or_else(|| "?".to_owned());
             format!(
                 "launch {} {} {} tokens={} hops={} principals={}",
@@ -24,7 +28,9 @@ fn seen(json: &str) -> String {
             )
         }
         Ok(Event::MetadataChange(change)) => format!("metadata-change {}", change.instance_id),
-        Ok(Event::StateChange(change)) => format!("state-change {} {}", change.instance_id, change.state),
+        Ok(Event::StateChange(change)) => {
+            format!("state-change {} {}", change.instance_id, change.state)
+        }
         Ok(Event::Sweep(_)) => "sweep".to_owned(),
         Ok(Event::Ignored(reason)) => format!("ignored: {reason}"),
         Err(error) => error.to_string(),
@@ -37,7 +43,9 @@ fn every_real_event_yields_the_trigger_that_it_is() {
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in ["cloudtrail", "eventbridge"] {
         // A checkout that stands alone has no corpus; the project's own events cover its shapes.
-        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { return };
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else {
+            return;
+        };
         files.extend(entries.map(|entry| entry.unwrap().path()));
     }
     let seen: BTreeMap<String, String> = files

@@ -71,20 +71,32 @@ fn wrong(decision: Decision) -> Wrong {
 
 #[track_caller]
 fn options(decision: Decision) -> Vec<&'static str> {
-    wrong(decision).violations.iter().map(Violation::option).collect()
+    wrong(decision)
+        .violations
+        .iter()
+        .map(Violation::option)
+        .collect()
 }
 
 #[test]
 fn required_tokens_are_compliant() {
     let instance = with(|i| i.options.http_tokens = Some(HttpTokens::Required));
     let decision = launch(&tokens_and_hops("enforce", ""), &instance);
-    assert_eq!(decision, Decision::Compliant(Compliant::AsRequired { rule: None }));
+    assert_eq!(
+        decision,
+        Decision::Compliant(Compliant::AsRequired { rule: None })
+    );
 }
 
 #[test]
 fn optional_tokens_are_enforced() {
     let wrong = wrong(launch(&tokens_and_hops("enforce", ""), &open()));
-    assert_eq!(wrong.violations, [Violation::HttpTokens { found: Some(HttpTokens::Optional) }]);
+    assert_eq!(
+        wrong.violations,
+        [Violation::HttpTokens {
+            found: Some(HttpTokens::Optional)
+        }]
+    );
     assert_eq!(wrong.remedy, Remedy::Enforce(None));
     assert_eq!(wrong.change.to_string(), "http_tokens=required");
 }
@@ -108,7 +120,12 @@ fn each_required_option_that_is_not_known_is_a_violation() {
         |o| o.http_protocol_ipv6 = None,
         |o| o.instance_metadata_tags = None,
     ];
-    let expected = ["http_tokens", "hop_limit", "http_protocol_ipv6", "instance_metadata_tags"];
+    let expected = [
+        "http_tokens",
+        "hop_limit",
+        "http_protocol_ipv6",
+        "instance_metadata_tags",
+    ];
     for (unknown, option) in unknowns.into_iter().zip(expected) {
         let instance = with(|i| {
             i.options.http_tokens = Some(HttpTokens::Required);
@@ -137,7 +154,8 @@ fn an_endpoint_required_to_be_disabled_is_disabled_and_nothing_else_is_sent() {
 
 #[test]
 fn an_endpoint_required_to_be_enabled_is_never_enabled() {
-    let policy = policy(r#"{"require": {"http_endpoint": "enabled"}, "on_violation": "terminate"}"#);
+    let policy =
+        policy(r#"{"require": {"http_endpoint": "enabled"}, "on_violation": "terminate"}"#);
     let disabled = with(|i| i.options.http_endpoint = Some(Toggle::Disabled));
     for instance in [open(), disabled] {
         assert!(matches!(launch(&policy, &instance), Decision::Compliant(_)));
@@ -146,14 +164,21 @@ fn an_endpoint_required_to_be_enabled_is_never_enabled() {
 
 #[test]
 fn a_hop_limit_is_moved_to_the_nearer_end_of_its_range() {
-    let range = r#"{"require": {"hop_limit": {"at_least": 2, "at_most": 4}}, "on_violation": "enforce"}"#;
+    let range =
+        r#"{"require": {"hop_limit": {"at_least": 2, "at_most": 4}}, "on_violation": "enforce"}"#;
     for (found, expected) in [(1, "hop_limit=2"), (5, "hop_limit=4"), (64, "hop_limit=4")] {
         let instance = with(|i| i.options.hop_limit = Some(hops(found)));
-        assert_eq!(wrong(launch(&policy(range), &instance)).change.to_string(), expected);
+        assert_eq!(
+            wrong(launch(&policy(range), &instance)).change.to_string(),
+            expected
+        );
     }
     for found in 2..=4 {
         let instance = with(|i| i.options.hop_limit = Some(hops(found)));
-        assert!(matches!(launch(&policy(range), &instance), Decision::Compliant(_)));
+        assert!(matches!(
+            launch(&policy(range), &instance),
+            Decision::Compliant(_)
+        ));
     }
 }
 
@@ -163,14 +188,22 @@ fn hop_limits_are_left_alone_where_the_policy_does_not_speak_of_them() {
     let instance = with(|i| i.options.hop_limit = Some(hops(64)));
     let wrong = wrong(launch(&policy, &instance));
     assert_eq!(wrong.change.set().hop_limit, None);
-    assert_eq!(wrong.change.applied_to(&instance.options).hop_limit, Some(hops(64)));
+    assert_eq!(
+        wrong.change.applied_to(&instance.options).hop_limit,
+        Some(hops(64))
+    );
 }
 
 #[test]
 fn the_endpoint_is_sent_beside_tokens_only_where_it_is_known_to_be_enabled() {
     let change = wrong(launch(&tokens_and_hops("enforce", ""), &open())).change;
     let sent = |endpoint| {
-        change.to_send(&MetadataOptions { http_endpoint: endpoint, ..open().options }).http_endpoint
+        change
+            .to_send(&MetadataOptions {
+                http_endpoint: endpoint,
+                ..open().options
+            })
+            .http_endpoint
     };
     assert_eq!(sent(Some(Toggle::Enabled)), Some(Toggle::Enabled));
     assert_eq!(sent(None), None);
@@ -182,9 +215,15 @@ fn the_first_rule_that_matches_decides() {
     let rules = r#"{"name": "a", "when": {"tags": {"app": "scan*"}}, "then": "report"},
                    {"name": "b", "when": {"tags": {"app": "*"}}, "then": "stop"}"#;
     let policy = tokens_and_hops("enforce", rules);
-    assert_eq!(wrong(launch(&policy, &tagged("app", "scanner"))).remedy, Remedy::Report(None));
+    assert_eq!(
+        wrong(launch(&policy, &tagged("app", "scanner"))).remedy,
+        Remedy::Report(None)
+    );
     let second = wrong(launch(&policy, &tagged("app", "web")));
-    assert_eq!((second.remedy, second.rule.as_deref()), (Remedy::Stop, Some("b")));
+    assert_eq!(
+        (second.remedy, second.rule.as_deref()),
+        (Remedy::Stop, Some("b"))
+    );
     assert_eq!(wrong(launch(&policy, &open())).rule, None);
 }
 
@@ -193,35 +232,55 @@ fn a_rule_overrides_what_is_required_key_by_key() {
     let rules = r#"{"name": "k8s", "when": {"tags": {"eks:cluster-name": "*"}}, "require": {"hop_limit": {"at_least": 2}}}"#;
     let policy = tokens_and_hops("enforce", rules);
     let instance = tagged("eks:cluster-name", "prod");
-    assert_eq!(wrong(launch(&policy, &instance)).change.to_string(), "http_tokens=required hop_limit=2");
+    assert_eq!(
+        wrong(launch(&policy, &instance)).change.to_string(),
+        "http_tokens=required hop_limit=2"
+    );
     let right = with(|i| {
-        i.tags.insert("eks:cluster-name".to_owned(), "prod".to_owned());
+        i.tags
+            .insert("eks:cluster-name".to_owned(), "prod".to_owned());
         i.options.http_tokens = Some(HttpTokens::Required);
         i.options.hop_limit = Some(hops(5));
     });
     let rule = Some("k8s".to_owned());
-    assert_eq!(launch(&policy, &right), Decision::Compliant(Compliant::AsRequired { rule }));
+    assert_eq!(
+        launch(&policy, &right),
+        Decision::Compliant(Compliant::AsRequired { rule })
+    );
 }
 
 #[test]
 fn an_exemption_holds_through_its_last_day_and_its_end_is_told() {
     let rules = |until: &str| {
-        format!(r#"{{"name": "old", "when": {{"tags": {{"app": "x"}}}}, "then": "exempt", "until": "{until}", "because": "ticket 1"}}"#)
+        format!(
+            r#"{{"name": "old", "when": {{"tags": {{"app": "x"}}}}, "then": "exempt", "until": "{until}", "because": "ticket 1"}}"#
+        )
     };
     let on_its_last_day = tokens_and_hops("enforce", &rules("2026-06-15"));
     let decision = launch(&on_its_last_day, &tagged("app", "x"));
-    assert_eq!(decision.to_string(), "exempt by rule `old` because of ticket 1, through 2026-06-15");
+    assert_eq!(
+        decision.to_string(),
+        "exempt by rule `old` because of ticket 1, through 2026-06-15"
+    );
     let past = tokens_and_hops("enforce", &rules("2026-06-14"));
     let wrong = wrong(launch(&past, &tagged("app", "x")));
     assert_eq!(wrong.expired, ["old"]);
-    assert!(wrong.to_string().ends_with("the exemption of rule `old` has expired"), "{wrong}");
+    assert!(
+        wrong
+            .to_string()
+            .ends_with("the exemption of rule `old` has expired"),
+        "{wrong}"
+    );
 }
 
 #[test]
 fn final_states_are_gone() {
     for state in [State::ShuttingDown, State::Terminated] {
         let instance = with(|i| i.state = Some(state));
-        assert_eq!(launch(&tokens_and_hops("terminate", ""), &instance), Decision::Gone(state));
+        assert_eq!(
+            launch(&tokens_and_hops("terminate", ""), &instance),
+            Decision::Gone(state)
+        );
     }
 }
 
@@ -237,24 +296,51 @@ fn a_stopped_instance_is_not_stopped_again() {
 #[test]
 fn what_would_be_replaced_is_enforced_and_its_launch_template_named() {
     let tags = [
-        ("aws:autoscaling:groupName", Replacer::AutoScalingGroup("x".to_owned())),
+        (
+            "aws:autoscaling:groupName",
+            Replacer::AutoScalingGroup("x".to_owned()),
+        ),
         ("aws:ec2:fleet-id", Replacer::Ec2Fleet("x".to_owned())),
-        ("aws:ec2spot:fleet-request-id", Replacer::SpotFleet("x".to_owned())),
+        (
+            "aws:ec2spot:fleet-request-id",
+            Replacer::SpotFleet("x".to_owned()),
+        ),
         ("eks:nodegroup-name", Replacer::EksNodeGroup("x".to_owned())),
-        ("karpenter.sh/nodepool", Replacer::KarpenterNodePool("x".to_owned())),
+        (
+            "karpenter.sh/nodepool",
+            Replacer::KarpenterNodePool("x".to_owned()),
+        ),
     ];
     for (key, by) in tags {
         for action in ["stop", "terminate"] {
             let mut instance = tagged(key, "x");
-            instance.tags.insert("aws:ec2launchtemplate:id".to_owned(), "lt-1".to_owned());
-            instance.tags.insert("aws:ec2launchtemplate:version".to_owned(), "7".to_owned());
+            instance
+                .tags
+                .insert("aws:ec2launchtemplate:id".to_owned(), "lt-1".to_owned());
+            instance
+                .tags
+                .insert("aws:ec2launchtemplate:version".to_owned(), "7".to_owned());
             let wrong = wrong(launch(&tokens_and_hops(action, ""), &instance));
-            let of = if action == "stop" { Action::Stop } else { Action::Terminate };
-            let template =
-                Some(LaunchTemplate { id: "lt-1".to_owned(), version: Some("7".to_owned()) });
-            let because = Because::Replaced { by: by.clone(), template };
+            let of = if action == "stop" {
+                Action::Stop
+            } else {
+                Action::Terminate
+            };
+            let template = Some(LaunchTemplate {
+                id: "lt-1".to_owned(),
+                version: Some("7".to_owned()),
+            });
+            let because = Because::Replaced {
+                by: by.clone(),
+                template,
+            };
             assert_eq!(wrong.remedy, Remedy::Enforce(Some(Instead { of, because })));
-            assert!(wrong.to_string().contains("mend launch template lt-1 version 7"), "{wrong}");
+            assert!(
+                wrong
+                    .to_string()
+                    .contains("mend launch template lt-1 version 7"),
+                "{wrong}"
+            );
         }
     }
 }
@@ -262,10 +348,18 @@ fn what_would_be_replaced_is_enforced_and_its_launch_template_named() {
 #[test]
 fn drift_is_mended_and_never_punished() {
     for action in ["stop", "terminate"] {
-        let decision = decide(&tokens_and_hops(action, ""), &open(), now(), Occasion::Drift);
+        let decision = decide(
+            &tokens_and_hops(action, ""),
+            &open(),
+            now(),
+            Occasion::Drift,
+        );
         assert!(matches!(
             wrong(decision).remedy,
-            Remedy::Enforce(Some(Instead { because: Because::Drift, .. }))
+            Remedy::Enforce(Some(Instead {
+                because: Because::Drift,
+                ..
+            }))
         ));
     }
 }
@@ -276,7 +370,14 @@ const EXEMPT_PACKER: &str =
 #[test]
 fn a_launching_principal_matches_by_session_or_by_role() {
     let policy = tokens_and_hops("terminate", EXEMPT_PACKER);
-    let by = |arn: &str| with(|i| i.principals = vec!["arn:aws:sts::1:assumed-role/packer/x".to_owned(), arn.to_owned()]);
+    let by = |arn: &str| {
+        with(|i| {
+            i.principals = vec![
+                "arn:aws:sts::1:assumed-role/packer/x".to_owned(),
+                arn.to_owned(),
+            ]
+        })
+    };
     let decision = launch(&policy, &by("arn:aws:iam::1:role/packer"));
     assert!(matches!(decision, Decision::Exempt(_)));
     let decision = launch(&policy, &by("arn:aws:iam::1:role/other"));
@@ -285,11 +386,17 @@ fn a_launching_principal_matches_by_session_or_by_role() {
 
 #[test]
 fn where_the_principal_is_not_known_the_mildest_of_what_may_apply_is_done_but_never_nothing() {
-    let unknown = wrong(launch(&tokens_and_hops("terminate", EXEMPT_PACKER), &open()));
+    let unknown = wrong(launch(
+        &tokens_and_hops("terminate", EXEMPT_PACKER),
+        &open(),
+    ));
     let because = Because::PerhapsRule("packer".to_owned());
     assert_eq!(
         unknown.remedy,
-        Remedy::Report(Some(Instead { of: Action::Terminate, because }))
+        Remedy::Report(Some(Instead {
+            of: Action::Terminate,
+            because
+        }))
     );
     let harsher = r#"{"name": "h", "when": {"principals": ["*x"]}, "then": "terminate"}"#;
     let unknown = wrong(launch(&tokens_and_hops("enforce", harsher), &open()));
@@ -311,7 +418,13 @@ fn every_mixture_of_options_is_mended_and_only_what_is_wrong_is_set() {
     let policy = all_options("enforce");
     let mut mended = 0;
     for http_tokens in [None, Some(HttpTokens::Optional), Some(HttpTokens::Required)] {
-        for hop_limit in [None, Some(hops(1)), Some(hops(2)), Some(hops(3)), Some(hops(4))] {
+        for hop_limit in [
+            None,
+            Some(hops(1)),
+            Some(hops(2)),
+            Some(hops(3)),
+            Some(hops(4)),
+        ] {
             for http_protocol_ipv6 in toggles {
                 for instance_metadata_tags in toggles {
                     for http_endpoint in [None, Some(Toggle::Enabled)] {
@@ -327,14 +440,30 @@ fn every_mixture_of_options_is_mended_and_only_what_is_wrong_is_set() {
                             continue;
                         };
                         let set = wrong.change.set();
-                        let right_before = |right: bool, set: bool| assert!(right != set, "{before:?}");
-                        right_before(http_tokens == Some(HttpTokens::Required), set.http_tokens.is_some());
-                        right_before(matches!(hop_limit, Some(h) if (2..=3).contains(&u8::from(h))), set.hop_limit.is_some());
-                        right_before(http_protocol_ipv6 == Some(Toggle::Disabled), set.http_protocol_ipv6.is_some());
-                        right_before(instance_metadata_tags == Some(Toggle::Enabled), set.instance_metadata_tags.is_some());
+                        let right_before =
+                            |right: bool, set: bool| assert!(right != set, "{before:?}");
+                        right_before(
+                            http_tokens == Some(HttpTokens::Required),
+                            set.http_tokens.is_some(),
+                        );
+                        right_before(
+                            matches!(hop_limit, Some(h) if (2..=3).contains(&u8::from(h))),
+                            set.hop_limit.is_some(),
+                        );
+                        right_before(
+                            http_protocol_ipv6 == Some(Toggle::Disabled),
+                            set.http_protocol_ipv6.is_some(),
+                        );
+                        right_before(
+                            instance_metadata_tags == Some(Toggle::Enabled),
+                            set.instance_metadata_tags.is_some(),
+                        );
                         assert_eq!(set.http_endpoint, None);
                         let after = with(|i| i.options = wrong.change.applied_to(&before));
-                        assert!(matches!(launch(&policy, &after), Decision::Compliant(_)), "{before:?}");
+                        assert!(
+                            matches!(launch(&policy, &after), Decision::Compliant(_)),
+                            "{before:?}"
+                        );
                         mended += 1;
                     }
                 }
@@ -352,17 +481,33 @@ fn what_is_to_be_terminated_waits_until_it_is_old_enough() {
     );
     let old = with(|i| i.launched_at = Some("2026-06-15T11:58:59Z".parse().unwrap()));
     let unknown_age = with(|i| i.launched_at = None);
-    let mut plan = Plan::new(&policy, [open(), old.clone(), unknown_age.clone()], now(), Occasion::Launch);
+    let mut plan = Plan::new(
+        &policy,
+        [open(), old.clone(), unknown_age.clone()],
+        now(),
+        Occasion::Launch,
+    );
     let waiting = plan.split_off_waiting(&policy, now()).unwrap();
-    assert_eq!(plan.steps.iter().map(|s| &s.instance).collect::<Vec<_>>(), [&old]);
+    assert_eq!(
+        plan.steps.iter().map(|s| &s.instance).collect::<Vec<_>>(),
+        [&old]
+    );
     assert_eq!(waiting.instances, [open(), unknown_age]);
     assert_eq!(waiting.until, "2026-06-15T12:01:00Z".parse().unwrap());
 }
 
 #[test]
 fn what_is_to_be_enforced_does_not_wait() {
-    let mut plan = Plan::new(&tokens_and_hops("enforce", ""), [open()], now(), Occasion::Launch);
-    assert_eq!(plan.split_off_waiting(&tokens_and_hops("enforce", ""), now()), None);
+    let mut plan = Plan::new(
+        &tokens_and_hops("enforce", ""),
+        [open()],
+        now(),
+        Occasion::Launch,
+    );
+    assert_eq!(
+        plan.split_off_waiting(&tokens_and_hops("enforce", ""), now()),
+        None
+    );
     assert_eq!(plan.steps.len(), 1);
 }
 
@@ -373,10 +518,23 @@ fn a_plan_prints_what_it_does_and_why() {
     let right = with(|i| i.options.http_tokens = Some(HttpTokens::Required));
     let gone = with(|i| i.state = Some(State::Terminated));
     let mut replaced = tagged("env", "sandbox");
-    replaced.tags.insert("aws:autoscaling:groupName".to_owned(), "web".to_owned());
-    let fleet =
-        [right, open(), tagged("app", "scanner"), tagged("env", "sandbox"), replaced, gone];
-    let plan = Plan::new(&tokens_and_hops("enforce", rules), fleet, now(), Occasion::Launch);
+    replaced
+        .tags
+        .insert("aws:autoscaling:groupName".to_owned(), "web".to_owned());
+    let fleet = [
+        right,
+        open(),
+        tagged("app", "scanner"),
+        tagged("env", "sandbox"),
+        replaced,
+        gone,
+    ];
+    let plan = Plan::new(
+        &tokens_and_hops("enforce", rules),
+        fleet,
+        now(),
+        Occasion::Launch,
+    );
     assert_eq!(
         plan.to_string(),
         "\

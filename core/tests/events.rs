@@ -58,7 +58,10 @@ fn launch(json: &str) -> Launch {
 
 #[track_caller]
 fn malformed(json: &str, expected: &str) {
-    assert_eq!(parse(json).unwrap_err().to_string(), format!("malformed event: {expected}"));
+    assert_eq!(
+        parse(json).unwrap_err().to_string(),
+        format!("malformed event: {expected}")
+    );
 }
 
 fn without(event: &mut Value, parent: &str, key: &str) {
@@ -68,17 +71,25 @@ fn without(event: &mut Value, parent: &str, key: &str) {
 #[test]
 fn a_launch_shows_its_instances() {
     let launch = launch(&event(|_| ()));
-    let [instance] = launch.instances.as_slice() else { panic!("{launch:?}") };
+    let [instance] = launch.instances.as_slice() else {
+        panic!("{launch:?}")
+    };
     assert_eq!(instance.id.as_str(), "i-0123456789abcdef0");
     assert_eq!(instance.region, "eu-central-1");
     assert_eq!(instance.account.as_deref(), Some("111122223333"));
     assert_eq!(instance.image.as_deref(), Some("ami-1"));
     assert_eq!(instance.instance_type.as_deref(), Some("m7g.large"));
     assert_eq!(instance.tags["app"], "web");
-    assert_eq!(instance.launched_at, Some("2026-03-01T10:00:00Z".parse().unwrap()));
+    assert_eq!(
+        instance.launched_at,
+        Some("2026-03-01T10:00:00Z".parse().unwrap())
+    );
     assert_eq!(
         instance.principals,
-        ["arn:aws:sts::111122223333:assumed-role/Deploy/ci", "arn:aws:iam::111122223333:role/Deploy"]
+        [
+            "arn:aws:sts::111122223333:assumed-role/Deploy/ci",
+            "arn:aws:iam::111122223333:role/Deploy"
+        ]
     );
     assert_eq!(
         instance.options,
@@ -104,20 +115,30 @@ fn the_state_of_a_launch_is_not_taken_for_the_present_one() {
 fn missing_metadata_options_are_not_known() {
     for absent in [json!(null), json!(""), json!({})] {
         let json = event(|e| at(e, ITEM)["metadataOptions"] = absent.clone());
-        assert_eq!(launch(&json).instances[0].options, MetadataOptions::default());
+        assert_eq!(
+            launch(&json).instances[0].options,
+            MetadataOptions::default()
+        );
     }
     let json = event(|e| without(e, ITEM, "metadataOptions"));
-    assert_eq!(launch(&json).instances[0].options, MetadataOptions::default());
+    assert_eq!(
+        launch(&json).instances[0].options,
+        MetadataOptions::default()
+    );
 }
 
 #[test]
 fn options_that_a_record_leaves_out_are_not_known() {
     let json = event(|e| {
-        at(e, ITEM)["metadataOptions"] = json!({ "httpTokens": "required", "httpEndpoint": "enabled" });
+        at(e, ITEM)["metadataOptions"] =
+            json!({ "httpTokens": "required", "httpEndpoint": "enabled" });
     });
     let options = launch(&json).instances[0].options;
     assert_eq!(options.http_tokens, Some(HttpTokens::Required));
-    assert_eq!((options.hop_limit, options.http_protocol_ipv6), (None, None));
+    assert_eq!(
+        (options.hop_limit, options.http_protocol_ipv6),
+        (None, None)
+    );
 }
 
 #[test]
@@ -139,15 +160,25 @@ fn numbers_may_be_text_or_floats() {
             at(e, "/detail/requestParameters/instancesSet/items/0")["minCount"] = json!("1");
         });
         let launch = launch(&json);
-        assert_eq!(launch.instances[0].options.hop_limit, HopLimit::try_from(1).ok());
-        assert_eq!(launch.instances[0].launched_at, Some("2026-03-01T10:00:00Z".parse().unwrap()));
+        assert_eq!(
+            launch.instances[0].options.hop_limit,
+            HopLimit::try_from(1).ok()
+        );
+        assert_eq!(
+            launch.instances[0].launched_at,
+            Some("2026-03-01T10:00:00Z".parse().unwrap())
+        );
         assert_eq!(launch.asked, Some((1, 1)));
     }
 }
 
 #[test]
 fn lists_come_in_many_forms() {
-    let item = serde_json::from_str::<Value>(&event(|_| ())).unwrap().pointer(ITEM).unwrap().clone();
+    let item = serde_json::from_str::<Value>(&event(|_| ()))
+        .unwrap()
+        .pointer(ITEM)
+        .unwrap()
+        .clone();
     for set in [
         json!({ "items": [item] }),
         json!({ "items": item }),
@@ -159,7 +190,14 @@ fn lists_come_in_many_forms() {
         let json = event(|e| at(e, "/detail/responseElements")["instancesSet"] = set.clone());
         assert_eq!(launch(&json).instances.len(), 1, "{set}");
     }
-    for tags in [json!({}), json!(""), json!(null), json!([]), json!({ "items": [] }), json!({ "items": {} })] {
+    for tags in [
+        json!({}),
+        json!(""),
+        json!(null),
+        json!([]),
+        json!({ "items": [] }),
+        json!({ "items": {} }),
+    ] {
         let json = event(|e| at(e, ITEM)["tagSet"] = tags.clone());
         assert!(launch(&json).instances[0].tags.is_empty(), "{tags}");
     }
@@ -171,13 +209,19 @@ fn a_tag_s_value_may_be_guessed_or_missing() {
         at(e, ITEM)["tagSet"] = json!({ "items": [{ "key": "a", "value": true }, { "key": "b" }, { "key": 3, "value": 4 }] });
     });
     let tags = &launch(&json).instances[0].tags;
-    assert_eq!((tags["a"].as_str(), tags["b"].as_str(), tags["3"].as_str()), ("true", "", "4"));
+    assert_eq!(
+        (tags["a"].as_str(), tags["b"].as_str(), tags["3"].as_str()),
+        ("true", "", "4")
+    );
 }
 
 #[test]
 fn blanks_around_ids_are_dropped() {
     let json = event(|e| at(e, ITEM)["instanceId"] = json!(" i-0123456789abcdef0 "));
-    assert_eq!(launch(&json).instances[0].id.as_str(), "i-0123456789abcdef0");
+    assert_eq!(
+        launch(&json).instances[0].id.as_str(),
+        "i-0123456789abcdef0"
+    );
 }
 
 #[test]
@@ -215,19 +259,32 @@ fn a_time_that_is_a_placeholder_does_no_harm() {
         e["time"] = json!("yyyy-mm-ddThh:mm:ssZ");
         e["detail"]["eventTime"] = json!("2026-03-01 10:00:01.000000000");
     });
-    assert_eq!(launch(&json).origin.time, Some("2026-03-01T10:00:01Z".parse().unwrap()));
+    assert_eq!(
+        launch(&json).origin.time,
+        Some("2026-03-01T10:00:01Z".parse().unwrap())
+    );
     let json = event(|e| e["detail"]["eventTime"] = json!("yyyy-mm-ddThh:mm:ssZ"));
     assert_eq!(launch(&json).origin.time, None);
 }
 
 #[test]
 fn an_identity_may_be_empty_or_hardly_there() {
-    for identity in [json!(null), json!(""), json!({}), json!({ "sessionContext": { "sessionIssuer": {} } })] {
+    for identity in [
+        json!(null),
+        json!(""),
+        json!({}),
+        json!({ "sessionContext": { "sessionIssuer": {} } }),
+    ] {
         let json = event(|e| e["detail"]["userIdentity"] = identity.clone());
         assert!(launch(&json).origin.principals.is_empty());
     }
-    let json = event(|e| e["detail"]["userIdentity"] = json!({ "invokedBy": "autoscaling.amazonaws.com" }));
-    assert_eq!(launch(&json).origin.principals, ["autoscaling.amazonaws.com"]);
+    let json = event(|e| {
+        e["detail"]["userIdentity"] = json!({ "invokedBy": "autoscaling.amazonaws.com" })
+    });
+    assert_eq!(
+        launch(&json).origin.principals,
+        ["autoscaling.amazonaws.com"]
+    );
 }
 
 #[test]
@@ -241,7 +298,13 @@ fn a_bare_record_and_one_through_sns_are_the_same_event() {
 
 #[test]
 fn a_launch_without_recorded_ids_is_cut() {
-    let cut = [json!(null), json!(""), json!({}), json!({ "omitted": true }), json!({ "instancesSet": {} })];
+    let cut = [
+        json!(null),
+        json!(""),
+        json!({}),
+        json!({ "omitted": true }),
+        json!({ "instancesSet": {} }),
+    ];
     for response in cut {
         let json = event(|e| e["detail"]["responseElements"] = response.clone());
         let launch = launch(&json);
@@ -265,13 +328,20 @@ fn a_launch_with_fewer_recorded_ids_than_were_asked_for_is_cut() {
 
 #[test]
 fn failed_calls_and_dry_runs_are_ignored_with_their_error_code() {
-    for code in ["Client.DryRunOperation", "Client.UnauthorizedOperation", "Server.InternalError"] {
+    for code in [
+        "Client.DryRunOperation",
+        "Client.UnauthorizedOperation",
+        "Server.InternalError",
+    ] {
         let json = event(|e| {
             e["detail"]["errorCode"] = json!(code);
             e["detail"]["responseElements"] = json!(null);
         });
         let call = "RunInstances".to_owned();
-        let expected = Ignored::FailedCall { call, error_code: code.to_owned() };
+        let expected = Ignored::FailedCall {
+            call,
+            error_code: code.to_owned(),
+        };
         assert_eq!(parse(&json), Ok(Event::Ignored(expected)));
     }
 }
@@ -279,22 +349,39 @@ fn failed_calls_and_dry_runs_are_ignored_with_their_error_code() {
 #[test]
 fn other_calls_and_other_events_are_ignored() {
     let json = event(|e| e["detail"]["eventName"] = json!("StartInstances"));
-    assert_eq!(parse(&json), Ok(Event::Ignored(Ignored::OtherCall("StartInstances".to_owned()))));
+    assert_eq!(
+        parse(&json),
+        Ok(Event::Ignored(Ignored::OtherCall(
+            "StartInstances".to_owned()
+        )))
+    );
     let json = event(|e| e["detail"]["eventSource"] = json!("lightsail.amazonaws.com"));
-    assert_eq!(parse(&json), Ok(Event::Ignored(Ignored::OtherCall("RunInstances".to_owned()))));
+    assert_eq!(
+        parse(&json),
+        Ok(Event::Ignored(Ignored::OtherCall(
+            "RunInstances".to_owned()
+        )))
+    );
     let json = r#"{"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}"#;
-    assert_eq!(parse(json), Ok(Event::Ignored(Ignored::OtherEvent("Scheduled Event".to_owned()))));
+    assert_eq!(
+        parse(json),
+        Ok(Event::Ignored(Ignored::OtherEvent(
+            "Scheduled Event".to_owned()
+        )))
+    );
 }
 
 fn modified(change: impl FnOnce(&mut Value)) -> String {
     event(|e| {
         let detail = &mut e["detail"];
         detail["eventName"] = json!("ModifyInstanceMetadataOptions");
-        detail["userIdentity"]["arn"] = json!("arn:aws:sts::111122223333:assumed-role/Role/enforcer");
+        detail["userIdentity"]["arn"] =
+            json!("arn:aws:sts::111122223333:assumed-role/Role/enforcer");
         detail["requestParameters"] = json!({ "ModifyInstanceMetadataOptionsRequest": {
             "InstanceId": "i-0123456789abcdef0", "HttpTokens": "optional",
             "HttpEndpoint": "enabled", "HttpPutResponseHopLimit": 3 } });
-        detail["responseElements"] = json!({ "ModifyInstanceMetadataOptionsResponse": { "xmlns": "x" } });
+        detail["responseElements"] =
+            json!({ "ModifyInstanceMetadataOptionsResponse": { "xmlns": "x" } });
         change(e);
     })
 }
@@ -324,27 +411,56 @@ fn a_metadata_change_tells_who_set_what() {
 #[test]
 fn a_metadata_change_without_an_instance_is_malformed() {
     let path = "detail.requestParameters.ModifyInstanceMetadataOptionsRequest";
-    let json = modified(|e| e["detail"]["requestParameters"] = json!({ "ModifyInstanceMetadataOptionsRequest": "" }));
-    malformed(&json, &format!("`{path}`: missing: expected `InstanceId` and the options"));
-    let json = modified(|e| without(e, "/detail/requestParameters/ModifyInstanceMetadataOptionsRequest", "InstanceId"));
-    malformed(&json, &format!("`{path}.InstanceId`: missing: expected an instance id"));
+    let json = modified(|e| {
+        e["detail"]["requestParameters"] = json!({ "ModifyInstanceMetadataOptionsRequest": "" })
+    });
+    malformed(
+        &json,
+        &format!("`{path}`: missing: expected `InstanceId` and the options"),
+    );
+    let json = modified(|e| {
+        without(
+            e,
+            "/detail/requestParameters/ModifyInstanceMetadataOptionsRequest",
+            "InstanceId",
+        )
+    });
+    malformed(
+        &json,
+        &format!("`{path}.InstanceId`: missing: expected an instance id"),
+    );
 }
 
 fn state_change(detail: Value) -> String {
     json!({ "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
         "account": "111122223333", "region": "eu-central-1", "time": "2026-03-01T10:00:05Z",
-        "detail": detail }).to_string()
+        "detail": detail })
+    .to_string()
 }
 
 #[test]
 fn pending_and_running_are_looked_at_in_any_spelling() {
     for (detail, state) in [
-        (json!({ "instance-id": "i-0abc", "state": "pending" }), State::Pending),
-        (json!({ "instance-id": " i-0abc", "state": "running" }), State::Running),
-        (json!({ "instance_id": "i-0abc", "state": "RUNNING" }), State::Running),
+        (
+            json!({ "instance-id": "i-0abc", "state": "pending" }),
+            State::Pending,
+        ),
+        (
+            json!({ "instance-id": " i-0abc", "state": "running" }),
+            State::Running,
+        ),
+        (
+            json!({ "instance_id": "i-0abc", "state": "RUNNING" }),
+            State::Running,
+        ),
     ] {
-        let Ok(Event::StateChange(change)) = parse(&state_change(detail)) else { panic!() };
-        assert_eq!((change.instance_id.as_str(), change.state), ("i-0abc", state));
+        let Ok(Event::StateChange(change)) = parse(&state_change(detail)) else {
+            panic!()
+        };
+        assert_eq!(
+            (change.instance_id.as_str(), change.state),
+            ("i-0abc", state)
+        );
     }
 }
 
@@ -369,8 +485,15 @@ fn a_sweep_names_its_regions_or_none() {
         other => panic!("{other:?}"),
     };
     assert_eq!(regions(sweep(json!({}))), None);
-    assert_eq!(regions(sweep(json!({ "regions": ["us-east-1"] }))), Some(vec!["us-east-1".to_owned()]));
-    for bad in [json!({ "regions": [] }), json!({ "region": "us-east-1" }), json!({ "regions": ["a/b"] })] {
+    assert_eq!(
+        regions(sweep(json!({ "regions": ["us-east-1"] }))),
+        Some(vec!["us-east-1".to_owned()])
+    );
+    for bad in [
+        json!({ "regions": [] }),
+        json!({ "region": "us-east-1" }),
+        json!({ "regions": ["a/b"] }),
+    ] {
         assert!(sweep(bad).is_err());
     }
 }
@@ -378,17 +501,28 @@ fn a_sweep_names_its_regions_or_none() {
 #[test]
 fn what_is_malformed_names_its_path() {
     let item = "detail.responseElements.instancesSet.items[0]";
-    malformed(&event(|e| without(e, ITEM, "instanceId")), &format!("`{item}.instanceId`: missing: expected an instance id"));
+    malformed(
+        &event(|e| without(e, ITEM, "instanceId")),
+        &format!("`{item}.instanceId`: missing: expected an instance id"),
+    );
     malformed(
         &event(|e| at(e, ITEM)["instanceId"] = json!("vol-1")),
         &format!("`{item}.instanceId`: `vol-1` is no instance id (`i-` and hexadecimal digits)"),
     );
     malformed(
         &event(|e| at(e, ITEM)["metadataOptions"]["httpPutResponseHopLimit"] = json!(65)),
-        &format!("`{item}.metadataOptions.httpPutResponseHopLimit`: hop limit `65` is not between 1 and 64"),
+        &format!(
+            "`{item}.metadataOptions.httpPutResponseHopLimit`: hop limit `65` is not between 1 and 64"
+        ),
     );
-    malformed(&event(|e| without(e, "", "detail-type")), "`detail-type`: missing: expected an EventBridge event or a CloudTrail record");
-    malformed(&event(|e| without(e, "/detail", "eventName")), "`detail.eventName`: missing: expected the API call's name");
+    malformed(
+        &event(|e| without(e, "", "detail-type")),
+        "`detail-type`: missing: expected an EventBridge event or a CloudTrail record",
+    );
+    malformed(
+        &event(|e| without(e, "/detail", "eventName")),
+        "`detail.eventName`: missing: expected the API call's name",
+    );
     malformed(
         &event(|e| {
             without(e, "/detail", "awsRegion");
@@ -396,11 +530,26 @@ fn what_is_malformed_names_its_path() {
         }),
         "`detail.awsRegion`: missing: expected a region",
     );
-    malformed(&event(|e| e["detail"]["awsRegion"] = json!("evil.example/")), "`detail.awsRegion`: `evil.example/` is no region");
-    malformed(&state_change(json!({ "instance-id": "i-0abc" })), "`detail.state`: missing: expected the instance's state");
-    malformed(&state_change(json!({ "instance-id": "i-0abc", "state": "odd" })), "`detail.state`: `odd` is no state of an instance");
-    malformed(&state_change(json!({ "state": "running" })), "`detail.instance-id`: missing: expected an instance id");
-    malformed(&state_change(json!(null)), "`detail`: missing: expected `instance-id` and `state`");
+    malformed(
+        &event(|e| e["detail"]["awsRegion"] = json!("evil.example/")),
+        "`detail.awsRegion`: `evil.example/` is no region",
+    );
+    malformed(
+        &state_change(json!({ "instance-id": "i-0abc" })),
+        "`detail.state`: missing: expected the instance's state",
+    );
+    malformed(
+        &state_change(json!({ "instance-id": "i-0abc", "state": "odd" })),
+        "`detail.state`: `odd` is no state of an instance",
+    );
+    malformed(
+        &state_change(json!({ "state": "running" })),
+        "`detail.instance-id`: missing: expected an instance id",
+    );
+    malformed(
+        &state_change(json!(null)),
+        "`detail`: missing: expected `instance-id` and `state`",
+    );
 }
 
 #[test]
@@ -410,7 +559,11 @@ fn a_wrong_type_names_its_path() {
     let path = "`detail.responseElements.instancesSet.items[0].metadataOptions`";
     assert!(told(&json).contains(path), "{}", told(&json));
     let json = event(|e| e["detail"]["responseElements"]["instancesSet"] = json!("i-1"));
-    assert!(told(&json).contains("`detail.responseElements.instancesSet`"), "{}", told(&json));
+    assert!(
+        told(&json).contains("`detail.responseElements.instancesSet`"),
+        "{}",
+        told(&json)
+    );
     let json = event(|e| e["detail"] = json!("text"));
     assert!(told(&json).contains("`detail`"), "{}", told(&json));
     for json in ["", "null", "[]", "5", "{", "{}{}", "\"text\""] {

@@ -22,16 +22,24 @@ enum Verdict {
     Gone,
     Exempt(String),
     Compliant,
-    Wrong { options: Vec<&'static str>, then: String },
+    Wrong {
+        options: Vec<&'static str>,
+        then: String,
+    },
 }
 
 fn oracle(policy: &Value, instance: &Instance) -> Verdict {
-    if matches!(instance.state, Some(State::Terminated | State::ShuttingDown)) {
+    if matches!(
+        instance.state,
+        Some(State::Terminated | State::ShuttingDown)
+    ) {
         return Verdict::Gone;
     }
     let empty = vec![];
     let rules = policy["rules"].as_array().unwrap_or(&empty);
-    let rule = rules.iter().find(|rule| holds(&rule["when"], instance) && !expired(rule));
+    let rule = rules
+        .iter()
+        .find(|rule| holds(&rule["when"], instance) && !expired(rule));
     let then = rule
         .and_then(|rule| rule["then"].as_str())
         .or(policy["on_violation"].as_str())
@@ -56,7 +64,9 @@ fn oracle(policy: &Value, instance: &Instance) -> Verdict {
         wrong.push("http_tokens");
     }
     if let Some(range) = require.get("hop_limit") {
-        let hops = options.hop_limit.map_or(0, |hops| u64::from(u8::from(hops)));
+        let hops = options
+            .hop_limit
+            .map_or(0, |hops| u64::from(u8::from(hops)));
         let least = range["at_least"].as_u64().unwrap_or(1);
         let most = range["at_most"].as_u64().unwrap_or(64);
         if hops < least || hops > most {
@@ -76,11 +86,20 @@ fn oracle(policy: &Value, instance: &Instance) -> Verdict {
             wrong.push(name);
         }
     }
-    if wrong.is_empty() { Verdict::Compliant } else { Verdict::Wrong { options: wrong, then } }
+    if wrong.is_empty() {
+        Verdict::Compliant
+    } else {
+        Verdict::Wrong {
+            options: wrong,
+            then,
+        }
+    }
 }
 
 fn expired(rule: &Value) -> bool {
-    rule["until"].as_str().is_some_and(|until| until < "2026-06-15")
+    rule["until"]
+        .as_str()
+        .is_some_and(|until| until < "2026-06-15")
 }
 
 /// Only the forms that the strategies make: plain words, and `*` at the end.
@@ -93,23 +112,37 @@ fn like(pattern: &Value, text: &str) -> bool {
 }
 
 fn holds(when: &Value, instance: &Instance) -> bool {
-    when.as_object().unwrap().iter().all(|(condition, value)| match condition.as_str() {
-        "regions" => value.as_array().unwrap().iter().any(|p| like(p, &instance.region)),
-        "accounts" => value.as_array().unwrap().contains(&json!(instance.account)),
-        "tags" => value.as_object().unwrap().iter().all(|(key, pattern)| {
-            instance.tags.get(key).is_some_and(|value| like(pattern, value))
-        }),
-        "auto_scaling" => {
-            instance.tags.contains_key("aws:autoscaling:groupName") == value.as_bool().unwrap()
-        }
-        other => panic!("the strategies make no `{other}`"),
-    })
+    when.as_object()
+        .unwrap()
+        .iter()
+        .all(|(condition, value)| match condition.as_str() {
+            "regions" => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|p| like(p, &instance.region)),
+            "accounts" => value.as_array().unwrap().contains(&json!(instance.account)),
+            "tags" => value.as_object().unwrap().iter().all(|(key, pattern)| {
+                instance
+                    .tags
+                    .get(key)
+                    .is_some_and(|value| like(pattern, value))
+            }),
+            "auto_scaling" => {
+                instance.tags.contains_key("aws:autoscaling:groupName") == value.as_bool().unwrap()
+            }
+            other => panic!("the strategies make no `{other}`"),
+        })
 }
 
 // ---- the strategies
 
 fn toggle() -> impl Strategy<Value = Option<Toggle>> {
-    prop_oneof![Just(None), Just(Some(Toggle::Enabled)), Just(Some(Toggle::Disabled))]
+    prop_oneof![
+        Just(None),
+        Just(Some(Toggle::Enabled)),
+        Just(Some(Toggle::Disabled))
+    ]
 }
 
 fn options() -> impl Strategy<Value = MetadataOptions> {
@@ -118,7 +151,10 @@ fn options() -> impl Strategy<Value = MetadataOptions> {
         Just(Some(HttpTokens::Optional)),
         Just(Some(HttpTokens::Required))
     ];
-    let hops = prop_oneof![Just(None), (1..=64_i64).prop_map(|n| HopLimit::try_from(n).ok())];
+    let hops = prop_oneof![
+        Just(None),
+        (1..=64_i64).prop_map(|n| HopLimit::try_from(n).ok())
+    ];
     (tokens, toggle(), hops, toggle(), toggle()).prop_map(
         |(http_tokens, http_endpoint, hop_limit, http_protocol_ipv6, instance_metadata_tags)| {
             MetadataOptions {
@@ -139,7 +175,8 @@ fn instance() -> impl Strategy<Value = Instance> {
         1 => Just(State::Stopped),
         1 => Just(State::Terminated)
     ];
-    let tags = proptest::collection::btree_map("app|env|aws:autoscaling:groupName", "web|scan1|x", 0..3);
+    let tags =
+        proptest::collection::btree_map("app|env|aws:autoscaling:groupName", "web|scan1|x", 0..3);
     let region = prop_oneof![Just("eu-central-1"), Just("us-east-1"), Just("us-west-2")];
     (0..u32::MAX, state, tags, region, options()).prop_map(|(id, state, tags, region, options)| {
         let id = InstanceId::try_from(format!("i-{id:017x}").as_str()).unwrap();
@@ -154,7 +191,13 @@ fn instance() -> impl Strategy<Value = Instance> {
 }
 
 fn action() -> impl Strategy<Value = Value> {
-    prop_oneof![Just("report"), Just("enforce"), Just("stop"), Just("terminate")].prop_map(Value::from)
+    prop_oneof![
+        Just("report"),
+        Just("enforce"),
+        Just("stop"),
+        Just("terminate")
+    ]
+    .prop_map(Value::from)
 }
 
 fn require() -> impl Strategy<Value = Value> {
@@ -175,17 +218,26 @@ fn require() -> impl Strategy<Value = Value> {
                 ("instance_metadata_tags", json!(tags)),
             ];
             let chosen = all.into_iter().zip(given).filter(|(_, given)| *given);
-            Value::Object(chosen.map(|((key, value), _)| (key.to_owned(), value)).collect())
+            Value::Object(
+                chosen
+                    .map(|((key, value), _)| (key.to_owned(), value))
+                    .collect(),
+            )
         })
 }
 
 fn when() -> impl Strategy<Value = Value> {
-    let regions = prop_oneof![Just(json!(["us-*"])), Just(json!(["eu-central-1", "us-east-1"]))];
+    let regions = prop_oneof![
+        Just(json!(["us-*"])),
+        Just(json!(["eu-central-1", "us-east-1"]))
+    ];
     let accounts = prop_oneof![Just(json!(["111122223333"])), Just(json!(["999988887777"]))];
     let tags = proptest::collection::btree_map("app|env", "web|scan\\*|\\*", 1..3)
         .prop_map(|tags| json!(tags));
     (any::<[bool; 4]>(), regions, accounts, tags, any::<bool>())
-        .prop_filter("at least one condition", |(given, ..)| given.contains(&true))
+        .prop_filter("at least one condition", |(given, ..)| {
+            given.contains(&true)
+        })
         .prop_map(|(given, regions, accounts, tags, auto_scaling)| {
             let all = [
                 ("regions", regions),
@@ -194,26 +246,40 @@ fn when() -> impl Strategy<Value = Value> {
                 ("auto_scaling", json!(auto_scaling)),
             ];
             let chosen = all.into_iter().zip(given).filter(|(_, given)| *given);
-            Value::Object(chosen.map(|((key, value), _)| (key.to_owned(), value)).collect())
+            Value::Object(
+                chosen
+                    .map(|((key, value), _)| (key.to_owned(), value))
+                    .collect(),
+            )
         })
 }
 
 fn rule() -> impl Strategy<Value = Value> {
-    let until = prop_oneof![Just(None), Just(Some("2026-06-14")), Just(Some("2026-06-15"))];
-    let then = prop_oneof![action().boxed(), Just(json!("exempt")).boxed(), Just(Value::Null).boxed()];
-    (when(), then, require(), any::<bool>(), until).prop_map(|(when, then, require, requires, until)| {
-        let mut rule = Map::new();
-        rule.insert("when".to_owned(), when);
-        if then == "exempt" {
-            rule.extend(until.map(|until| ("until".to_owned(), json!(until))));
-        } else if requires || then.is_null() {
-            rule.insert("require".to_owned(), require);
-        }
-        if !then.is_null() {
-            rule.insert("then".to_owned(), then);
-        }
-        Value::Object(rule)
-    })
+    let until = prop_oneof![
+        Just(None),
+        Just(Some("2026-06-14")),
+        Just(Some("2026-06-15"))
+    ];
+    let then = prop_oneof![
+        action().boxed(),
+        Just(json!("exempt")).boxed(),
+        Just(Value::Null).boxed()
+    ];
+    (when(), then, require(), any::<bool>(), until).prop_map(
+        |(when, then, require, requires, until)| {
+            let mut rule = Map::new();
+            rule.insert("when".to_owned(), when);
+            if then == "exempt" {
+                rule.extend(until.map(|until| ("until".to_owned(), json!(until))));
+            } else if requires || then.is_null() {
+                rule.insert("require".to_owned(), require);
+            }
+            if !then.is_null() {
+                rule.insert("then".to_owned(), then);
+            }
+            Value::Object(rule)
+        },
+    )
 }
 
 /// Policies that are accepted; a rule that can never be reached makes one that is not.

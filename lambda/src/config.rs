@@ -19,9 +19,15 @@ pub(crate) enum ConfigError {
     #[error("two policies: set `IMDS_POLICY` or `IMDS_POLICY_FILE`, not both")]
     TwoPolicies,
     #[error("could not read the policy from `IMDS_POLICY_FILE` `{path}`")]
-    File { path: String, source: std::io::Error },
+    File {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("the policy in `{variable}` is refused")]
-    Policy { variable: &'static str, source: Faults },
+    Policy {
+        variable: &'static str,
+        source: Faults,
+    },
     #[error("no credentials: `{0}` is not set")]
     Credentials(&'static str),
 }
@@ -50,7 +56,11 @@ impl Config {
             "Lambda",
         );
         let client = Client::new(credentials, Endpoints::from_vars(&var), Settings::default());
-        Ok(Config { policy, client, function: given("AWS_LAMBDA_FUNCTION_NAME") })
+        Ok(Config {
+            policy,
+            client,
+            function: given("AWS_LAMBDA_FUNCTION_NAME"),
+        })
     }
 }
 
@@ -59,13 +69,19 @@ mod tests {
     use super::*;
 
     const POLICY: &str = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
-    const KEYS: [(&str, &str); 2] = [("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    const KEYS: [(&str, &str); 2] = [
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
 
     #[track_caller]
     fn refused(vars: &[(&str, &str)], expected: &str) {
         let vars: Vec<_> = KEYS.iter().chain(vars).collect();
         let var = |name: &str| {
-            vars.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            vars.iter()
+                .rev()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         };
         match Config::from_vars(var) {
             Ok(_) => panic!("accepted"),
@@ -83,21 +99,39 @@ mod tests {
 
     #[test]
     fn two_policies_are_refused() {
-        refused(&[("IMDS_POLICY", POLICY), ("IMDS_POLICY_FILE", "/policy.json")], "not both");
+        refused(
+            &[
+                ("IMDS_POLICY", POLICY),
+                ("IMDS_POLICY_FILE", "/policy.json"),
+            ],
+            "not both",
+        );
     }
 
     #[test]
     fn a_policy_file_that_is_not_there_is_refused_with_its_path() {
-        refused(&[("IMDS_POLICY_FILE", "/no/such/file")], "`/no/such/file`: No such file");
+        refused(
+            &[("IMDS_POLICY_FILE", "/no/such/file")],
+            "`/no/such/file`: No such file",
+        );
     }
 
     #[test]
     fn a_bad_policy_is_refused_with_the_path_of_the_fault() {
-        refused(&[("IMDS_POLICY", r#"{"on_violation": "enforce", "require": {"hop_limit": 3}}"#)], "$.require.hop_limit");
+        refused(
+            &[(
+                "IMDS_POLICY",
+                r#"{"on_violation": "enforce", "require": {"hop_limit": 3}}"#,
+            )],
+            "$.require.hop_limit",
+        );
     }
 
     #[test]
     fn missing_credentials_are_refused_by_name() {
-        refused(&[("IMDS_POLICY", POLICY), ("AWS_ACCESS_KEY_ID", "")], "`AWS_ACCESS_KEY_ID` is not set");
+        refused(
+            &[("IMDS_POLICY", POLICY), ("AWS_ACCESS_KEY_ID", "")],
+            "`AWS_ACCESS_KEY_ID` is not set",
+        );
     }
 }

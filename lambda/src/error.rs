@@ -21,7 +21,10 @@ impl From<Failure> for Diagnostic {
             Failure::Malformed(_) => "MalformedEvent",
             Failure::Incomplete(_) => "Incomplete",
         };
-        Diagnostic { error_type: error_type.to_owned(), error_message: chain(&failure) }
+        Diagnostic {
+            error_type: error_type.to_owned(),
+            error_message: chain(&failure),
+        }
     }
 }
 
@@ -29,10 +32,19 @@ impl From<Failure> for Diagnostic {
 const NAMED: usize = 50;
 
 fn incomplete(report: &Report) -> String {
-    let failed = report.instances.iter().filter(|instance| instance.outcome == Outcome::Failed);
-    let mut named: Vec<String> =
-        failed.map(|i| format!("{} in {}: {}", i.instance_id, i.region, i.reason)).collect();
-    named.extend(report.unseen.iter().map(|unseen| format!("{}: {}", unseen.region, unseen.error)));
+    let failed = report
+        .instances
+        .iter()
+        .filter(|instance| instance.outcome == Outcome::Failed);
+    let mut named: Vec<String> = failed
+        .map(|i| format!("{} in {}: {}", i.instance_id, i.region, i.reason))
+        .collect();
+    named.extend(
+        report
+            .unseen
+            .iter()
+            .map(|unseen| format!("{}: {}", unseen.region, unseen.error)),
+    );
     let more = named.len().saturating_sub(NAMED);
     named.truncate(NAMED);
     if more > 0 {

@@ -62,8 +62,11 @@ impl App {
         let started = u64::try_from(now().as_millisecond()).unwrap_or_default();
         let left = Duration::from_millis(deadline_ms.saturating_sub(started));
         let start = Instant::now();
-        let job =
-            Job { config: &self.config, now, deadline: Deadline::of(start, start + left) };
+        let job = Job {
+            config: &self.config,
+            now,
+            deadline: Deadline::of(start, start + left),
+        };
         let report = job.report(event).await;
         log::report(&report, request_id);
         metrics::emit(&report, now());
@@ -95,20 +98,30 @@ impl Job<'_> {
                     let reason = Some("the function's own change".to_owned());
                     return Report { reason, ..none };
                 }
-                let done = self.see_one(change.instance_id, &change.origin, Occasion::Drift).await;
+                let done = self
+                    .see_one(change.instance_id, &change.origin, Occasion::Drift)
+                    .await;
                 (Trigger::MetadataChange, change.origin, done)
             }
             Event::StateChange(change) => {
-                let done = self.see_one(change.instance_id, &change.origin, Occasion::Launch).await;
+                let done = self
+                    .see_one(change.instance_id, &change.origin, Occasion::Launch)
+                    .await;
                 (Trigger::StateChange, change.origin, done)
             }
         };
-        Report::new(trigger, origin.account, Some(origin.region), done.instances, done.unseen)
+        Report::new(
+            trigger,
+            origin.account,
+            Some(origin.region),
+            done.instances,
+            done.unseen,
+        )
     }
 
     fn is_ours(&self, change: &MetadataChange) -> bool {
-        let own_session =
-            change.session.is_some() && change.session.as_deref() == self.config.function.as_deref();
+        let own_session = change.session.is_some()
+            && change.session.as_deref() == self.config.function.as_deref();
         own_session && self.config.policy.could_have_set(&change.set)
     }
 
@@ -121,7 +134,12 @@ impl Job<'_> {
 
     /// What the event shows to be compliant or exempt costs no call.
     async fn launch(&self, launch: &Launch) -> Done {
-        let plan = Plan::new(&self.config.policy, once(&launch.instances), self.now(), Occasion::Launch);
+        let plan = Plan::new(
+            &self.config.policy,
+            once(&launch.instances),
+            self.now(),
+            Occasion::Launch,
+        );
         let mut settled = Done::default();
         let mut open = Vec::new();
         for step in plan.steps {
@@ -163,7 +181,11 @@ impl Job<'_> {
                     let settled_before = known.len();
                     let is_new = |i: &Instance| !known.contains(&i.id);
                     let new: Vec<Instance> = seen.into_iter().filter(is_new).collect();
-                    let known = known.iter().chain(new.iter().map(|i| &i.id)).cloned().collect::<BTreeSet<_>>();
+                    let known = known
+                        .iter()
+                        .chain(new.iter().map(|i| &i.id))
+                        .cloned()
+                        .collect::<BTreeSet<_>>();
                     let found = known.len();
                     // Without a token others' launches count too, and between least and most only
                     // a second look tells whether EC2 knows them all yet.
@@ -188,7 +210,9 @@ impl Job<'_> {
                     let (settled, rest) = join(self.settle(new, Occasion::Launch), rest).await;
                     return settled.and(rest);
                 }
-                Ok(Err(error)) if error.fault.may_pass() && backoff.wait(self.deadline.look).await => {
+                Ok(Err(error))
+                    if error.fault.may_pass() && backoff.wait(self.deadline.look).await =>
+                {
                     return self.find(launch, known, backoff).await;
                 }
                 Ok(Err(error)) => chain(&error),
@@ -200,46 +224,63 @@ impl Job<'_> {
 
     /// Looks at instances and settles them; what EC2 does not know yet is asked for again, and keeps
     /// none of the others waiting. All are of one region.
-    fn see(&self, open: Vec<Instance>, occasion: Occasion, mut backoff: Backoff) -> BoxFuture<'_, Done> {
+    fn see(
+        &self,
+        open: Vec<Instance>,
+        occasion: Occasion,
+        mut backoff: Backoff,
+    ) -> BoxFuture<'_, Done> {
         Box::pin(async move {
             let Some(region) = open.first().map(|instance| instance.region.clone()) else {
                 return Done::default();
             };
             let ids: Vec<InstanceId> = open.iter().map(|instance| instance.id.clone()).collect();
-            let error = match timeout_at(self.deadline.look, self.client().look(&region, &ids)).await {
-                Ok(Ok(Found { mut instances, unknown })) => {
-                    let mut known: BTreeMap<_, _> =
-                        open.into_iter().map(|instance| (instance.id.clone(), instance)).collect();
-                    for instance in &mut instances {
-                        if let Some(known) = known.remove(&instance.id) {
-                            instance.principals = known.principals;
+            let error =
+                match timeout_at(self.deadline.look, self.client().look(&region, &ids)).await {
+                    Ok(Ok(Found {
+                        mut instances,
+                        unknown,
+                    })) => {
+                        let mut known: BTreeMap<_, _> = open
+                            .into_iter()
+                            .map(|instance| (instance.id.clone(), instance))
+                            .collect();
+                        for instance in &mut instances {
+                            if let Some(known) = known.remove(&instance.id) {
+                                instance.principals = known.principals;
+                            }
                         }
+                        let open: Vec<Instance> = unknown
+                            .into_iter()
+                            .filter_map(|id| known.remove(&id))
+                            .collect();
+                        let rest = async {
+                            if open.is_empty() || backoff.wait(self.deadline.look).await {
+                                self.see(open, occasion, backoff).await
+                            } else {
+                                Done::of(open.into_iter().map(|instance| self.unknown(instance)))
+                            }
+                        };
+                        let (settled, rest) = join(self.settle(instances, occasion), rest).await;
+                        return settled.and(rest);
                     }
-                    let open: Vec<Instance> =
-                        unknown.into_iter().filter_map(|id| known.remove(&id)).collect();
-                    let rest = async {
-                        if open.is_empty() || backoff.wait(self.deadline.look).await {
-                            self.see(open, occasion, backoff).await
-                        } else {
-                            Done::of(open.into_iter().map(|instance| self.unknown(instance)))
-                        }
-                    };
-                    let (settled, rest) = join(self.settle(instances, occasion), rest).await;
-                    return settled.and(rest);
-                }
-                Ok(Err(error)) if error.fault.may_pass() && backoff.wait(self.deadline.look).await => {
-                    return self.see(open, occasion, backoff).await;
-                }
-                Ok(Err(error)) => chain(&error),
-                Err(_elapsed) => LATE.to_owned(),
-            };
+                    Ok(Err(error))
+                        if error.fault.may_pass() && backoff.wait(self.deadline.look).await =>
+                    {
+                        return self.see(open, occasion, backoff).await;
+                    }
+                    Ok(Err(error)) => chain(&error),
+                    Err(_elapsed) => LATE.to_owned(),
+                };
             Done::undone(open, &error)
         })
     }
 
     /// Not found is "not yet" after a launch, and later "no more".
     fn unknown(&self, instance: Instance) -> InstanceReport {
-        let age = instance.launched_at.map(|launched| self.now().duration_since(launched));
+        let age = instance
+            .launched_at
+            .map(|launched| self.now().duration_since(launched));
         let (outcome, reason) = match age {
             Some(age) if age > CONSISTENT_AFTER => (Outcome::Gone, NO_MORE),
             _ => (Outcome::Failed, "EC2 does not know it yet"),
@@ -289,18 +330,29 @@ impl Job<'_> {
 
 impl Done {
     fn of(instances: impl IntoIterator<Item = InstanceReport>) -> Self {
-        Done { instances: instances.into_iter().collect(), unseen: Vec::new() }
+        Done {
+            instances: instances.into_iter().collect(),
+            unseen: Vec::new(),
+        }
     }
 
     fn undone(instances: Vec<Instance>, why: &str) -> Self {
-        Done::of(instances.into_iter().map(|instance| {
-            InstanceReport::unseen(instance, Outcome::Failed, why.to_owned())
-        }))
+        Done::of(
+            instances
+                .into_iter()
+                .map(|instance| InstanceReport::unseen(instance, Outcome::Failed, why.to_owned())),
+        )
     }
 
     fn unseen(region: &str, error: String) -> Self {
-        let unseen = vec![Unseen { region: region.to_owned(), error }];
-        Done { instances: Vec::new(), unseen }
+        let unseen = vec![Unseen {
+            region: region.to_owned(),
+            error,
+        }];
+        Done {
+            instances: Vec::new(),
+            unseen,
+        }
     }
 
     fn and(mut self, other: Done) -> Self {
@@ -313,5 +365,9 @@ impl Done {
 /// Each instance once, though an event may name it twice.
 fn once(instances: &[Instance]) -> Vec<Instance> {
     let mut ids = BTreeSet::new();
-    instances.iter().filter(|instance| ids.insert(&instance.id)).cloned().collect()
+    instances
+        .iter()
+        .filter(|instance| ids.insert(&instance.id))
+        .cloned()
+        .collect()
 }

@@ -14,7 +14,10 @@ pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
         .with_current_span(false)
         .with_span_list(false)
         .with_target(false);
-    tracing_subscriber::registry().with(lines).with(filter(var)).init();
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(filter(var))
+        .init();
 }
 
 fn filter(var: impl Fn(&str) -> Option<String>) -> Targets {
@@ -43,10 +46,26 @@ pub(crate) fn report(report: &Report, request_id: &str) {
         let reason = &instance.reason;
         match instance.outcome {
             Outcome::Failed => {
-                tracing::error!(request_id, trigger, region, instance = id, outcome, rule, "{reason}");
+                tracing::error!(
+                    request_id,
+                    trigger,
+                    region,
+                    instance = id,
+                    outcome,
+                    rule,
+                    "{reason}"
+                );
             }
             Outcome::Reported | Outcome::Spared => {
-                tracing::warn!(request_id, trigger, region, instance = id, outcome, rule, "{reason}");
+                tracing::warn!(
+                    request_id,
+                    trigger,
+                    region,
+                    instance = id,
+                    outcome,
+                    rule,
+                    "{reason}"
+                );
             }
             Outcome::Compliant
             | Outcome::Exempt
@@ -54,13 +73,28 @@ pub(crate) fn report(report: &Report, request_id: &str) {
             | Outcome::Stopped
             | Outcome::Terminated
             | Outcome::Gone => {
-                tracing::info!(request_id, trigger, region, instance = id, outcome, rule, "{reason}");
+                tracing::info!(
+                    request_id,
+                    trigger,
+                    region,
+                    instance = id,
+                    outcome,
+                    rule,
+                    "{reason}"
+                );
             }
         }
     }
     for unseen in &report.unseen {
         let region = unseen.region.as_str();
-        tracing::error!(request_id, trigger, region, outcome = "unseen", "{}", unseen.error);
+        tracing::error!(
+            request_id,
+            trigger,
+            region,
+            outcome = "unseen",
+            "{}",
+            unseen.error
+        );
     }
     if report.is_incomplete() {
         let whole = serde_json::to_string(report).unwrap_or_default();
@@ -75,7 +109,9 @@ mod tests {
     #[track_caller]
     fn lets_through(vars: &[(&str, &str)], level: Level, expected: bool) {
         let targets = filter(|name| {
-            vars.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            vars.iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         });
         assert_eq!(targets.would_enable("enforcer", &level), expected);
     }
@@ -88,7 +124,11 @@ mod tests {
 
     #[test]
     fn lambda_s_level_wins_over_rust_log() {
-        lets_through(&[("AWS_LAMBDA_LOG_LEVEL", "ERROR"), ("RUST_LOG", "debug")], Level::INFO, false);
+        lets_through(
+            &[("AWS_LAMBDA_LOG_LEVEL", "ERROR"), ("RUST_LOG", "debug")],
+            Level::INFO,
+            false,
+        );
         lets_through(&[("AWS_LAMBDA_LOG_LEVEL", "DEBUG")], Level::DEBUG, true);
         lets_through(&[("AWS_LAMBDA_LOG_LEVEL", "FATAL")], Level::WARN, false);
     }

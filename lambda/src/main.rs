@@ -15,7 +15,10 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 fn main() -> ExitCode {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place where the environment is read"
+    )]
     let var = |name: &str| std::env::var(name).ok();
     log::init(var);
     let started = Config::from_vars(var).map_err(Into::into).and_then(run);
@@ -31,17 +34,25 @@ fn main() -> ExitCode {
 fn run(config: Config) -> Result<(), lambda_runtime::Error> {
     let app = App::new(config);
     // One thread: the function waits for the network, and Lambda bills the time of all threads.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
-        let app = &app;
-        async move {
-            let LambdaEvent { payload, context } = event;
-            app.answer(payload.get(), context.deadline, &context.request_id, now).await
-        }
-    })))
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(lambda_runtime::run(service_fn(
+        |event: LambdaEvent<Box<RawValue>>| {
+            let app = &app;
+            async move {
+                let LambdaEvent { payload, context } = event;
+                app.answer(payload.get(), context.deadline, &context.request_id, now)
+                    .await
+            }
+        },
+    )))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one clock; everything else takes the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one clock; everything else takes the time"
+)]
 fn now() -> Timestamp {
     Timestamp::now()
 }

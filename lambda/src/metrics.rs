@@ -25,7 +25,10 @@ const VALUES: usize = 100;
 fn lines(report: &Report, now: Timestamp) -> Vec<Value> {
     let mut by_region: BTreeMap<&str, Vec<InstanceReport>> = BTreeMap::new();
     for instance in &report.instances {
-        by_region.entry(&instance.region).or_default().push(instance.clone());
+        by_region
+            .entry(&instance.region)
+            .or_default()
+            .push(instance.clone());
     }
     let mut lines = Vec::new();
     for (region, instances) in by_region {
@@ -39,7 +42,12 @@ fn lines(report: &Report, now: Timestamp) -> Vec<Value> {
         if matches!(report.trigger, Trigger::Launch | Trigger::StateChange) {
             let seconds: Vec<f64> = instances.iter().filter_map(|i| exposed(i, now)).collect();
             lines.extend(seconds.chunks(VALUES).map(|values| {
-                document(region, now, "Seconds", vec![("SecondsExposed".to_owned(), json!(values))])
+                document(
+                    region,
+                    now,
+                    "Seconds",
+                    vec![("SecondsExposed".to_owned(), json!(values))],
+                )
             }));
         }
     }
@@ -56,12 +64,19 @@ fn exposed(instance: &InstanceReport, now: Timestamp) -> Option<f64> {
 /// An outcome's metric: its word with a capital.
 fn name(outcome: Outcome) -> String {
     let mut letters = outcome.as_str().chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase())
+        .into_iter()
+        .chain(letters)
+        .collect()
 }
 
 fn document(region: &str, now: Timestamp, unit: &str, values: Vec<(String, Value)>) -> Value {
-    let metrics: Vec<_> =
-        values.iter().map(|(name, _)| json!({ "Name": name, "Unit": unit })).collect();
+    let metrics: Vec<_> = values
+        .iter()
+        .map(|(name, _)| json!({ "Name": name, "Unit": unit }))
+        .collect();
     let mut line = Map::new();
     line.insert(
         "_aws".to_owned(),

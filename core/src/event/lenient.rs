@@ -71,7 +71,10 @@ impl<'de> Deserialize<'de> for Number {
         }
         // Milliseconds stay far below 2^53, so a float holds them exactly.
         match word.parse::<f64>() {
-            #[allow(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "checked to be whole and small"
+            )]
             Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Ok(Number(float as i64)),
             _ => Err(D::Error::custom(format!("`{word}` is no whole number"))),
         }
@@ -132,7 +135,10 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for ListVisitor<T> {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return Ok(list);
         }
-        let only = T::deserialize(MapAccessDeserializer::new(Resumed { first: Some(first), map }))?;
+        let only = T::deserialize(MapAccessDeserializer::new(Resumed {
+            first: Some(first),
+            map,
+        }))?;
         Ok(List(vec![only]))
     }
 }
@@ -146,7 +152,10 @@ struct Resumed<A> {
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Resumed<A> {
     type Error = A::Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
         match self.first.take() {
             Some(key) => seed.deserialize(key.into_deserializer()).map(Some),
             None => self.map.next_key_seed(seed),

@@ -67,7 +67,11 @@ struct Request {
     client_token: Option<Text>,
     #[serde(default)]
     instances_set: List<Count>,
-    #[serde(default, rename = "ModifyInstanceMetadataOptionsRequest", deserialize_with = "structure")]
+    #[serde(
+        default,
+        rename = "ModifyInstanceMetadataOptionsRequest",
+        deserialize_with = "structure"
+    )]
     modify: Option<Modify>,
 }
 
@@ -147,8 +151,14 @@ impl Record {
     /// `at` is the record's own path within the event, and empty for a bare record.
     pub(super) fn into_event(self, at: &str, envelope: &Envelope) -> Result<Event, Malformed> {
         let call = self.event_name.trim().to_owned();
-        let of_ec2 = self.event_source.as_deref().is_none_or(|s| s.starts_with("ec2.amazonaws.com"));
-        let concerns = matches!(call.as_str(), "RunInstances" | "ModifyInstanceMetadataOptions");
+        let of_ec2 = self
+            .event_source
+            .as_deref()
+            .is_none_or(|s| s.starts_with("ec2.amazonaws.com"));
+        let concerns = matches!(
+            call.as_str(),
+            "RunInstances" | "ModifyInstanceMetadataOptions"
+        );
         if !of_ec2 || !concerns {
             return Ok(Event::Ignored(Ignored::OtherCall(call)));
         }
@@ -168,7 +178,10 @@ impl Record {
         let request = self.request_parameters;
         let asked = request.as_ref().and_then(|r| asked(&r.instances_set));
         let client_token = request.and_then(|r| r.client_token).map(Text::into_inner);
-        let launched = self.response_elements.map(|r| r.instances_set.0).unwrap_or_default();
+        let launched = self
+            .response_elements
+            .map(|r| r.instances_set.0)
+            .unwrap_or_default();
         let instances = launched
             .into_iter()
             .enumerate()
@@ -178,14 +191,22 @@ impl Record {
             })
             .collect::<Result<_, _>>()?;
         let client_token = client_token.filter(|token| !token.is_empty());
-        Ok(Event::Launch(Launch { origin, instances, client_token, asked }))
+        Ok(Event::Launch(Launch {
+            origin,
+            instances,
+            client_token,
+            asked,
+        }))
     }
 
     fn metadata_change(self, envelope: &Envelope) -> Result<Event, Malformed> {
         let origin = self.origin(envelope)?;
         let at = "requestParameters.ModifyInstanceMetadataOptionsRequest";
         let Some(request) = self.request_parameters.and_then(|r| r.modify) else {
-            return Err(Malformed::new(at, "missing: expected `InstanceId` and the options"));
+            return Err(Malformed::new(
+                at,
+                "missing: expected `InstanceId` and the options",
+            ));
         };
         let session = self.user_identity.and_then(|u| u.arn).and_then(|arn| {
             let (_, name) = arn.split_once(":assumed-role/")?.1.rsplit_once('/')?;
@@ -229,7 +250,11 @@ impl Record {
             account: account.map(|text| text.trim().to_owned()),
             region,
             time: time_text.and_then(time),
-            principals: principals.into_iter().flatten().map(str::to_owned).collect(),
+            principals: principals
+                .into_iter()
+                .flatten()
+                .map(str::to_owned)
+                .collect(),
         })
     }
 }
@@ -250,15 +275,19 @@ impl Launched {
             None => origin.time,
         };
         instance.tags = (self.tag_set.0.into_iter())
-            .map(|tag| (tag.key.into_inner(), tag.value.map(Text::into_inner).unwrap_or_default()))
+            .map(|tag| {
+                (
+                    tag.key.into_inner(),
+                    tag.value.map(Text::into_inner).unwrap_or_default(),
+                )
+            })
             .collect::<BTreeMap<_, _>>();
         if let Some(options) = self.metadata_options {
             instance.options = MetadataOptions {
                 http_tokens: word(options.http_tokens, HttpTokens::from_word),
                 http_endpoint: word(options.http_endpoint, Toggle::from_word),
-                hop_limit: hop_limit(options.http_put_response_hop_limit).map_err(|e| {
-                    Malformed::new("metadataOptions.httpPutResponseHopLimit", e)
-                })?,
+                hop_limit: hop_limit(options.http_put_response_hop_limit)
+                    .map_err(|e| Malformed::new("metadataOptions.httpPutResponseHopLimit", e))?,
                 http_protocol_ipv6: word(options.http_protocol_ipv6, Toggle::from_word),
                 instance_metadata_tags: word(options.instance_metadata_tags, Toggle::from_word),
             };
@@ -273,12 +302,18 @@ fn word<T>(text: Option<Text>, read: impl Fn(&str) -> Option<T>) -> Option<T> {
 }
 
 fn hop_limit(number: Option<Number>) -> Result<Option<HopLimit>, String> {
-    number.map(|Number(n)| HopLimit::try_from(n)).transpose().map_err(|e| e.to_string())
+    number
+        .map(|Number(n)| HopLimit::try_from(n))
+        .transpose()
+        .map_err(|e| e.to_string())
 }
 
 fn asked(counts: &List<Count>) -> Option<(usize, usize)> {
     let sum = |read: fn(&Count) -> Option<Number>| {
-        let counts = counts.0.iter().map(|c| read(c).and_then(|Number(n)| usize::try_from(n).ok()));
+        let counts = counts
+            .0
+            .iter()
+            .map(|c| read(c).and_then(|Number(n)| usize::try_from(n).ok()));
         counts.sum::<Option<usize>>().filter(|&n| n > 0)
     };
     let least = sum(|c| c.min_count)?;

@@ -35,7 +35,7 @@ fn policy(node: &Node) -> Read<Policy> {
     let require = object.need("require", require::EXPECTED, require::read);
     let on_violation = object.need(
         "on_violation",
-        "what happens to an instance that breaks the policy",
+        "one of `report`, `enforce`, `stop`, `terminate`",
         action,
     );
     let rules = object.read("rules", rules::read);

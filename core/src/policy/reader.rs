@@ -20,7 +20,6 @@ type Place = Vec<usize>;
 pub(super) type Read<T> = Result<T, Refused>;
 
 /// Why nothing could be read; the fault is noted.
-#[derive(Debug)]
 pub(super) struct Refused;
 
 /// A value of the document, and where it stands.
@@ -32,7 +31,7 @@ pub(super) struct Node<'a> {
     place: Place,
 }
 
-/// An object of the document, whose keys are known and given once.
+/// An object of the document; each key is given once.
 pub(super) struct Object<'a> {
     node: Node<'a>,
     fields: Vec<(&'a str, Node<'a>)>,
@@ -252,10 +251,10 @@ impl<'a> Object<'a> {
 
 /// A key as a step of a JSON path.
 fn step(key: &str) -> String {
-    let is_name = !key.is_empty()
+    let is_name = key.starts_with(|sign: char| sign.is_ascii_alphabetic())
         && key
             .chars()
-            .all(|sign| sign.is_ascii_alphanumeric() || "_$".contains(sign));
+            .all(|sign| sign.is_ascii_alphanumeric() || sign == '_');
     if is_name {
         format!(".{key}")
     } else {

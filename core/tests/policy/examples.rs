@@ -56,3 +56,22 @@ fn the_readme_comments_every_example_as_it_is() {
         );
     }
 }
+
+#[test]
+fn the_readme_quotes_real_refusals() {
+    let document = r#"{
+        "require": {"http_tokens": "required"},
+        "on_violation": "Enforce",
+        "rules": [
+            {"name": "sandboxes", "when": {"regions": "us-*"}, "then": "terminate"},
+            {"name": "east", "when": {"regions": "us-east-1"}, "then": "report"},
+            {"name": "lab", "when": {"accounts": ["1111*"]}, "then": "report"}
+        ]
+    }"#;
+    let refusals = Policy::parse(document).unwrap_err().to_string();
+    let readme = fs::read_to_string(policies().join("README.md")).unwrap();
+    assert!(
+        readme.contains(&format!("```text\n{refusals}\n```")),
+        "{refusals}"
+    );
+}

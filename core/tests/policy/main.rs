@@ -1,6 +1,14 @@
 //! The policy: what is read, what is refused, what matches.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
 
 mod conditions;
+mod coverage;
 mod examples;
 mod reading;
 mod refusals;

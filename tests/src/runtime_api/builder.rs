@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::Function;
 use super::exchange::Exchange;
-use super::process::{Output, Process};
+use super::output::Output;
+use super::sandbox::Sandbox;
 use crate::server::Server;
 use crate::standin::Standin;
 
@@ -98,31 +99,29 @@ impl FunctionBuilder {
     /// When the program can't be started.
     #[must_use]
     pub fn start(self) -> Function {
-        let exchange = Arc::new(Exchange::default());
-        let server = Server::start(0, Arc::clone(&exchange)).expect("loopback has a free port");
-        let plan = self.env("AWS_LAMBDA_RUNTIME_API", &server.address.to_string());
         let output = Output::new().expect("temporary files can be made");
-        let process = Mutex::new(plan.spawn(&output));
+        let sandbox = Mutex::new(self.spawn(&output));
         Function {
-            process,
-            exchange,
+            sandbox,
             output,
-            plan,
-            _server: server,
+            plan: self,
         }
     }
 
-    pub(super) fn spawn(&self, output: &Output) -> Process {
+    pub(super) fn spawn(&self, output: &Output) -> Sandbox {
+        let exchange = Arc::new(Exchange::default());
+        let server = Server::start(0, Arc::clone(&exchange)).expect("loopback has a free port");
         let (stdout, stderr) = output.handles().expect("open files can be opened again");
         let child = Command::new(&self.binary)
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
+            .env("AWS_LAMBDA_RUNTIME_API", server.address.to_string())
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
             .spawn()
             .unwrap_or_else(|error| panic!("could not start `{}`: {error}", self.binary.display()));
-        Process::new(child)
+        Sandbox::new(child, exchange, server)
     }
 }

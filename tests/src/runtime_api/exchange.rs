@@ -1,5 +1,6 @@
 //! The Runtime API itself: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ use crate::server::{HangUp, Reply, Service};
 /// Six megabytes and a bit, as Lambda has it.
 const LARGEST_RESPONSE: usize = 6_291_556;
 
+/// Of all functions of this program.
+static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
+
 const ARN: &str = "arn:aws:lambda:eu-central-1:111122223333:function:enforcer";
 
 /// What passes between the test and the function: one event and its answer at a time.
@@ -29,7 +33,6 @@ pub(super) struct Exchange {
 
 #[derive(Debug, Default)]
 struct State {
-    invocations: u64,
     offered: Option<Event>,
     current: Option<String>,
     handed_over: Option<Instant>,
@@ -49,23 +52,22 @@ struct Event {
 
 /// The test's side.
 impl Exchange {
-    /// Such as `8476a536-e9f4-11e8-9739-000000000001`.
-    pub(super) fn new_id(&self) -> String {
-        let mut state = self.state();
-        state.invocations += 1;
-        format!("8476a536-e9f4-11e8-9739-{:012x}", state.invocations)
-    }
-
-    pub(super) fn offer(&self, id: &str, body: String, timeout: Duration) {
+    /// Offers an event; gives its id, such as `8476a536-e9f4-11e8-9739-000000000001`.
+    pub(super) fn offer(&self, body: String, timeout: Duration) -> String {
+        let id = format!(
+            "8476a536-e9f4-11e8-9739-{:012x}",
+            INVOCATIONS.fetch_add(1, Ordering::Relaxed)
+        );
         let mut state = self.state();
         state.offered = Some(Event {
-            id: id.to_owned(),
+            id: id.clone(),
             body,
             timeout,
         });
-        state.current = Some(id.to_owned());
+        state.current = Some(id.clone());
         (state.answer, state.handed_over, state.answered) = (None, None, None);
         self.offered.notify_one();
+        id
     }
 
     pub(super) fn take_answer(&self) -> Option<Result<Value, FunctionError>> {
@@ -89,16 +91,6 @@ impl Exchange {
     /// Whether it asks for one now.
     pub(super) fn is_polling(&self) -> bool {
         self.state().polling
-    }
-
-    /// The next process begins from nothing.
-    pub(super) fn forget_process(&self) {
-        let mut state = self.state();
-        let invocations = state.invocations;
-        *state = State {
-            invocations,
-            ..State::default()
-        };
     }
 
     /// Until something has come from the function, but not for longer.

@@ -240,7 +240,7 @@ fn response(
 }
 
 fn request_id(world: &mut World) -> String {
-    let (high, low) = (world.digits(), world.digits());
-    let parts = [&high[..8], &high[8..12], &high[12..], &low[..4], &low[4..]];
-    parts.join("-")
+    let digits = world.digits();
+    let (first, last) = digits.split_at(8);
+    format!("{first}-4e2f-4a7b-9c1d-0000{last}")
 }

@@ -1,53 +1,10 @@
-//! The function's process and what it writes.
-//! Files take its output, not pipes: what it wrote before it answered is there when the answer is.
+//! What a function writes.
+//! Files take it, not pipes: what was written before the answer is there when the answer is.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::process::{Child, Stdio};
-use std::time::Instant;
-
-/// A running or ended process, killed when dropped.
-#[derive(Debug)]
-pub(super) struct Process {
-    child: Child,
-    pub(super) started: Instant,
-    /// Whether an invocation has already told of its end.
-    pub(super) reported: bool,
-}
-
-impl Process {
-    pub(super) fn new(child: Child) -> Self {
-        Process {
-            child,
-            started: Instant::now(),
-            reported: false,
-        }
-    }
-
-    pub(super) fn has_exited(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-
-    pub(super) fn status(&mut self) -> String {
-        match self.child.try_wait() {
-            Ok(Some(status)) => status.to_string(),
-            Ok(None) => "still running".to_owned(),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    pub(super) fn kill(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
+use std::process::Stdio;
 
 /// Standard output and standard error of all processes of a function.
 #[derive(Debug)]

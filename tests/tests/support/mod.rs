@@ -1,0 +1,178 @@
+//! Events and policies that several whole-program tests build.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses a part of it"
+)]
+
+use std::time::Duration;
+
+use imds_tests::{Function, Instance, Invocation, Standin, binary};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub const REGION: &str = "eu-central-1";
+
+/// Tokens are required at launch, at once.
+pub const ENFORCE: &str = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
+
+/// Tokens required, and no waiting before the given action.
+pub fn without_grace(on_violation: &str) -> String {
+    json!({
+        "require": { "http_tokens": "required" }, "on_violation": on_violation,
+        "limits": { "grace_seconds": 0 }
+    })
+    .to_string()
+}
+
+pub fn function(ec2: &Standin, policy: &str) -> Function {
+    Function::of(binary("enforcer"))
+        .standin(ec2)
+        .policy(policy)
+        .start()
+}
+
+/// The event of a launch, with the instances as EC2 had them.
+pub fn launched(instances: &[Instance]) -> Value {
+    let items: Vec<Value> = instances.iter().map(item).collect();
+    let region = instances
+        .first()
+        .map_or(REGION, |instance| instance.region.as_str());
+    let mut event = launch_event(region, instances.len());
+    event["detail"]["responseElements"] = json!({ "instancesSet": { "items": items } });
+    if let Some(instance) = instances.first() {
+        event["detail"]["requestParameters"]["clientToken"] = json!(instance.client_token);
+    }
+    event
+}
+
+/// The event of a launch by the ids of the instances.
+pub fn launched_ids(ec2: &Standin, ids: &[String]) -> Value {
+    let instances: Vec<Instance> = ids.iter().map(|id| ec2.instance(id)).collect();
+    launched(&instances)
+}
+
+/// The event of a launch whose `responseElements` CloudTrail left out.
+pub fn cut(region: &str, client_token: Option<&str>, count: usize) -> Value {
+    let mut event = launch_event(region, count);
+    if let Some(token) = client_token {
+        event["detail"]["requestParameters"]["clientToken"] = json!(token);
+    }
+    event
+}
+
+fn launch_event(region: &str, count: usize) -> Value {
+    let now = Timestamp::now().to_string();
+    json!({
+        "version": "0", "id": "7f2b", "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2",
+        "account": "111122223333", "time": now, "region": region, "resources": [],
+        "detail": {
+            "eventVersion": "1.11", "eventSource": "ec2.amazonaws.com", "eventName": "RunInstances",
+            "eventTime": now, "awsRegion": region, "recipientAccountId": "111122223333",
+            "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ada" },
+            "requestParameters": { "instancesSet": { "items": [{ "minCount": count, "maxCount": count }] } },
+            "responseElements": null
+        }
+    })
+}
+
+fn item(instance: &Instance) -> Value {
+    let tags: Vec<Value> = instance
+        .tags
+        .iter()
+        .map(|(key, value)| json!({ "key": key, "value": value }))
+        .collect();
+    let options = &instance.options;
+    json!({
+        "instanceId": instance.id, "imageId": instance.image, "instanceType": instance.instance_type,
+        "launchTime": instance.launched.as_millisecond(),
+        "instanceState": { "code": 0, "name": "pending" },
+        "tagSet": { "items": tags },
+        "metadataOptions": {
+            "state": "pending", "httpTokens": options.tokens, "httpEndpoint": options.endpoint,
+            "httpPutResponseHopLimit": options.hop_limit, "httpProtocolIpv4": "enabled",
+            "httpProtocolIpv6": options.ipv6, "instanceMetadataTags": options.metadata_tags
+        }
+    })
+}
+
+/// The event of a change of metadata options by a session of a role.
+pub fn modified(instance: &str, session: &str, options: &Value) -> Value {
+    let mut request = json!({ "InstanceId": instance });
+    for (key, value) in options.as_object().unwrap() {
+        request[key] = value.clone();
+    }
+    json!({
+        "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2", "account": "111122223333",
+        "region": REGION, "time": Timestamp::now().to_string(),
+        "detail": {
+            "eventSource": "ec2.amazonaws.com", "eventName": "ModifyInstanceMetadataOptions",
+            "awsRegion": REGION, "eventTime": Timestamp::now().to_string(),
+            "userIdentity": { "type": "AssumedRole",
+                "arn": format!("arn:aws:sts::111122223333:assumed-role/Role/{session}") },
+            "requestParameters": { "ModifyInstanceMetadataOptionsRequest": request },
+            "responseElements": { "ModifyInstanceMetadataOptionsResponse": { "instanceId": instance } }
+        }
+    })
+}
+
+pub fn state_changed(instance: &str, state: &str) -> Value {
+    json!({
+        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
+        "account": "111122223333", "region": REGION, "time": Timestamp::now().to_string(),
+        "detail": { "instance-id": instance, "state": state }
+    })
+}
+
+#[track_caller]
+pub fn report(invocation: &Invocation) -> &Value {
+    match &invocation.result {
+        Ok(report) => report,
+        Err(error) => panic!("{error:?}\n{}", invocation.stdout.join("\n")),
+    }
+}
+
+/// The error of a failed invocation.
+#[track_caller]
+pub fn failure(invocation: &Invocation) -> &str {
+    match &invocation.result {
+        Ok(report) => panic!("no failure: {report}"),
+        Err(error) => &error.error_message,
+    }
+}
+
+/// The report that a failed invocation logged.
+#[track_caller]
+pub fn logged_report(invocation: &Invocation) -> Value {
+    let lines = invocation
+        .stdout
+        .iter()
+        .filter_map(|l| serde_json::from_str::<Value>(l).ok());
+    let reports = lines.filter_map(|l| l["report"].as_str().map(str::to_owned));
+    let last = reports
+        .last()
+        .unwrap_or_else(|| panic!("{:#?}", invocation.stdout));
+    serde_json::from_str(&last).unwrap()
+}
+
+/// The outcome of an instance in a report.
+#[track_caller]
+pub fn outcome<'r>(report: &'r Value, id: &str) -> &'r str {
+    of(report, id)["outcome"].as_str().unwrap()
+}
+
+/// What a report says of an instance: exactly once.
+#[track_caller]
+pub fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
+    let all = report["instances"].as_array().unwrap();
+    let mut found = all.iter().filter(|instance| instance["instance_id"] == id);
+    let one = found
+        .next()
+        .unwrap_or_else(|| panic!("{id} is not in {report:#}"));
+    assert!(found.next().is_none(), "{id} is twice in {report:#}");
+    one
+}
+
+pub fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
