@@ -233,7 +233,7 @@ fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {
 
 fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<Answer>> {
     let body = response.body().bytes().unwrap_or_default();
-    let text = std::str::from_utf8(body).map_err(|e| OrchestratorError::other(e))?;
+    let text = std::str::from_utf8(body).map_err(OrchestratorError::other)?;
     if response.status().is_success() {
         Ok(text.to_owned())
     } else {

@@ -1,4 +1,10 @@
 //! Decisions, one row a case.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
 
 use imds_core::decide::{
     Because, Compliant, Decision, Instead, Occasion, Remedy, Replacer, Violation, Wrong, decide,

@@ -1,4 +1,10 @@
 //! What events look like: every shape that was seen, and every fault with its path.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
 
 use imds_core::event::{Event, Ignored, Launch, MetadataChange, parse};
 use imds_core::instance::{HopLimit, HttpTokens, InstanceId, MetadataOptions, State, Toggle};

@@ -207,35 +207,41 @@ fn every_word_for_an_action_is_read() {
 }
 
 #[test]
+fn a_hop_range_may_be_a_single_limit() {
+    let policy = parse(&requiring(
+        r#"{"hop_limit": {"at_least": 2, "at_most": 2}}"#,
+    ));
+    let expected = HopRange {
+        at_least: hops(2),
+        at_most: hops(2),
+    };
+    assert_eq!(policy.require.hop_limit, Some(expected));
+}
+
+#[test]
 fn a_rule_overrides_the_requirements_key_by_key() {
     let base = parse(&requiring(
-        r#"{"http_tokens": "required", "hop_limit": {"at_least": 2, "at_most": 3}, "http_endpoint": "enabled"}"#,
-    ));
+        r#"{"http_tokens": "required", "hop_limit": {"at_least": 2, "at_most": 3}, "http_endpoint": "enabled",
+            "http_protocol_ipv6": "enabled", "instance_metadata_tags": "disabled"}"#,
+    ))
+    .require;
     let rule = Require {
+        http_tokens: None,
         hop_limit: Some(HopRange {
             at_least: None,
             at_most: hops(1),
         }),
         http_endpoint: Some(Toggle::Disabled),
-        instance_metadata_tags: Some(Toggle::Enabled),
         http_protocol_ipv6: Some(Toggle::Disabled),
-        ..Require::default()
+        instance_metadata_tags: Some(Toggle::Enabled),
     };
-    assert_eq!(
-        base.require.overridden_by(&rule),
-        Require {
-            http_tokens: Some(RequiredTokens::Required),
-            ..rule
-        }
-    );
-    assert_eq!(
-        base.require.overridden_by(&Require::default()),
-        base.require
-    );
-    assert_eq!(
-        Require::default().overridden_by(&base.require),
-        base.require
-    );
+    let expected = Require {
+        http_tokens: base.http_tokens,
+        ..rule.clone()
+    };
+    assert_eq!(base.overridden_by(&rule), expected);
+    assert_eq!(base.overridden_by(&Require::default()), base);
+    assert_eq!(Require::default().overridden_by(&base), base);
 }
 
 #[test]

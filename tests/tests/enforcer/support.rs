@@ -1,4 +1,4 @@
-//! Events and policies that several whole-program tests build.
+//! Events, policies, and what is read from answers.
 #![allow(
     dead_code,
     unreachable_pub,
@@ -11,13 +11,14 @@ use imds_tests::{Function, Instance, Invocation, Standin, binary};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-pub const REGION: &str = "eu-central-1";
+pub(crate) const REGION: &str = "eu-central-1";
 
 /// Tokens are required at launch, at once.
-pub const ENFORCE: &str = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
+pub(crate) const ENFORCE: &str =
+    r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
 
 /// Tokens required, and no waiting before the given action.
-pub fn without_grace(on_violation: &str) -> String {
+pub(crate) fn without_grace(on_violation: &str) -> String {
     json!({
         "require": { "http_tokens": "required" }, "on_violation": on_violation,
         "limits": { "grace_seconds": 0 }
@@ -25,7 +26,7 @@ pub fn without_grace(on_violation: &str) -> String {
     .to_string()
 }
 
-pub fn function(ec2: &Standin, policy: &str) -> Function {
+pub(crate) fn function(ec2: &Standin, policy: &str) -> Function {
     Function::of(binary("enforcer"))
         .standin(ec2)
         .policy(policy)
@@ -33,7 +34,7 @@ pub fn function(ec2: &Standin, policy: &str) -> Function {
 }
 
 /// The event of a launch, with the instances as EC2 had them.
-pub fn launched(instances: &[Instance]) -> Value {
+pub(crate) fn launched(instances: &[Instance]) -> Value {
     let items: Vec<Value> = instances.iter().map(item).collect();
     let region = instances
         .first()
@@ -47,13 +48,18 @@ pub fn launched(instances: &[Instance]) -> Value {
 }
 
 /// The event of a launch by the ids of the instances.
-pub fn launched_ids(ec2: &Standin, ids: &[String]) -> Value {
+pub(crate) fn launched_ids(ec2: &Standin, ids: &[String]) -> Value {
     let instances: Vec<Instance> = ids.iter().map(|id| ec2.instance(id)).collect();
     launched(&instances)
 }
 
+/// The event of a launch of one instance.
+pub(crate) fn launched_one(ec2: &Standin, id: &str) -> Value {
+    launched(&[ec2.instance(id)])
+}
+
 /// The event of a launch whose `responseElements` CloudTrail left out.
-pub fn cut(region: &str, client_token: Option<&str>, count: usize) -> Value {
+pub(crate) fn cut(region: &str, client_token: Option<&str>, count: usize) -> Value {
     let mut event = launch_event(region, count);
     if let Some(token) = client_token {
         event["detail"]["requestParameters"]["clientToken"] = json!(token);
@@ -97,7 +103,7 @@ fn item(instance: &Instance) -> Value {
 }
 
 /// The event of a change of metadata options by a session of a role.
-pub fn modified(instance: &str, session: &str, options: &Value) -> Value {
+pub(crate) fn modified(instance: &str, session: &str, options: &Value) -> Value {
     let mut request = json!({ "InstanceId": instance });
     for (key, value) in options.as_object().unwrap() {
         request[key] = value.clone();
@@ -116,7 +122,7 @@ pub fn modified(instance: &str, session: &str, options: &Value) -> Value {
     })
 }
 
-pub fn state_changed(instance: &str, state: &str) -> Value {
+pub(crate) fn state_changed(instance: &str, state: &str) -> Value {
     json!({
         "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
         "account": "111122223333", "region": REGION, "time": Timestamp::now().to_string(),
@@ -125,7 +131,7 @@ pub fn state_changed(instance: &str, state: &str) -> Value {
 }
 
 #[track_caller]
-pub fn report(invocation: &Invocation) -> &Value {
+pub(crate) fn report(invocation: &Invocation) -> &Value {
     match &invocation.result {
         Ok(report) => report,
         Err(error) => panic!("{error:?}\n{}", invocation.stdout.join("\n")),
@@ -134,7 +140,7 @@ pub fn report(invocation: &Invocation) -> &Value {
 
 /// The error of a failed invocation.
 #[track_caller]
-pub fn failure(invocation: &Invocation) -> &str {
+pub(crate) fn failure(invocation: &Invocation) -> &str {
     match &invocation.result {
         Ok(report) => panic!("no failure: {report}"),
         Err(error) => &error.error_message,
@@ -143,7 +149,7 @@ pub fn failure(invocation: &Invocation) -> &str {
 
 /// The report that a failed invocation logged.
 #[track_caller]
-pub fn logged_report(invocation: &Invocation) -> Value {
+pub(crate) fn logged_report(invocation: &Invocation) -> Value {
     let lines = invocation
         .stdout
         .iter()
@@ -157,13 +163,13 @@ pub fn logged_report(invocation: &Invocation) -> Value {
 
 /// The outcome of an instance in a report.
 #[track_caller]
-pub fn outcome<'r>(report: &'r Value, id: &str) -> &'r str {
+pub(crate) fn outcome<'r>(report: &'r Value, id: &str) -> &'r str {
     of(report, id)["outcome"].as_str().unwrap()
 }
 
 /// What a report says of an instance: exactly once.
 #[track_caller]
-pub fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
+pub(crate) fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
     let all = report["instances"].as_array().unwrap();
     let mut found = all.iter().filter(|instance| instance["instance_id"] == id);
     let one = found
@@ -173,6 +179,6 @@ pub fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
     one
 }
 
-pub fn seconds(n: u64) -> Duration {
+pub(crate) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }

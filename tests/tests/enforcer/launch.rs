@@ -1,16 +1,14 @@
 //! Launches through the real function: what is seen, what is sent, what is answered.
 
-mod support;
-
+use crate::support::*;
 use imds_tests::{Fault, Settle, Standin, launch};
 use serde_json::json;
-use support::*;
 
 #[test]
 fn a_compliant_launch_costs_no_call() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION).tokens("required"));
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "compliant");
     assert_eq!(ec2.calls().len(), 0);
 }
@@ -21,7 +19,7 @@ fn an_instance_exempt_by_its_launch_tags_costs_no_call() {
     let id = ec2.launch(launch(REGION).tag("app", "scanner-7"));
     let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "terminate", "rules": [
         {"name": "scanner", "when": {"tags": {"app": "scanner-*"}}, "then": "exempt"}]}"#;
-    let run = function(&ec2, policy).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, policy).invoke(&launched_one(&ec2, &id));
     assert_eq!(of(report(&run), &id)["outcome"], "exempt");
     assert_eq!(of(report(&run), &id)["rule"], "scanner");
     assert_eq!(ec2.calls().len(), 0);
@@ -36,7 +34,7 @@ fn an_open_launch_is_mended_with_one_look_and_one_change() {
             .metadata_tags("enabled")
             .ipv6("enabled"),
     );
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     let report = report(&run);
     let before = json!({ "http_tokens": "optional", "http_endpoint": "enabled", "hop_limit": 5,
         "http_protocol_ipv6": "enabled", "instance_metadata_tags": "enabled" });
@@ -104,7 +102,7 @@ fn four_hundred_and_one_instances_are_looked_at_with_three_calls() {
 fn a_missing_metadata_options_structure_is_not_compliant() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
-    let mut event = launched_ids(&ec2, &[id.clone()]);
+    let mut event = launched_one(&ec2, &id);
     event["detail"]["responseElements"]["instancesSet"]["items"][0]["metadataOptions"] =
         json!(null);
     let run = function(&ec2, ENFORCE).invoke(&event);
@@ -115,7 +113,7 @@ fn a_missing_metadata_options_structure_is_not_compliant() {
 fn options_that_not_even_ec2_shows_are_not_compliant() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION).no_metadata_options());
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
     // The endpoint is not known to be enabled, so it is not sent.
     let modify = &ec2.changing_calls()[0];
@@ -129,7 +127,7 @@ fn options_that_not_even_ec2_shows_are_not_compliant() {
 fn a_disabled_endpoint_stays_disabled() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION).endpoint("disabled"));
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "compliant");
     assert_eq!(ec2.calls().len(), 0);
     assert_eq!(ec2.instance(&id).options.endpoint, "disabled");
@@ -139,7 +137,7 @@ fn a_disabled_endpoint_stays_disabled() {
 fn an_endpoint_that_was_disabled_after_the_launch_stays_disabled() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
-    let event = launched_ids(&ec2, &[id.clone()]);
+    let event = launched_one(&ec2, &id);
     ec2.set_options(&id, |options| options.endpoint = "disabled".to_owned());
     let run = function(&ec2, ENFORCE).invoke(&event);
     assert_eq!(outcome(report(&run), &id), "compliant");
@@ -162,7 +160,7 @@ fn each_mixture_of_two_wrong_options_is_mended() {
                         .metadata_tags(tags),
                 );
                 ec2.forget_calls();
-                let run = function.invoke(&launched_ids(&ec2, &[id.clone()]));
+                let run = function.invoke(&launched_one(&ec2, &id));
                 let wrong = tokens == "optional" || hops == 3 || tags == "enabled";
                 assert_eq!(
                     outcome(report(&run), &id),
@@ -237,7 +235,7 @@ fn an_instance_that_never_appears_fails_the_function_well_before_its_own_deadlin
 fn an_instance_that_ec2_no_longer_knows_long_after_its_launch_is_gone() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION).launched(seconds(3600)));
-    let event = launched_ids(&ec2, &[id.clone()]);
+    let event = launched_one(&ec2, &id);
     ec2.forget(&id);
     let run = function(&ec2, ENFORCE).invoke_with_timeout(&event, seconds(3));
     assert_eq!(outcome(report(&run), &id), "gone");
@@ -249,7 +247,7 @@ fn instances_that_end_or_have_ended_are_gone() {
     let function = function(&ec2, ENFORCE);
     for state in ["shutting-down", "terminated"] {
         let id = ec2.launch(launch(REGION));
-        let event = launched_ids(&ec2, &[id.clone()]);
+        let event = launched_one(&ec2, &id);
         ec2.set_state(&id, state);
         assert_eq!(outcome(report(&function.invoke(&event)), &id), "gone");
     }
@@ -260,7 +258,7 @@ fn instances_that_end_or_have_ended_are_gone() {
 fn an_instance_in_the_wrong_state_is_tried_again() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION).state("pending").refuse_modify(2));
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
     assert_eq!(ec2.count("ModifyInstanceMetadataOptions"), 3);
     assert_eq!(ec2.count("DescribeInstances"), 1);
@@ -271,7 +269,7 @@ fn an_instance_that_ends_while_it_is_mended_is_gone() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
     ec2.fault(Fault::error("IncorrectInstanceState", 400).action("ModifyInstanceMetadataOptions"));
-    let event = launched_ids(&ec2, &[id.clone()]);
+    let event = launched_one(&ec2, &id);
     let function = function(&ec2, ENFORCE);
     let ended = std::thread::scope(|scope| {
         let run = scope.spawn(|| function.invoke(&event));
@@ -349,7 +347,7 @@ fn a_change_whose_answer_is_lost_is_made_again_and_succeeds() {
             .action("ModifyInstanceMetadataOptions")
             .times(1),
     );
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
 }
 
@@ -358,8 +356,7 @@ fn an_answer_that_is_no_answer_is_never_compliant() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
     ec2.fault(Fault::malformed().action("DescribeInstances"));
-    let run =
-        function(&ec2, ENFORCE).invoke_with_timeout(&launched_ids(&ec2, &[id.clone()]), seconds(4));
+    let run = function(&ec2, ENFORCE).invoke_with_timeout(&launched_one(&ec2, &id), seconds(4));
     assert!(failure(&run).contains(&id), "{}", failure(&run));
     assert_eq!(outcome(&logged_report(&run), &id), "failed");
 }
@@ -368,7 +365,7 @@ fn an_answer_that_is_no_answer_is_never_compliant() {
 fn a_policy_of_reports_changes_nothing() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
-    let run = function(&ec2, &without_grace("report")).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, &without_grace("report")).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "reported");
     assert_eq!(
         (ec2.changing_calls().len(), ec2.count("DescribeInstances")),
@@ -380,7 +377,7 @@ fn a_policy_of_reports_changes_nothing() {
 fn an_event_that_comes_twice_changes_nothing_the_second_time() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
-    let event = launched_ids(&ec2, &[id.clone()]);
+    let event = launched_one(&ec2, &id);
     let function = function(&ec2, ENFORCE);
     assert_eq!(outcome(report(&function.invoke(&event)), &id), "enforced");
     ec2.forget_calls();
@@ -401,7 +398,7 @@ fn an_event_that_names_an_instance_twice_has_one_outcome_for_it() {
 fn calls_go_to_the_region_of_the_record() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch("ap-southeast-2"));
-    let mut event = launched_ids(&ec2, &[id.clone()]);
+    let mut event = launched_one(&ec2, &id);
     event["region"] = json!("us-east-1");
     let run = function(&ec2, ENFORCE).invoke(&event);
     assert_eq!(of(report(&run), &id)["region"], "ap-southeast-2");
@@ -417,7 +414,7 @@ fn an_ec2_that_demands_the_endpoint_beside_the_tokens_gets_it() {
     let ec2 = Standin::start();
     ec2.demand_endpoint();
     let id = ec2.launch(launch(REGION));
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
 }
 
@@ -508,7 +505,7 @@ fn failed_calls_and_dry_runs_are_ignored_with_their_code() {
 fn a_malformed_event_is_an_error_that_names_the_path() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
-    let mut event = launched_ids(&ec2, &[id]);
+    let mut event = launched_one(&ec2, &id);
     event["detail"]["responseElements"]["instancesSet"]["items"][0]["instanceId"] =
         json!("nonsense");
     let run = function(&ec2, ENFORCE).invoke(&event);

@@ -1,10 +1,8 @@
 //! The function around its decisions: configuration, logs, metrics.
 
-mod support;
-
+use crate::support::*;
 use imds_tests::{Fault, Function, Standin, binary, launch};
 use serde_json::{Value, json};
-use support::*;
 
 fn json_lines(lines: &[String]) -> Vec<Value> {
     lines
@@ -38,7 +36,7 @@ fn a_policy_from_a_file_works_too() {
         .standin(&ec2)
         .env("IMDS_POLICY_FILE", file.path().to_str().unwrap())
         .start();
-    let run = function.invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function.invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
 }
 
@@ -66,7 +64,7 @@ fn log_lines_are_json_and_carry_what_happened() {
     let id = ec2.launch(launch(REGION).tag("app", "web"));
     let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "report",
         "rules": [{"name": "web", "when": {"tags": {"app": "web"}}, "then": "enforce"}]}"#;
-    let run = function(&ec2, policy).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, policy).invoke(&launched_one(&ec2, &id));
     let lines = json_lines(&run.stdout);
     let line = lines
         .iter()
@@ -93,7 +91,7 @@ fn the_log_level_is_lambda_s() {
         .policy(ENFORCE)
         .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
         .start();
-    let run = function.invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function.invoke(&launched_one(&ec2, &id));
     assert!(
         json_lines(&run.stdout)
             .iter()
@@ -189,7 +187,7 @@ fn what_is_left_undone_is_logged_as_the_whole_report_and_fails_the_function() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
     ec2.fault(Fault::unauthorised().action("ModifyInstanceMetadataOptions"));
-    let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     let logged = logged_report(&run);
     assert_eq!(logged["summary"]["failed"], 1);
     assert_eq!(of(&logged, &id)["before"]["http_tokens"], "optional");
@@ -205,10 +203,7 @@ fn the_same_process_answers_event_after_event() {
     for _ in 0..3 {
         let id = ec2.launch(launch(REGION));
         assert_eq!(
-            outcome(
-                report(&function.invoke(&launched_ids(&ec2, &[id.clone()]))),
-                &id
-            ),
+            outcome(report(&function.invoke(&launched_one(&ec2, &id))), &id),
             "enforced"
         );
         let run = function.invoke(&json!({ "detail-type": "Scheduled Event", "detail": {} }));

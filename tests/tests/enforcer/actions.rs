@@ -1,10 +1,8 @@
 //! Stop and terminate, their fallbacks and their patience; drift and state changes.
 
-mod support;
-
+use crate::support::*;
 use imds_tests::{Fault, Settle, Standin, launch};
 use serde_json::json;
-use support::*;
 
 #[test]
 fn a_terminate_policy_terminates() {
@@ -20,7 +18,7 @@ fn a_terminate_policy_terminates() {
 fn a_stop_policy_stops_and_does_not_stop_again() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
-    let event = launched_ids(&ec2, &[id.clone()]);
+    let event = launched_one(&ec2, &id);
     let function = function(&ec2, &without_grace("stop"));
     assert_eq!(outcome(report(&function.invoke(&event)), &id), "stopped");
     assert_eq!(outcome(report(&function.invoke(&event)), &id), "stopped");
@@ -68,8 +66,7 @@ fn a_refused_termination_is_mended_instead() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));
     ec2.fault(Fault::unauthorised().action("TerminateInstances"));
-    let run =
-        function(&ec2, &without_grace("terminate")).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
     let reason = of(report(&run), &id)["reason"].as_str().unwrap();
     assert!(reason.contains("UnauthorizedOperation"), "{reason}");
@@ -96,8 +93,7 @@ fn an_auto_scaling_instance_is_mended_and_its_launch_template_named() {
     let ec2 = Standin::start();
     ec2.replace_in_groups();
     let id = ec2.launch(launch(REGION).in_group("web").from_template("lt-0abc", "4"));
-    let run =
-        function(&ec2, &without_grace("terminate")).invoke(&launched_ids(&ec2, &[id.clone()]));
+    let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
     let instance = of(report(&run), &id);
     assert_eq!(instance["outcome"], "enforced");
     assert_eq!(
@@ -156,8 +152,7 @@ fn a_grace_that_outlasts_the_function_fails_it_so_that_the_event_comes_again() {
     let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "terminate"}"#;
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION).launched(seconds(0)));
-    let run =
-        function(&ec2, policy).invoke_with_timeout(&launched_ids(&ec2, &[id.clone()]), seconds(5));
+    let run = function(&ec2, policy).invoke_with_timeout(&launched_one(&ec2, &id), seconds(5));
     assert!(
         failure(&run).contains(&id) && failure(&run).contains("grace_seconds"),
         "{}",

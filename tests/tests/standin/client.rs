@@ -1,0 +1,180 @@
+//! A bare client: signed-looking form posts, XML answers.
+
+use std::time::Duration;
+
+use imds_tests::Standin;
+use roxmltree::Document;
+use ureq::Agent;
+
+/// Calls one service of one region over kept connections.
+pub(crate) struct Client {
+    agent: Agent,
+    url: String,
+    region: String,
+    service: &'static str,
+    version: &'static str,
+}
+
+/// Status and body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+pub(crate) fn ec2(standin: &Standin, region: &str) -> Client {
+    client(standin, region, "ec2", "2016-11-15")
+}
+
+pub(crate) fn sts(standin: &Standin, region: &str) -> Client {
+    client(standin, region, "sts", "2011-06-15")
+}
+
+pub(crate) fn cloudwatch(standin: &Standin, region: &str) -> Client {
+    client(standin, region, "monitoring", "2010-08-01")
+}
+
+pub(crate) fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(20)));
+    config.build().into()
+}
+
+fn client(standin: &Standin, region: &str, service: &'static str, version: &'static str) -> Client {
+    Client {
+        agent: agent(),
+        url: standin.url().to_owned(),
+        region: region.to_owned(),
+        service,
+        version,
+    }
+}
+
+impl Client {
+    #[track_caller]
+    pub(crate) fn call(&self, action: &str, params: &[(&str, &str)]) -> Answer {
+        self.try_call(action, params).unwrap()
+    }
+
+    pub(crate) fn try_call(
+        &self,
+        action: &str,
+        params: &[(&str, &str)],
+    ) -> Result<Answer, ureq::Error> {
+        let form = [("Action", action), ("Version", self.version)]
+            .into_iter()
+            .chain(params.iter().copied());
+        let mut response = self
+            .agent
+            .post(&self.url)
+            .header("Authorization", &self.authorization())
+            .header("User-Agent", "self-test")
+            .send_form(form)?;
+        Ok(Answer {
+            status: response.status().as_u16(),
+            body: response.body_mut().read_to_string()?,
+        })
+    }
+
+    /// With `InstanceId.1`, `InstanceId.2`, …
+    #[track_caller]
+    pub(crate) fn with_ids(&self, action: &str, ids: &[&str]) -> Answer {
+        self.with_list(action, "InstanceId", ids)
+    }
+
+    #[track_caller]
+    pub(crate) fn with_list(&self, action: &str, name: &str, values: &[&str]) -> Answer {
+        let names: Vec<_> = (1..=values.len()).map(|n| format!("{name}.{n}")).collect();
+        let params: Vec<_> = names
+            .iter()
+            .map(String::as_str)
+            .zip(values.iter().copied())
+            .collect();
+        self.call(action, &params)
+    }
+
+    /// DescribeInstances with one filter.
+    #[track_caller]
+    pub(crate) fn filtered(&self, name: &str, values: &[&str]) -> Answer {
+        let names: Vec<_> = (1..=values.len())
+            .map(|n| format!("Filter.1.Value.{n}"))
+            .collect();
+        let mut params = vec![("Filter.1.Name", name)];
+        params.extend(names.iter().map(String::as_str).zip(values.iter().copied()));
+        self.call("DescribeInstances", &params)
+    }
+
+    #[track_caller]
+    pub(crate) fn modify(&self, id: &str, params: &[(&str, &str)]) -> Answer {
+        let params: Vec<_> = [("InstanceId", id)]
+            .into_iter()
+            .chain(params.iter().copied())
+            .collect();
+        self.call("ModifyInstanceMetadataOptions", &params)
+    }
+
+    fn authorization(&self) -> String {
+        let scope = format!("20260101/{}/{}/aws4_request", self.region, self.service);
+        format!(
+            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{scope}, SignedHeaders=host;x-amz-date, Signature=abc"
+        )
+    }
+}
+
+impl Answer {
+    /// The texts of all elements of this name.
+    #[track_caller]
+    pub(crate) fn texts(&self, name: &str) -> Vec<String> {
+        let document =
+            Document::parse(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body));
+        let elements = document
+            .descendants()
+            .filter(|node| node.has_tag_name_local(name));
+        elements
+            .map(|node| node.text().unwrap_or_default().to_owned())
+            .collect()
+    }
+
+    /// The text of the first element of this name.
+    #[track_caller]
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.texts(name)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("no {name} in {}", self.body))
+    }
+
+    /// The instances of DescribeInstances.
+    #[track_caller]
+    pub(crate) fn ids(&self) -> Vec<String> {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.texts("instanceId")
+    }
+
+    /// The error code and its status.
+    #[track_caller]
+    pub(crate) fn error(&self) -> (u16, String) {
+        (self.status, self.text("Code"))
+    }
+
+    #[track_caller]
+    pub(crate) fn is_done(&self) {
+        assert_eq!(self.status, 200, "{}", self.body);
+    }
+
+    #[track_caller]
+    pub(crate) fn is_refused(&self, status: u16, code: &str) {
+        assert_eq!(self.error(), (status, code.to_owned()), "{}", self.body);
+    }
+}
+
+trait LocalName {
+    fn has_tag_name_local(&self, name: &str) -> bool;
+}
+
+impl LocalName for roxmltree::Node<'_, '_> {
+    fn has_tag_name_local(&self, name: &str) -> bool {
+        self.tag_name().name() == name
+    }
+}

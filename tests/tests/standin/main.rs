@@ -1,0 +1,15 @@
+//! The stand-in itself, driven over HTTP: it must behave as AWS does, or what is tested on it proves nothing.
+
+mod account;
+mod client;
+mod describe;
+mod faults;
+mod metrics;
+mod modify;
+mod power;
+mod rates;
+mod record;
+mod run;
+mod templates;
+
+pub(crate) const REGION: &str = "eu-central-1";

@@ -1,0 +1,144 @@
+//! RunInstances.
+
+use imds_tests::{Defaults, Standin, TemplateOptions};
+
+use crate::REGION;
+use crate::client::{Answer, Client, ec2};
+
+fn run(client: &Client, params: &[(&str, &str)]) -> Answer {
+    let all = [("ImageId", "ami-1"), ("MinCount", "1"), ("MaxCount", "1")];
+    let params: Vec<_> = all
+        .into_iter()
+        .filter(|(name, _)| !params.iter().any(|(n, _)| n == name))
+        .chain(params.iter().copied())
+        .collect();
+    client.call("RunInstances", &params)
+}
+
+fn words(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+#[test]
+fn instances_are_launched_with_options_and_tags() {
+    let standin = Standin::start();
+    let client = ec2(&standin, REGION);
+    let answer = run(
+        &client,
+        &[
+            ("MaxCount", "2"),
+            ("InstanceType", "m5.large"),
+            ("KeyName", "anything"),
+            ("MetadataOptions.HttpTokens", "required"),
+            ("MetadataOptions.HttpPutResponseHopLimit", "2"),
+            ("TagSpecification.1.ResourceType", "volume"),
+            ("TagSpecification.1.Tag.1.Key", "not"),
+            ("TagSpecification.2.ResourceType", "instance"),
+            ("TagSpecification.2.Tag.1.Key", "app"),
+            ("TagSpecification.2.Tag.1.Value", "web"),
+        ],
+    );
+    let ids = answer.ids();
+    assert_eq!(ids.len(), 2);
+    let instance = standin.instance(&ids[1]);
+    assert_eq!(
+        (instance.image.as_str(), instance.instance_type.as_str()),
+        ("ami-1", "m5.large")
+    );
+    assert_eq!(
+        (instance.options.tokens.as_str(), instance.options.hop_limit),
+        ("required", 2)
+    );
+    assert_eq!(
+        instance.tags.into_iter().collect::<Vec<_>>(),
+        [("app".to_owned(), "web".to_owned())]
+    );
+    let seen = || client.filtered("instance-id", &[&ids[0]]).text("name");
+    assert_eq!([seen(), seen()], ["pending", "running"]);
+}
+
+#[test]
+fn a_client_token_launches_once() {
+    let standin = Standin::start();
+    let client = ec2(&standin, REGION);
+    let first = run(&client, &[("ClientToken", "t")]).ids();
+    assert_eq!(run(&client, &[("ClientToken", "t")]).ids(), first);
+    run(&client, &[("ClientToken", "t"), ("MaxCount", "2")])
+        .is_refused(400, "IdempotentParameterMismatch");
+    assert_ne!(run(&client, &[("ClientToken", "u")]).ids(), first);
+    assert_eq!(client.filtered("client-token", &["t"]).ids(), first);
+}
+
+#[test]
+fn the_launch_comes_before_its_template_and_that_before_the_defaults() {
+    let standin = Standin::start();
+    let client = ec2(&standin, REGION);
+    let defaults = Defaults {
+        tokens: words("required"),
+        hop_limit: Some(2),
+        endpoint: words("disabled"),
+        ..Defaults::default()
+    };
+    standin.set_defaults(REGION, defaults);
+    let template = standin.template(REGION, "web");
+    standin.template_version(
+        &template,
+        TemplateOptions {
+            hop_limit: Some(3),
+            endpoint: words("enabled"),
+            ..TemplateOptions::default()
+        },
+    );
+    let answer = run(
+        &client,
+        &[
+            ("LaunchTemplate.LaunchTemplateName", "web"),
+            ("MetadataOptions.HttpPutResponseHopLimit", "4"),
+        ],
+    );
+    let instance = standin.instance(&answer.ids()[0]);
+    let options = instance.options;
+    assert_eq!(
+        (
+            options.tokens.as_str(),
+            options.endpoint.as_str(),
+            options.hop_limit
+        ),
+        ("required", "enabled", 4)
+    );
+    assert_eq!(
+        (
+            instance.tags["aws:ec2launchtemplate:id"].as_str(),
+            instance.tags["aws:ec2launchtemplate:version"].as_str()
+        ),
+        (template.as_str(), "1")
+    );
+}
+
+#[test]
+fn where_tokens_are_enforced_nothing_launches_without() {
+    let standin = Standin::start();
+    standin.enforce_tokens(REGION);
+    let client = ec2(&standin, REGION);
+    run(&client, &[]).is_refused(400, "UnsupportedOperation");
+    assert_eq!(standin.instances(REGION).len(), 0);
+    run(&client, &[("MetadataOptions.HttpTokens", "required")]).is_done();
+}
+
+#[test]
+fn a_launch_that_makes_no_sense_is_refused() {
+    let standin = Standin::start();
+    let client = ec2(&standin, REGION);
+    client
+        .call("RunInstances", &[("ImageId", "ami-1")])
+        .is_refused(400, "MissingParameter");
+    run(&client, &[("MinCount", "2")]).is_refused(400, "InvalidParameterValue");
+    run(&client, &[("MetadataOptions.HttpTokens", "v2")]).is_refused(400, "InvalidParameterValue");
+    run(&client, &[("DryRun", "true")]).is_refused(412, "DryRunOperation");
+    let reserved = [
+        ("TagSpecification.1.ResourceType", "instance"),
+        ("TagSpecification.1.Tag.1.Key", "aws:x"),
+    ];
+    run(&client, &reserved).is_refused(400, "InvalidParameterValue");
+    assert_eq!(standin.instances(REGION).len(), 0);
+}
