@@ -1,4 +1,10 @@
 //! The stand-in itself, driven over HTTP: it must behave as AWS does, or what is tested on it proves nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support"
+)]
 
 mod account;
 mod client;

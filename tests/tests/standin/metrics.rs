@@ -200,7 +200,7 @@ fn a_result_may_be_cut_over_pages() {
     }
     standin.set_metric_page(3);
     // Both pages are of one query: the token holds for its times too.
-    let times = vec![
+    let times = [
         ("StartTime", ago(DAY).to_string()),
         ("EndTime", ago(0).to_string()),
     ];

@@ -1,0 +1,28 @@
+//! The JSON Schema in the repository. `UPDATE=1` writes it anew.
+
+use std::fs;
+use std::path::Path;
+
+use imds_core::policy::schema;
+use serde_json::Value;
+
+#[test]
+fn the_schema_in_the_repository_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy.schema.json");
+    let generated = schema();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, format!("{generated:#}\n")).unwrap();
+    }
+    let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert!(
+        written == generated,
+        "policy.schema.json is stale: write it anew with UPDATE=1"
+    );
+}
+
+#[test]
+fn the_schema_is_valid_and_allows_null_nowhere() {
+    let schema = schema();
+    jsonschema::meta::validate(&schema).unwrap();
+    assert!(!schema.to_string().contains("null"));
+}
