@@ -100,9 +100,20 @@ pub struct Sweep {
     pub regions: Option<Vec<String>>,
 }
 
+/// An event that asks for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ignored {
+    /// The account, where the event tells.
+    pub account: Option<String>,
+    /// The region, where the event tells.
+    pub region: Option<String>,
+    /// Why it is ignored.
+    pub reason: Reason,
+}
+
 /// Why an event asks for nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ignored {
+pub enum Reason {
     /// The call did not succeed, or was a dry run.
     FailedCall {
         /// The API call.
@@ -115,20 +126,20 @@ pub enum Ignored {
     /// An event of another kind.
     OtherEvent(String),
     /// The instance is neither starting nor running.
-    OtherState(InstanceId, String),
+    OtherState(InstanceId, State),
 }
 
-impl fmt::Display for Ignored {
+impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ignored::FailedCall { call, error_code } => {
+            Reason::FailedCall { call, error_code } => {
                 write!(f, "{call} changed nothing: {error_code}")
             }
-            Ignored::OtherCall(call) => write!(f, "{call} does not concern metadata options"),
-            Ignored::OtherEvent(kind) => {
+            Reason::OtherCall(call) => write!(f, "{call} does not concern metadata options"),
+            Reason::OtherEvent(kind) => {
                 write!(f, "events of type `{kind}` do not concern metadata options")
             }
-            Ignored::OtherState(id, state) => {
+            Reason::OtherState(id, state) => {
                 write!(f, "{id} is `{state}`: only `pending` and `running` matter")
             }
         }
@@ -197,7 +208,7 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
                     "detail.eventName",
                     "missing: expected the API call's name",
                 )),
-                None => Ok(Event::Ignored(Ignored::OtherEvent(kind.to_owned()))),
+                None => Ok(envelope.ignored(Reason::OtherEvent(kind.to_owned()))),
             }
         }
     }
@@ -290,9 +301,9 @@ fn state_change(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
                 state,
             }))
         }
-        Some(State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated) => Ok(
-            Event::Ignored(Ignored::OtherState(instance_id, word.trim().to_lowercase())),
-        ),
+        Some(
+            state @ (State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated),
+        ) => Ok(envelope.ignored(Reason::OtherState(instance_id, state))),
         None => Err(Malformed::new(
             "detail.state",
             format!("`{}` is no state of an instance", &*word),
@@ -323,6 +334,14 @@ fn sweep(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
 }
 
 impl Envelope<'_> {
+    fn ignored(&self, reason: Reason) -> Event {
+        Event::Ignored(Ignored {
+            account: self.account.clone().map(Text::into_inner),
+            region: self.region.clone().map(Text::into_inner),
+            reason,
+        })
+    }
+
     fn origin(&self) -> Result<Origin, Malformed> {
         Ok(Origin {
             account: self.account.clone().map(Text::into_inner),

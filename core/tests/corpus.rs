@@ -38,7 +38,7 @@ fn seen(json: &str) -> String {
             format!("state-change {} {}", change.instance_id, change.state)
         }
         Ok(Event::Sweep(_)) => "sweep".to_owned(),
-        Ok(Event::Ignored(reason)) => format!("ignored: {reason}"),
+        Ok(Event::Ignored(ignored)) => format!("ignored: {}", ignored.reason),
         Err(error) => error.to_string(),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, join};
 use imds_aws::{Backoff, Deadline, Found, apply};
 use imds_core::decide::{Decision, Occasion};
-use imds_core::event::{Event, Launch, MetadataChange, Origin, parse};
+use imds_core::event::{Event, Ignored, Launch, MetadataChange, Origin, parse};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Waiting};
 use imds_core::report::{InstanceReport, Outcome, Report, Trigger, Unseen};
@@ -59,9 +59,8 @@ impl App {
         now: fn() -> Timestamp,
     ) -> Result<Report, Failure> {
         let event = parse(event).inspect_err(|e| tracing::error!(request_id, "{}", chain(e)))?;
-        let started = u64::try_from(now().as_millisecond()).unwrap_or_default();
-        let left = Duration::from_millis(deadline_ms.saturating_sub(started));
         let start = Instant::now();
+        let left = time_left(deadline_ms, now());
         let job = Job {
             config: &self.config,
             now,
@@ -80,7 +79,13 @@ impl App {
 impl Job<'_> {
     async fn report(&self, event: Event) -> Report {
         let (trigger, origin, done) = match event {
-            Event::Ignored(ignored) => return Report::ignored(None, None, ignored.to_string()),
+            Event::Ignored(Ignored {
+                account,
+                region,
+                reason,
+            }) => {
+                return Report::ignored(account, region, reason.to_string());
+            }
             Event::Sweep(sweep) => {
                 let reason = "sweeps are not answered by this version".to_owned();
                 return Report::ignored(sweep.account, None, reason);
@@ -362,6 +367,19 @@ impl Done {
     }
 }
 
+/// Lambda tells when the invocation ends, in milliseconds since 1970; `cargo lambda watch` tells how
+/// many it lasts.
+fn time_left(deadline_ms: u64, now: Timestamp) -> Duration {
+    const A_DAY: u64 = 24 * 60 * 60 * 1000;
+    let now = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    let lasts = if deadline_ms < A_DAY {
+        deadline_ms
+    } else {
+        deadline_ms.saturating_sub(now)
+    };
+    Duration::from_millis(lasts)
+}
+
 /// Each instance once, though an event may name it twice.
 fn once(instances: &[Instance]) -> Vec<Instance> {
     let mut ids = BTreeSet::new();
@@ -370,4 +388,17 @@ fn once(instances: &[Instance]) -> Vec<Instance> {
         .filter(|instance| ids.insert(&instance.id))
         .cloned()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_a_time_or_how_long_the_invocation_lasts() {
+        let now = Timestamp::from_millisecond(1_772_359_200_000).unwrap();
+        assert_eq!(time_left(1_772_359_203_000, now), Duration::from_secs(3));
+        assert_eq!(time_left(1_772_359_199_000, now), Duration::ZERO);
+        assert_eq!(time_left(600_000, now), Duration::from_secs(600));
+    }
 }

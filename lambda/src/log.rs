@@ -2,6 +2,7 @@
 
 use imds_core::report::{Outcome, Report};
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -16,8 +17,13 @@ pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
         .with_target(false);
     tracing_subscriber::registry()
         .with(lines)
-        .with(filter(var))
+        .with(without_repeats(filter(var)))
         .init();
+}
+
+/// The runtime logs every failed invocation once more, as a dump of the error's fields.
+fn without_repeats(targets: Targets) -> Targets {
+    targets.with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
 }
 
 fn filter(var: impl Fn(&str) -> Option<String>) -> Targets {

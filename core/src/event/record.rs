@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::lenient::{List, Number, Text, structure, time};
-use super::{Envelope, Event, Ignored, Launch, Malformed, MetadataChange, Origin};
+use super::{Envelope, Event, Ignored, Launch, Malformed, MetadataChange, Origin, Reason};
 use super::{instance_id, region};
 use crate::instance::{HopLimit, HttpTokens, Instance, MetadataOptions, Toggle};
 
@@ -160,11 +160,11 @@ impl Record {
             "RunInstances" | "ModifyInstanceMetadataOptions"
         );
         if !of_ec2 || !concerns {
-            return Ok(Event::Ignored(Ignored::OtherCall(call)));
+            return Ok(self.ignored(envelope, Reason::OtherCall(call)));
         }
         if let Some(code) = self.error_code.as_deref().filter(|code| !code.is_empty()) {
             let error_code = code.to_owned();
-            return Ok(Event::Ignored(Ignored::FailedCall { call, error_code }));
+            return Ok(self.ignored(envelope, Reason::FailedCall { call, error_code }));
         }
         let event = match call.as_str() {
             "RunInstances" => self.launch(envelope),
@@ -227,6 +227,28 @@ impl Record {
         }))
     }
 
+    fn ignored(&self, envelope: &Envelope, reason: Reason) -> Event {
+        let region = self.aws_region.as_ref().or(envelope.region.as_ref());
+        Event::Ignored(Ignored {
+            account: self.account(envelope),
+            region: region.map(|text| text.trim().to_owned()),
+            reason,
+        })
+    }
+
+    fn account(&self, envelope: &Envelope) -> Option<String> {
+        let of_caller = self
+            .user_identity
+            .as_ref()
+            .and_then(|u| u.account_id.as_ref());
+        let told = self
+            .recipient_account_id
+            .as_ref()
+            .or(envelope.account.as_ref())
+            .or(of_caller);
+        told.map(|text| text.trim().to_owned())
+    }
+
     fn origin(&self, envelope: &Envelope) -> Result<Origin, Malformed> {
         let identity = self.user_identity.as_ref();
         let issuer = identity.and_then(|u| u.session_context.as_ref()?.session_issuer.as_ref());
@@ -235,11 +257,6 @@ impl Record {
             issuer.and_then(|i| i.arn.as_deref()),
             identity.and_then(|u| u.invoked_by.as_deref()),
         ];
-        let account = self
-            .recipient_account_id
-            .as_ref()
-            .or(envelope.account.as_ref())
-            .or(identity.and_then(|u| u.account_id.as_ref()));
         let region = match &self.aws_region {
             Some(text) => region(Some(text.clone()), "awsRegion")?,
             None if envelope.region.is_some() => region(envelope.region.clone(), "region")?,
@@ -247,7 +264,7 @@ impl Record {
         };
         let time_text = self.event_time.as_deref().or(envelope.time.as_deref());
         Ok(Origin {
-            account: account.map(|text| text.trim().to_owned()),
+            account: self.account(envelope),
             region,
             time: time_text.and_then(time),
             principals: principals

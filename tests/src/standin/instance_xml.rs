@@ -55,9 +55,7 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &Machine, account: &str) {
         xml.text("subnetId", format!("subnet-0{}", &address.digits))
             .text("vpcId", "vpc-0a1b2c3d4e5f60718")
             .text("privateIpAddress", &address.ip)
-            .within("sourceDestCheck", |xml| {
-                xml.plain("value", true);
-            })
+            .plain("sourceDestCheck", true)
             .items("groupSet", [()], |xml, ()| write_group(xml));
     }
     xml.plain("architecture", "x86_64")

@@ -196,7 +196,7 @@ fn error_document(request: &Request, refusal: &Refusal, request_id: &str) -> Str
             .text("Message", &refusal.message);
     };
     let service = service(&request.service);
-    if std::ptr::eq(service.namespace, EC2.namespace) {
+    if service.namespace == EC2.namespace {
         return Xml::document("Response", None, |xml| {
             xml.within("Errors", |xml| {
                 xml.within("Error", write);

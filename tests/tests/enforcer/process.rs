@@ -189,6 +189,11 @@ fn what_is_left_undone_is_logged_as_the_whole_report_and_fails_the_function() {
     ec2.fault(Fault::unauthorised().action("ModifyInstanceMetadataOptions"));
     let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     let logged = logged_report(&run);
+    let told = run
+        .stdout
+        .iter()
+        .filter(|line| line.contains("left undone"));
+    assert_eq!(told.count(), 1, "{:#?}", run.stdout);
     assert_eq!(logged["summary"]["failed"], 1);
     assert_eq!(of(&logged, &id)["before"]["http_tokens"], "optional");
     let error = run.result.unwrap_err();

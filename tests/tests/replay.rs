@@ -1,0 +1,267 @@
+//! Replays `events/` through the real function: each event yields the report beside it, with no
+//! more calls than `events/fleet.json` allows. `UPDATE=1` writes the reports anew.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops at what it did not expect"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use imds_tests::{Function, Invocation, Launch, Standin, binary, launch};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+#[test]
+fn every_fixture_event_yields_the_report_beside_it() {
+    let fixtures = Fixtures::read();
+    let update = std::env::var_os("UPDATE").is_some();
+    let mut faults = fixtures.strays();
+    for (name, text) in &fixtures.events {
+        let world = World::of(&fixtures, text);
+        let answer = answer(&world.deliver(text));
+        let expected = folder().join(format!("{name}.report.json"));
+        if update {
+            fs::write(
+                &expected,
+                serde_json::to_string_pretty(&answer).unwrap() + "\n",
+            )
+            .unwrap();
+        }
+        match fs::read_to_string(&expected) {
+            Ok(expected) => {
+                differences(name, Some(&json_of(&expected)), Some(&answer), &mut faults)
+            }
+            Err(_) => faults.push(format!("{name}: no report stands beside it")),
+        }
+        let calls = json!(world.calls());
+        let allowed = fixtures.fleet.calls.get(name).map(|calls| json!(calls));
+        differences(
+            &format!("{name}: calls"),
+            allowed.as_ref(),
+            Some(&calls),
+            &mut faults,
+        );
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn an_event_delivered_twice_makes_no_changing_call_the_second_time() {
+    let fixtures = Fixtures::read();
+    let mut faults = Vec::new();
+    for (name, text) in &fixtures.events {
+        let world = World::of(&fixtures, text);
+        let first = world.deliver(text);
+        world.ec2.forget_calls();
+        let second = world.deliver(text);
+        for call in world.ec2.changing_calls() {
+            faults.push(format!("{name}: {} {:?}", call.action, call.params));
+        }
+        if let (Ok(_), Err(error)) = (first.result, second.result) {
+            faults.push(format!("{name}: failed the second time: {error}"));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// What stands in `events/`.
+struct Fixtures {
+    /// By name, without `.json`.
+    events: BTreeMap<String, String>,
+    reports: BTreeSet<String>,
+    policy: String,
+    fleet: Fleet,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fleet {
+    /// By account.
+    instances: BTreeMap<String, Vec<Known>>,
+    /// By event, then by action.
+    calls: BTreeMap<String, BTreeMap<String, usize>>,
+}
+
+/// An instance as EC2 knows it when the event arrives.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Known {
+    id: String,
+    region: String,
+    state: Option<String>,
+    launched_at: Timestamp,
+    tokens: String,
+    hop_limit: u8,
+    endpoint: String,
+    metadata_tags: Option<String>,
+    client_token: Option<String>,
+    #[serde(default)]
+    protected: bool,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+impl Fixtures {
+    const FEWEST: usize = 15;
+
+    fn read() -> Self {
+        let read = |name: &str| fs::read_to_string(folder().join(name)).unwrap();
+        let mut fixtures = Fixtures {
+            events: BTreeMap::new(),
+            reports: BTreeSet::new(),
+            policy: read("policy.json"),
+            fleet: serde_json::from_str(&read("fleet.json")).unwrap(),
+        };
+        for entry in fs::read_dir(folder()).unwrap() {
+            let file = entry.unwrap().file_name().into_string().unwrap();
+            let Some(name) = file.strip_suffix(".json") else {
+                continue;
+            };
+            if let Some(event) = name.strip_suffix(".report") {
+                fixtures.reports.insert(event.to_owned());
+            } else if !["policy", "fleet"].contains(&name) {
+                fixtures.events.insert(name.to_owned(), read(&file));
+            }
+        }
+        let count = fixtures.events.len();
+        assert!(count >= Self::FEWEST, "only {count} events");
+        fixtures
+    }
+
+    /// Expectations without an event.
+    fn strays(&self) -> Vec<String> {
+        let no_event = |name: &&String| !self.events.contains_key(*name);
+        let reports = self.reports.iter().filter(no_event);
+        let calls = self.fleet.calls.keys().filter(no_event);
+        let reports = reports.map(|name| format!("{name}.report.json: no event stands beside it"));
+        let calls = calls.map(|name| format!("fleet.json: calls of `{name}`, which is no event"));
+        reports.chain(calls).collect()
+    }
+}
+
+/// An account with its fleet, and the function that guards it.
+struct World {
+    ec2: Standin,
+    function: Function,
+}
+
+impl World {
+    /// The account is the one that the event names.
+    fn of(fixtures: &Fixtures, event: &str) -> Self {
+        let mut named = fixtures
+            .fleet
+            .instances
+            .iter()
+            .filter(|(account, _)| event.contains(*account));
+        let (Some((account, instances)), None) = (named.next(), named.next()) else {
+            panic!("an event must name just one of the fleet's accounts: {event}");
+        };
+        let ec2 = Standin::start();
+        ec2.set_account(account);
+        for instance in instances {
+            ec2.launch(instance.launch());
+        }
+        let function = Function::of(binary("enforcer"))
+            .standin(&ec2)
+            .policy(&fixtures.policy)
+            .start();
+        World { ec2, function }
+    }
+
+    fn deliver(&self, event: &str) -> Invocation {
+        self.function.invoke(&json_of(event))
+    }
+
+    fn calls(&self) -> BTreeMap<String, usize> {
+        let mut calls = BTreeMap::new();
+        for call in self.ec2.calls() {
+            *calls.entry(call.action).or_default() += 1;
+        }
+        calls
+    }
+}
+
+impl Known {
+    fn launch(&self) -> Launch {
+        let mut new = launch(&self.region)
+            .id(&self.id)
+            .launched_at(self.launched_at)
+            .tokens(&self.tokens)
+            .hop_limit(self.hop_limit)
+            .endpoint(&self.endpoint)
+            .client_token(self.client_token.as_deref().unwrap_or_default());
+        if let Some(state) = &self.state {
+            new = new.state(state);
+        }
+        if let Some(metadata_tags) = &self.metadata_tags {
+            new = new.metadata_tags(metadata_tags);
+        }
+        if self.protected {
+            new = new.protected();
+        }
+        self.tags
+            .iter()
+            .fold(new, |new, (key, value)| new.tag(key, value))
+    }
+}
+
+fn answer(invocation: &Invocation) -> Value {
+    match &invocation.result {
+        Ok(report) => report.clone(),
+        Err(error) => {
+            json!({ "error_type": error.error_type, "error_message": error.error_message })
+        }
+    }
+}
+
+/// Every value that differs, with its path.
+fn differences(
+    path: &str,
+    expected: Option<&Value>,
+    found: Option<&Value>,
+    faults: &mut Vec<String>,
+) {
+    match (expected, found) {
+        (Some(Value::Object(expected)), Some(Value::Object(found))) => {
+            for key in expected.keys().chain(found.keys()).collect::<BTreeSet<_>>() {
+                differences(
+                    &format!("{path}.{key}"),
+                    expected.get(key),
+                    found.get(key),
+                    faults,
+                );
+            }
+        }
+        (Some(Value::Array(expected)), Some(Value::Array(found))) => {
+            for n in 0..expected.len().max(found.len()) {
+                differences(
+                    &format!("{path}[{n}]"),
+                    expected.get(n),
+                    found.get(n),
+                    faults,
+                );
+            }
+        }
+        _ if expected == found => {}
+        _ => {
+            let show = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+            faults.push(format!(
+                "{path}: expected {}, found {}",
+                show(expected),
+                show(found)
+            ));
+        }
+    }
+}
+
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../events")
+}
