@@ -156,7 +156,7 @@ fn a_function_that_does_not_answer_is_killed_at_its_deadline() {
     let invocation = function.invoke_with_timeout(&told("sleep"), Duration::from_millis(300));
     assert_eq!(error_type(&invocation), "Sandbox.Timedout");
     assert!(
-        (300..2_000).contains(&begun.elapsed().as_millis()),
+        (300..5_000).contains(&begun.elapsed().as_millis()),
         "{:?}",
         begun.elapsed()
     );
@@ -184,7 +184,7 @@ fn answers_that_lambda_would_not_take_are_errors() {
 fn the_duration_is_that_of_the_event() {
     let function = function("good").start();
     let duration = function.invoke(&told("nap")).duration;
-    assert!((200..400).contains(&duration.as_millis()), "{duration:?}");
+    assert!((200..2_000).contains(&duration.as_millis()), "{duration:?}");
 }
 
 #[test]
@@ -213,6 +213,8 @@ fn a_death_at_start_is_told() {
         (error_type(&invocation), invocation.request_id.as_str()),
         ("Runtime.ExitError", "")
     );
+    let starts = function.output().matches("starting").count();
+    assert_eq!(starts, 2, "the next event starts it afresh");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn describe_instances(
     {
         let machine = &mut region.machines[position];
         machine.settle();
-        if machine.forgotten || !filters.iter().all(|filter| filter.admits(machine)) {
+        if !filters.iter().all(|filter| filter.admits(machine)) {
             continue;
         }
         if shown.len() == page.most {

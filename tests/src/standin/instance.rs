@@ -89,7 +89,6 @@ pub(super) struct Machine {
     pub(super) refuses_changes: bool,
     pub(super) shows_options: bool,
     pub(super) user_data: Option<String>,
-    pub(super) forgotten: bool,
 }
 
 impl Machine {
@@ -124,7 +123,7 @@ impl Machine {
     }
 
     pub(super) fn is_known(&self) -> bool {
-        !self.forgotten && self.visible.is_over()
+        self.visible.is_over()
     }
 
     pub(super) fn is(&self, states: &[&str]) -> bool {

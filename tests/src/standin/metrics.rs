@@ -66,23 +66,23 @@ pub(super) fn get_metric_data(
         .number("MaxDatapoints")?
         .unwrap_or(MOST_DATAPOINTS)
         .min(world.metrics.page);
-    let mut skip = match request.get("NextToken") {
+    let begin = match request.get("NextToken") {
         None => 0,
         Some(token) => position(request, token)
             .map_err(|_| Refusal::new("InvalidNextToken", "The specified nextToken is invalid."))?,
     };
-    let begin = skip;
+    let mut passed = 0;
     let mut room = most;
     let mut whole = true;
     let mut results = Vec::new();
     for query in queries(request)? {
         let points = query.points(world, request, from, until);
-        if skip > 0 && skip >= points.len() {
-            skip -= points.len();
+        let shown_before = begin.saturating_sub(passed);
+        passed += points.len();
+        if begin > 0 && passed <= begin {
             continue;
         }
-        let rest = &points[skip..];
-        skip = 0;
+        let rest = &points[shown_before..];
         if room == 0 && !rest.is_empty() {
             whole = false;
             break;

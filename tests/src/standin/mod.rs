@@ -149,10 +149,7 @@ impl Standin {
 
     /// EC2 has forgotten an instance, as it does an hour after its termination.
     pub fn forget(&self, id: &str) {
-        let mut world = self.shared.world();
-        let machine = world.machine(id);
-        machine.forgotten = true;
-        machine.visible = Settle::Never.begin();
+        self.shared.world().machine(id).visible = Settle::Never.begin();
     }
 
     /// A launch template without versions; gives its id.

@@ -85,6 +85,7 @@ fn an_id_that_is_none_is_malformed_rather_than_unknown() {
     for id in [
         "",
         "i-123",
+        "i-0123456789",
         "ami-0123456789abcdef0",
         "i-0123456789ABCDEF0",
         " i-0123456789abcdef0",
@@ -255,6 +256,7 @@ fn all_pages(client: &Client, params: &[(&str, &str)]) -> Vec<Answer> {
         answer.is_done();
         token = answer.texts("nextToken").pop().unwrap_or_default();
         answers.push(answer);
+        assert!(answers.len() < 100, "the pages have no end");
         if token.is_empty() {
             return answers;
         }
@@ -339,6 +341,10 @@ fn a_token_holds_for_its_own_query_only() {
             .call("DescribeInstances", &params)
             .is_refused(400, "InvalidPaginationToken");
     }
+    let params = [("MaxResults", "10"), ("NextToken", &*token)];
+    ec2(&standin, "us-east-1")
+        .call("DescribeInstances", &params)
+        .is_refused(400, "InvalidPaginationToken");
 }
 
 #[test]
@@ -377,7 +383,7 @@ fn an_instance_is_unknown_until_enough_describes_have_missed_it() {
 #[test]
 fn an_instance_is_unknown_until_its_time_has_come() {
     let standin = Standin::start();
-    let id = standin.launch(launch(REGION).visible(Settle::After(Duration::from_millis(300))));
+    let id = standin.launch(launch(REGION).visible(Settle::After(Duration::from_millis(500))));
     let never = standin.launch(launch(REGION).visible(Settle::Never));
     let client = ec2(&standin, REGION);
     assert!(
@@ -386,7 +392,7 @@ fn an_instance_is_unknown_until_its_time_has_come() {
             .ids()
             .is_empty()
     );
-    sleep(Duration::from_millis(350));
+    sleep(Duration::from_millis(550));
     assert_eq!(client.filtered("instance-id", &[&id, &never]).ids(), [&*id]);
     assert_eq!(standin.instance(&never).state, "running");
 }

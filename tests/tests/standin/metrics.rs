@@ -198,35 +198,35 @@ fn a_result_may_be_cut_over_pages() {
             standin.datapoint(id, "MetadataNoToken", ago(3_600 * (hour + 1)), 1.0);
         }
     }
-    standin.set_metric_page(3);
-    // Both pages are of one query: the token holds for its times too.
+    standin.set_metric_page(2);
+    // All pages are of one query: the token holds for its times too.
     let times = [
         ("StartTime", ago(DAY).to_string()),
         ("EndTime", ago(0).to_string()),
     ];
-    let query = |token: Option<String>| Query {
-        extra: times
-            .iter()
-            .cloned()
-            .chain(token.map(|token| ("NextToken", token)))
-            .collect(),
-        ..sums(&ids, "MetadataNoToken")
+    let page = |token: Option<&str>| {
+        let token = token.map(|token| ("NextToken", token.to_owned()));
+        let extra = times.iter().cloned().chain(token).collect();
+        Query {
+            extra,
+            ..sums(&ids, "MetadataNoToken")
+        }
+        .over(&standin, 1)
     };
-    let first = query(None).over(&standin, 1);
+    let first = page(None);
     assert_eq!(
         results(&first),
         [
             result("m1", &["1", "1"], "Complete"),
-            result("m2", &[], "Complete"),
-            result("m3", &["1"], "PartialData")
+            result("m2", &[], "Complete")
         ]
     );
-    let second = query(Some(first.text("NextToken"))).over(&standin, 1);
-    assert_eq!(results(&second), [result("m3", &["1", "1"], "Complete")]);
-    assert_eq!(second.texts("NextToken").len(), 0);
-    query(Some("abc".to_owned()))
-        .over(&standin, 1)
-        .is_refused(400, "InvalidNextToken");
+    let second = page(Some(&first.text("NextToken")));
+    assert_eq!(results(&second), [result("m3", &["1", "1"], "PartialData")]);
+    let third = page(Some(&second.text("NextToken")));
+    assert_eq!(results(&third), [result("m3", &["1"], "Complete")]);
+    assert_eq!(third.texts("NextToken").len(), 0);
+    page(Some("abc")).is_refused(400, "InvalidNextToken");
 }
 
 #[test]

@@ -30,6 +30,16 @@ fn options_left_out_are_kept() {
 }
 
 #[test]
+fn a_disabled_endpoint_stays_disabled() {
+    let standin = Standin::start();
+    let id = standin.launch(launch(REGION).endpoint("disabled"));
+    ec2(&standin, REGION)
+        .modify(&id, &[("HttpTokens", "required")])
+        .is_done();
+    assert_eq!(standin.instance(&id).options.endpoint, "disabled");
+}
+
+#[test]
 fn every_option_can_be_set() {
     let standin = Standin::start();
     let id = standin.launch(launch(REGION));
@@ -78,13 +88,13 @@ fn changed_options_are_pending_first_and_applied_later() {
         [seen("pending", "required"), seen("applied", "required")]
     );
 
-    standin.set_applied(Settle::After(Duration::from_millis(200)));
+    standin.set_applied(Settle::After(Duration::from_millis(500)));
     client.modify(&id, &[("HttpTokens", "optional")]).is_done();
     assert_eq!(
         [state(), state()],
         [seen("pending", "optional"), seen("pending", "optional")]
     );
-    sleep(Duration::from_millis(250));
+    sleep(Duration::from_millis(550));
     assert_eq!(state(), seen("applied", "optional"));
 
     standin.set_applied(Settle::Now);

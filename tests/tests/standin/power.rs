@@ -80,6 +80,14 @@ fn terminating_twice_is_no_error() {
 }
 
 #[test]
+fn an_instance_named_twice_is_terminated_once() {
+    let standin = Standin::start();
+    let id = standin.launch(launch(REGION));
+    let answer = ec2(&standin, REGION).with_ids("TerminateInstances", &[&id, &id]);
+    assert_eq!(answer.texts("instanceId"), [id]);
+}
+
+#[test]
 fn a_thousand_instances_are_the_most() {
     let standin = Standin::start();
     let ids = standin.launch_many(launch(REGION), 1_001);

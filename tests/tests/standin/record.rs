@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use imds_tests::{Outcome, Standin, launch};
+use imds_tests::{Fault, Outcome, Standin, launch};
 
 use crate::REGION;
 use crate::client::{agent, ec2, sts};
@@ -71,6 +71,28 @@ fn calls_are_counted_and_told_apart() {
     assert_eq!(standin.calls().len(), 0);
     client.call("DescribeInstances", &[]).is_done();
     assert_eq!(standin.calls()[0].outcome, Outcome::Ok);
+}
+
+#[test]
+fn a_forgotten_call_that_is_answered_late_changes_no_other() {
+    let standin = Standin::start();
+    standin.fault(Fault::delay(Duration::from_millis(800)).times(1));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            ec2(&standin, REGION)
+                .call("DescribeInstances", &[])
+                .is_done()
+        });
+        thread::sleep(Duration::from_millis(250));
+        standin.forget_calls();
+        ec2(&standin, REGION).call("DescribeVolumes", &[]);
+    });
+    let outcomes: Vec<_> = standin
+        .calls()
+        .into_iter()
+        .map(|call| call.outcome)
+        .collect();
+    assert_eq!(outcomes, [Outcome::Err("InvalidAction".to_owned())]);
 }
 
 #[test]
@@ -179,7 +201,7 @@ fn a_mistaken_id_in_a_test_is_named() {
     let _ = Standin::start().instance("i-1");
 }
 
-/// The bound is five times what a release build may take: this runs in debug builds on busy machines.
+/// A release build takes about a tenth of a second; this bound is for debug builds on busy machines.
 #[test]
 fn a_thousand_changes_take_no_time() {
     let standin = Standin::start();
@@ -196,6 +218,6 @@ fn a_thousand_changes_take_no_time() {
         }
     });
     let took = begun.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(standin.count("ModifyInstanceMetadataOptions"), 1_000);
 }
