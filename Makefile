@@ -7,9 +7,11 @@ ARCH ?= x86_64
 PYTHON ?= python3
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imds-enforcer
-export CARGO_TARGET_DIR ?= $(CACHE)/target
+export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CACHE)/target)
+# Without .venv, whose Python must not make .venv anew.
+SYSTEM_PATH := $(subst $(CURDIR)/.venv/bin:,,$(PATH))
 # For cargo-lambda, and for the zig that it links with.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(SYSTEM_PATH)
 
 VENV := .venv/ready
 # Cargo commands run through this, for checkouts share one target folder.
@@ -25,7 +27,7 @@ demo: $(VENV) ## See four launches guarded, on a local stand-in of AWS
 	@$(CLAIMED) python -m demo
 
 test: $(VENV) ## Every test, and the demo with its outcome asserted; ends with one line that counts
-	@$(CLAIMED) python scripts/test.py
+	@$(CLAIMED) python -m scripts.test
 
 check: $(VENV) ## Format, lints and documentation, all without warnings
 	cargo fmt --all --check
@@ -47,7 +49,7 @@ format: $(VENV) ## Formats Rust and Python
 venv: $(VENV) ## The Python tools, in .venv
 
 $(VENV): requirements.txt constraints.txt scripts/venv.py
-	@$(PYTHON) scripts/venv.py
+	@PATH='$(SYSTEM_PATH)' $(PYTHON) scripts/venv.py
 
 clean: ## Removes everything that the other targets made
 	rm -rf .venv dist "$(CACHE)"

@@ -31,7 +31,7 @@ class Failure(Exception):
 
 
 def shield_environment() -> None:
-    """Takes away all that could lead this process or its children to a real account."""
+    """Takes away all that could lead this process or its children to a real account or a proxy."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_", "IMDS_POLICY", "CARGO_LAMBDA_")) or name == "RUST_LOG":
             del os.environ[name]

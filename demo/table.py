@@ -18,7 +18,7 @@ def show(guarded: list[Guarded]) -> None:
     table = Table(box=SIMPLE_HEAD, expand=True, show_lines=True, padding=(0, 1))
     table.add_column("instance", width=19, no_wrap=True)
     table.add_column("before", width=15)
-    table.add_column("decision and why", ratio=1)
+    table.add_column("decision and why", ratio=1, overflow="fold")
     table.add_column("after, says EC2", width=15)
     for each in guarded:
         case = each.launched.case
@@ -40,7 +40,6 @@ def state(seen: Seen) -> str:
 
 
 def decision(each: Guarded) -> str:
-    """The outcome, the rule that led to it, and the function's own words."""
+    """The outcome, and the function's own words for it."""
     verdict = each.verdict
-    rule = f" by rule “{escape(verdict['rule'])}”" if verdict["rule"] else ""
-    return f"[bold]{verdict['outcome']}[/]{rule}\n{escape(verdict['reason'])}"
+    return f"[bold]{verdict['outcome']}[/]\n{escape(verdict['reason'])}"

@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from demo.local import shield_environment
+
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 OURS = re.compile(r"^demo: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 OUTCOMES = ("passed", "failed", "skipped")
@@ -18,6 +20,7 @@ STEPS = [
 
 def main() -> None:
     """Builds the binaries that the tests drive, then runs step by step."""
+    shield_environment()
     total: Counter[str] = Counter()
     if subprocess.run(["cargo", "build", "--workspace"], check=False).returncode == 0:
         for step in STEPS:

@@ -1,6 +1,7 @@
 """Makes `.venv` from requirements.txt; of several started at once, one does the work."""
 
 import fcntl
+import hashlib
 import os
 import subprocess
 import sys
@@ -15,21 +16,20 @@ PYTHON = (3, 11)
 
 
 def main() -> None:
-    """Does nothing where `.venv` is newer than what it is made from."""
+    """Does nothing where `.venv` was made from the same."""
     if sys.version_info < PYTHON:
         version = sys.version.split()[0]
         sys.exit(f"Python is {version}: expected 3.11 or newer; `make PYTHON=…` names another")
     with SOURCES[0].open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not fresh():
+        if not READY.exists() or READY.read_text() != digest():
             make()
+        READY.touch()
 
 
-def fresh() -> bool:
-    """Whether the last making was finished and nothing has changed since."""
-    return READY.exists() and all(
-        READY.stat().st_mtime >= source.stat().st_mtime for source in SOURCES
-    )
+def digest() -> str:
+    """Of all that `.venv` is made from; times would tell of every change of branch."""
+    return hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
 
 
 def make() -> None:
@@ -42,7 +42,7 @@ def make() -> None:
     pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
     if run([*pip, "install", "--quiet", "--requirement", str(SOURCES[0])]) != 0:
         sys.exit("could not install requirements.txt into .venv: see pip's message above")
-    READY.touch()
+    READY.write_text(digest())
     print(f".venv is ready after {time.monotonic() - started:.0f} s", file=sys.stderr)
 
 

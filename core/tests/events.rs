@@ -351,7 +351,6 @@ fn failed_calls_and_dry_runs_are_ignored_with_their_error_code() {
             e["detail"]["errorCode"] = json!(code);
             e["detail"]["responseElements"] = json!(null);
         });
-        let call = "RunInstances".to_owned();
         let expected = Ignored {
             account: Some("111122223333".to_owned()),
             region: Some("eu-central-1".to_owned()),

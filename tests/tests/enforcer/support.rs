@@ -154,9 +154,9 @@ pub(crate) fn logged_report(invocation: &Invocation) -> Value {
         .stdout
         .iter()
         .filter_map(|l| serde_json::from_str::<Value>(l).ok());
-    let reports = lines.filter_map(|l| l["report"].as_str().map(str::to_owned));
+    let mut reports = lines.filter_map(|l| l["report"].as_str().map(str::to_owned));
     let last = reports
-        .last()
+        .next_back()
         .unwrap_or_else(|| panic!("{:#?}", invocation.stdout));
     serde_json::from_str(&last).unwrap()
 }
