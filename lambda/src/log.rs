@@ -48,7 +48,7 @@ pub(crate) fn report(report: &Report, request_id: &str) {
         let region = instance.region.as_str();
         let outcome = instance.outcome.as_str();
         let id = instance.instance_id.as_str();
-        let rule = instance.rule.as_deref();
+        let rule = instance.rule.as_deref().unwrap_or_default();
         let reason = &instance.reason;
         match instance.outcome {
             Outcome::Failed => {

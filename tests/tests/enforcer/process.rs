@@ -64,7 +64,8 @@ fn log_lines_are_json_and_carry_what_happened() {
     let id = ec2.launch(launch(REGION).tag("app", "web"));
     let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "report",
         "rules": [{"name": "web", "when": {"tags": {"app": "web"}}, "then": "enforce"}]}"#;
-    let run = function(&ec2, policy).invoke(&launched_one(&ec2, &id));
+    let function = function(&ec2, policy);
+    let run = function.invoke(&launched_one(&ec2, &id));
     let lines = json_lines(&run.stdout);
     let line = lines
         .iter()
