@@ -81,6 +81,10 @@ fn log_lines_are_json_and_carry_what_happened() {
         line["timestamp"].is_string() && line["message"].is_string(),
         "{line}"
     );
+    let right = ec2.launch(launch(REGION).tokens("required"));
+    let run = function.invoke(&launched_one(&ec2, &right));
+    let ruleless = r#""outcome":"compliant","rule":"""#;
+    assert!(run.stdout.iter().any(|line| line.contains(ruleless)));
 }
 
 #[test]
