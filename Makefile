@@ -35,6 +35,7 @@ check: $(VENV) ## Format, lints and documentation, all without warnings
 	RUSTDOCFLAGS='-D warnings' $(CLAIMED) cargo doc --workspace --no-deps
 	ruff format --check --quiet
 	ruff check --quiet
+	python -m pytest --quiet -p no:cacheprovider terraform/tests/test_source.py
 
 build: $(VENV) ## The release zip, dist/enforcer-$(ARCH).zip; ARCH=arm64 for Graviton
 	@$(CLAIMED) python scripts/build.py $(ARCH)
@@ -42,9 +43,10 @@ build: $(VENV) ## The release zip, dist/enforcer-$(ARCH).zip; ARCH=arm64 for Gra
 schema: ## policy.schema.json anew, from the types
 	UPDATE=1 $(CLAIMED) cargo test --quiet --package imds-core --test policy_schema
 
-format: $(VENV) ## Formats Rust and Python
+format: $(VENV) ## Formats Rust, Python and Terraform
 	cargo fmt --all
 	ruff format --quiet
+	! command -v terraform >/dev/null || terraform fmt -recursive terraform
 
 venv: $(VENV) ## The Python tools, in .venv
 

@@ -9,31 +9,36 @@ from pathlib import Path
 from demo.local import shield_environment
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
-OURS = re.compile(r"^demo: (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+OURS = re.compile(r"^(?:demo|terraform): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
 OUTCOMES = ("passed", "failed", "skipped")
 
 STEPS = [
     ["cargo", "test", "--workspace", "--no-fail-fast"],
     [sys.executable, "-m", "demo", "--check"],
+    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "terraform/tests"],
 ]
+# What a step says of what this machine could not do.
+UNPROVED = "not proved: "
 
 
 def main() -> None:
     """Builds the binaries that the tests drive, then runs step by step."""
     shield_environment()
     total: Counter[str] = Counter()
+    unproved: list[str] = []
     if subprocess.run(["cargo", "build", "--workspace"], check=False).returncode == 0:
         for step in STEPS:
-            total += outcomes(step)
+            total += outcomes(step, unproved)
     else:
         total["failed"] += 1
     skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
+    print("", *unproved, sep="\n", end="")
     print(f"\n{total['passed']} passed, {total['failed']} failed{skipped}", flush=True)
     sys.exit(1 if total["failed"] else 0)
 
 
-def outcomes(step: list[str]) -> Counter[str]:
-    """Shows the step's output as it comes and adds up what it counts."""
+def outcomes(step: list[str], unproved: list[str]) -> Counter[str]:
+    """Shows the step's output as it comes, adds up its counts and keeps what it did not prove."""
     print(f"\n$ {' '.join([Path(step[0]).name, *step[1:]])}", flush=True)
     counted: Counter[str] = Counter()
     process = subprocess.Popen(step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -44,6 +49,8 @@ def outcomes(step: list[str]) -> Counter[str]:
                 counted.update(
                     dict(zip(OUTCOMES, map(int, found.groups(default="0")), strict=True))
                 )
+            if line.startswith(UNPROVED):
+                unproved.append(line)
             print(line, end="", flush=True)
     if process.returncode != 0 and not counted["failed"]:
         # It broke off before it could count: a compiler's error, a crash.

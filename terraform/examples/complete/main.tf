@@ -1,0 +1,112 @@
+# Everything that can be set, with a policy that uses every action.
+
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.0"
+    }
+  }
+}
+
+provider "aws" {
+  region = "eu-central-1"
+}
+
+data "aws_caller_identity" "current" {}
+
+module "imds_enforcer" {
+  source = "../.."
+
+  name               = "imds-enforcer-production"
+  excluded_regions   = ["sa-east-1"]
+  sweep_only_regions = ["ap-southeast-2"]
+
+  policy = {
+    require      = { http_tokens = "required", hop_limit = { at_most = 2 }, instance_metadata_tags = "disabled" }
+    on_violation = "enforce"
+    rules = [
+      {
+        name    = "legacy scanner"
+        when    = { tags = { app = ["scanner-*"] } }
+        then    = "exempt"
+        until   = "2027-03-31"
+        because = "vendor ticket 4711"
+      },
+      {
+        name = "launched by hand"
+        when = { principals = ["arn:aws:sts::*:assumed-role/AWSReservedSSO_*"], auto_scaling = false }
+        then = "stop"
+      },
+      {
+        name = "sandboxes"
+        when = { tags = { stage = ["sandbox", "scratch"] }, regions = ["us-*"] }
+        then = "terminate"
+      },
+      {
+        name    = "kubernetes"
+        when    = { tags = { "kubernetes.io/cluster/*" = ["owned", "shared"] } }
+        require = { hop_limit = { at_least = 2, at_most = 3 } }
+      },
+    ]
+    limits   = { terminations_per_hour = 5, grace_seconds = 120 }
+    existing = { usage_window_days = 30, in_use = "report", unknown = "enforce" }
+  }
+
+  memory               = 512
+  timeout              = 600
+  reserved_concurrency = 20
+  log_level            = "DEBUG"
+  log_retention_days   = 365
+  sweep_schedule       = "rate(30 minutes)"
+  watch_state_changes  = true
+  subscriptions = [
+    { protocol = "email", endpoint = "security@example.org" },
+    { protocol = "https", endpoint = "https://alerts.example.org/imds" },
+  ]
+
+  account_defaults         = { http_tokens = "required", hop_limit = 2 }
+  archive_days             = 30
+  create_trail             = true
+  kms_key_arn              = aws_kms_key.guard.arn
+  permissions_boundary_arn = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:policy/boundary"
+  tags                     = { owner = "security" }
+}
+
+# What the guard's key has to allow beside its administration.
+resource "aws_kms_key" "guard" {
+  description = "imds-enforcer: variables, logs, topic and queues"
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [
+      {
+        Sid       = "Administration"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:root" }
+        Action    = "kms:*"
+        Resource  = "*"
+      },
+      {
+        # With a condition, rules could not publish to an encrypted topic.
+        Sid       = "RulesAndAlarms"
+        Effect    = "Allow"
+        Principal = { Service = ["events.amazonaws.com", "cloudwatch.amazonaws.com"] }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+        Resource  = "*"
+      },
+      {
+        Sid       = "Logs"
+        Effect    = "Allow"
+        Principal = { Service = "logs.eu-central-1.amazonaws.com" }
+        Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+        Resource  = "*"
+        Condition = { ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "arn:aws:logs:eu-central-1:${data.aws_caller_identity.current.account_id}:log-group:/aws/lambda/imds-enforcer-production" } }
+      },
+    ]
+  })
+}
+
+output "imds_enforcer" {
+  description = "Every name that an operator needs."
+  value       = module.imds_enforcer
+}

@@ -1,0 +1,67 @@
+# The home region: a bus of its own, and the rule by which events reach the function.
+
+resource "aws_cloudwatch_event_bus" "home" {
+  name = var.name
+  tags = var.tags
+}
+
+# Only this account is let in.
+resource "aws_cloudwatch_event_bus_policy" "home" {
+  event_bus_name = aws_cloudwatch_event_bus.home.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "ThisAccount"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+      Action    = "events:PutEvents"
+      Resource  = local.arn.bus
+    }]
+  })
+}
+
+# The function's results are on this bus as well. Their source is `lambda`, so they never come back to the function.
+resource "aws_cloudwatch_event_rule" "function" {
+  name           = "${var.name}-function"
+  description    = "Hands what the regions send to the function ${var.name}"
+  event_bus_name = aws_cloudwatch_event_bus.home.name
+  tags           = var.tags
+  event_pattern = jsonencode({
+    source      = ["aws.ec2"]
+    account     = [local.account]
+    detail-type = ["AWS API Call via CloudTrail", "EC2 Instance State-change Notification"]
+  })
+}
+
+resource "aws_cloudwatch_event_target" "function" {
+  rule           = aws_cloudwatch_event_rule.function.name
+  event_bus_name = aws_cloudwatch_event_bus.home.name
+  target_id      = "function"
+  arn            = aws_lambda_function.enforcer.arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = local.retry.age
+    maximum_retry_attempts       = local.retry.attempts
+  }
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters[local.home].arn
+  }
+}
+
+resource "aws_lambda_permission" "home" {
+  statement_id  = "home-bus"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.enforcer.function_name
+  principal     = "events.amazonaws.com"
+  source_arn    = aws_cloudwatch_event_rule.function.arn
+}
+
+resource "aws_cloudwatch_event_archive" "home" {
+  count            = var.archive_days == null ? 0 : 1
+  name             = var.name
+  description      = "What the regions sent, to be replayed on the bus ${var.name}"
+  event_source_arn = aws_cloudwatch_event_bus.home.arn
+  retention_days   = var.archive_days
+  # Not the results: replayed, they would be told again.
+  event_pattern = aws_cloudwatch_event_rule.function.event_pattern
+}

@@ -1,0 +1,37 @@
+# Where the guard stands: the home region holds the function, and every region watched sends its events there.
+
+data "aws_caller_identity" "current" {}
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+# Those enabled in the account.
+data "aws_regions" "enabled" {}
+
+# Those of the partition, enabled or not.
+data "aws_regions" "known" {
+  all_regions = true
+}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  home      = data.aws_region.current.region
+
+  # Swept.
+  regions = sort(setsubtract(coalesce(var.regions, data.aws_regions.enabled.names), var.excluded_regions))
+
+  # Swept, and their launches are heard of within seconds.
+  watched = toset(setsubtract(local.regions, var.sweep_only_regions))
+
+  # Policies are built from names rather than from resources, so that a plan shows them whole.
+  arn = {
+    bus          = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/${var.name}"
+    default_bus  = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/default"
+    function     = "arn:${local.partition}:lambda:${local.home}:${local.account}:function:${var.name}"
+    log_group    = "arn:${local.partition}:logs:${local.home}:${local.account}:log-group:${local.log_group}"
+    on_failure   = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-on-failure"
+    dead_letters = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-dead-letters"
+    topic        = "arn:${local.partition}:sns:${local.home}:${local.account}:${var.name}"
+  }
+  log_group = "/aws/lambda/${var.name}"
+}

@@ -1,0 +1,134 @@
+# Every region watched: rules that send what happens there to the home bus, and a queue for what could not be sent.
+
+locals {
+  # As long as EventBridge goes on at all.
+  retry = { age = 24 * 60 * 60, attempts = 185 }
+
+  patterns = merge(
+    {
+      # Calls that failed, and dry runs, carry an error code.
+      launches = {
+        source      = ["aws.ec2"]
+        detail-type = ["AWS API Call via CloudTrail"]
+        detail = {
+          eventSource = ["ec2.amazonaws.com"]
+          eventName   = ["RunInstances", "ModifyInstanceMetadataOptions"]
+          errorCode   = [{ exists = false }]
+        }
+      }
+    },
+    {
+      for name, pattern in {
+        # `pending` comes first; `running` is there because either may get lost.
+        states = {
+          source      = ["aws.ec2"]
+          detail-type = ["EC2 Instance State-change Notification"]
+          detail      = { state = ["pending", "running"] }
+        }
+      } : name => pattern if var.watch_state_changes
+    },
+  )
+  descriptions = {
+    launches = "Launches and changes of metadata options, for ${var.name} in ${local.home}"
+    states   = "Starting instances, for ${var.name} in ${local.home}"
+  }
+
+  watch = merge([
+    for name, pattern in local.patterns : {
+      for region in local.watched : "${region}/${name}" => { region = region, name = name, pattern = jsonencode(pattern) }
+    }
+  ]...)
+
+  # The home region's takes what its own rules and the schedule could not deliver.
+  with_queue = setunion(local.watched, [local.home])
+
+  rules_with_queue = {
+    for region in local.with_queue : region => sort(concat(
+      contains(local.watched, region) ? [for name in keys(local.patterns) : "rule/${var.name}-${name}"] : [],
+      region == local.home
+      ? concat([for name in ["function", "done", "failed"] : "rule/${var.name}/${var.name}-${name}"], ["rule/${var.name}-alarms"])
+      : ["rule/${var.name}-alarms"],
+    ))
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "watch" {
+  for_each      = local.watch
+  region        = each.value.region
+  name          = "${var.name}-${each.value.name}"
+  description   = local.descriptions[each.value.name]
+  event_pattern = each.value.pattern
+  tags          = var.tags
+}
+
+resource "aws_cloudwatch_event_target" "watch" {
+  for_each  = local.watch
+  region    = each.value.region
+  rule      = aws_cloudwatch_event_rule.watch[each.key].name
+  target_id = "home-bus"
+  arn       = aws_cloudwatch_event_bus.home.arn
+  role_arn  = aws_iam_role.forward.arn
+
+  retry_policy {
+    maximum_event_age_in_seconds = local.retry.age
+    maximum_retry_attempts       = local.retry.attempts
+  }
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters[each.value.region].arn
+  }
+}
+
+resource "aws_iam_role" "forward" {
+  name                 = "${var.name}-forward"
+  description          = "Sends events of every region to the bus ${var.name} in ${local.home}"
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "events.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "forward" {
+  name = "home-bus"
+  role = aws_iam_role.forward.name
+  policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Action = "events:PutEvents", Resource = local.arn.bus }]
+  })
+}
+
+resource "aws_sqs_queue" "dead_letters" {
+  for_each                  = local.with_queue
+  region                    = each.key
+  name                      = "${var.name}-dead-letters"
+  message_retention_seconds = 14 * 24 * 60 * 60 # the longest there is
+  # A key serves its own region only.
+  sqs_managed_sse_enabled = each.key == local.home && var.kms_key_arn != null ? null : true
+  kms_master_key_id       = each.key == local.home ? var.kms_key_arn : null
+  tags                    = var.tags
+}
+
+resource "aws_sqs_queue_policy" "dead_letters" {
+  for_each  = local.with_queue
+  region    = each.key
+  queue_url = aws_sqs_queue.dead_letters[each.key].url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "RulesOfThisRegion"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "arn:${local.partition}:sqs:${each.key}:${local.account}:${var.name}-dead-letters"
+      Condition = { ArnEquals = { "aws:SourceArn" = [
+        for rule in local.rules_with_queue[each.key] : "arn:${local.partition}:events:${each.key}:${local.account}:${rule}"
+      ] } }
+    }]
+  })
+}

@@ -1,0 +1,73 @@
+# The sweep: what no event told is found here, and regions that EventBridge does not serve are seen here alone.
+
+locals {
+  interval = (
+    tonumber(regex("[0-9]+", var.sweep_schedule)) *
+    { minute = 60, hour = 60 * 60, day = 24 * 60 * 60 }[regex("minute|hour|day", var.sweep_schedule)]
+  )
+}
+
+resource "aws_scheduler_schedule" "sweep" {
+  name                = "${var.name}-sweep"
+  description         = "Has ${var.name} look at every instance"
+  schedule_expression = var.sweep_schedule
+
+  flexible_time_window {
+    mode = "OFF"
+  }
+
+  target {
+    arn      = aws_lambda_function.enforcer.arn
+    role_arn = aws_iam_role.sweep.arn
+    input = jsonencode({
+      source      = "imds-enforcer"
+      detail-type = "Sweep"
+      detail      = { regions = local.regions }
+    })
+
+    retry_policy {
+      maximum_event_age_in_seconds = local.interval # then the next one comes
+      maximum_retry_attempts       = local.retry.attempts
+    }
+    dead_letter_config {
+      arn = aws_sqs_queue.dead_letters[local.home].arn
+    }
+  }
+
+  # Scheduler tries to assume the role as soon as it is told of it.
+  depends_on = [aws_iam_role_policy.sweep]
+}
+
+resource "aws_iam_role" "sweep" {
+  name                 = "${var.name}-sweep"
+  description          = "Has the schedule start the function ${var.name}"
+  permissions_boundary = var.permissions_boundary_arn
+  tags                 = var.tags
+  assume_role_policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Action    = "sts:AssumeRole"
+      Principal = { Service = "scheduler.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
+    }]
+  })
+}
+
+resource "aws_iam_role_policy" "sweep" {
+  name = "function"
+  role = aws_iam_role.sweep.name
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = concat(
+      [
+        { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = local.arn.function },
+        { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.arn.dead_letters },
+      ],
+      [
+        for key in [var.kms_key_arn] :
+        { Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = key } if key != null
+      ],
+    )
+  })
+}

@@ -1,0 +1,242 @@
+# What is in every region watched, and in the home region.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  zip = "./permissions.json" # any file will do for a plan
+}
+
+run "every_enabled_region_is_guarded_unless_told_otherwise" {
+  command = plan
+
+  assert {
+    condition     = output.home_region == "eu-central-1"
+    error_message = "home is ${output.home_region}"
+  }
+  assert {
+    condition     = output.regions == tolist(["ap-southeast-2", "eu-central-1", "eu-west-1", "us-east-1"])
+    error_message = "regions are ${jsonencode(output.regions)}"
+  }
+  assert {
+    condition     = output.watched_regions == output.regions
+    error_message = "watched are ${jsonencode(output.watched_regions)}"
+  }
+  assert {
+    condition = { for key, rule in aws_cloudwatch_event_rule.watch : key => rule.region } == {
+      "ap-southeast-2/launches" = "ap-southeast-2"
+      "eu-central-1/launches"   = "eu-central-1"
+      "eu-west-1/launches"      = "eu-west-1"
+      "us-east-1/launches"      = "us-east-1"
+    }
+    error_message = "rules are ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
+  }
+  assert {
+    condition     = { for key, target in aws_cloudwatch_event_target.watch : key => target.region } == { for key, rule in aws_cloudwatch_event_rule.watch : key => rule.region }
+    error_message = "each rule has a target in its own region"
+  }
+  assert {
+    condition     = toset([for queue in aws_sqs_queue.dead_letters : queue.region]) == toset(output.regions)
+    error_message = "each region has a queue"
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.alarm_actions == null]) && toset([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.region]) == toset(output.regions)
+    error_message = "each queue has an alarm in its own region, which acts through an event"
+  }
+}
+
+run "regions_can_be_chosen_and_excluded" {
+  command = plan
+  variables {
+    regions          = ["us-east-1", "eu-west-1"]
+    excluded_regions = ["eu-west-1"]
+  }
+
+  assert {
+    condition     = output.regions == tolist(["us-east-1"])
+    error_message = "regions are ${jsonencode(output.regions)}"
+  }
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.watch) == ["us-east-1/launches"]
+    error_message = "rules are ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
+  }
+  assert {
+    condition     = keys(aws_sqs_queue.dead_letters) == ["eu-central-1", "us-east-1"]
+    error_message = "the home region has a queue also where it is not watched: ${jsonencode(keys(aws_sqs_queue.dead_letters))}"
+  }
+}
+
+run "a_region_can_be_swept_only" {
+  command = plan
+  variables {
+    sweep_only_regions = ["ap-southeast-2"]
+  }
+
+  assert {
+    condition     = contains(output.regions, "ap-southeast-2") && !contains(output.watched_regions, "ap-southeast-2")
+    error_message = "it is guarded, and not watched"
+  }
+  assert {
+    condition     = !anytrue([for key in keys(aws_cloudwatch_event_rule.watch) : startswith(key, "ap-southeast-2/")])
+    error_message = "it has no rule"
+  }
+  assert {
+    condition     = contains(jsondecode(aws_scheduler_schedule.sweep.target[0].input).detail.regions, "ap-southeast-2")
+    error_message = "it is swept"
+  }
+}
+
+run "launches_and_changes_that_did_not_fail_are_sent_home" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for rule in aws_cloudwatch_event_rule.watch : jsondecode(rule.event_pattern) == {
+        source      = ["aws.ec2"]
+        detail-type = ["AWS API Call via CloudTrail"]
+        detail = {
+          eventSource = ["ec2.amazonaws.com"]
+          eventName   = ["RunInstances", "ModifyInstanceMetadataOptions"]
+          errorCode   = [{ exists = false }]
+        }
+      }
+    ])
+    error_message = "pattern is ${aws_cloudwatch_event_rule.watch["us-east-1/launches"].event_pattern}"
+  }
+  assert {
+    condition = alltrue([
+      for target in aws_cloudwatch_event_target.watch :
+      target.retry_policy[0].maximum_event_age_in_seconds == 86400 && target.retry_policy[0].maximum_retry_attempts == 185
+    ])
+    error_message = "EventBridge tries for as long as it can"
+  }
+}
+
+run "starting_instances_are_sent_home_where_asked" {
+  command = plan
+  variables {
+    regions             = ["us-east-1"]
+    watch_state_changes = true
+  }
+
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.watch) == ["us-east-1/launches", "us-east-1/states"]
+    error_message = "rules are ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
+  }
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.watch["us-east-1/states"].event_pattern) == {
+      source      = ["aws.ec2"]
+      detail-type = ["EC2 Instance State-change Notification"]
+      detail      = { state = ["pending", "running"] }
+    }
+    error_message = "pattern is ${aws_cloudwatch_event_rule.watch["us-east-1/states"].event_pattern}"
+  }
+}
+
+run "dead_letters_are_taken_from_this_guards_own_rules" {
+  command = plan
+  variables {
+    regions             = ["us-east-1", "eu-central-1"]
+    watch_state_changes = true
+  }
+
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.dead_letters["us-east-1"].policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "RulesOfThisRegion"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = "arn:aws:sqs:us-east-1:111122223333:imds-enforcer-dead-letters"
+        Condition = { ArnEquals = { "aws:SourceArn" = [
+          "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-alarms",
+          "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-launches",
+          "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-states",
+        ] } }
+      }]
+    }
+    error_message = "policy is ${aws_sqs_queue_policy.dead_letters["us-east-1"].policy}"
+  }
+  assert {
+    condition = jsondecode(aws_sqs_queue_policy.dead_letters["eu-central-1"].policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "RulesOfThisRegion"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = "arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-dead-letters"
+        Condition = { ArnEquals = { "aws:SourceArn" = [
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-alarms",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-launches",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-states",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-done",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-failed",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-function",
+        ] } }
+      }]
+    }
+    error_message = "policy is ${aws_sqs_queue_policy.dead_letters["eu-central-1"].policy}"
+  }
+}
+
+run "the_regions_may_only_put_events_on_the_home_bus" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.forward.policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Effect   = "Allow"
+        Action   = "events:PutEvents"
+        Resource = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
+      }]
+    }
+    error_message = "policy is ${aws_iam_role_policy.forward.policy}"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.forward.assume_role_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "events.amazonaws.com" }
+        Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+      }]
+    }
+    error_message = "trust is ${aws_iam_role.forward.assume_role_policy}"
+  }
+}
+
+run "the_home_bus_lets_only_this_account_in" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_bus_policy.home.policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Sid       = "ThisAccount"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:aws:iam::111122223333:root" }
+        Action    = "events:PutEvents"
+        Resource  = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
+      }]
+    }
+    error_message = "policy is ${aws_cloudwatch_event_bus_policy.home.policy}"
+  }
+}
+
+run "the_function_gets_what_ec2_sent_and_never_its_own_results" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.function.event_pattern) == {
+      source      = ["aws.ec2"]
+      account     = ["111122223333"]
+      detail-type = ["AWS API Call via CloudTrail", "EC2 Instance State-change Notification"]
+    }
+    error_message = "pattern is ${aws_cloudwatch_event_rule.function.event_pattern}"
+  }
+}

@@ -1,0 +1,218 @@
+# What the function may do, for each thing that a policy can lead to.
+
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  zip     = "./permissions.json" # any file will do for a plan
+  regions = ["us-east-1", "eu-west-1"]
+}
+
+run "a_policy_that_reports_changes_nothing" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.function.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        {
+          Sid       = "Look"
+          Effect    = "Allow"
+          Action    = ["ec2:DescribeInstances", "ec2:DescribeRegions", "cloudwatch:GetMetricData"]
+          Resource  = ["*"]
+          Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-central-1", "eu-west-1", "us-east-1"] } }
+        },
+        {
+          Sid      = "Log"
+          Effect   = "Allow"
+          Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+          Resource = ["arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/imds-enforcer:*"]
+        },
+        {
+          Sid      = "TellResults"
+          Effect   = "Allow"
+          Action   = ["events:PutEvents"]
+          Resource = ["arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"]
+        },
+        {
+          Sid      = "KeepWhatFailed"
+          Effect   = "Allow"
+          Action   = ["sqs:SendMessage"]
+          Resource = ["arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-on-failure"]
+        },
+      ]
+    }
+    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+  }
+}
+
+run "a_policy_that_enforces_sets_options_and_its_own_tags" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce" }
+  }
+
+  assert {
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 4, length(jsondecode(aws_iam_role_policy.function.policy).Statement)) == [
+      {
+        Sid       = "Mend"
+        Effect    = "Allow"
+        Action    = ["ec2:ModifyInstanceMetadataOptions"]
+        Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+      {
+        Sid      = "Mark"
+        Effect   = "Allow"
+        Action   = ["ec2:CreateTags"]
+        Resource = ["arn:aws:ec2:*:111122223333:instance/*"]
+        Condition = {
+          StringEquals              = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] }
+          "ForAllValues:StringLike" = { "aws:TagKeys" = ["imds-enforcer:*"] }
+          Null                      = { "aws:TagKeys" = "false" }
+        }
+      },
+    ]
+    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+  }
+}
+
+run "a_policy_that_stops_may_mend_as_well_but_not_terminate" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "stop" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Stop"]
+    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
+      Sid       = "Stop"
+      Effect    = "Allow"
+      Action    = ["ec2:StopInstances"]
+      Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+      Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+    }
+    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+  }
+}
+
+run "a_policy_that_terminates_may_mend_as_well_but_not_stop" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "terminate" }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Terminate"]
+    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
+      Sid       = "Terminate"
+      Effect    = "Allow"
+      Action    = ["ec2:TerminateInstances"]
+      Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+      Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+    }
+    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+  }
+}
+
+run "what_one_rule_does_is_allowed" {
+  command = plan
+  variables {
+    policy = {
+      require      = { http_tokens = "required" }
+      on_violation = "report"
+      rules        = [{ name = "sandboxes", when = { tags = { stage = ["sandbox"] } }, then = "terminate" }]
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Terminate"]
+    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+  }
+}
+
+run "what_happens_to_existing_instances_is_allowed" {
+  command = plan
+  variables {
+    policy = {
+      require      = { http_tokens = "required" }
+      on_violation = "report"
+      existing     = { in_use = "stop", unknown = "enforce" }
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Stop"]
+    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+  }
+}
+
+run "an_exemption_allows_nothing" {
+  command = plan
+  variables {
+    policy = {
+      require      = { http_tokens = "required" }
+      on_violation = "report"
+      rules        = [{ name = "legacy", when = { tags = { app = ["scanner"] } }, then = "exempt" }]
+    }
+  }
+
+  assert {
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed"]
+    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+  }
+}
+
+run "the_schedule_may_start_the_function_and_keep_what_it_could_not_deliver" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role_policy.sweep.policy) == {
+      Version = "2012-10-17"
+      Statement = [
+        { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = "arn:aws:lambda:eu-central-1:111122223333:function:imds-enforcer" },
+        { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = "arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-dead-letters" },
+      ]
+    }
+    error_message = "policy is ${aws_iam_role_policy.sweep.policy}"
+  }
+  assert {
+    condition = jsondecode(aws_scheduler_schedule.sweep.target[0].input) == {
+      source      = "imds-enforcer"
+      detail-type = "Sweep"
+      detail      = { regions = ["eu-west-1", "us-east-1"] }
+    }
+    error_message = "input is ${aws_scheduler_schedule.sweep.target[0].input}"
+  }
+}
+
+run "each_role_is_for_its_own_service" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role.function.assume_role_policy) == {
+      Version   = "2012-10-17"
+      Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
+    }
+    error_message = "trust is ${aws_iam_role.function.assume_role_policy}"
+  }
+  assert {
+    condition = jsondecode(aws_iam_role.sweep.assume_role_policy) == {
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "scheduler.amazonaws.com" }
+        Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+      }]
+    }
+    error_message = "trust is ${aws_iam_role.sweep.assume_role_policy}"
+  }
+}

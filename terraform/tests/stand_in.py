@@ -1,0 +1,143 @@
+"""moto's server, with what it lacks of AWS, or gets wrong, where the module needs it."""
+
+import copy
+import sys
+from typing import Any
+
+from moto.awslambda.models import LambdaFunction
+from moto.cloudtrail.models import CloudTrailBackend
+from moto.core.responses import ActionResult
+from moto.ec2.responses import EC2Response
+from moto.events.models import Rule
+from moto.events.utils import EventTemplateParser
+from moto.iam.access_control import IAMPolicy, IAMRequest, PermissionResult
+from moto.server import main
+from moto.sns.models import sns_backends
+from moto.utilities.utils import get_partition
+
+
+def describe_regions(self: EC2Response) -> ActionResult:
+    """Those of the partition; those not enabled only on request."""
+    partition = get_partition(self.region)
+    every = str(self._get_param("AllRegions")).lower() == "true"
+    known = self.ec2_backend.describe_regions(self._get_param("RegionNames", []))
+    shown = [each for each in known if get_partition(each.name) == partition]
+    enabled = [each for each in shown if each.opt_in_status != "not-opted-in"]
+    return ActionResult({"Regions": shown if every else enabled})
+
+
+DEFAULTS = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "InstanceMetadataTags")
+
+
+def defaults(response: EC2Response) -> dict[str, Any]:
+    """Kept on the backend, of which there is one for each account and region."""
+    return response.ec2_backend.__dict__.setdefault("metadata_defaults", {})
+
+
+def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
+    """`no-preference`, or -1 hops, takes a default back."""
+    for name in DEFAULTS:
+        value = self._get_param(name)
+        if value is not None and str(value) in ("-1", "no-preference"):
+            defaults(self).pop(name, None)
+        elif value is not None:
+            defaults(self)[name] = int(value) if name == "HttpPutResponseHopLimit" else value
+    return ActionResult({"Return": True})
+
+
+def get_instance_metadata_defaults(self: EC2Response) -> ActionResult:
+    """What is set in the region."""
+    return ActionResult({"AccountLevel": defaults(self)})
+
+
+# What moto's functions forget of how they were set up.
+FORGOTTEN = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
+
+create = LambdaFunction.__init__
+update_configuration = LambdaFunction.update_configuration
+get_configuration = LambdaFunction.get_configuration
+
+
+def create_and_keep(self: LambdaFunction, *, spec: Any, **more: Any) -> None:
+    """As it was asked for."""
+    self.kept = {key: spec[key] for key in FORGOTTEN if key in spec}
+    create(self, spec=spec, **more)
+
+
+def update_and_keep(self: LambdaFunction, config_updates: Any) -> Any:
+    """What an update leaves out stays."""
+    self.kept |= {key: config_updates[key] for key in FORGOTTEN if key in config_updates}
+    return update_configuration(self, config_updates)
+
+
+def configuration(self: LambdaFunction, on_create: bool = False) -> Any:
+    """With what was kept."""
+    return get_configuration(self, on_create) | self.kept
+
+
+delete_by_name = CloudTrailBackend.delete_trail
+
+
+def delete_trail(self: CloudTrailBackend, name: str) -> None:
+    """By name or ARN, where moto does nothing about an ARN."""
+    delete_by_name(self, name.rpartition("/")[2])
+
+
+send_to_the_others = Rule.send_to_targets
+
+
+def send_to_targets(self: Rule, original_event: Any, transform_input: bool = True) -> None:
+    """Topics too; functions get nothing, where moto would fail the whole PutEvents."""
+    if not self.event_pattern.matches_event(original_event):
+        return
+    others = copy.copy(self)
+    others.targets = []
+    for target in self.targets:
+        service = target["Arn"].split(":")[2]
+        if service == "sns":
+            publish(target, original_event)
+        elif service != "lambda":
+            others.targets.append(target)
+    send_to_the_others(others, original_event, transform_input)
+
+
+def publish(target: Any, event: Any) -> None:
+    """The text of the target's transformer."""
+    transformer = target["InputTransformer"]
+    text = EventTemplateParser.parse(
+        transformer["InputTemplate"], transformer["InputPathsMap"], event
+    )
+    _, _, _, region, account, _ = target["Arn"].split(":")
+    sns_backends[account][region].publish(str(text), arn=target["Arn"])
+
+
+def check_action_permitted(self: IAMRequest, resource: str) -> None:
+    """With EC2's resources and the region, of which moto tells the policies nothing."""
+    given = [
+        value for key, value in self._data.items() if key.startswith(("InstanceId", "ResourceId"))
+    ]
+    ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
+    account = self._access_key.account_id
+    resources = [f"arn:aws:ec2:{self._region}:{account}:instance/{each}" for each in ids]
+    facts = {"aws:RequestedRegion": self._region}
+    policies = [IAMPolicy(policy) for policy in self._access_key.collect_policies()]
+    for each in resources or [resource]:
+        answers = {
+            policy.is_action_permitted(self._action, each, None, facts) for policy in policies
+        }
+        if answers != {PermissionResult.PERMITTED}:
+            self._raise_access_denied()
+
+
+CloudTrailBackend.delete_trail = delete_trail
+EC2Response.describe_regions = describe_regions
+EC2Response.modify_instance_metadata_defaults = modify_instance_metadata_defaults
+EC2Response.get_instance_metadata_defaults = get_instance_metadata_defaults
+LambdaFunction.__init__ = create_and_keep
+LambdaFunction.update_configuration = update_and_keep
+LambdaFunction.get_configuration = configuration
+Rule.send_to_targets = send_to_targets
+IAMRequest.check_action_permitted = check_action_permitted
+
+if __name__ == "__main__":
+    sys.exit(main())
