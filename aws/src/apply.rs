@@ -1,21 +1,26 @@
 //! Does what a plan says, and tells what became of every instance.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::future::Future;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::future::{join, join_all};
+use futures_util::{StreamExt, stream};
 use imds_core::decide::{Because, Decision, Instead, Remedy, Wrong};
 use imds_core::instance::{Instance, InstanceId, MetadataOptions};
+use imds_core::marks;
+use imds_core::plain::Plain;
 use imds_core::plan::{Plan, Step};
-use imds_core::policy::Action;
+use imds_core::policy::{Action, Limits};
 use imds_core::report::{InstanceReport, Outcome};
+use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
 use crate::ec2::{ENDED_AT_ONCE, FILTER_VALUES, Filter};
 use crate::error::{CallError, Fault};
 use crate::look::Backoff;
+use crate::terminate::terminate_within_limit;
 
 /// When to give up; well before the function itself is ended, so that the report gets out.
 #[derive(Debug, Clone, Copy)]
@@ -43,72 +48,107 @@ const MODIFIES_IN_FLIGHT: usize = 32;
 /// Rounds after which it is asked whether the instances that refuse a change still exist.
 const PATIENCE: usize = 3;
 
+/// What an instance is to be remembered by once it is mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remember {
+    /// Nothing.
+    Nothing,
+    /// How often it was mended, since somebody changes it.
+    Mends,
+    /// When it was mended, to see whether its software fails from then on.
+    Watch,
+}
+
+/// What is the same for all that one event or sweep does.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// How much may be done.
+    pub limits: &'a Limits,
+    /// When to give up.
+    pub deadline: Deadline,
+    /// What mended instances are remembered by.
+    pub remember: Remember,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
 /// Does what the plan says. Every step has one outcome, in the order of the plan; an instance that
 /// fails keeps none of the others from being handled.
-pub async fn apply(client: &Client, plan: Plan, deadline: Deadline) -> Vec<InstanceReport> {
+pub async fn apply(client: &Client, plan: Plan, terms: Terms<'_>) -> Vec<InstanceReport> {
     let mut reports: BTreeMap<usize, InstanceReport> = BTreeMap::new();
     let mut mend: Vec<Task> = Vec::new();
-    let mut end: BTreeMap<(String, bool), Vec<Task>> = BTreeMap::new();
+    let mut stop: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    let mut terminate: BTreeMap<String, Vec<Task>> = BTreeMap::new();
     for (place, Step { instance, decision }) in plan.steps.into_iter().enumerate() {
         let outcome = match &decision {
             Decision::Compliant(_) => Outcome::Compliant,
             Decision::Exempt(_) => Outcome::Exempt,
             Decision::Gone(_) => Outcome::Gone,
-            Decision::Wrong(wrong) => match wrong.remedy {
-                Remedy::Report(_) => Outcome::Reported,
-                Remedy::AlreadyStopped => Outcome::Stopped,
-                Remedy::Enforce(_) => {
-                    mend.push(Task {
-                        place,
-                        instance,
-                        wrong: wrong.clone(),
-                    });
-                    continue;
+            Decision::Wrong(wrong) => {
+                let region = instance.region.clone();
+                let task = |instance| Task {
+                    place,
+                    instance,
+                    wrong: wrong.clone(),
+                };
+                match wrong.remedy {
+                    Remedy::Report(_) => Outcome::Reported,
+                    Remedy::AlreadyStopped => Outcome::Stopped,
+                    Remedy::Enforce(_) => {
+                        mend.push(task(instance));
+                        continue;
+                    }
+                    Remedy::Stop => {
+                        stop.entry(region).or_default().push(task(instance));
+                        continue;
+                    }
+                    Remedy::Terminate => {
+                        terminate.entry(region).or_default().push(task(instance));
+                        continue;
+                    }
                 }
-                Remedy::Stop | Remedy::Terminate => {
-                    let terminate = wrong.remedy == Remedy::Terminate;
-                    let task = Task {
-                        place,
-                        instance,
-                        wrong: wrong.clone(),
-                    };
-                    end.entry((task.instance.region.clone(), terminate))
-                        .or_default()
-                        .push(task);
-                    continue;
-                }
-            },
+            }
         };
         reports.insert(
             place,
             InstanceReport::decided(instance, &decision, outcome, None),
         );
     }
-    for ((region, terminate), tasks) in end {
-        for (task, refused) in end_all(client, &region, terminate, tasks, deadline.act).await {
-            match refused {
+    let stops = stop.into_iter().map(|(region, tasks)| async move {
+        (
+            Outcome::Stopped,
+            end_all(client, &region, Action::Stop, tasks, terms.deadline.act).await,
+        )
+    });
+    let terminations = terminate.into_iter().map(|(region, tasks)| async move {
+        (
+            Outcome::Terminated,
+            terminate_within_limit(client, &region, tasks, terms).await,
+        )
+    });
+    let ends = join(join_all(stops), join_all(terminations));
+    // Nobody who is to be mended waits for those who are to end.
+    let ((stopped, terminated), mended) = join(ends, mend_all(client, mend, terms)).await;
+    let mut instead = Vec::new();
+    for (outcome, tasks) in stopped.into_iter().chain(terminated) {
+        for (task, because) in tasks {
+            match because {
                 None => {
-                    let outcome = if terminate {
-                        Outcome::Terminated
-                    } else {
-                        Outcome::Stopped
-                    };
                     reports.insert(task.place, task.report(outcome, None));
                 }
-                Some(why) => mend.push(task.mend_instead(terminate, why)),
+                Some(because) => instead.push(task.mend_instead(outcome, because)),
             }
         }
     }
-    for (place, report) in mend_all(client, mend, deadline.act).await {
-        reports.insert(place, report);
-    }
+    reports.extend(mended);
+    reports.extend(mend_all(client, instead, terms).await);
     reports.into_values().collect()
 }
 
 /// A step that needs calls.
-struct Task {
+pub(crate) struct Task {
     place: usize,
-    instance: Instance,
+    pub(crate) instance: Instance,
     wrong: Wrong,
 }
 
@@ -117,7 +157,23 @@ impl Task {
         InstanceReport::decided(self.instance, &Decision::Wrong(self.wrong), outcome, after)
     }
 
-    fn failed(self, why: &str) -> InstanceReport {
+    fn mended(self, after: MetadataOptions) -> InstanceReport {
+        let over_limit = matches!(
+            &self.wrong.remedy,
+            Remedy::Enforce(Some(Instead {
+                because: Because::OverLimit { .. } | Because::NotCounted(_),
+                ..
+            }))
+        );
+        let outcome = if over_limit {
+            Outcome::Spared
+        } else {
+            Outcome::Enforced
+        };
+        self.report(outcome, Some(after))
+    }
+
+    fn failed(self, why: &Failed) -> InstanceReport {
         let report = self.report(Outcome::Failed, None);
         InstanceReport {
             reason: format!("{}; failed: {why}", report.reason),
@@ -126,42 +182,42 @@ impl Task {
     }
 
     /// The safe mend is the fallback.
-    fn mend_instead(mut self, terminate: bool, why: String) -> Self {
-        let of = if terminate {
+    fn mend_instead(mut self, end: Outcome, because: Because) -> Self {
+        let of = if end == Outcome::Terminated {
             Action::Terminate
         } else {
             Action::Stop
         };
-        self.wrong.remedy = Remedy::Enforce(Some(Instead {
-            of,
-            because: Because::Refused(why),
-        }));
+        self.wrong.remedy = Remedy::Enforce(Some(Instead { of, because }));
         self
     }
 }
 
 /// Stops or terminates: together, and one by one where EC2 refuses the whole call because of some.
-async fn end_all(
+/// A task that comes back with a reason was not ended.
+pub(crate) async fn end_all(
     client: &Client,
     region: &str,
-    terminate: bool,
+    action: Action,
     tasks: Vec<Task>,
     until: Instant,
-) -> Vec<(Task, Option<String>)> {
+) -> Vec<(Task, Option<Because>)> {
+    let refused = |why: String| Some(Because::Refused(why));
     let mut ended = Vec::new();
     let mut tasks = tasks.into_iter().peekable();
     while tasks.peek().is_some() {
         let batch: Vec<Task> = tasks.by_ref().take(ENDED_AT_ONCE).collect();
         let ids: Vec<&InstanceId> = batch.iter().map(|task| &task.instance.id).collect();
-        match end(client, region, terminate, &ids, until).await {
+        match end(client, region, action, &ids, until).await {
             Ok(()) => ended.extend(batch.into_iter().map(|task| (task, None))),
             Err(why) if batch.len() == 1 => {
-                ended.extend(batch.into_iter().map(|task| (task, Some(why.clone()))));
+                ended.extend(batch.into_iter().map(|task| (task, refused(why.clone()))));
             }
             Err(_) => {
                 let calls = batch.into_iter().map(|task| async move {
-                    let refused = end(client, region, terminate, &[&task.instance.id], until).await;
-                    (task, refused.err())
+                    let id = [&task.instance.id];
+                    let why = end(client, region, action, &id, until).await.err();
+                    (task, why.and_then(refused))
                 });
                 ended.extend(in_flight(calls).await);
             }
@@ -173,20 +229,64 @@ async fn end_all(
 async fn end(
     client: &Client,
     region: &str,
-    terminate: bool,
+    action: Action,
     ids: &[&InstanceId],
     until: Instant,
 ) -> Result<(), String> {
     let call = async {
-        if terminate {
+        if action == Action::Terminate {
             client.terminate(region, ids).await
         } else {
             client.stop(region, ids).await
         }
     };
+    in_time(until, call)
+        .await
+        .map_err(|failed| failed.to_string())
+}
+
+/// Why there is no answer to a call.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    why: String,
+    /// `None`: it was not EC2 that said so.
+    fault: Option<Fault>,
+}
+
+impl Failed {
+    fn by(why: &str) -> Self {
+        Failed {
+            why: why.to_owned(),
+            fault: None,
+        }
+    }
+
+    fn may_pass(&self) -> bool {
+        self.fault.is_none_or(Fault::may_pass)
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Plain(&self.why).fmt(f)
+    }
+}
+
+/// The answer of a call, if it comes before the deadline.
+pub(crate) async fn in_time<T>(
+    until: Instant,
+    call: impl Future<Output = Result<T, CallError>>,
+) -> Result<T, Failed> {
+    // A call that begins after the deadline would be sent before it is given up.
+    if Instant::now() >= until {
+        return Err(Failed::by("left at the deadline"));
+    }
     match timeout_at(until, call).await {
-        Ok(answer) => answer.map_err(|e| e.cause()),
-        Err(_elapsed) => Err("no answer before the deadline".to_owned()),
+        Ok(answer) => answer.map_err(|e| Failed {
+            why: e.cause(),
+            fault: Some(e.fault),
+        }),
+        Err(_elapsed) => Err(Failed::by("no answer before the deadline")),
     }
 }
 
@@ -194,33 +294,44 @@ async fn end(
 async fn mend_all(
     client: &Client,
     mut open: Vec<Task>,
-    until: Instant,
+    terms: Terms<'_>,
 ) -> Vec<(usize, InstanceReport)> {
+    let until = terms.deadline.act;
     let mut done = Vec::new();
     let mut backoff = Backoff::default();
     for round in 1.. {
         let calls = open.drain(..).map(|task| async move {
-            let answer = timeout_at(until, client.modify(&task.instance, &task.wrong.change)).await;
+            let change = &task.wrong.change;
+            // What was seen a while ago may no longer be so, and an endpoint that was disabled
+            // since must not be enabled.
+            let send = if round == 1 {
+                change.to_send(&task.instance.options)
+            } else {
+                *change.set()
+            };
+            let answer = in_time(until, client.modify(&task.instance, &send)).await;
             (task, answer)
         });
-        let mut failed: Vec<(Task, String, Option<Fault>)> = Vec::new();
+        let mut mended: Vec<(Task, MetadataOptions)> = Vec::new();
+        let mut failed: Vec<(Task, Failed)> = Vec::new();
         for (task, answer) in in_flight(calls).await {
             match answer {
-                Ok(Ok(after)) if task.wrong.change.is_in(&after) => {
-                    done.push((task.place, task.report(Outcome::Enforced, Some(after))));
-                }
-                Ok(Ok(_)) => failed.push((task, "EC2 answered other options".to_owned(), None)),
-                Ok(Err(e)) if e.fault.may_pass() => failed.push((task, e.cause(), Some(e.fault))),
-                Ok(Err(e)) => done.push((task.place, task.failed(&e.cause()))),
-                Err(_) => {
-                    failed.push((task, "no answer before the deadline".to_owned(), None));
-                }
+                Ok(after) if task.wrong.change.is_in(&after) => mended.push((task, after)),
+                Ok(_) => failed.push((task, Failed::by("EC2 answered other options"))),
+                Err(why) if why.may_pass() => failed.push((task, why)),
+                Err(why) => done.push((task.place, task.failed(&why))),
             }
         }
+        remember(client, &mended, terms).await;
+        done.extend(
+            mended
+                .into_iter()
+                .map(|(task, after)| (task.place, task.mended(after))),
+        );
         let again = !failed.is_empty() && backoff.wait(until).await;
         if round >= PATIENCE || !again {
             let gone = gone(client, &failed, until).await;
-            failed.retain(|(task, ..)| match gone.get(&task.instance.id) {
+            failed.retain(|(task, _)| match gone.get(&task.instance.id) {
                 Some(decision) => {
                     let instance = task.instance.clone();
                     let report = InstanceReport::decided(instance, decision, Outcome::Gone, None);
@@ -234,24 +345,52 @@ async fn mend_all(
             done.extend(
                 failed
                     .into_iter()
-                    .map(|(task, why, _)| (task.place, task.failed(&why))),
+                    .map(|(task, why)| (task.place, task.failed(&why))),
             );
             break;
         }
-        open.extend(failed.into_iter().map(|(task, ..)| task));
+        open.extend(failed.into_iter().map(|(task, _)| task));
     }
     done
+}
+
+/// Leaves on the mended instances what a later invocation must know. Without it they are mended all
+/// the same, so that a failure is only told.
+async fn remember(client: &Client, mended: &[(Task, MetadataOptions)], terms: Terms<'_>) {
+    let now = (terms.now)();
+    let mut tags: BTreeMap<(&str, &str, String), Vec<&InstanceId>> = BTreeMap::new();
+    for (Task { instance, .. }, _) in mended {
+        let (key, value) = match terms.remember {
+            Remember::Nothing => return,
+            Remember::Mends => (marks::MENDED, marks::one_more_mend(&instance.tags, now)),
+            Remember::Watch => (marks::ENFORCED, now.to_string()),
+        };
+        tags.entry((&instance.region, key, value))
+            .or_default()
+            .push(&instance.id);
+    }
+    for ((region, key, value), ids) in tags {
+        let call = client.tag(region, &ids, key, &value);
+        if let Err(why) = in_time(terms.deadline.act, call).await {
+            tracing::warn!(
+                region,
+                key,
+                "could not tag {} mended instances: {why}",
+                ids.len()
+            );
+        }
+    }
 }
 
 /// Which of the instances that are in the wrong state, or not known, end or have ended.
 async fn gone(
     client: &Client,
-    failed: &[(Task, String, Option<Fault>)],
+    failed: &[(Task, Failed)],
     until: Instant,
 ) -> BTreeMap<InstanceId, Decision> {
     let mut by_region: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (task, _, fault) in failed {
-        if matches!(fault, Some(Fault::WrongState | Fault::NotFound)) {
+    for (task, why) in failed {
+        if matches!(why.fault, Some(Fault::WrongState | Fault::NotFound)) {
             let Instance { id, region, .. } = &task.instance;
             by_region.entry(region).or_default().push(id.as_str());
         }
@@ -264,9 +403,8 @@ async fn gone(
                 values: values.to_vec(),
             };
             // Without an answer nothing is known to be gone, and so it stays a failure.
-            let answer: Result<Result<_, CallError>, _> =
-                timeout_at(until, client.describe(region, &filter)).await;
-            for instance in answer.ok().and_then(Result::ok).unwrap_or_default() {
+            let answer = in_time(until, client.describe(region, &filter)).await;
+            for instance in answer.unwrap_or_default() {
                 if let Some(state) = instance.state.filter(|state| state.is_final()) {
                     gone.insert(instance.id, Decision::Gone(state));
                 }
@@ -276,7 +414,7 @@ async fn gone(
     gone
 }
 
-async fn in_flight<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output> {
+pub(crate) async fn in_flight<F: Future>(calls: impl Iterator<Item = F>) -> Vec<F::Output> {
     stream::iter(calls)
         .buffer_unordered(MODIFIES_IN_FLIGHT)
         .collect()

@@ -7,7 +7,6 @@ use std::time::Duration;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
-use aws_runtime::retries::classifiers::AwsErrorCodeClassifier;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_http_client::{Builder, tls};
@@ -24,7 +23,11 @@ use aws_smithy_runtime_api::client::auth::{
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::identity::{SharedIdentityCache, SharedIdentityResolver};
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
@@ -33,16 +36,24 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
+use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::endpoint::Endpoints;
-use crate::error::{Answer, CallError};
+use crate::error::{Answer, CallError, Fault};
+use crate::pace::Pacer;
+
+/// Calls in flight at once, over all regions.
+const IN_FLIGHT: usize = 64;
 
 /// How calls are made.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Attempts of one call, with the SDK's jittered backoff between them.
+    /// Attempts of a call that fails in passing, with the SDK's jittered backoff between them.
     pub attempts: u32,
-    /// The first backoff of throttled and failed calls; it doubles with each attempt.
+    /// How often a throttled call takes its turn in the queue of its region.
+    pub turns: u32,
+    /// The first backoff of failed calls; it doubles with each attempt.
     pub first_backoff: Duration,
     /// The longest time that one attempt may take.
     pub attempt_timeout: Duration,
@@ -52,6 +63,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             attempts: 4,
+            turns: 20,
             first_backoff: Duration::from_millis(500),
             attempt_timeout: Duration::from_secs(15),
         }
@@ -66,6 +78,8 @@ pub struct Client {
     identity_cache: SharedIdentityCache,
     endpoints: Endpoints,
     settings: Settings,
+    pacer: Pacer,
+    in_flight: Semaphore,
     operations: Mutex<HashMap<(Service, String), Arc<Query>>>,
 }
 
@@ -75,18 +89,22 @@ type Query = Operation<Request, String, Answer>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Service {
     Ec2,
+    CloudWatch,
 }
 
 impl Service {
+    /// The name in host names and signatures.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Service::Ec2 => "ec2",
+            Service::CloudWatch => "monitoring",
         }
     }
 
     fn version(self) -> &'static str {
         match self {
             Service::Ec2 => "2016-11-15",
+            Service::CloudWatch => "2010-08-01",
         }
     }
 }
@@ -139,11 +157,25 @@ impl Client {
             identity_cache: IdentityCache::lazy().build(),
             endpoints,
             settings,
+            pacer: Pacer::default(),
+            in_flight: Semaphore::new(IN_FLIGHT),
             operations: Mutex::default(),
         }
     }
 
-    /// Sends a call and returns the body of its answer.
+    /// Sends a call and reads its answer.
+    pub(crate) async fn read<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        region: &str,
+        request: Request,
+    ) -> Result<T, CallError> {
+        let action = request.action;
+        let body = self.call(service, region, request).await?;
+        quick_xml::de::from_str(&body).map_err(|e| CallError::unreadable(action, region, e))
+    }
+
+    /// Sends a call and returns the body of its answer; one that is throttled takes its turn again.
     pub(crate) async fn call(
         &self,
         service: Service,
@@ -152,10 +184,31 @@ impl Client {
     ) -> Result<String, CallError> {
         let action = request.action;
         let request = request.with("Version", service.version());
-        self.operation(service, region)
-            .invoke(request)
-            .await
-            .map_err(|source| CallError::new(action, region, source))
+        let operation = self.operation(service, region);
+        let mut turns = 0;
+        loop {
+            let turn = self.pacer.turn(action, region).await;
+            turns += 1;
+            let in_flight = self.in_flight.acquire().await;
+            let answer = operation.invoke(request.clone()).await;
+            drop(in_flight);
+            match answer {
+                Ok(body) => {
+                    turn.passed();
+                    return Ok(body);
+                }
+                Err(source) => {
+                    let error = CallError::new(action, region, source);
+                    if error.fault != Fault::Throttled {
+                        return Err(error);
+                    }
+                    self.pacer.throttled(action, region, turn);
+                    if turns >= self.settings.turns {
+                        return Err(error);
+                    }
+                }
+            }
+        }
     }
 
     fn operation(&self, service: Service, region: &str) -> Arc<Query> {
@@ -207,8 +260,8 @@ impl Client {
             .standard_retry(&retries)
             .timeout_config(timeouts)
             .retry_classifier(TransientErrorClassifier::<Answer>::new())
-            .retry_classifier(AwsErrorCodeClassifier::<Answer>::new())
             .retry_classifier(HttpStatusCodeClassifier::default())
+            .retry_classifier(LeaveThrottling)
             .with_connection_poisoning()
             .runtime_plugin(signing)
             .serializer(move |request: Request| serialize(request, &host))
@@ -241,5 +294,29 @@ fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<Answ
             response.status().as_u16(),
             text,
         )))
+    }
+}
+
+/// Keeps throttled calls from the SDK's own retries, where each would back off for itself: here they
+/// take turns.
+#[derive(Debug)]
+struct LeaveThrottling;
+
+impl ClassifyRetry for LeaveThrottling {
+    fn classify_retry(&self, ctx: &InterceptorContext) -> RetryAction {
+        let error = ctx.output_or_error().and_then(Result::err);
+        let answer = error.and_then(|e| e.as_operation_error()?.downcast_ref::<Answer>());
+        match answer {
+            Some(answer) if answer.fault() == Fault::Throttled => RetryAction::RetryForbidden,
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "leave throttling to the pacer"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::http_status_code_classifier())
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use imds_core::change::Change;
 use imds_core::instance::{
     HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle,
 };
@@ -19,6 +18,9 @@ pub(crate) const FILTER_VALUES: usize = 200;
 
 /// The most ids that `TerminateInstances` and `StopInstances` take.
 pub(crate) const ENDED_AT_ONCE: usize = 1000;
+
+/// The most resources that `CreateTags` takes.
+const TAGGED_AT_ONCE: usize = 1000;
 
 /// The largest page of `DescribeInstances`.
 const PAGE: &str = "1000";
@@ -38,8 +40,20 @@ impl Client {
         region: &str,
         filter: &Filter<'_>,
     ) -> Result<Vec<Instance>, CallError> {
-        const ACTION: &str = "DescribeInstances";
         let mut instances = Vec::new();
+        self.each_page(region, filter, |page| instances.extend(page))
+            .await?;
+        Ok(instances)
+    }
+
+    /// Hands over the instances that pass the filter page by page, so that memory holds but one.
+    pub(crate) async fn each_page(
+        &self,
+        region: &str,
+        filter: &Filter<'_>,
+        mut seen: impl FnMut(Vec<Instance>),
+    ) -> Result<(), CallError> {
+        const ACTION: &str = "DescribeInstances";
         let mut token: Option<String> = None;
         loop {
             let mut request = Request::new(ACTION)
@@ -49,7 +63,8 @@ impl Client {
             for (n, value) in filter.values.iter().enumerate() {
                 request = request.with(&format!("Filter.1.Value.{}", n + 1), value);
             }
-            let page: Described = self.read(region, request).await?;
+            let page: Described = self.read(Service::Ec2, region, request).await?;
+            let mut instances = Vec::new();
             for reservation in page.reservation_set.item {
                 for described in reservation.instances_set.item {
                     let instance = described
@@ -58,29 +73,63 @@ impl Client {
                     instances.push(instance);
                 }
             }
+            seen(instances);
             // The last page carries an empty token, or none.
             let next = page.next_token.filter(|token| !token.is_empty());
             if next.is_some() && next == token {
-                return Err(CallError::unreadable(
-                    ACTION,
-                    region,
-                    "the same page token came twice",
-                ));
+                let twice = "the same page token came twice";
+                return Err(CallError::unreadable(ACTION, region, twice));
             }
             match next {
                 Some(next) => token = Some(next),
-                None => return Ok(instances),
+                None => return Ok(()),
             }
         }
     }
 
-    /// Sets the options of the change and returns all options as EC2 answers them.
+    /// The regions that are enabled for the account, as the given region tells.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn enabled_regions(&self, from: &str) -> Result<Vec<String>, CallError> {
+        let request = Request::new("DescribeRegions");
+        let answer: DescribedRegions = self.read(Service::Ec2, from, request).await?;
+        let mut regions: Vec<String> = answer
+            .region_info
+            .item
+            .into_iter()
+            .map(|region| region.region_name)
+            .collect();
+        regions.sort_unstable();
+        Ok(regions)
+    }
+
+    /// Sets one tag on instances of a region; one that is not known fails the whole call.
+    pub(crate) async fn tag(
+        &self,
+        region: &str,
+        ids: &[&InstanceId],
+        key: &str,
+        value: &str,
+    ) -> Result<(), CallError> {
+        for ids in ids.chunks(TAGGED_AT_ONCE) {
+            let mut request = Request::new("CreateTags")
+                .with("Tag.1.Key", key)
+                .with("Tag.1.Value", value);
+            for (n, id) in ids.iter().enumerate() {
+                request = request.with(&format!("ResourceId.{}", n + 1), id.as_str());
+            }
+            self.call(Service::Ec2, region, request).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the given options and returns all options as EC2 answers them.
     pub(crate) async fn modify(
         &self,
         instance: &Instance,
-        change: &Change,
+        send: &MetadataOptions,
     ) -> Result<MetadataOptions, CallError> {
-        let send = change.to_send(&instance.options);
         let request = Request::new("ModifyInstanceMetadataOptions")
             .with("InstanceId", instance.id.as_str())
             .with_some("HttpTokens", send.http_tokens)
@@ -88,7 +137,7 @@ impl Client {
             .with_some("HttpPutResponseHopLimit", send.hop_limit)
             .with_some("HttpProtocolIpv6", send.http_protocol_ipv6)
             .with_some("InstanceMetadataTags", send.instance_metadata_tags);
-        let answer: Modified = self.read(&instance.region, request).await?;
+        let answer: Modified = self.read(Service::Ec2, &instance.region, request).await?;
         Ok(answer.instance_metadata_options.into_options())
     }
 
@@ -119,16 +168,6 @@ impl Client {
         }
         self.call(Service::Ec2, region, request).await.map(drop)
     }
-
-    async fn read<T: for<'de> Deserialize<'de>>(
-        &self,
-        region: &str,
-        request: Request,
-    ) -> Result<T, CallError> {
-        let action = request.action;
-        let body = self.call(Service::Ec2, region, request).await?;
-        quick_xml::de::from_str(&body).map_err(|e| CallError::unreadable(action, region, e))
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,6 +176,18 @@ struct Described {
     reservation_set: Items<Reservation>,
     #[serde(default)]
     next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedRegions {
+    region_info: Items<DescribedRegion>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DescribedRegion {
+    region_name: String,
 }
 
 #[derive(Debug, Deserialize)]

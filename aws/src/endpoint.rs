@@ -9,12 +9,13 @@ use crate::client::Service;
 pub struct Endpoints {
     every: Option<String>,
     ec2: Option<String>,
+    cloudwatch: Option<String>,
     fips: bool,
     dual_stack: bool,
 }
 
 impl Endpoints {
-    /// Reads `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_EC2`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
+    /// Reads `AWS_ENDPOINT_URL`, the same with `_EC2` and `_CLOUDWATCH`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
     /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT`.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         let on = |name: &str| var(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
@@ -23,6 +24,7 @@ impl Endpoints {
         Endpoints {
             every: url("AWS_ENDPOINT_URL"),
             ec2: url("AWS_ENDPOINT_URL_EC2"),
+            cloudwatch: url("AWS_ENDPOINT_URL_CLOUDWATCH"),
             fips: on("AWS_USE_FIPS_ENDPOINT"),
             dual_stack: on("AWS_USE_DUALSTACK_ENDPOINT"),
         }
@@ -31,6 +33,7 @@ impl Endpoints {
     pub(crate) fn url(&self, service: Service, region: &str) -> String {
         let given = match service {
             Service::Ec2 => self.ec2.as_ref(),
+            Service::CloudWatch => self.cloudwatch.as_ref(),
         };
         match given.or(self.every.as_ref()) {
             Some(url) => url.trim_end_matches('/').to_owned(),

@@ -29,8 +29,10 @@ pub enum Fault {
     WrongState,
     /// A protection, or the service that manages the instance, forbids it.
     Protected,
-    /// Credentials or policies do not allow it.
+    /// The account or the role may not do this, or not in this region.
     Unauthorized,
+    /// The credentials, or the clock that signs with them, are out of date: in every region alike.
+    Credentials,
     /// The request itself is refused; asking again is no use.
     Refused,
     /// Too many requests.
@@ -51,7 +53,7 @@ impl Fault {
             | Fault::Throttled
             | Fault::Passing
             | Fault::Unreadable => true,
-            Fault::Protected | Fault::Unauthorized | Fault::Refused => false,
+            Fault::Protected | Fault::Unauthorized | Fault::Credentials | Fault::Refused => false,
         }
     }
 
@@ -67,14 +69,14 @@ impl Fault {
             | "Blocked"
             | "AccessDenied"
             | "AccessDeniedException"
-            | "PendingVerification"
-            | "ExpiredToken"
+            | "PendingVerification" => Fault::Unauthorized,
+            "ExpiredToken"
             | "ExpiredTokenException"
             | "RequestExpired"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken" => Fault::Unauthorized,
+            | "MissingAuthenticationToken" => Fault::Credentials,
             "RequestLimitExceeded"
             | "Throttling"
             | "ThrottlingException"
@@ -96,11 +98,9 @@ impl CallError {
         source: SdkError<Answer, HttpResponse>,
     ) -> Self {
         let fault = match &source {
-            SdkError::ServiceError(refusal) => {
-                Fault::of(refusal.err().status, refusal.err().code_or())
-            }
+            SdkError::ServiceError(refusal) => refusal.err().fault(),
             SdkError::ResponseError(_) => Fault::Unreadable,
-            SdkError::ConstructionFailure(_) => Fault::Unauthorized,
+            SdkError::ConstructionFailure(_) => Fault::Credentials,
             _ => Fault::Passing,
         };
         // The answer itself says more than the SDK's "service error" around it.
@@ -184,6 +184,10 @@ impl Answer {
         };
         let meta = ErrorMetadata::builder().code(code).message(message).build();
         Answer { status, meta }
+    }
+
+    pub(crate) fn fault(&self) -> Fault {
+        Fault::of(self.status, self.code_or())
     }
 
     fn code_or(&self) -> &str {

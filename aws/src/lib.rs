@@ -6,15 +6,23 @@
 
 mod apply;
 mod client;
+mod cloudwatch;
 mod ec2;
 mod endpoint;
 mod error;
 mod look;
+mod pace;
+mod permissions;
+mod sweep;
+mod terminate;
 
-pub use apply::{Deadline, apply};
+pub use apply::{Deadline, Remember, Terms, apply};
 pub use client::{Client, Settings};
+pub use cloudwatch::Metric;
 pub use endpoint::Endpoints;
 pub use error::{CallError, Fault};
 pub use look::{Backoff, Found};
+pub use permissions::PERMISSIONS;
+pub use sweep::{Bounds, Swept, sweep_region};
 
 pub use aws_credential_types::Credentials;

@@ -7,15 +7,20 @@ use jiff::tz::Offset;
 
 use crate::change::Change;
 use crate::instance::{HopLimit, HttpTokens, Instance, LaunchTemplate, State, Toggle};
-use crate::policy::{Action, HopRange, Match, Policy, Require, Then};
+use crate::marks;
+use crate::plain::Plain;
+use crate::policy::{Action, HopRange, Match, Policy, Require, Rule, Then};
+use crate::usage::Usage;
 
 /// How an instance came to our notice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Occasion {
     /// It was launched or started.
     Launch,
     /// Somebody changed its metadata options: that is mended, and never punished.
     Drift,
+    /// A sweep found it, and how it uses IMDSv1 decides what may be done to it.
+    Existing(Usage),
 }
 
 /// What is to be done about an instance, and why.
@@ -67,6 +72,25 @@ pub struct Wrong {
     pub change: Change,
     /// Exemptions that would have matched, had they not expired.
     pub expired: Vec<String>,
+    /// How it uses IMDSv1, where that was asked.
+    pub usage: Option<Usage>,
+}
+
+impl Wrong {
+    /// How often it was mended within the hour, where that is too often to go on.
+    pub fn mends(&self) -> Option<u32> {
+        match self.remedy {
+            Remedy::Report(Some(Instead {
+                because: Because::TooOften { mends },
+                ..
+            })) => Some(mends),
+            Remedy::Report(_)
+            | Remedy::Enforce(_)
+            | Remedy::Stop
+            | Remedy::AlreadyStopped
+            | Remedy::Terminate => None,
+        }
+    }
 }
 
 /// What is to be done about a wrong instance.
@@ -105,6 +129,22 @@ pub enum Because {
     },
     /// It was running before, and only its options changed.
     Drift,
+    /// Its options were mended this often within the hour, and somebody changes them back.
+    TooOften {
+        /// How often.
+        mends: u32,
+    },
+    /// It was there before, and how it uses IMDSv1 allows no more.
+    Usage(Usage),
+    /// It is younger than `grace_seconds`, and the next sweep decides.
+    Young,
+    /// The limit of terminations within an hour is reached.
+    OverLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// How many were terminated within the hour could not be read.
+    NotCounted(String),
     /// A rule that asks for less may match, but what it asks for is not known.
     PerhapsRule(String),
     /// EC2 refused.
@@ -205,7 +245,7 @@ pub fn decide(
     policy: &Policy,
     instance: &Instance,
     now: Timestamp,
-    occasion: Occasion,
+    occasion: &Occasion,
 ) -> Decision {
     if let Some(state) = instance.state.filter(|state| state.is_final()) {
         return Decision::Gone(state);
@@ -245,18 +285,22 @@ pub fn decide(
         });
     }
     Decision::Wrong(Wrong {
-        remedy: remedy(action, instance, occasion, doubts),
+        remedy: remedy(policy, action, decided, instance, now, occasion, doubts),
         change: Change::mending(&violations),
         violations,
         rule,
         expired,
+        usage: match occasion {
+            Occasion::Existing(usage) => Some(usage.clone()),
+            Occasion::Launch | Occasion::Drift => None,
+        },
     })
 }
 
 struct Applicable<'p> {
-    decided: Option<&'p crate::policy::Rule>,
+    decided: Option<&'p Rule>,
     /// Rules before the deciding one of which it is not known whether they match.
-    doubts: Vec<&'p crate::policy::Rule>,
+    doubts: Vec<&'p Rule>,
     expired: Vec<String>,
 }
 
@@ -283,10 +327,13 @@ fn applicable<'p>(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Ap
 
 /// The mildest of what may apply, but never less than a report: what is unknown is not compliant.
 fn remedy(
+    policy: &Policy,
     action: Action,
+    decided: Option<&Rule>,
     instance: &Instance,
-    occasion: Occasion,
-    doubts: Vec<&crate::policy::Rule>,
+    now: Timestamp,
+    occasion: &Occasion,
+    doubts: Vec<&Rule>,
 ) -> Remedy {
     let perhaps = doubts.into_iter().filter_map(|rule| {
         let asked = match rule.then? {
@@ -295,9 +342,21 @@ fn remedy(
         };
         Some((asked, Because::PerhapsRule(rule.name.clone())))
     });
-    let harsh = action > Action::Enforce;
-    let drift = (harsh && occasion == Occasion::Drift).then_some((Action::Enforce, Because::Drift));
-    let replaced = Replacer::of(instance).filter(|_| harsh).map(|by| {
+    let of_occasion = match occasion {
+        Occasion::Launch => None,
+        Occasion::Drift => match marks::mends(&instance.tags, now) {
+            mends if mends >= policy.limits.mends_per_hour => {
+                Some((Action::Report, Because::TooOften { mends }))
+            }
+            _ => Some((Action::Enforce, Because::Drift)),
+        },
+        Occasion::Existing(usage) => Some((
+            policy.existing.at_most(usage),
+            Because::Usage(usage.clone()),
+        )),
+    };
+    let loops = action > Action::Enforce && !decided.is_some_and(|rule| rule.even_if_replaced);
+    let replaced = Replacer::of(instance).filter(|_| loops).map(|by| {
         (
             Action::Enforce,
             Because::Replaced {
@@ -307,7 +366,7 @@ fn remedy(
         )
     });
     let mut mildest = (action, None);
-    for (milder, because) in replaced.into_iter().chain(drift).chain(perhaps) {
+    for (milder, because) in replaced.into_iter().chain(of_occasion).chain(perhaps) {
         if milder < mildest.0 {
             mildest = (
                 milder,
@@ -468,13 +527,36 @@ impl fmt::Display for Instead {
                 }
             }
             Because::Drift => f.write_str("only its options were changed"),
+            Because::TooOften { mends } => {
+                write!(
+                    f,
+                    "its options were mended {mends} times within the hour and are changed back each time"
+                )
+            }
+            Because::Usage(usage) => usage.fmt(f),
+            Because::Young => {
+                f.write_str("it is younger than `grace_seconds`: the next sweep decides")
+            }
+            Because::OverLimit { limit } => {
+                write!(
+                    f,
+                    "the limit of {limit} terminations within an hour is reached"
+                )
+            }
+            Because::NotCounted(why) => {
+                write!(
+                    f,
+                    "the terminations within the hour could not be counted: {}",
+                    Plain(why)
+                )
+            }
             Because::PerhapsRule(rule) => {
                 write!(
                     f,
                     "rule `{rule}` may apply and what it asks for is not known"
                 )
             }
-            Because::Refused(why) => write!(f, "EC2 refused: {why}"),
+            Because::Refused(why) => write!(f, "EC2 refused: {}", Plain(why)),
         }
     }
 }
@@ -491,12 +573,12 @@ fn past(action: Action) -> &'static str {
 impl fmt::Display for Replacer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Replacer::AutoScalingGroup(name) => write!(f, "Auto Scaling group `{name}`"),
-            Replacer::Ec2Fleet(id) => write!(f, "EC2 Fleet `{id}`"),
-            Replacer::SpotFleet(id) => write!(f, "Spot Fleet `{id}`"),
-            Replacer::EksNodeGroup(name) => write!(f, "EKS node group `{name}`"),
-            Replacer::KarpenterNodePool(name) => write!(f, "Karpenter node pool `{name}`"),
-            Replacer::Service(name) => write!(f, "`{name}`"),
+            Replacer::AutoScalingGroup(name) => write!(f, "Auto Scaling group `{}`", Plain(name)),
+            Replacer::Ec2Fleet(id) => write!(f, "EC2 Fleet `{}`", Plain(id)),
+            Replacer::SpotFleet(id) => write!(f, "Spot Fleet `{}`", Plain(id)),
+            Replacer::EksNodeGroup(name) => write!(f, "EKS node group `{}`", Plain(name)),
+            Replacer::KarpenterNodePool(name) => write!(f, "Karpenter node pool `{}`", Plain(name)),
+            Replacer::Service(name) => write!(f, "`{}`", Plain(name)),
         }
     }
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::instance::{Instance, InstanceId, MetadataOptions, State};
+use crate::plain::Plain;
 use lenient::Text;
 use record::Record;
 
@@ -30,6 +31,19 @@ pub enum Event {
     Sweep(Sweep),
     /// Nothing that concerns metadata options.
     Ignored(Ignored),
+}
+
+impl Event {
+    /// The account that the event tells.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Event::Launch(launch) => launch.origin.account.as_deref(),
+            Event::MetadataChange(change) => change.origin.account.as_deref(),
+            Event::StateChange(change) => change.origin.account.as_deref(),
+            Event::Sweep(sweep) => sweep.account.as_deref(),
+            Event::Ignored(ignored) => ignored.account.as_deref(),
+        }
+    }
 }
 
 /// Where an event comes from.
@@ -133,11 +147,17 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::FailedCall { call, error_code } => {
-                write!(f, "{call} changed nothing: {error_code}")
+                write!(f, "{} changed nothing: {}", Plain(call), Plain(error_code))
             }
-            Reason::OtherCall(call) => write!(f, "{call} does not concern metadata options"),
+            Reason::OtherCall(call) => {
+                write!(f, "{} does not concern metadata options", Plain(call))
+            }
             Reason::OtherEvent(kind) => {
-                write!(f, "events of type `{kind}` do not concern metadata options")
+                write!(
+                    f,
+                    "events of type `{}` do not concern metadata options",
+                    Plain(kind)
+                )
             }
             Reason::OtherState(id, state) => {
                 write!(f, "{id} is `{state}`: only `pending` and `running` matter")
@@ -148,7 +168,7 @@ impl fmt::Display for Reason {
 
 /// An event that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("malformed event: `{path}`: {problem}")]
+#[error("malformed event: `{}`: {}", Plain(path), Plain(problem))]
 pub struct Malformed {
     /// Where, for example `detail.responseElements.instancesSet.items[0].instanceId`.
     pub path: String,
@@ -329,22 +349,22 @@ fn sweep(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
     for (n, region) in regions.iter().flatten().enumerate() {
         check_region(region, &format!("detail.regions[{n}]"))?;
     }
-    let account = envelope.account.clone().map(Text::into_inner);
+    let account = envelope.account.as_ref().map(Text::shown);
     Ok(Event::Sweep(Sweep { account, regions }))
 }
 
 impl Envelope<'_> {
     fn ignored(&self, reason: Reason) -> Event {
         Event::Ignored(Ignored {
-            account: self.account.clone().map(Text::into_inner),
-            region: self.region.clone().map(Text::into_inner),
+            account: self.account.as_ref().map(Text::shown),
+            region: self.region.as_ref().map(Text::shown),
             reason,
         })
     }
 
     fn origin(&self) -> Result<Origin, Malformed> {
         Ok(Origin {
-            account: self.account.clone().map(Text::into_inner),
+            account: self.account.as_ref().map(Text::shown),
             region: region(self.region.clone(), "region")?,
             time: self.time.as_deref().and_then(lenient::time),
             principals: Vec::new(),

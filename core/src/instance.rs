@@ -6,6 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::plain::Plain;
+
 /// An EC2 instance as an event or `DescribeInstances` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
@@ -80,8 +82,8 @@ pub struct LaunchTemplate {
 impl fmt::Display for LaunchTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.version {
-            Some(version) => write!(f, "{} version {version}", self.id),
-            None => f.write_str(&self.id),
+            Some(version) => write!(f, "{} version {}", Plain(&self.id), Plain(version)),
+            None => Plain(&self.id).fmt(f),
         }
     }
 }

@@ -4,9 +4,9 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::{Decision, Occasion, Remedy, decide};
+use crate::decide::{Because, Decision, Instead, Occasion, Remedy, decide};
 use crate::instance::Instance;
-use crate::policy::Policy;
+use crate::policy::{Action, Policy};
 
 /// One step for each instance; nothing is left to choose while it is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +30,7 @@ impl Plan {
         policy: &Policy,
         instances: impl IntoIterator<Item = Instance>,
         now: Timestamp,
-        occasion: Occasion,
+        occasion: &Occasion,
     ) -> Self {
         let steps = instances.into_iter().map(|instance| {
             let decision = decide(policy, &instance, now, occasion);
@@ -44,26 +44,52 @@ impl Plan {
     /// Takes out the steps that must wait because tags come late, and says until when: an instance
     /// is stopped or terminated only once it is `grace_seconds` old, and looked at again by then.
     pub fn split_off_waiting(&mut self, policy: &Policy, now: Timestamp) -> Option<Waiting> {
-        let grace = SignedDuration::from_secs(i64::from(policy.limits.grace_seconds));
-        let ripe_at = |step: &Step| {
-            let ends = matches!(
-                &step.decision,
-                Decision::Wrong(wrong) if matches!(wrong.remedy, Remedy::Stop | Remedy::Terminate)
-            );
-            // An instance of unknown age may be new.
-            let launched = step.instance.launched_at.unwrap_or(now);
-            launched
-                .checked_add(grace)
-                .ok()
-                .filter(|&ripe| ends && ripe > now)
-        };
         let (waiting, ready): (Vec<_>, Vec<_>) = std::mem::take(&mut self.steps)
             .into_iter()
-            .partition(|step| ripe_at(step).is_some());
+            .partition(|step| step.ripe_at(policy, now).is_some());
         self.steps = ready;
-        let until = waiting.iter().filter_map(ripe_at).max()?;
+        let until = waiting
+            .iter()
+            .filter_map(|step| step.ripe_at(policy, now))
+            .max()?;
         let instances = waiting.into_iter().map(|step| step.instance).collect();
         Some(Waiting { until, instances })
+    }
+
+    /// Leaves the steps that must wait to the next sweep.
+    pub fn leave_waiting(&mut self, policy: &Policy, now: Timestamp) {
+        for step in &mut self.steps {
+            if step.ripe_at(policy, now).is_none() {
+                continue;
+            }
+            if let Decision::Wrong(wrong) = &mut step.decision {
+                let terminates = wrong.remedy == Remedy::Terminate;
+                let of = if terminates {
+                    Action::Terminate
+                } else {
+                    Action::Stop
+                };
+                let because = Because::Young;
+                wrong.remedy = Remedy::Report(Some(Instead { of, because }));
+            }
+        }
+    }
+}
+
+impl Step {
+    /// When the instance is old enough for what is to be done, if it is not.
+    fn ripe_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+        let grace = SignedDuration::from_secs(i64::from(policy.limits.grace_seconds));
+        let ends = matches!(
+            &self.decision,
+            Decision::Wrong(wrong) if matches!(wrong.remedy, Remedy::Stop | Remedy::Terminate)
+        );
+        // An instance of unknown age may be new.
+        let launched = self.instance.launched_at.unwrap_or(now);
+        launched
+            .checked_add(grace)
+            .ok()
+            .filter(|&ripe| ends && ripe > now)
     }
 }
 

@@ -116,6 +116,10 @@ pub struct Rule {
     /// matches and reports say so.
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Day>"))]
     pub until: Option<Date>,
+    /// Stops and terminates also instances that a group or fleet replaces, each time anew; left out,
+    /// they are mended, because the next one would be just as wrong.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub even_if_replaced: bool,
     /// Why the rule is there, for readers of the policy and its reports.
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Words>"))]
     pub because: Option<String>,
@@ -153,6 +157,10 @@ pub struct Limits {
     /// because tags that exempt it may come later than the launch.
     #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
     pub grace_seconds: u32,
+    /// How often in an hour the options of one instance are mended after somebody changed them;
+    /// from then on its changes are only reported.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
+    pub mends_per_hour: u32,
 }
 
 impl Default for Limits {
@@ -160,6 +168,7 @@ impl Default for Limits {
         Limits {
             terminations_per_hour: 10,
             grace_seconds: 60,
+            mends_per_hour: 6,
         }
     }
 }
@@ -179,6 +188,11 @@ pub struct Existing {
     /// What happens to an instance without data: it may have been stopped, or younger than the
     /// window.
     pub unknown: Action,
+    /// Days for which an instance that a sweep has mended is watched for IMDSv1 calls that are now
+    /// refused, 0 to 63; it is tagged for that. With 0, the default, it is neither watched nor
+    /// tagged.
+    #[cfg_attr(feature = "schema", schemars(range(max = 63)))]
+    pub watch_days: u8,
 }
 
 impl Default for Existing {
@@ -187,6 +201,7 @@ impl Default for Existing {
             usage_window_days: 14,
             in_use: Action::Report,
             unknown: Action::Report,
+            watch_days: 0,
         }
     }
 }

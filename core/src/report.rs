@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::decide::{Decision, Violation};
 use crate::instance::{Instance, InstanceId, LaunchTemplate, MetadataOptions};
+use crate::usage::{Breaking, Usage};
 
 /// The answer of the function and the command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,8 +23,16 @@ pub struct Report {
     pub summary: Summary,
     /// Exactly one outcome for every instance.
     pub instances: Vec<InstanceReport>,
+    /// How many instances of the summary are not listed.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub omitted: usize,
     /// Regions that could not be seen.
     pub unseen: Vec<Unseen>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 impl Report {
@@ -43,6 +52,7 @@ impl Report {
             reason: None,
             summary,
             instances,
+            omitted: 0,
             unseen,
         }
     }
@@ -58,7 +68,7 @@ impl Report {
 
     /// Whether something that should have been done was not.
     pub fn is_incomplete(&self) -> bool {
-        self.summary.failed > 0 || !self.unseen.is_empty()
+        self.summary.failed > 0 || self.unseen.iter().any(|unseen| unseen.expected)
     }
 }
 
@@ -107,6 +117,18 @@ pub struct InstanceReport {
     /// What it was launched from, to be mended too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launch_template: Option<LaunchTemplate>,
+    /// Who changed its options, where that brought it to our notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_by: Option<String>,
+    /// How often it was mended within the hour, where that is too often to go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mends: Option<u32>,
+    /// How it uses IMDSv1, where that was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// Calls that are refused since it was mended, where it is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub breaking: Option<Breaking>,
     /// When it was launched or last started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launched_at: Option<Timestamp>,
@@ -144,6 +166,16 @@ impl InstanceReport {
             before: Some(instance.options),
             after,
             launch_template,
+            changed_by: None,
+            mends: match decision {
+                Decision::Wrong(wrong) => wrong.mends(),
+                Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
+            },
+            usage: match decision {
+                Decision::Wrong(wrong) => wrong.usage.clone(),
+                Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
+            },
+            breaking: None,
             launched_at: instance.launched_at,
             reason: decision.to_string(),
         }
@@ -161,7 +193,26 @@ impl InstanceReport {
             before: None,
             after: None,
             launch_template: None,
+            changed_by: None,
+            mends: None,
+            usage: None,
+            breaking: None,
             reason,
+        }
+    }
+
+    /// A compliant instance whose software fails since it was mended.
+    pub fn breaking(instance: Instance, breaking: Breaking) -> Self {
+        let before = Some(instance.options);
+        let reason = format!(
+            "breaking: {} calls without a token were refused since it was mended, the last at {}",
+            breaking.calls, breaking.last_at
+        );
+        let report = InstanceReport::unseen(instance, Outcome::Compliant, reason);
+        InstanceReport {
+            before,
+            breaking: Some(breaking),
+            ..report
         }
     }
 }
@@ -173,12 +224,25 @@ pub struct Unseen {
     pub region: String,
     /// Why, as a chain of causes.
     pub error: String,
+    /// Whether it should have been seen, so that the function fails.
+    pub expected: bool,
+}
+
+impl Unseen {
+    /// A region that should have been seen.
+    pub fn expected(region: &str, error: String) -> Self {
+        Unseen {
+            region: region.to_owned(),
+            error,
+            expected: true,
+        }
+    }
 }
 
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident $word:literal),+ $(,)?) => {
         /// What became of an instance.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(rename_all = "lowercase")]
         pub enum Outcome { $($(#[doc = $doc])+ $variant),+ }
 
@@ -197,12 +261,16 @@ macro_rules! outcomes {
 
         impl Summary {
             /// Counts the outcomes.
-            pub fn of(instances: &[InstanceReport]) -> Self {
+            pub fn of<'a>(instances: impl IntoIterator<Item = &'a InstanceReport>) -> Self {
                 let mut summary = Summary::default();
                 for instance in instances {
                     match instance.outcome { $(Outcome::$variant => summary.$field += 1),+ }
                 }
                 summary
+            }
+            /// Counts another part of the fleet in.
+            pub fn add(&mut self, other: Summary) {
+                $(self.$field += other.$field;)+
             }
             /// How many had this outcome.
             pub fn count(&self, outcome: Outcome) -> usize {

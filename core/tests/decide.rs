@@ -64,7 +64,7 @@ fn tagged(key: &str, value: &str) -> Instance {
 }
 
 fn launch(policy: &Policy, instance: &Instance) -> Decision {
-    decide(policy, instance, now(), Occasion::Launch)
+    decide(policy, instance, now(), &Occasion::Launch)
 }
 
 #[track_caller]
@@ -358,7 +358,7 @@ fn drift_is_mended_and_never_punished() {
             &tokens_and_hops(action, ""),
             &open(),
             now(),
-            Occasion::Drift,
+            &Occasion::Drift,
         );
         assert!(matches!(
             wrong(decision).remedy,
@@ -491,7 +491,7 @@ fn what_is_to_be_terminated_waits_until_it_is_old_enough() {
         &policy,
         [open(), old.clone(), unknown_age.clone()],
         now(),
-        Occasion::Launch,
+        &Occasion::Launch,
     );
     let waiting = plan.split_off_waiting(&policy, now()).unwrap();
     assert_eq!(
@@ -508,7 +508,7 @@ fn what_is_to_be_enforced_does_not_wait() {
         &tokens_and_hops("enforce", ""),
         [open()],
         now(),
-        Occasion::Launch,
+        &Occasion::Launch,
     );
     assert_eq!(
         plan.split_off_waiting(&tokens_and_hops("enforce", ""), now()),
@@ -539,7 +539,7 @@ fn a_plan_prints_what_it_does_and_why() {
         &tokens_and_hops("enforce", rules),
         fleet,
         now(),
-        Occasion::Launch,
+        &Occasion::Launch,
     );
     assert_eq!(
         plan.to_string(),

@@ -342,7 +342,7 @@ proptest! {
     fn the_decision_is_the_oracle_s(
         (document, policy) in policy(), fleet in proptest::collection::vec(instance(), 1..6),
     ) {
-        let plan = Plan::new(&policy, fleet, now(), Occasion::Launch);
+        let plan = Plan::new(&policy, fleet, now(), &Occasion::Launch);
         for step in plan.steps {
             let decided = match &step.decision {
                 Decision::Gone(_) => Verdict::Gone,
@@ -376,8 +376,8 @@ proptest! {
         drift in any::<bool>(),
     ) {
         let occasion = if drift { Occasion::Drift } else { Occasion::Launch };
-        let plan = Plan::new(&policy, fleet, now(), occasion);
-        let again = Plan::new(&policy, applied(&plan), now(), occasion);
+        let plan = Plan::new(&policy, fleet, now(), &occasion);
+        let again = Plan::new(&policy, applied(&plan), now(), &occasion);
         for step in again.steps {
             prop_assert!(!acts(&step.decision), "{}", step);
         }
@@ -387,7 +387,7 @@ proptest! {
     fn no_plan_widens_exposure(
         (document, policy) in policy(), fleet in proptest::collection::vec(instance(), 1..6),
     ) {
-        let plan = Plan::new(&policy, fleet, now(), Occasion::Launch);
+        let plan = Plan::new(&policy, fleet, now(), &Occasion::Launch);
         for (step, after) in plan.steps.iter().zip(applied(&plan)) {
             let (before, after) = (step.instance.options, after.options);
             let required = Some(HttpTokens::Required);
@@ -418,7 +418,7 @@ proptest! {
     fn every_instance_seen_has_exactly_one_step(
         (_, policy) in policy(), fleet in proptest::collection::vec(instance(), 0..6),
     ) {
-        let mut plan = Plan::new(&policy, fleet.clone(), now(), Occasion::Launch);
+        let mut plan = Plan::new(&policy, fleet.clone(), now(), &Occasion::Launch);
         let waiting = plan.split_off_waiting(&policy, now());
         let ready = plan.steps.iter().map(|step| step.instance.clone());
         let mut once: Vec<_> = ready.chain(waiting.into_iter().flat_map(|w| w.instances)).collect();

@@ -9,6 +9,8 @@ pub(crate) struct Config {
     pub(crate) client: Client,
     /// The function's own name, which is also the name of its role's sessions.
     pub(crate) function: Option<String>,
+    /// The function's own region.
+    pub(crate) region: String,
 }
 
 /// A function that cannot start.
@@ -60,6 +62,7 @@ impl Config {
             policy,
             client,
             function: given("AWS_LAMBDA_FUNCTION_NAME"),
+            region: given("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
         })
     }
 }

@@ -11,6 +11,8 @@ use lambda_runtime::Diagnostic;
 pub(crate) enum Failure {
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    #[error("the event is of account {event}, and the function's own is {own}")]
+    OtherAccount { event: String, own: String },
     #[error("{}", incomplete(.0))]
     Incomplete(Box<Report>),
 }
@@ -19,6 +21,7 @@ impl From<Failure> for Diagnostic {
     fn from(failure: Failure) -> Self {
         let error_type = match failure {
             Failure::Malformed(_) => "MalformedEvent",
+            Failure::OtherAccount { .. } => "OtherAccount",
             Failure::Incomplete(_) => "Incomplete",
         };
         Diagnostic {
@@ -43,6 +46,7 @@ fn incomplete(report: &Report) -> String {
         report
             .unseen
             .iter()
+            .filter(|unseen| unseen.expected)
             .map(|unseen| format!("{}: {}", unseen.region, unseen.error)),
     );
     let more = named.len().saturating_sub(NAMED);

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join};
-use imds_aws::{Backoff, Deadline, Found, apply};
+use imds_aws::{Backoff, Deadline, Found, Remember, Terms, apply};
 use imds_core::decide::{Decision, Occasion};
 use imds_core::event::{Event, Ignored, Launch, MetadataChange, Origin, parse};
 use imds_core::instance::{Instance, InstanceId};
+use imds_core::plain::Plain;
 use imds_core::plan::{Plan, Waiting};
 use imds_core::report::{InstanceReport, Outcome, Report, Trigger, Unseen};
 use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::Context;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Config;
@@ -29,8 +31,9 @@ pub(crate) struct App {
 }
 
 /// One invocation.
-struct Job<'a> {
-    config: &'a Config,
+pub(crate) struct Job<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) request_id: &'a str,
     now: fn() -> Timestamp,
     deadline: Deadline,
 }
@@ -54,21 +57,25 @@ impl App {
     pub(crate) async fn answer(
         &self,
         event: &str,
-        deadline_ms: u64,
-        request_id: &str,
+        context: &Context,
         now: fn() -> Timestamp,
     ) -> Result<Report, Failure> {
-        let event = parse(event).inspect_err(|e| tracing::error!(request_id, "{}", chain(e)))?;
+        let request_id = context.request_id.as_str();
+        let event = understood(event, &context.invoked_function_arn)
+            .inspect_err(|e| tracing::error!(request_id, "{}", chain(e)))?;
         let start = Instant::now();
-        let left = time_left(deadline_ms, now());
+        let left = time_left(context.deadline, now());
         let job = Job {
             config: &self.config,
+            request_id,
             now,
             deadline: Deadline::of(start, start + left),
         };
         let report = job.report(event).await;
         log::report(&report, request_id);
-        metrics::emit(&report, now());
+        if report.trigger != Trigger::Sweep {
+            metrics::event(&report, now());
+        }
         if report.is_incomplete() {
             return Err(Failure::Incomplete(Box::new(report)));
         }
@@ -86,10 +93,7 @@ impl Job<'_> {
             }) => {
                 return Report::ignored(account, region, reason.to_string());
             }
-            Event::Sweep(sweep) => {
-                let reason = "sweeps are not answered by this version".to_owned();
-                return Report::ignored(sweep.account, None, reason);
-            }
+            Event::Sweep(sweep) => return self.sweep(sweep).await,
             Event::Launch(launch) => {
                 let done = self.launch(&launch).await;
                 (Trigger::Launch, launch.origin, done)
@@ -103,14 +107,15 @@ impl Job<'_> {
                     let reason = Some("the function's own change".to_owned());
                     return Report { reason, ..none };
                 }
-                let done = self
-                    .see_one(change.instance_id, &change.origin, Occasion::Drift)
+                let mut done = self
+                    .see_one(change.instance_id, &change.origin, &Occasion::Drift)
                     .await;
+                done.blame(&change.origin);
                 (Trigger::MetadataChange, change.origin, done)
             }
             Event::StateChange(change) => {
                 let done = self
-                    .see_one(change.instance_id, &change.origin, Occasion::Launch)
+                    .see_one(change.instance_id, &change.origin, &Occasion::Launch)
                     .await;
                 (Trigger::StateChange, change.origin, done)
             }
@@ -131,7 +136,7 @@ impl Job<'_> {
     }
 
     /// Who changed or started an instance is not who launched it.
-    async fn see_one(&self, id: InstanceId, origin: &Origin, occasion: Occasion) -> Done {
+    async fn see_one(&self, id: InstanceId, origin: &Origin, occasion: &'static Occasion) -> Done {
         let mut instance = Instance::unknown(id, origin.region.clone());
         instance.launched_at = origin.time;
         self.see(vec![instance], occasion, Backoff::default()).await
@@ -143,7 +148,7 @@ impl Job<'_> {
             &self.config.policy,
             once(&launch.instances),
             self.now(),
-            Occasion::Launch,
+            &Occasion::Launch,
         );
         let mut settled = Done::default();
         let mut open = Vec::new();
@@ -161,7 +166,7 @@ impl Job<'_> {
         }
         let named: BTreeSet<InstanceId> = launch.instances.iter().map(|i| i.id.clone()).collect();
         let (seen, found) = join(
-            self.see(open, Occasion::Launch, Backoff::default()),
+            self.see(open, &Occasion::Launch, Backoff::default()),
             self.find(launch, named, Backoff::default()),
         )
         .await;
@@ -197,7 +202,7 @@ impl Job<'_> {
                     let surely_all = found >= most && launch.client_token.is_some();
                     let no_more = found >= least && found == settled_before;
                     if surely_all || no_more {
-                        return self.settle(new, Occasion::Launch).await;
+                        return self.settle(new, &Occasion::Launch).await;
                     }
                     let rest = async {
                         if backoff.wait(self.deadline.look).await {
@@ -212,7 +217,7 @@ impl Job<'_> {
                             Done::unseen(&launch.origin.region, missing)
                         }
                     };
-                    let (settled, rest) = join(self.settle(new, Occasion::Launch), rest).await;
+                    let (settled, rest) = join(self.settle(new, &Occasion::Launch), rest).await;
                     return settled.and(rest);
                 }
                 Ok(Err(error))
@@ -232,7 +237,7 @@ impl Job<'_> {
     fn see(
         &self,
         open: Vec<Instance>,
-        occasion: Occasion,
+        occasion: &'static Occasion,
         mut backoff: Backoff,
     ) -> BoxFuture<'_, Done> {
         Box::pin(async move {
@@ -295,21 +300,29 @@ impl Job<'_> {
 
     /// Decides about instances and acts; what is to be stopped or terminated waits until it is old
     /// enough, and is looked at again.
-    async fn settle(&self, instances: Vec<Instance>, occasion: Occasion) -> Done {
+    async fn settle(&self, instances: Vec<Instance>, occasion: &'static Occasion) -> Done {
         let policy = &self.config.policy;
         let mut plan = Plan::new(policy, instances, self.now(), occasion);
         let waiting = plan.split_off_waiting(policy, self.now());
+        let remember = match occasion {
+            Occasion::Drift => Remember::Mends,
+            Occasion::Launch | Occasion::Existing(_) => Remember::Nothing,
+        };
         let wait = async {
             match waiting {
                 Some(waiting) => self.wait(waiting, occasion).await,
                 None => Done::default(),
             }
         };
-        let (applied, waited) = join(apply(self.client(), plan, self.deadline), wait).await;
+        let (applied, waited) = join(apply(self.client(), plan, self.terms(remember)), wait).await;
         Done::of(applied).and(waited)
     }
 
-    async fn wait(&self, Waiting { until, instances }: Waiting, occasion: Occasion) -> Done {
+    async fn wait(
+        &self,
+        Waiting { until, instances }: Waiting,
+        occasion: &'static Occasion,
+    ) -> Done {
         let wait = Duration::try_from(until.duration_since(self.now())).unwrap_or_default();
         if Instant::now() + wait >= self.deadline.look {
             let seconds = wait.as_secs_f64().ceil();
@@ -324,11 +337,21 @@ impl Job<'_> {
         self.see(instances, occasion, Backoff::default()).await
     }
 
-    fn now(&self) -> Timestamp {
+    pub(crate) fn terms(&self, remember: Remember) -> Terms<'_> {
+        let limits = &self.config.policy.limits;
+        Terms {
+            limits,
+            deadline: self.deadline,
+            remember,
+            now: self.now,
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
         (self.now)()
     }
 
-    fn client(&self) -> &imds_aws::Client {
+    pub(crate) fn client(&self) -> &imds_aws::Client {
         &self.config.client
     }
 }
@@ -350,13 +373,27 @@ impl Done {
     }
 
     fn unseen(region: &str, error: String) -> Self {
-        let unseen = vec![Unseen {
-            region: region.to_owned(),
-            error,
-        }];
+        let unseen = vec![Unseen::expected(region, error)];
         Done {
             instances: Vec::new(),
             unseen,
+        }
+    }
+
+    /// Names who changed the options of what is not as required.
+    fn blame(&mut self, origin: &Origin) {
+        let Some(who) = origin.principals.first() else {
+            return;
+        };
+        for instance in self
+            .instances
+            .iter_mut()
+            .filter(|i| !i.violations.is_empty())
+        {
+            instance.changed_by = Some(Plain(who).to_string());
+            instance
+                .reason
+                .push_str(&format!("; changed by {}", Plain(who)));
         }
     }
 
@@ -365,6 +402,24 @@ impl Done {
         self.unseen.extend(other.unseen);
         self
     }
+}
+
+/// The event, if it is of the function's own account.
+fn understood(event: &str, function_arn: &str) -> Result<Event, Failure> {
+    let event = parse(event)?;
+    let own = function_arn.split(':').nth(4).filter(|own| is_account(own));
+    match (event.account().filter(|of_event| is_account(of_event)), own) {
+        (Some(of_event), Some(own)) if of_event != own => Err(Failure::OtherAccount {
+            event: of_event.to_owned(),
+            own: own.to_owned(),
+        }),
+        _ => Ok(event),
+    }
+}
+
+/// The stand-ins for Lambda have other words in the function's ARN.
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Lambda tells when the invocation ends, in milliseconds since 1970; `cargo lambda watch` tells how

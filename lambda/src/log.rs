@@ -1,6 +1,6 @@
 //! Log lines as JSON on standard output.
 
-use imds_core::report::{Outcome, Report};
+use imds_core::report::{InstanceReport, Outcome, Report, Trigger};
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -44,7 +44,30 @@ pub(crate) fn report(report: &Report, request_id: &str) {
     if let Some(reason) = &report.reason {
         tracing::info!(request_id, trigger, region = report.region, "{reason}");
     }
-    for instance in &report.instances {
+    if report.trigger != Trigger::Sweep {
+        instances(&report.instances, report.trigger, request_id);
+    }
+    for unseen in &report.unseen {
+        let region = unseen.region.as_str();
+        tracing::error!(
+            request_id,
+            trigger,
+            region,
+            outcome = "unseen",
+            "{}",
+            unseen.error
+        );
+    }
+    if report.is_incomplete() {
+        let whole = serde_json::to_string(report).unwrap_or_default();
+        tracing::error!(request_id, trigger, report = whole, "left undone");
+    }
+}
+
+/// One line for each instance; a sweep logs those of a region as soon as it is done.
+pub(crate) fn instances(instances: &[InstanceReport], trigger: Trigger, request_id: &str) {
+    let trigger = trigger.as_str();
+    for instance in instances {
         let region = instance.region.as_str();
         let outcome = instance.outcome.as_str();
         let id = instance.instance_id.as_str();
@@ -90,21 +113,6 @@ pub(crate) fn report(report: &Report, request_id: &str) {
                 );
             }
         }
-    }
-    for unseen in &report.unseen {
-        let region = unseen.region.as_str();
-        tracing::error!(
-            request_id,
-            trigger,
-            region,
-            outcome = "unseen",
-            "{}",
-            unseen.error
-        );
-    }
-    if report.is_incomplete() {
-        let whole = serde_json::to_string(report).unwrap_or_default();
-        tracing::error!(request_id, trigger, report = whole, "left undone");
     }
 }
 

@@ -5,6 +5,7 @@ mod error;
 mod handle;
 mod log;
 mod metrics;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -42,8 +43,7 @@ fn run(config: Config) -> Result<(), lambda_runtime::Error> {
             let app = &app;
             async move {
                 let LambdaEvent { payload, context } = event;
-                app.answer(payload.get(), context.deadline, &context.request_id, now)
-                    .await
+                app.answer(payload.get(), &context, now).await
             }
         },
     )))

@@ -5,54 +5,65 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
+use imds_aws::Swept;
 use imds_core::report::{InstanceReport, Outcome, Report, Summary, Trigger};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// Writes the report's metrics.
-pub(crate) fn emit(report: &Report, now: Timestamp) {
-    let mut out = std::io::stdout().lock();
-    for line in lines(report, now) {
-        // Standard output that is closed leaves nobody to tell.
-        let _closed = writeln!(out, "{line}");
-    }
-}
-
-/// The most values of one metric in one document.
-const VALUES: usize = 100;
-
-/// For every region one count per outcome, and how long the enforced launches were exposed.
-fn lines(report: &Report, now: Timestamp) -> Vec<Value> {
-    let mut by_region: BTreeMap<&str, Vec<InstanceReport>> = BTreeMap::new();
+/// Writes the metrics of an event's report.
+pub(crate) fn event(report: &Report, now: Timestamp) {
+    let mut by_region: BTreeMap<&str, Vec<&InstanceReport>> = BTreeMap::new();
     for instance in &report.instances {
         by_region
             .entry(&instance.region)
             .or_default()
-            .push(instance.clone());
+            .push(instance);
     }
-    let mut lines = Vec::new();
     for (region, instances) in by_region {
-        let summary = Summary::of(&instances);
-        let counts: Vec<_> = Outcome::ALL
+        let drifting = instances
             .iter()
-            .map(|&outcome| (name(outcome), json!(summary.count(outcome))))
-            .collect();
-        lines.push(document(region, now, "Count", counts));
+            .filter(|instance| instance.mends.is_some())
+            .count();
+        let mut counts = outcomes(&Summary::of(instances.iter().copied()));
+        counts.extend((drifting > 0).then(|| ("Drifting".to_owned(), json!(drifting))));
+        write(&document(region, now, "Count", counts));
         // What ran before the event says nothing of how fast a launch is mended.
         if matches!(report.trigger, Trigger::Launch | Trigger::StateChange) {
             let seconds: Vec<f64> = instances.iter().filter_map(|i| exposed(i, now)).collect();
-            lines.extend(seconds.chunks(VALUES).map(|values| {
-                document(
-                    region,
-                    now,
-                    "Seconds",
-                    vec![("SecondsExposed".to_owned(), json!(values))],
-                )
-            }));
+            for values in seconds.chunks(VALUES) {
+                let values = vec![("SecondsExposed".to_owned(), json!(values))];
+                write(&document(region, now, "Seconds", values));
+            }
         }
     }
-    lines
 }
+
+/// Writes the metrics of a region that was swept.
+pub(crate) fn region(region: &str, swept: &Swept, to_its_end: bool, now: Timestamp) {
+    let breaking = swept
+        .instances
+        .iter()
+        .filter(|instance| instance.breaking.is_some())
+        .count();
+    let mut counts = outcomes(&swept.summary);
+    counts.push(("Breaking".to_owned(), json!(breaking)));
+    counts.push(("Swept".to_owned(), json!(usize::from(to_its_end))));
+    counts.push(("Unseen".to_owned(), json!(usize::from(!to_its_end))));
+    write(&document(region, now, "Count", counts));
+}
+
+fn outcomes(summary: &Summary) -> Vec<(String, Value)> {
+    let count = |&outcome| (name(outcome), json!(summary.count(outcome)));
+    Outcome::ALL.iter().map(count).collect()
+}
+
+fn write(line: &Value) {
+    // Standard output that is closed leaves nobody to tell.
+    let _closed = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+/// The most values of one metric in one document.
+const VALUES: usize = 100;
 
 /// Seconds from the launch until the options were set.
 fn exposed(instance: &InstanceReport, now: Timestamp) -> Option<f64> {

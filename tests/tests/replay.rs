@@ -168,6 +168,7 @@ impl World {
         let function = Function::of(binary("enforcer"))
             .standin(&ec2)
             .policy(&fixtures.policy)
+            .account(account)
             .start();
         World { ec2, function }
     }

@@ -231,7 +231,7 @@ impl Record {
         let region = self.aws_region.as_ref().or(envelope.region.as_ref());
         Event::Ignored(Ignored {
             account: self.account(envelope),
-            region: region.map(|text| text.trim().to_owned()),
+            region: region.map(Text::shown),
             reason,
         })
     }
@@ -246,7 +246,7 @@ impl Record {
             .as_ref()
             .or(envelope.account.as_ref())
             .or(of_caller);
-        told.map(|text| text.trim().to_owned())
+        told.map(Text::shown)
     }
 
     fn origin(&self, envelope: &Envelope) -> Result<Origin, Malformed> {
@@ -327,12 +327,14 @@ fn hop_limit(number: Option<Number>) -> Result<Option<HopLimit>, String> {
 
 fn asked(counts: &List<Count>) -> Option<(usize, usize)> {
     let sum = |read: fn(&Count) -> Option<Number>| {
-        let counts = counts
+        let mut counts = counts
             .0
             .iter()
             .map(|c| read(c).and_then(|Number(n)| usize::try_from(n).ok()));
-        counts.sum::<Option<usize>>().filter(|&n| n > 0)
+        let sum = counts.try_fold(0_usize, |sum, n| Some(sum.saturating_add(n?)));
+        sum.filter(|&n| n > 0)
     };
     let least = sum(|c| c.min_count)?;
-    Some((least, sum(|c| c.max_count).unwrap_or(least)))
+    let most = sum(|c| c.max_count).unwrap_or(least);
+    Some((least, most.max(least)))
 }

@@ -54,20 +54,22 @@ fn policy(node: &Node) -> Read<Policy> {
 fn limits(node: &Node) -> Read<Limits> {
     let object = node.object(
         "an object of limits",
-        &["terminations_per_hour", "grace_seconds"],
+        &["terminations_per_hour", "grace_seconds", "mends_per_hour"],
     )?;
     let terminations_per_hour =
         object.read("terminations_per_hour", |node| node.number(0, 100_000));
     let grace_seconds = object.read("grace_seconds", |node| node.number(0, 600));
+    let mends_per_hour = object.read("mends_per_hour", |node| node.number(1, 1000));
     let default = Limits::default();
     Ok(Limits {
         terminations_per_hour: terminations_per_hour?.unwrap_or(default.terminations_per_hour),
         grace_seconds: grace_seconds?.unwrap_or(default.grace_seconds),
+        mends_per_hour: mends_per_hour?.unwrap_or(default.mends_per_hour),
     })
 }
 
 fn existing(node: &Node) -> Read<Existing> {
-    let known = ["usage_window_days", "in_use", "unknown"];
+    let known = ["usage_window_days", "in_use", "unknown", "watch_days"];
     let object = node.object(
         "an object on what happens to instances that a sweep finds",
         &known,
@@ -75,11 +77,13 @@ fn existing(node: &Node) -> Read<Existing> {
     let usage_window_days = object.read("usage_window_days", |node| node.number(1, 63));
     let in_use = object.read("in_use", action);
     let unknown = object.read("unknown", action);
+    let watch_days = object.read("watch_days", |node| node.number(0, 63));
     let default = Existing::default();
     Ok(Existing {
         usage_window_days: usage_window_days?.unwrap_or(default.usage_window_days),
         in_use: in_use?.unwrap_or(default.in_use),
         unknown: unknown?.unwrap_or(default.unknown),
+        watch_days: watch_days?.unwrap_or(default.watch_days),
     })
 }
 

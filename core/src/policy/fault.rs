@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use crate::plain::Plain;
+
 /// All faults of a document, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 
 /// One value that cannot stand.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path} is {value}; expected {expected}")]
+#[error("{} is {}; expected {}", Plain(path), Plain(value), Plain(expected))]
 pub struct Fault {
     /// The value's JSON path, for example `$.rules[1].when.accounts[0]`.
     pub path: String,

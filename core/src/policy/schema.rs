@@ -107,6 +107,11 @@ pub(super) fn then_or_require(schema: &mut Schema) {
     );
     schema.insert("then".to_owned(), json!({ "not": given("require") }));
     schema.insert("else".to_owned(), json!({ "not": given("until") }));
+    let ends = json!({ "enum": ["stop", "terminate"] });
+    schema.insert(
+        "dependentSchemas".to_owned(),
+        json!({ "even_if_replaced": { "properties": { "then": ends }, "required": ["then"] } }),
+    );
 }
 
 /// What is left out is left out: `null` is no other way to say so.

@@ -48,6 +48,7 @@ fn a_whole_policy_is_read() {
         then: None,
         require: None,
         until: None,
+        even_if_replaced: false,
         because: None,
     };
     let tag = |key, value| When {
@@ -145,11 +146,13 @@ fn what_is_left_out_has_its_default() {
         limits: Limits {
             terminations_per_hour: 10,
             grace_seconds: 60,
+            mends_per_hour: 6,
         },
         existing: Existing {
             usage_window_days: 14,
             in_use: Action::Report,
             unknown: Action::Report,
+            watch_days: 0,
         },
     };
     assert_eq!(policy, expected);
@@ -160,18 +163,30 @@ fn what_is_left_out_has_its_default() {
 
 #[test]
 fn numbers_are_accepted_up_to_both_ends() {
-    for (per_hour, seconds, days) in [(0, 0, 1), (11, 61, 15), (100_000, 600, 63)] {
+    for (per_hour, seconds, mends, days, watch) in [
+        (0, 0, 1, 1, 0),
+        (11, 61, 7, 15, 1),
+        (100_000, 600, 1000, 63, 63),
+    ] {
         let policy = parse(&document(&format!(
-            r#""limits": {{"terminations_per_hour": {per_hour}, "grace_seconds": {seconds}}}, "existing": {{"usage_window_days": {days}}}"#
+            r#""limits": {{"terminations_per_hour": {per_hour}, "grace_seconds": {seconds}, "mends_per_hour": {mends}}},
+            "existing": {{"usage_window_days": {days}, "watch_days": {watch}}}"#
         )));
         assert_eq!(
             policy.limits,
             Limits {
                 terminations_per_hour: per_hour,
-                grace_seconds: seconds
+                grace_seconds: seconds,
+                mends_per_hour: mends,
             }
         );
-        assert_eq!(policy.existing.usage_window_days, days);
+        assert_eq!(
+            (
+                policy.existing.usage_window_days,
+                policy.existing.watch_days
+            ),
+            (days, watch)
+        );
     }
 }
 
@@ -256,4 +271,16 @@ fn an_exemption_holds_through_its_last_day() {
     assert!(!ending.expired(date(2028, 2, 29)));
     assert!(ending.expired(date(2028, 3, 1)));
     assert!(!rule("").expired(Date::MAX));
+}
+
+#[test]
+fn a_rule_may_end_what_is_replaced() {
+    let rule = |more: &str| {
+        let rule =
+            format!(r#"{{"name": "a", "when": {{"auto_scaling": true}}, "then": "stop"{more}}}"#);
+        parse(&document(&format!(r#""rules": [{rule}]"#))).rules[0].even_if_replaced
+    };
+    assert!(rule(r#", "even_if_replaced": true"#));
+    assert!(!rule(r#", "even_if_replaced": false"#));
+    assert!(!rule(""));
 }

@@ -20,6 +20,7 @@ pub struct FunctionBuilder {
     binary: PathBuf,
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
+    account: String,
     pub(super) timeout: Duration,
 }
 
@@ -55,6 +56,7 @@ impl FunctionBuilder {
             binary,
             arguments: Vec::new(),
             environment: environment.into(),
+            account: "111122223333".to_owned(),
             timeout: Duration::from_secs(30),
         }
     }
@@ -87,6 +89,12 @@ impl FunctionBuilder {
         self
     }
 
+    /// The account that it is deployed in, 111122223333 at first.
+    pub fn account(mut self, account: &str) -> Self {
+        self.account = account.to_owned();
+        self
+    }
+
     /// How long an invocation may take, 30 seconds at first.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -109,7 +117,7 @@ impl FunctionBuilder {
     }
 
     pub(super) fn spawn(&self, output: &Output) -> Sandbox {
-        let exchange = Arc::new(Exchange::default());
+        let exchange = Arc::new(Exchange::of(&self.account));
         let server = Server::start(0, Arc::clone(&exchange)).expect("loopback has a free port");
         let (stdout, stderr) = output.handles().expect("open files can be opened again");
         let child = Command::new(&self.binary)

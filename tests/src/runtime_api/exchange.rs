@@ -21,11 +21,11 @@ const LARGEST_RESPONSE: usize = 6_291_556;
 /// Of all functions of this program.
 static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
-const ARN: &str = "arn:aws:lambda:eu-central-1:111122223333:function:enforcer";
-
 /// What passes between the test and the function: one event and its answer at a time.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
+    /// The function's ARN.
+    arn: String,
     state: Mutex<State>,
     changed: Condvar,
     offered: Notify,
@@ -45,6 +45,7 @@ struct State {
 
 #[derive(Debug)]
 struct Event {
+    arn: String,
     id: String,
     body: String,
     timeout: Duration,
@@ -52,6 +53,13 @@ struct Event {
 
 /// The test's side.
 impl Exchange {
+    pub(super) fn of(account: &str) -> Self {
+        Exchange {
+            arn: format!("arn:aws:lambda:eu-central-1:{account}:function:enforcer"),
+            ..Exchange::default()
+        }
+    }
+
     /// Offers an event; gives its id, such as `8476a536-e9f4-11e8-9739-000000000001`.
     pub(super) fn offer(&self, body: String, timeout: Duration) -> String {
         let id = format!(
@@ -60,6 +68,7 @@ impl Exchange {
         );
         let mut state = self.state();
         state.offered = Some(Event {
+            arn: self.arn.clone(),
             id: id.clone(),
             body,
             timeout,
@@ -185,7 +194,7 @@ impl Event {
             .header("Content-Type", "application/json")
             .header("Lambda-Runtime-Aws-Request-Id", self.id)
             .header("Lambda-Runtime-Deadline-Ms", deadline.as_millisecond())
-            .header("Lambda-Runtime-Invoked-Function-Arn", ARN)
+            .header("Lambda-Runtime-Invoked-Function-Arn", self.arn)
             .header(
                 "Lambda-Runtime-Trace-Id",
                 "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0",

@@ -89,6 +89,12 @@ impl Function {
         sandbox.initialised(&self.output)
     }
 
+    /// The id of its process, which another replaces once it has ended.
+    pub fn process_id(&self) -> u32 {
+        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        sandbox.process_id()
+    }
+
     /// All that it has written, standard output first.
     #[must_use]
     pub fn output(&self) -> String {

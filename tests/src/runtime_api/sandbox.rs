@@ -101,6 +101,10 @@ impl Sandbox {
         (id, result)
     }
 
+    pub(super) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// How long the last event took; nothing where there was no answer.
     pub(super) fn duration(&self) -> Duration {
         self.exchange.duration().unwrap_or_default()

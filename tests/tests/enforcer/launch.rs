@@ -265,6 +265,24 @@ fn an_instance_in_the_wrong_state_is_tried_again() {
 }
 
 #[test]
+fn an_endpoint_that_is_disabled_between_two_tries_is_not_enabled_again() {
+    let ec2 = Standin::start();
+    let id = ec2.launch(launch(REGION).refuse_modify(2));
+    let event = launched_one(&ec2, &id);
+    let function = function(&ec2, ENFORCE);
+    std::thread::scope(|scope| {
+        let run = scope.spawn(|| function.invoke(&event));
+        while ec2.count("ModifyInstanceMetadataOptions") == 0 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        ec2.set_options(&id, |options| options.endpoint = "disabled".to_owned());
+        run.join().unwrap()
+    });
+    assert_eq!(ec2.instance(&id).options.endpoint, "disabled");
+    assert_eq!(ec2.instance(&id).options.tokens, "required");
+}
+
+#[test]
 fn an_instance_that_ends_while_it_is_mended_is_gone() {
     let ec2 = Standin::start();
     let id = ec2.launch(launch(REGION));

@@ -9,5 +9,7 @@
 
 mod actions;
 mod launch;
+mod limits;
 mod process;
 mod support;
+mod sweep;

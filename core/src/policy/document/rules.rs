@@ -22,7 +22,15 @@ struct Earlier {
 }
 
 fn rule(node: &Node, earlier: &mut Vec<Earlier>) -> Read<Rule> {
-    let known = ["name", "when", "then", "require", "until", "because"];
+    let known = [
+        "name",
+        "when",
+        "then",
+        "require",
+        "until",
+        "even_if_replaced",
+        "because",
+    ];
     let object = node.object(
         "a rule: an object with `name`, `when`, and `then` or `require`",
         &known,
@@ -34,6 +42,7 @@ fn rule(node: &Node, earlier: &mut Vec<Earlier>) -> Read<Rule> {
     let then = object.read("then", then);
     let own_require = object.read("require", require::read);
     let until = object.read("until", until);
+    let even_if_replaced = object.read("even_if_replaced", Node::truth);
     let because = object.read("because", |node| {
         node.text("a reason that is not blank", is_not_blank)
     });
@@ -52,6 +61,7 @@ fn rule(node: &Node, earlier: &mut Vec<Earlier>) -> Read<Rule> {
         then: then?,
         require: own_require?,
         until: until?,
+        even_if_replaced: even_if_replaced?.unwrap_or_default(),
         because: because?.map(str::to_owned),
     })
 }
@@ -103,6 +113,11 @@ fn until(node: &Node) -> Read<Date> {
 }
 
 fn fit_together(object: &Object, then: Option<Then>) {
+    if !matches!(then, Some(Then::Act(Action::Stop | Action::Terminate)))
+        && let Some(even_if_replaced) = object.get("even_if_replaced")
+    {
+        even_if_replaced.refuse("nothing in a rule that neither stops nor terminates");
+    }
     match then {
         Some(Then::Exempt) => {
             if let Some(require) = object.get("require") {

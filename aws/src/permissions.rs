@@ -1,0 +1,22 @@
+//! What the function's role must allow.
+
+/// IAM actions by what the policy asks for, as `terraform/permissions.json` has them.
+///
+/// `always`: to see; `mend`: to set options, and to remember what was done; `stop` and `terminate`
+/// come on top of `mend`, their fallback.
+pub const PERMISSIONS: [(&str, &[&str]); 4] = [
+    (
+        "always",
+        &[
+            "ec2:DescribeInstances",
+            "ec2:DescribeRegions",
+            "cloudwatch:GetMetricData",
+        ],
+    ),
+    (
+        "mend",
+        &["ec2:ModifyInstanceMetadataOptions", "ec2:CreateTags"],
+    ),
+    ("stop", &["ec2:StopInstances"]),
+    ("terminate", &["ec2:TerminateInstances"]),
+];

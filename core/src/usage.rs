@@ -1,0 +1,173 @@
+//! Who still uses IMDSv1: verdicts with their evidence, from CloudWatch's `MetadataNoToken`.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_metrics_with_cloudwatch.html>
+
+use std::fmt;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::instance::{Instance, State};
+use crate::policy::{Action, Existing};
+
+/// Whether software on an instance uses IMDSv1.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Usage {
+    /// Not once in the window.
+    Unused {
+        /// Where the window begins.
+        since: Timestamp,
+    },
+    /// Something would break if tokens were required.
+    InUse {
+        /// Successful calls without a token in the window.
+        calls: u64,
+        /// Where the period of the last one begins.
+        last_at: Timestamp,
+    },
+    /// There is no telling, and so it is never taken for unused.
+    Unknown {
+        /// Why.
+        because: NotKnown,
+    },
+}
+
+/// Why there is no telling whether IMDSv1 is used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotKnown {
+    /// CloudWatch has no datapoint of the window.
+    NoData,
+    /// It was launched, or started again, within the window.
+    StartedInWindow,
+    /// It is stopped, and so was not there for a part of the window.
+    Stopped,
+    /// CloudWatch could not be asked.
+    Unreadable(String),
+}
+
+/// Calls of one instance in one period, by the period's begin.
+pub type Datapoint = (Timestamp, f64);
+
+impl Usage {
+    /// Judges an instance by the datapoints of the window that ends at `now`.
+    pub fn judge(
+        instance: &Instance,
+        datapoints: &[Datapoint],
+        existing: &Existing,
+        now: Timestamp,
+    ) -> Self {
+        let used = datapoints.iter().filter(|(_, calls)| *calls > 0.0);
+        if let Some(last_at) = used.clone().map(|(at, _)| *at).max() {
+            let calls: f64 = used.map(|(_, calls)| calls).sum();
+            #[allow(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a count, which saturates"
+            )]
+            return Usage::InUse {
+                calls: calls as u64,
+                last_at,
+            };
+        }
+        let since = existing.window_begin(now);
+        let unknown = |because| Usage::Unknown { because };
+        match instance.launched_at {
+            _ if instance.state.is_some_and(State::is_stopped) => unknown(NotKnown::Stopped),
+            Some(started) if started <= since && !datapoints.is_empty() => Usage::Unused { since },
+            Some(started) if started <= since => unknown(NotKnown::NoData),
+            _ => unknown(NotKnown::StartedInWindow),
+        }
+    }
+}
+
+impl Existing {
+    /// Where the window that ends at `now` begins.
+    pub fn window_begin(&self, now: Timestamp) -> Timestamp {
+        let window = SignedDuration::from_hours(24 * i64::from(self.usage_window_days));
+        now.checked_sub(window).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The most that may be done to an instance of this usage.
+    pub fn at_most(&self, usage: &Usage) -> Action {
+        match usage {
+            Usage::Unused { .. } => Action::Enforce,
+            Usage::InUse { .. } => self.in_use,
+            // It may well be in use, and CloudWatch's fault is no reason to break it.
+            Usage::Unknown {
+                because: NotKnown::Unreadable(_),
+            } => self.in_use.min(self.unknown),
+            Usage::Unknown { .. } => self.unknown,
+        }
+    }
+}
+
+/// Calls without a token that were refused since an instance was mended: its software is failing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Breaking {
+    /// How many calls were refused.
+    pub calls: u64,
+    /// Where the period of the last one begins.
+    pub last_at: Timestamp,
+}
+
+impl Breaking {
+    /// What the datapoints of `MetadataNoTokenRejected` show.
+    pub fn judge(datapoints: &[Datapoint]) -> Option<Self> {
+        let refused = datapoints.iter().filter(|(_, calls)| *calls > 0.0);
+        let last_at = refused.clone().map(|(at, _)| *at).max()?;
+        let calls: f64 = refused.map(|(_, calls)| calls).sum();
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count, which saturates"
+        )]
+        Some(Breaking {
+            calls: calls as u64,
+            last_at,
+        })
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Usage::Unused { since } => write!(f, "IMDSv1 was not used since {since}"),
+            Usage::InUse { calls, last_at } => {
+                write!(f, "IMDSv1 is in use: {calls} calls, the last at {last_at}")
+            }
+            Usage::Unknown { because } => {
+                f.write_str("it is not known whether IMDSv1 is used: ")?;
+                match because {
+                    NotKnown::NoData => f.write_str("CloudWatch has no data"),
+                    NotKnown::StartedInWindow => f.write_str("it started within the window"),
+                    NotKnown::Stopped => f.write_str("it is stopped"),
+                    NotKnown::Unreadable(why) => write!(f, "CloudWatch could not be asked: {why}"),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_cloudwatch_cannot_be_asked_no_more_is_done_than_if_it_were_in_use() {
+        let existing = Existing {
+            in_use: Action::Report,
+            unknown: Action::Terminate,
+            ..Existing::default()
+        };
+        let unread = Usage::Unknown {
+            because: NotKnown::Unreadable("Throttling".to_owned()),
+        };
+        assert_eq!(existing.at_most(&unread), Action::Report);
+        let no_data = Usage::Unknown {
+            because: NotKnown::NoData,
+        };
+        assert_eq!(existing.at_most(&no_data), Action::Terminate);
+    }
+}

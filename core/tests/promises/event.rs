@@ -1,0 +1,93 @@
+//! What holds for every text that is read as an event.
+
+use imds_core::event::{Event, Ignored, Origin, Sweep, parse};
+use imds_core::instance::{Instance, InstanceId};
+
+/// Panics where a promise is broken.
+pub(crate) fn hold(text: &str) {
+    let read = parse(text);
+    assert_eq!(read, parse(text), "the same text is always read the same");
+    match read {
+        Err(malformed) => {
+            assert!(!malformed.path.is_empty() || !malformed.problem.is_empty());
+            is_plain(&malformed.to_string(), 500);
+        }
+        Ok(event) => {
+            is_plain(event.account().unwrap_or_default(), 201);
+            holds(&event);
+        }
+    }
+}
+
+fn holds(event: &Event) {
+    match event {
+        Event::Launch(launch) => {
+            is_origin(&launch.origin);
+            for instance in &launch.instances {
+                is_instance(instance, &launch.origin);
+            }
+            if let Some((least, most)) = launch.asked {
+                assert!(0 < least && least <= most);
+                assert_eq!(launch.is_cut(), launch.instances.len() < least);
+            } else {
+                assert_eq!(launch.is_cut(), launch.instances.is_empty());
+            }
+            assert_ne!(launch.client_token.as_deref(), Some(""));
+        }
+        Event::MetadataChange(change) => {
+            is_origin(&change.origin);
+            is_id(&change.instance_id);
+        }
+        Event::StateChange(change) => {
+            is_origin(&change.origin);
+            is_id(&change.instance_id);
+            assert!(!change.state.is_final() && !change.state.is_stopped());
+        }
+        Event::Sweep(Sweep { regions, .. }) => {
+            assert!(regions.as_ref().is_none_or(|regions| !regions.is_empty()));
+            regions
+                .iter()
+                .flatten()
+                .for_each(|region| is_region(region));
+        }
+        Event::Ignored(Ignored { region, reason, .. }) => {
+            is_plain(region.as_deref().unwrap_or_default(), 201);
+            is_plain(&reason.to_string(), 600);
+        }
+    }
+}
+
+fn is_instance(instance: &Instance, origin: &Origin) {
+    is_id(&instance.id);
+    assert_eq!(instance.region, origin.region);
+    assert_eq!(instance.account, origin.account);
+    if let Some(hops) = instance.options.hop_limit {
+        assert!((1..=64).contains(&u8::from(hops)));
+    }
+}
+
+fn is_origin(origin: &Origin) {
+    is_region(&origin.region);
+}
+
+/// A region becomes part of a host name.
+fn is_region(region: &str) {
+    assert!((1..=40).contains(&region.len()), "{region:?}");
+    let plain = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    assert!(region.bytes().all(plain), "{region:?}");
+}
+
+/// An id becomes part of a request.
+fn is_id(id: &InstanceId) {
+    let digits = id.as_str().strip_prefix("i-").unwrap_or_default();
+    assert!((1..=62).contains(&digits.len()), "{id:?}");
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    assert!(digits.bytes().all(plain), "{id:?}");
+}
+
+/// Fit for a log: one line, nothing hidden in it, and no longer than this many characters.
+fn is_plain(text: &str, longest: usize) {
+    assert!(text.chars().count() <= longest, "{text:?}");
+    let misleads = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202e}');
+    assert!(!text.contains(misleads), "{text:?}");
+}
