@@ -5,6 +5,8 @@
 ARCH ?= x86_64
 # The Python that .venv is made with.
 PYTHON ?= python3
+# How long `make fuzz` feeds each parser.
+FUZZ_SECONDS ?= 60
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imds-enforcer
 export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CACHE)/target)
@@ -17,8 +19,11 @@ VENV := .venv/ready
 # Cargo commands run through this, for checkouts share one target folder.
 CLAIMED := $(PYTHON) scripts/claimed.py
 
+CARGO_FUZZ := $(CACHE)/tools/bin/cargo-fuzz
+FUZZED := CARGO_TARGET_DIR=$(CACHE)/fuzz PATH=$(CACHE)/tools/bin:$$PATH $(CLAIMED)
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check build schema format venv clean
+.PHONY: help demo test faults fuzz corpus check build schema format venv clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +33,19 @@ demo: $(VENV) ## See four launches guarded, on a local stand-in of AWS
 
 test: $(VENV) ## Every test, and the demo with its outcome asserted; ends with one line that counts
 	@$(CLAIMED) python -m scripts.test
+
+faults: ## The fault matrix: every call, every way to fail, every trigger, and what came of it
+	@$(CLAIMED) cargo build --quiet --package enforcer
+	@$(CLAIMED) cargo test --quiet --package imds-tests --test faults -- --nocapture
+
+fuzz: $(CARGO_FUZZ) ## Feeds made-up input to the parsers of events and policies: see fuzz/README.md
+	@$(FUZZED) fuzz/run $(FUZZ_SECONDS)
+
+corpus: $(CARGO_FUZZ) ## fuzz/corpus-min anew, from what `make fuzz` has kept
+	@$(FUZZED) fuzz/minimise
+
+$(CARGO_FUZZ):
+	cargo install --quiet --locked --root $(CACHE)/tools cargo-fuzz@0.13.2
 
 check: $(VENV) ## Format, lints and documentation, all without warnings
 	cargo fmt --all --check
@@ -54,4 +72,4 @@ $(VENV): requirements.txt constraints.txt scripts/venv.py
 	@PATH='$(SYSTEM_PATH)' $(PYTHON) scripts/venv.py
 
 clean: ## Removes everything that the other targets made
-	rm -rf .venv dist "$(CACHE)"
+	rm -rf .venv dist fuzz/corpus fuzz/artifacts "$(CACHE)"
