@@ -17,7 +17,12 @@ locals {
       }) : key => value if value != null
     }
   ]
-  policy = jsonencode(merge(var.policy, { require = local.requires[0], rules = local.rules }))
+  policy = jsonencode(merge(var.policy, {
+    require  = local.requires[0]
+    rules    = local.rules
+    limits   = { for key, value in var.policy.limits : key => value if value != null }
+    existing = { for key, value in var.policy.existing : key => value if value != null }
+  }))
 
   # Lambda counts names and values of all variables, in bytes; `length` counts characters.
   base64          = base64encode(local.policy)

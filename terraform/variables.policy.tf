@@ -33,17 +33,20 @@ variable "policy" {
         http_protocol_ipv6     = optional(string)
         instance_metadata_tags = optional(string)
       }))
-      until   = optional(string)
-      because = optional(string)
+      until            = optional(string)
+      even_if_replaced = optional(bool)
+      because          = optional(string)
     })), [])
     limits = optional(object({
       terminations_per_hour = optional(number, 10)
       grace_seconds         = optional(number, 60)
+      mends_per_hour        = optional(number)
     }), {})
     existing = optional(object({
       usage_window_days = optional(number, 14)
       in_use            = optional(string, "report")
       unknown           = optional(string, "report")
+      watch_days        = optional(number)
     }), {})
   })
   default = {
@@ -120,6 +123,20 @@ variable "policy" {
       floor(var.policy.limits.grace_seconds) == var.policy.limits.grace_seconds
     )
     error_message = "policy.limits.grace_seconds is ${var.policy.limits.grace_seconds}: expected a whole number from 0 to 510."
+  }
+  validation {
+    condition = var.policy.limits.mends_per_hour == null ? true : (
+      var.policy.limits.mends_per_hour >= 1 && var.policy.limits.mends_per_hour <= 1000 &&
+      floor(var.policy.limits.mends_per_hour) == var.policy.limits.mends_per_hour
+    )
+    error_message = "policy.limits.mends_per_hour is ${jsonencode(var.policy.limits.mends_per_hour)}: expected a whole number from 1 to 1000, or to be left out."
+  }
+  validation {
+    condition = var.policy.existing.watch_days == null ? true : (
+      var.policy.existing.watch_days >= 0 && var.policy.existing.watch_days <= 63 &&
+      floor(var.policy.existing.watch_days) == var.policy.existing.watch_days
+    )
+    error_message = "policy.existing.watch_days is ${jsonencode(var.policy.existing.watch_days)}: expected a whole number from 0 to 63, or to be left out."
   }
 
   # The rules.
@@ -208,6 +225,10 @@ variable "policy" {
       for rule in var.policy.rules : rule.until == null ? true : can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", rule.until)) && can(formatdate("YYYY", "${rule.until}T00:00:00Z"))
     ])
     error_message = "policy.rules: `until` is ${jsonencode(var.policy.rules[*].until)}: expected days of the calendar, YYYY-MM-DD."
+  }
+  validation {
+    condition     = alltrue([for rule in var.policy.rules : rule.even_if_replaced == null ? true : contains(["stop", "terminate"], coalesce(rule.then, "nothing"))])
+    error_message = "policy.rules: ${jsonencode([for rule in var.policy.rules : rule.name if rule.even_if_replaced != null])} have `even_if_replaced`: expected only in rules that stop or terminate."
   }
   validation {
     condition     = alltrue([for rule in var.policy.rules : rule.because == null ? true : trimspace(rule.because) != ""])

@@ -70,8 +70,8 @@ run "the_most_that_is_allowed_passes" {
           because = "vendor ticket 4711"
         },
       ]
-      limits   = { terminations_per_hour = 100000, grace_seconds = 510 }
-      existing = { usage_window_days = 63, in_use = "stop", unknown = "terminate" }
+      limits   = { terminations_per_hour = 100000, grace_seconds = 510, mends_per_hour = 1000 }
+      existing = { usage_window_days = 63, in_use = "stop", unknown = "terminate", watch_days = 63 }
     }
   }
 
@@ -423,6 +423,30 @@ run "a_blank_reason_is_refused" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "report", because = " " }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "no_mend_at_all_is_refused" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { mends_per_hour = 0 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_watch_longer_than_cloudwatch_remembers_is_refused" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { watch_days = 64 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "ending_what_is_replaced_is_refused_where_nothing_ends" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "enforce", even_if_replaced = true }] }
   }
   expect_failures = [var.policy]
 }

@@ -33,14 +33,20 @@ EVERYTHING = {
                 "launch_templates": ["lt-0123456789abcdef0"],
             },
             "then": "terminate",
+            "even_if_replaced": True,
             "require": {"hop_limit": {"at_most": 2}},
             "because": "größer",
         },
         {"name": "2", "when": {"auto_scaling": True}, "then": "exempt", "until": "2028-02-29"},
         {"name": "3", "when": {"tags": {"a": ["b"]}}, "require": {"http_tokens": "required"}},
     ],
-    "limits": {"terminations_per_hour": 0, "grace_seconds": 150},
-    "existing": {"usage_window_days": 63, "in_use": "enforce", "unknown": "terminate"},
+    "limits": {"terminations_per_hour": 0, "grace_seconds": 150, "mends_per_hour": 1},
+    "existing": {
+        "usage_window_days": 63,
+        "in_use": "enforce",
+        "unknown": "terminate",
+        "watch_days": 7,
+    },
 }
 LEAST = {"require": {"hop_limit": {"at_least": 2}}, "on_violation": "report"}
 POLICIES = {path.stem: json.loads(path.read_text()) for path in EXAMPLES}
