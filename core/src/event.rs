@@ -49,7 +49,7 @@ impl Event {
 /// Where an event comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin {
-    /// The account, 12 digits.
+    /// The account as the event tells it: 12 digits, or a placeholder in samples.
     pub account: Option<String>,
     /// The region: the record's `awsRegion` where there is a record, else the envelope's.
     pub region: String,
@@ -108,7 +108,7 @@ pub struct StateChange {
 /// Look at every instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
-    /// The account, 12 digits.
+    /// The account as the event tells it.
     pub account: Option<String>,
     /// The regions to look at; `None`: all that are enabled.
     pub regions: Option<Vec<String>>,
