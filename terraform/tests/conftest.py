@@ -33,6 +33,7 @@ POLICY = {
         {"name": "sandboxes", "when": {"tags": {"stage": ["sandbox"]}}, "then": "terminate"},
     ],
     "limits": {"grace_seconds": 0},
+    "existing": {"in_use": "report", "unknown": "enforce"},
 }
 
 

@@ -168,7 +168,7 @@ def test_what_fails_for_good_is_kept_and_told(deployed: Deployed) -> None:
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (2, 21600)
 
 
-def test_the_schedule_starts_a_sweep_that_the_function_knows(
+def test_the_schedule_starts_a_sweep_of_every_region(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     schedule = deployed.cloud.client("scheduler", HOME).get_schedule(Name="imds-enforcer-sweep")
@@ -180,9 +180,12 @@ def test_the_schedule_starts_a_sweep_that_the_function_knows(
     assert target["DeadLetterConfig"] == {"Arn": queue}
     event = json.loads(target["Input"])
     assert event["detail"]["regions"] == sorted(REGIONS)
+    untold = {region: launch(deployed, region)[0] for region in REGIONS}
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(event)
     assert (report["trigger"], report["unseen"]) == ("sweep", [])
+    for region, instance_id in untold.items():
+        assert seen(deployed, region, instance_id).tokens == "required", report
 
 
 @pytest.fixture(scope="module")
