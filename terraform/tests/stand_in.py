@@ -113,6 +113,8 @@ def publish(target: Any, event: Any) -> None:
 
 def check_action_permitted(self: IAMRequest, resource: str) -> None:
     """With EC2's resources and the region, of which moto tells the policies nothing."""
+    # The names in signatures are not always those of IAM.
+    action = self._action.replace("monitoring:", "cloudwatch:")
     given = [
         value for key, value in self._data.items() if key.startswith(("InstanceId", "ResourceId"))
     ]
@@ -122,9 +124,7 @@ def check_action_permitted(self: IAMRequest, resource: str) -> None:
     facts = {"aws:RequestedRegion": self._region}
     policies = [IAMPolicy(policy) for policy in self._access_key.collect_policies()]
     for each in resources or [resource]:
-        answers = {
-            policy.is_action_permitted(self._action, each, None, facts) for policy in policies
-        }
+        answers = {policy.is_action_permitted(action, each, None, facts) for policy in policies}
         if answers != {PermissionResult.PERMITTED}:
             self._raise_access_denied()
 
