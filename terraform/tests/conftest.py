@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -183,6 +184,16 @@ def patterns_of(cloud: Cloud) -> dict[str, str]:
 
 UNPROVED: list[str] = []
 FAILED: list[str] = []
+
+
+def pytest_configure() -> None:
+    """Whoever ends the tests ends what they started, too."""
+    signal.signal(signal.SIGTERM, stop)
+
+
+def stop(*_signal: Any) -> None:
+    """Through every fixture."""
+    pytest.exit("ended by a signal", returncode=128 + signal.SIGTERM)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
