@@ -268,6 +268,8 @@ struct Options {
     http_protocol_ipv6: Option<String>,
     #[serde(default)]
     instance_metadata_tags: Option<String>,
+    #[serde(default)]
+    state: Option<String>,
 }
 
 impl Options {
@@ -295,6 +297,7 @@ impl DescribedInstance {
         account: Option<String>,
     ) -> Result<Instance, imds_core::instance::MalformedId> {
         let id = InstanceId::try_from(self.instance_id.as_str())?;
+        let options = self.metadata_options.unwrap_or_default();
         let managed = self.operator.filter(|operator| operator.managed);
         Ok(Instance {
             account,
@@ -312,7 +315,8 @@ impl DescribedInstance {
             state: self
                 .instance_state
                 .and_then(|state| State::from_word(&state.name)),
-            options: self.metadata_options.unwrap_or_default().into_options(),
+            applied: options.state.as_deref().map(|state| state == "applied"),
+            options: options.into_options(),
             managed_by: managed.map(|o| o.principal.unwrap_or_else(|| "an AWS service".to_owned())),
             ..Instance::unknown(id, region)
         })

@@ -29,6 +29,8 @@ pub struct Instance {
     pub state: Option<State>,
     /// The metadata options.
     pub options: MetadataOptions,
+    /// Whether the options have taken effect: EC2 answers `pending` first, and `applied` later.
+    pub applied: Option<bool>,
     /// Who launched the instance: the caller's ARN, its role's ARN, the service that called for it.
     /// Only a launch event tells; empty means not known.
     pub principals: Vec<String>,
@@ -49,6 +51,7 @@ impl Instance {
             launched_at: None,
             state: None,
             options: MetadataOptions::default(),
+            applied: None,
             principals: Vec::new(),
             managed_by: None,
         }
@@ -71,7 +74,7 @@ impl Instance {
 }
 
 /// A launch template, to be mended by its owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchTemplate {
     /// `lt-…`
     pub id: String,
@@ -228,8 +231,8 @@ impl State {
 ///
 /// Only the characters are checked, not the digits: samples carry `i-EXAMPLE…`, and whether an id
 /// exists is EC2's to say.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct InstanceId(String);
 
 impl InstanceId {
@@ -251,6 +254,19 @@ impl TryFrom<&str> for InstanceId {
         } else {
             Err(MalformedId(text.to_owned()))
         }
+    }
+}
+
+impl TryFrom<String> for InstanceId {
+    type Error = MalformedId;
+    fn try_from(text: String) -> Result<Self, MalformedId> {
+        InstanceId::try_from(text.as_str())
+    }
+}
+
+impl From<InstanceId> for String {
+    fn from(id: InstanceId) -> String {
+        id.0
     }
 }
 

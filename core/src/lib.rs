@@ -4,6 +4,7 @@
 
 pub mod change;
 pub mod decide;
+pub mod defaults;
 pub mod event;
 pub mod instance;
 pub mod marks;

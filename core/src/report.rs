@@ -1,7 +1,9 @@
 //! The report: one outcome for every instance, and what could not be seen.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::decide::{Decision, Violation};
 use crate::instance::{Instance, InstanceId, LaunchTemplate, MetadataOptions};
@@ -98,7 +100,7 @@ impl Trigger {
 }
 
 /// What became of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceReport {
     /// The instance.
     pub instance_id: InstanceId,
@@ -109,7 +111,7 @@ pub struct InstanceReport {
     /// The rule that decided; `None`: none of them.
     pub rule: Option<String>,
     /// The options that are not as required, by their names in the policy.
-    pub violations: Vec<&'static str>,
+    pub violations: Vec<Cow<'static, str>>,
     /// All options as they were seen.
     pub before: Option<MetadataOptions>,
     /// All options after the change, where one was made.
@@ -152,7 +154,11 @@ impl InstanceReport {
             Decision::Exempt(exempt) => (Some(exempt.rule.clone()), vec![]),
             Decision::Wrong(wrong) => (
                 wrong.rule.clone(),
-                wrong.violations.iter().map(Violation::option).collect(),
+                wrong
+                    .violations
+                    .iter()
+                    .map(|violation| Cow::Borrowed(violation.option()))
+                    .collect(),
             ),
         };
         let wrong = matches!(decision, Decision::Wrong(_));
@@ -242,7 +248,7 @@ impl Unseen {
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident $word:literal),+ $(,)?) => {
         /// What became of an instance.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "lowercase")]
         pub enum Outcome { $($(#[doc = $doc])+ $variant),+ }
 

@@ -5,13 +5,13 @@
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::instance::{Instance, State};
 use crate::policy::{Action, Existing};
 
 /// Whether software on an instance uses IMDSv1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Usage {
     /// Not once in the window.
@@ -34,7 +34,7 @@ pub enum Usage {
 }
 
 /// Why there is no telling whether IMDSv1 is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotKnown {
     /// CloudWatch has no datapoint of the window.
@@ -104,7 +104,7 @@ impl Existing {
 }
 
 /// Calls without a token that were refused since an instance was mended: its software is failing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breaking {
     /// How many calls were refused.
     pub calls: u64,
