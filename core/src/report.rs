@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::decide::{Decision, Violation};
+use crate::decide::Decision;
 use crate::instance::{Instance, InstanceId, LaunchTemplate, MetadataOptions};
 use crate::usage::{Breaking, Usage};
 
