@@ -106,38 +106,37 @@ async fn read_pages(
     let _page = bounds.pages.acquire().await;
     // Terminated instances stay visible for an hour, and nothing about them is left to judge.
     let states = ["pending", "running", "stopping", "stopped"];
-    let filter = Filter {
+    let filters = [Filter {
         name: "instance-state-name",
         values: states.to_vec(),
-    };
+    }];
     let now = (terms.now)();
-    client
-        .each_page(region, &filter, |page| {
-            for instance in page {
-                match decide(policy, &instance, now, &Occasion::Launch) {
-                    Decision::Compliant(_) => {
-                        swept.summary.compliant += 1;
-                        if let Some(since) = marks::watched_since(&instance, &policy.existing, now)
-                        {
-                            let slim = Instance {
-                                tags: BTreeMap::new(),
-                                ..instance
-                            };
-                            seen.watched.push((since, slim));
-                        }
+    let mut pages = client.pages(region, &filters);
+    while let Some(page) = pages.next().await? {
+        for instance in page {
+            match decide(policy, &instance, now, &Occasion::Launch) {
+                Decision::Compliant(_) => {
+                    swept.summary.compliant += 1;
+                    if let Some(since) = marks::watched_since(&instance, &policy.existing, now) {
+                        let slim = Instance {
+                            tags: BTreeMap::new(),
+                            ..instance
+                        };
+                        seen.watched.push((since, slim));
                     }
-                    decision @ Decision::Exempt(_) if swept.instances.len() < bounds.most => {
-                        let outcome = Outcome::Exempt;
-                        let report = InstanceReport::decided(instance, &decision, outcome, None);
-                        swept.instances.push(report);
-                    }
-                    Decision::Exempt(_) => swept.summary.exempt += 1,
-                    Decision::Gone(_) => {}
-                    Decision::Wrong(_) => seen.keep(instance),
                 }
+                decision @ Decision::Exempt(_) if swept.instances.len() < bounds.most => {
+                    let outcome = Outcome::Exempt;
+                    let report = InstanceReport::decided(instance, &decision, outcome, None);
+                    swept.instances.push(report);
+                }
+                Decision::Exempt(_) => swept.summary.exempt += 1,
+                Decision::Gone(_) => {}
+                Decision::Wrong(_) => seen.keep(instance),
             }
-        })
-        .await
+        }
+    }
+    Ok(())
 }
 
 impl Seen {
