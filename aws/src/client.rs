@@ -155,13 +155,8 @@ impl Client {
         endpoints: Endpoints,
         settings: Settings,
     ) -> Self {
-        let http = Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
         Client {
-            http,
+            http: https(),
             credentials: SharedIdentityResolver::new(SharedCredentialsProvider::new(credentials)),
             identity_cache: IdentityCache::lazy().build(),
             endpoints,
@@ -299,6 +294,14 @@ impl Client {
             .deserializer(deserialize)
             .build()
     }
+}
+
+pub(crate) fn https() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https()
 }
 
 fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {

@@ -11,6 +11,8 @@ mod cloudwatch;
 mod ec2;
 mod endpoint;
 mod error;
+#[cfg(feature = "login")]
+mod login;
 mod look;
 mod pace;
 mod permissions;
@@ -25,6 +27,8 @@ pub use cloudwatch::Metric;
 pub use ec2::{Filter, Pages};
 pub use endpoint::Endpoints;
 pub use error::{CallError, Fault};
+#[cfg(feature = "login")]
+pub use login::{Login, LoginError, Wanted, login};
 pub use look::{Backoff, Found};
 pub use permissions::PERMISSIONS;
 pub use sweep::{Bounds, Swept, sweep_region};

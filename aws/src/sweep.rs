@@ -10,7 +10,7 @@ use imds_core::marks;
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Policy;
 use imds_core::report::{InstanceReport, Outcome, Summary};
-use imds_core::usage::{Breaking, NotKnown, Usage};
+use imds_core::usage::{Breaking, Usage};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -176,15 +176,7 @@ async fn gated(
         Err(_elapsed) => Err("no answer before the deadline".to_owned()),
     };
     let steps = wrong.into_iter().map(|instance| {
-        let usage = match &points {
-            Ok(points) => {
-                let points = points.get(&instance.id).map_or(&[][..], Vec::as_slice);
-                Usage::judge(&instance, points, &policy.existing, now)
-            }
-            Err(why) => Usage::Unknown {
-                because: NotKnown::Unreadable(why.clone()),
-            },
-        };
+        let usage = Usage::of(&instance, &points, &policy.existing, now);
         let decision = decide(policy, &instance, now, &Occasion::Existing(usage));
         Step { instance, decision }
     });

@@ -53,10 +53,13 @@ impl Client {
         }
         let versions = match self.versions(region, None).await {
             Err(error) if error.fault == Fault::Refused => {
-                let each = templates.iter().map(|template| {
-                    let id = template.launch_template_id.as_str();
-                    async move { self.versions(region, Some(id)).await }
-                });
+                let ids: Vec<String> = templates
+                    .iter()
+                    .map(|template| template.launch_template_id.clone())
+                    .collect();
+                let each = ids
+                    .into_iter()
+                    .map(|id| async move { self.versions(region, Some(&id)).await });
                 stream::iter(each).buffered(AT_ONCE).try_concat().await?
             }
             all => all?,

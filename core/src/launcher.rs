@@ -19,11 +19,19 @@ pub enum Next {
     Wrong(String),
     /// The region enforces tokens, so that the launch fails.
     Fails,
-    /// Not known, for the image's own settings decide and cannot be seen.
-    Unknown {
-        /// The image as it is named.
-        image: Option<String>,
-    },
+    /// Not known, and why.
+    Unknown(NotSeen),
+}
+
+/// What decides about tokens and cannot be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotSeen {
+    /// The account's defaults.
+    Defaults,
+    /// The image, as it is named.
+    Image(String),
+    /// The image, for none is named.
+    NoImage,
 }
 
 /// What decides about tokens.
@@ -39,21 +47,34 @@ pub enum Source {
     Ec2,
 }
 
+const NO_DEFAULTS: MetadataDefaults = MetadataDefaults {
+    http_tokens: None,
+    hop_limit: None,
+    http_endpoint: None,
+    instance_metadata_tags: None,
+    http_tokens_enforced: None,
+    managed_by: None,
+};
+
 /// Judges what would be launched: the template's own options come first, then the account's
 /// defaults, then the image's, then EC2's; enforcement is judged last. Rules are left out, for the
 /// next instance's tags are not known.
 ///
-/// `demands_tokens`: whether the image has `ImdsSupport=v2.0`; `None` is not known.
+/// `demands_tokens`: whether the image has `ImdsSupport=v2.0`; `None` is not known, as with
+/// `defaults`.
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence>
 pub fn judge(
     policy: &Policy,
     own: &MetadataOptions,
-    defaults: &MetadataDefaults,
+    defaults: Option<&MetadataDefaults>,
     image: Option<&str>,
     demands_tokens: Option<bool>,
     now: Timestamp,
 ) -> Next {
+    let Some(defaults) = defaults.or(own.http_tokens.map(|_| &NO_DEFAULTS)) else {
+        return Next::Unknown(NotSeen::Defaults);
+    };
     let (http_tokens, source) = if own.http_tokens.is_some() {
         (own.http_tokens, Source::Itself)
     } else if defaults.http_tokens.is_some() {
@@ -89,12 +110,9 @@ pub fn judge(
         rules: Vec::new(),
         ..policy.clone()
     };
-    let Ok(id) = InstanceId::try_from("i-next") else {
-        return Next::Unknown { image: None };
-    };
     let instance = Instance {
         options,
-        ..Instance::unknown(id, String::new())
+        ..Instance::unknown(InstanceId::of_the_next(), String::new())
     };
     let endpoint_off = options.http_endpoint == Some(Toggle::Disabled);
     if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) && !endpoint_off {
@@ -102,9 +120,9 @@ pub fn judge(
     }
     match decide(&without_rules, &instance, now, &Occasion::Launch) {
         Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => Next::Right(source),
-        Decision::Wrong(_) if demands_tokens.is_none() && http_tokens.is_none() => Next::Unknown {
-            image: image.map(str::to_owned),
-        },
+        Decision::Wrong(_) if http_tokens.is_none() => {
+            Next::Unknown(image.map_or(NotSeen::NoImage, |image| NotSeen::Image(image.to_owned())))
+        }
         Decision::Wrong(wrong) => {
             let violations = wrong.violations.iter().map(ToString::to_string);
             let violations = violations.collect::<Vec<_>>().join(", ");
@@ -119,7 +137,7 @@ impl Next {
         match self {
             Next::Right(_) => "required",
             Next::Wrong(_) | Next::Fails => "wrong",
-            Next::Unknown { .. } => "unknown",
+            Next::Unknown(_) => "unknown",
         }
     }
 }
@@ -132,13 +150,13 @@ impl fmt::Display for Next {
             Next::Fails => f.write_str(
                 "http_tokens is optional, and HttpTokensEnforced is on: its launches fail",
             ),
-            Next::Unknown { image: Some(image) } => write!(
-                f,
-                "says nothing of http_tokens, and its image {} cannot be seen",
-                Plain(image)
-            ),
-            Next::Unknown { image: None } => {
-                f.write_str("says nothing of http_tokens, and names no image")
+            Next::Unknown(not_seen) => {
+                f.write_str("says nothing of http_tokens, and ")?;
+                match not_seen {
+                    NotSeen::Defaults => f.write_str("the account's defaults cannot be seen"),
+                    NotSeen::Image(image) => write!(f, "its image {} cannot be seen", Plain(image)),
+                    NotSeen::NoImage => f.write_str("names no image"),
+                }
             }
         }
     }
