@@ -16,6 +16,7 @@ pub mod standin;
 pub use binary::binary;
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};
 pub use standin::{
-    Call, Defaults, Fault, Instance, LastPage, Launch, Options, Outcome, Settle, Standin,
-    TemplateOptions, launch,
+    Call, Defaults, Fault, Image, Instance, LastPage, Launch, LaunchConfiguration, Options,
+    Outcome, Settle, Standin, TemplateData, TemplateOptions, image, launch, launch_configuration,
+    template_data,
 };
