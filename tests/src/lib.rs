@@ -9,11 +9,13 @@
 
 mod binary;
 mod clock;
+mod imdsctl;
 pub mod runtime_api;
 mod server;
 pub mod standin;
 
 pub use binary::binary;
+pub use imdsctl::{Closed, Imdsctl, Ran, Running, Terminal};
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};
 pub use standin::{
     Call, Defaults, Fault, Image, Instance, LastPage, Launch, LaunchConfiguration, Options,
