@@ -162,6 +162,32 @@ fn a_terminal_is_one_and_has_its_size() {
 }
 
 #[test]
+fn a_terminals_environment_is_empty_too() {
+    let closed = Imdsctl::of("/usr/bin/env").on_terminal(200, 20).wait();
+    let mut names: Vec<_> = closed
+        .screen
+        .lines()
+        .map(|line| line.split_once('=').unwrap().0)
+        .collect();
+    names.sort_unstable();
+    assert_eq!(
+        names,
+        ["AWS_EC2_METADATA_DISABLED", "HOME", "PATH", "SHELL", "TERM"]
+    );
+}
+
+#[test]
+fn all_that_a_terminal_was_told_is_kept() {
+    let mut terminal = shell("seq 1 100000").on_terminal(40, 5);
+    terminal.wait_for("100000");
+    let closed = terminal.wait();
+    assert_eq!(closed.output.lines().count(), 100_000);
+    assert_eq!(closed.screen, "99997\n99998\n99999\n100000");
+    let closed = shell("seq 1 100000").on_terminal(40, 5).wait();
+    assert_eq!(closed.output.lines().count(), 100_000);
+}
+
+#[test]
 fn what_is_typed_is_read_and_what_is_drawn_is_seen() {
     let mut terminal =
         shell("printf 'old\\rnew\\nSure? '; read answer; printf '\\033[31m%s\\033[0m!' \"$answer\"; exit 4").on_terminal(40, 10);
