@@ -13,6 +13,7 @@ mod writer;
 pub(crate) use line::{Act, Header, How};
 #[allow(unused_imports, reason = "while it is being built")]
 pub(crate) use place::{CreateError, Place};
+#[allow(unused_imports, reason = "while it is being built")]
 pub(crate) use reader::{Call, DefaultsChange, InstanceChange, Journal, ReadError};
 #[allow(unused_imports, reason = "while it is being built")]
 pub(crate) use writer::{WriteError, Writer};

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use imds_aws::Witness;
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, MetadataOptions};
 use jiff::Timestamp;
@@ -89,30 +90,6 @@ impl Writer {
         &self.path
     }
 
-    /// An instance as it is, and the options that are to be sent.
-    ///
-    /// # Errors
-    /// With any, the call must not be made.
-    pub(crate) fn before(&self, instance: &Instance, send: &MetadataOptions) -> io::Result<()> {
-        self.intend(&Line::Intent(Intent {
-            at: (self.now)(),
-            region: instance.region.clone(),
-            instance_id: instance.id.clone(),
-            before: instance.options,
-            send: *send,
-        }))
-    }
-
-    /// All options of an instance as EC2 answered them, or why there is no answer.
-    pub(crate) fn after(&self, instance: &Instance, answer: Result<&MetadataOptions, &str>) {
-        self.answer(&Line::Answer(Answer {
-            at: (self.now)(),
-            region: instance.region.clone(),
-            instance_id: instance.id.clone(),
-            answer: Answered::of(answer),
-        }));
-    }
-
     /// The account's defaults of a region as they are, and as they are to be.
     ///
     /// # Errors
@@ -171,6 +148,27 @@ impl Writer {
     fn state(&self) -> MutexGuard<'_, State> {
         // A poisoned state is whole: nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Witness for Writer {
+    fn before(&self, instance: &Instance, send: &MetadataOptions) -> io::Result<()> {
+        self.intend(&Line::Intent(Intent {
+            at: (self.now)(),
+            region: instance.region.clone(),
+            instance_id: instance.id.clone(),
+            before: instance.options,
+            send: *send,
+        }))
+    }
+
+    fn after(&self, instance: &Instance, answer: Result<&MetadataOptions, &str>) {
+        self.answer(&Line::Answer(Answer {
+            at: (self.now)(),
+            region: instance.region.clone(),
+            instance_id: instance.id.clone(),
+            answer: Answered::of(answer),
+        }));
     }
 }
 
