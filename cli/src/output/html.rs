@@ -1,0 +1,7 @@
+//! To come.
+pub(super) fn write(
+    _: &crate::document::Document,
+    _: &mut dyn std::io::Write,
+) -> std::io::Result<()> {
+    Ok(())
+}
