@@ -65,38 +65,17 @@ fn mend_failed(document: &Document) -> Option<Step> {
 }
 
 fn mend_sources(document: &Document, survey: &Survey) -> Option<Step> {
-    let wrong = document.templates.iter().flatten();
-    let wrong = wrong.filter(|template| template.verdict != "required");
-    let of_instances = survey.sources.keys();
-    let mut names: Vec<(&str, String, Option<&str>)> = of_instances
-        .map(|(region, source)| {
-            let id = match source {
-                Source::LaunchTemplate(id, _) => Some(id.as_str()),
-                Source::AutoScalingGroup(_) => None,
-            };
-            (region.as_str(), source.to_string(), id)
-        })
-        .collect();
-    for template in wrong {
-        let known = names.iter().any(|(_, _, id)| *id == Some(&template.id));
-        if !known {
-            let id = template
-                .id
-                .starts_with("lt-")
-                .then_some(template.id.as_str());
-            names.push((&template.region, Plain(&template.id).to_string(), id));
-        }
-    }
-    if names.is_empty() {
+    let sources = sources(document, survey);
+    if sources.is_empty() {
         return None;
     }
     let what = match survey.more_sources {
         true => "Mend the launch templates".to_owned(),
-        false => format!("Mend {}", count(names.len(), "launch source")),
+        false => format!("Mend {}", count(sources.len(), "launch source")),
     };
-    let list = named(names.iter().map(|(_, name, _)| name.as_str()));
-    let first = names.iter().find_map(|(region, _, id)| {
-        let (region, id) = (word(region)?, word((*id)?)?);
+    let names = sources.iter().map(|source| source.name.as_str());
+    let first = sources.iter().find_map(|source| {
+        let (region, id) = (word(source.region)?, word(source.template?)?);
         Some(vec![
             format!(
                 "aws ec2 create-launch-template-version --region {region} --launch-template-id {id} \
@@ -111,9 +90,50 @@ fn mend_sources(document: &Document, survey: &Survey) -> Option<Step> {
     });
     Some(Step {
         what,
-        how: format!("Else the next instance is wrong again: {list}."),
+        how: format!("Else the next instance is wrong again: {}.", named(names)),
         commands: first.unwrap_or_else(|| vec!["imdsctl scan --templates".to_owned()]),
     })
+}
+
+/// What launches wrong instances.
+struct LaunchSource<'a> {
+    region: &'a str,
+    name: String,
+    template: Option<&'a str>,
+}
+
+/// Those that instances came from, but for templates that are right by now, and those that were
+/// found wrong.
+fn sources<'a>(document: &'a Document, survey: &'a Survey) -> Vec<LaunchSource<'a>> {
+    let templates = || document.templates.iter().flatten();
+    let wrong = |id: &str| templates().any(|row| row.id == id && row.verdict != "required");
+    let known = |id: &str| templates().any(|row| row.id == id);
+    let of_instances = survey.sources.keys().filter_map(|(region, source)| {
+        let template = match source {
+            Source::LaunchTemplate(id, _) if known(id) && !wrong(id) => return None,
+            Source::LaunchTemplate(id, _) => Some(id.as_str()),
+            Source::AutoScalingGroup(_) => None,
+        };
+        Some(LaunchSource {
+            region,
+            name: format!("{source} ({})", Plain(region)),
+            template,
+        })
+    });
+    let mut sources: Vec<LaunchSource<'a>> = of_instances.collect();
+    for row in templates().filter(|row| row.verdict != "required") {
+        if !sources
+            .iter()
+            .any(|source| source.template == Some(&row.id))
+        {
+            sources.push(LaunchSource {
+                region: &row.region,
+                name: format!("{} ({})", Plain(&row.id), Plain(&row.region)),
+                template: Some(row.id.as_str()).filter(|id| id.starts_with("lt-")),
+            });
+        }
+    }
+    sources
 }
 
 fn ask_usage(document: &Document, survey: &Survey) -> Option<Step> {

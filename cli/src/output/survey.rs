@@ -21,9 +21,9 @@ pub(super) struct Survey {
     pub(super) to_enforce_unused: usize,
     /// Wrong ones by how they use IMDSv1.
     pub(super) used: Used,
-    /// Those with the most calls, the first with most; at most [`MOST`].
+    /// Those with the most calls, the first with most; at most [`BUSIEST`].
     pub(super) busiest: Vec<InUse>,
-    /// What would launch the next wrong one, by region, and how many came from it; at most [`MOST`].
+    /// What would launch the next wrong one, by region, and how many came from it; at most [`SOURCES`].
     pub(super) sources: BTreeMap<(String, Source), usize>,
     /// Whether there are more sources.
     pub(super) more_sources: bool,
@@ -60,8 +60,10 @@ pub(super) struct InUse {
     pub(super) enforced: bool,
 }
 
-/// How many of a kind are told one by one.
-pub(super) const MOST: usize = 100;
+/// How many that use IMDSv1 are told beside the table of all.
+pub(super) const BUSIEST: usize = 10;
+/// How many sources are kept.
+const SOURCES: usize = 100;
 
 impl Survey {
     /// Reads every row.
@@ -92,7 +94,7 @@ impl Survey {
             None => {}
         }
         if let Some(source) = Source::of(row) {
-            let full = self.sources.len() >= MOST;
+            let full = self.sources.len() >= SOURCES;
             let key = (row.report.region.clone(), source);
             match self.sources.get_mut(&key) {
                 Some(count) => *count += 1,
@@ -104,7 +106,7 @@ impl Survey {
 
     fn add_in_use(&mut self, row: &Row, calls: u64, last_at: Timestamp) {
         let place = self.busiest.partition_point(|other| other.calls >= calls);
-        if place >= MOST {
+        if place >= BUSIEST {
             return;
         }
         let found = InUse {
@@ -116,7 +118,7 @@ impl Survey {
             enforced: row.report.after.is_some(),
         };
         self.busiest.insert(place, found);
-        self.busiest.truncate(MOST);
+        self.busiest.truncate(BUSIEST);
     }
 }
 
@@ -141,7 +143,7 @@ mod tests {
         let calls: Vec<u64> = survey.busiest.iter().map(|found| found.calls).collect();
         let mut all: Vec<u64> = (0..250).map(|n| (n * 7919) % 251).collect();
         all.sort_unstable_by(|a, b| b.cmp(a));
-        assert_eq!(calls, all[..MOST]);
+        assert_eq!(calls, all[..BUSIEST]);
         assert_eq!(survey.used.in_use, 250);
     }
 
@@ -158,7 +160,7 @@ mod tests {
             })
             .collect();
         let survey = Survey::of(&sample::document(&rows)).unwrap();
-        assert_eq!(survey.sources.len(), MOST);
+        assert_eq!(survey.sources.len(), SOURCES);
         assert!(survey.more_sources);
         assert!(survey.sources.values().all(|count| *count == 2));
     }

@@ -65,20 +65,20 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
             Column::flexible("TOKENS ENFORCED", 15),
             Column::flexible("MANAGED BY", 10),
         ];
-        let none = "no preference";
-        let text = |value: &Option<String>| Cell::of(Plain(value.as_deref().unwrap_or(none)));
+        let text = |value: Option<&str>| match value {
+            Some(value) => Cell::of(Plain(value)),
+            None => Cell::shortening(vec!["no preference".to_owned(), "-".to_owned()]),
+        };
         let rows = || {
             defaults.iter().map(|row| {
-                let hops = row
-                    .hop_limit
-                    .map_or(none.to_owned(), |hops| hops.to_string());
+                let hops = row.hop_limit.map(|hops| hops.to_string());
                 Ok(vec![
                     Cell::of(Plain(&row.region)),
-                    text(&row.http_tokens),
-                    Cell::of(hops),
-                    text(&row.http_endpoint),
-                    text(&row.instance_metadata_tags),
-                    text(&row.http_tokens_enforced),
+                    text(row.http_tokens.as_deref()),
+                    text(hops.as_deref()),
+                    text(row.http_endpoint.as_deref()),
+                    text(row.instance_metadata_tags.as_deref()),
+                    text(row.http_tokens_enforced.as_deref()),
                     Cell::of(Plain(row.managed_by.as_deref().unwrap_or_default())),
                 ])
             })
@@ -108,7 +108,7 @@ fn instances(
     let mut columns = vec![
         Column::fixed("REGION"),
         Column::fixed("INSTANCE"),
-        Column::flexible("NAME", 10).dropped(8),
+        Column::flexible("NAME", 10).enough(24).dropped(8),
         Column::fixed("STATE").dropped(2),
         Column::fixed("TOKENS").dropped(5),
         Column::fixed("HOPS").right().dropped(3),
@@ -118,14 +118,14 @@ fn instances(
         columns.insert(0, Column::fixed("ACCOUNT").dropped(6));
     }
     if document.usage_days.is_some() {
-        columns.push(Column::flexible("IMDSV1", 7).dropped(7));
+        columns.push(Column::flexible("USAGE", 7).dropped(7));
     }
-    columns.push(Column::flexible("DECISION", 24));
+    columns.push(Column::flexible("DECISION", 20));
     if enforce {
         columns.push(Column::fixed("OUTCOME"));
     }
     if !survey.sources.is_empty() {
-        columns.push(Column::flexible("TO MEND", 20).dropped(4));
+        columns.push(Column::flexible("TO MEND", 20).enough(32).dropped(4));
     }
     let rows = || {
         let rows = document.rows.rows();
@@ -159,10 +159,12 @@ fn cells(row: &Row, document: &Document, survey: &Survey) -> Vec<Cell> {
     if document.usage_days.is_some() {
         cells.push(Cell::shortening(words::usage(row.report.usage.as_ref())));
     }
-    cells.push(Cell::of(words::decision(row)).toned(match row.decision {
-        Verdict::Report | Verdict::Enforce => Tone::Warning,
-        Verdict::Compliant | Verdict::Exempt | Verdict::Gone => Tone::Plain,
-    }));
+    cells.push(
+        Cell::shortening(words::decision(row)).toned(match row.decision {
+            Verdict::Report | Verdict::Enforce => Tone::Warning,
+            Verdict::Compliant | Verdict::Exempt | Verdict::Gone => Tone::Plain,
+        }),
+    );
     if document.trigger != "scan" {
         let outcome = row.report.outcome;
         cells.push(Cell::of(outcome.as_str()).toned(match outcome {
@@ -178,7 +180,10 @@ fn cells(row: &Row, document: &Document, survey: &Survey) -> Vec<Cell> {
         }));
     }
     if !survey.sources.is_empty() {
-        cells.push(Cell::optional(Source::of(row)));
+        let source = Source::of(row);
+        cells.push(Cell::shortening(
+            source.map_or(vec![], |source| source.shortening()),
+        ));
     }
     cells
 }

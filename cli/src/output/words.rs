@@ -32,23 +32,29 @@ impl fmt::Display for Message<'_> {
     }
 }
 
-/// The decision with its reason, in a few words.
-pub(super) fn decision(row: &Row) -> String {
+/// The decision with its reason in a few words, in full and ever shorter.
+pub(super) fn decision(row: &Row) -> Vec<String> {
     let word = row.decision.as_str();
-    let reason = match row.decision {
+    let reasons = match row.decision {
         Verdict::Exempt => return exemption(row),
-        Verdict::Compliant if is_disabled(row) => "the endpoint is disabled".to_owned(),
-        Verdict::Compliant => match &row.report.rule {
-            Some(rule) => format!("as rule {} requires", Plain(rule)),
-            None => return word.to_owned(),
-        },
-        Verdict::Gone => return word.to_owned(),
-        Verdict::Report | Verdict::Enforce if row.report.violations.is_empty() => {
-            Message(&row.report.reason).to_string()
+        Verdict::Compliant if is_disabled(row) => {
+            vec!["the endpoint is disabled".to_owned(), "disabled".to_owned()]
         }
-        Verdict::Report | Verdict::Enforce => violations(row),
+        Verdict::Compliant => match &row.report.rule {
+            Some(rule) => vec![format!("as rule {} requires", Plain(rule))],
+            None => vec![],
+        },
+        Verdict::Gone => vec![],
+        Verdict::Report | Verdict::Enforce if row.report.violations.is_empty() => {
+            vec![Message(&row.report.reason).to_string()]
+        }
+        Verdict::Report | Verdict::Enforce => violations(row).into(),
     };
-    format!("{word}: {reason}")
+    if reasons.is_empty() {
+        return vec![word.to_owned()];
+    }
+    let reasons = reasons.iter();
+    reasons.map(|reason| format!("{word}: {reason}")).collect()
 }
 
 /// How it uses IMDSv1, in full and ever shorter.
@@ -105,6 +111,17 @@ impl Source {
     }
 }
 
+impl Source {
+    /// In full and ever shorter.
+    pub(super) fn shortening(&self) -> Vec<String> {
+        let shorter = match self {
+            Source::LaunchTemplate(id, _) => Plain(id).to_string(),
+            Source::AutoScalingGroup(name) => format!("group {}", Plain(name)),
+        };
+        vec![self.to_string(), shorter]
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -117,22 +134,28 @@ impl fmt::Display for Source {
     }
 }
 
-/// The options that are not as required, as they were seen.
-fn violations(row: &Row) -> String {
+/// The options that are not as required, with what was seen and without.
+fn violations(row: &Row) -> [String; 2] {
     let before = row.report.before.unwrap_or_default();
-    let found = row.report.violations.iter().map(|option| {
+    let options = || row.report.violations.iter().map(|option| option.as_ref());
+    let found = options().map(|option| {
         let value = value(&before, option).unwrap_or("not known".to_owned());
         format!("{} is {value}", Plain(option))
     });
-    let mut text = found.collect::<Vec<_>>().join(", ");
-    if row.decision == Verdict::Report {
-        match &row.report.usage {
-            Some(Usage::InUse { .. }) => text.push_str("; IMDSv1 is in use"),
-            Some(Usage::Unknown { .. }) => text.push_str("; usage is unknown"),
-            Some(Usage::Unused { .. }) | None => {}
-        }
+    let found = found.collect::<Vec<_>>().join(", ");
+    let names = options().collect::<Vec<_>>().join(", ");
+    let usage = row.report.usage.as_ref();
+    match usage.filter(|_| row.decision == Verdict::Report) {
+        Some(Usage::InUse { .. }) => [
+            format!("{found}; IMDSv1 is in use"),
+            format!("{names}; in use"),
+        ],
+        Some(Usage::Unknown { .. }) => [
+            format!("{found}; usage is unknown"),
+            format!("{names}; usage unknown"),
+        ],
+        Some(Usage::Unused { .. }) | None => [found, names],
     }
-    text
 }
 
 fn value(options: &MetadataOptions, option: &str) -> Option<String> {
@@ -152,12 +175,16 @@ fn is_disabled(row: &Row) -> bool {
 }
 
 /// The last day stands at the end of the reason that [`imds_core::decide::Exempt`] gives.
-fn exemption(row: &Row) -> String {
-    let rule = row.report.rule.as_deref().unwrap_or_default();
+fn exemption(row: &Row) -> Vec<String> {
+    let rule = Plain(row.report.rule.as_deref().unwrap_or_default());
     let until = row.report.reason.rsplit_once(", through ");
     match until.and_then(|(_, day)| day.parse::<Date>().ok()) {
-        Some(until) => format!("exempt by rule {} through {until}", Plain(rule)),
-        None => format!("exempt by rule {}", Plain(rule)),
+        Some(until) => vec![
+            format!("exempt by rule {rule} through {until}"),
+            format!("exempt through {until}"),
+            format!("exempt to {until}"),
+        ],
+        None => vec![format!("exempt by rule {rule}"), "exempt".to_owned()],
     }
 }
 
@@ -228,7 +255,7 @@ mod tests {
                 until: until.map(|until| until.parse().unwrap()),
             })
             .to_string();
-            decision(&row)
+            decision(&row).remove(0)
         };
         assert_eq!(
             exempt(Some("2027-03-31")),
@@ -251,7 +278,10 @@ mod tests {
         });
         assert_eq!(
             decision(&row),
-            "report: http_tokens is not known, hop_limit is 64; usage is unknown"
+            [
+                "report: http_tokens is not known, hop_limit is 64; usage is unknown",
+                "report: http_tokens, hop_limit; usage unknown",
+            ]
         );
     }
 

@@ -74,3 +74,25 @@ fn a_hostile_template_gets_into_no_command() {
         "{commands:?}"
     );
 }
+
+#[test]
+fn a_template_that_is_right_by_now_is_not_to_be_mended() {
+    let mut row = sample::row(1);
+    row.report.launch_template = Some(imds_core::instance::LaunchTemplate {
+        id: "lt-0fedcba9876543210".to_owned(),
+        version: Some("1".to_owned()),
+    });
+    let mut document = sample::document(&[row]);
+    assert!(whats(&of(&document)).contains(&"Mend 1 launch source"));
+    document.templates = sample::fleet(1).templates;
+    document
+        .templates
+        .as_mut()
+        .unwrap()
+        .retain(|row| row.verdict == "required");
+    assert!(
+        !whats(&of(&document))
+            .iter()
+            .any(|what| what.starts_with("Mend"))
+    );
+}

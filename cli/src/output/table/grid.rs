@@ -14,6 +14,8 @@ pub(super) struct Column {
     title: &'static str,
     /// The width down to which it is shortened; `None`: not at all.
     least: Option<u16>,
+    /// The width to which it is shortened before any other is.
+    enough: u16,
     /// The lowest is left out first; `None`: never.
     drop: Option<u8>,
     right: bool,
@@ -25,6 +27,7 @@ impl Column {
         Column {
             title,
             least: None,
+            enough: u16::MAX,
             drop: None,
             right: false,
         }
@@ -36,6 +39,11 @@ impl Column {
             least: Some(least),
             ..Column::fixed(title)
         }
+    }
+
+    /// It is shortened to this width before any other is.
+    pub(super) fn enough(self, enough: u16) -> Self {
+        Column { enough, ..self }
     }
 
     /// It may be left out, the lower the earlier.
@@ -152,6 +160,12 @@ pub(super) fn bold(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Re
 
 /// The widths that fit; `None` is left out.
 fn fit(columns: &[Column], natural: &[u16], width: u16) -> Vec<Option<u16>> {
+    let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
+    if natural.iter().map(|w| usize::from(*w)).sum::<usize>() + gaps <= usize::from(width) {
+        return natural.iter().copied().map(Some).collect();
+    }
+    let enough = columns.iter().zip(natural);
+    let natural: Vec<u16> = enough.map(|(column, w)| column.enough.min(*w)).collect();
     let mut shown: Vec<Option<u16>> = natural.iter().copied().map(Some).collect();
     loop {
         let shown_now: Vec<u16> = shown.iter().flatten().copied().collect();
@@ -180,7 +194,7 @@ fn fit(columns: &[Column], natural: &[u16], width: u16) -> Vec<Option<u16>> {
         let Some((_, least)) = droppable.min() else {
             return shown;
         };
-        for (n, (width, natural)) in shown.iter_mut().zip(natural).enumerate() {
+        for (n, (width, natural)) in shown.iter_mut().zip(&natural).enumerate() {
             *width = width.filter(|_| n != least).map(|_| *natural);
         }
     }
@@ -237,6 +251,8 @@ fn render(
 /// Whether it is coloured is for the style to say, and not for comfy-table to find out.
 fn bare(style: &Style) -> Table {
     let mut table = Table::new();
+    // No word ends with a line break, so cells are cut at a sign and not at a word.
+    table.set_delimiter('\n');
     table.load_style(presets::NOTHING).force_no_tty();
     if style.colour {
         table.enforce_styling();
