@@ -14,6 +14,8 @@ pub(super) struct Step {
     pub(super) what: String,
     /// How, and why.
     pub(super) how: String,
+    /// What it is about, and how many more there are; from outside, made fit to be shown.
+    pub(super) names: Vec<String>,
     /// To paste into a shell; nothing in them is anybody's to choose but ours.
     pub(super) commands: Vec<String>,
 }
@@ -39,6 +41,7 @@ pub(super) fn steps(document: &Document, survey: &Survey) -> Vec<Step> {
             how: "Nothing is left to mend. The function `enforcer` mends what is launched from \
                   now on; the defaults of the account keep new launches right."
                 .to_owned(),
+            names: Vec::new(),
             commands: vec!["imdsctl scan --templates --defaults".to_owned()],
         });
     }
@@ -46,10 +49,11 @@ pub(super) fn steps(document: &Document, survey: &Survey) -> Vec<Step> {
 }
 
 fn see_all(document: &Document) -> Option<Step> {
-    let names = named(document.unseen.iter().map(|unseen| unseen.region.as_str()));
+    let regions = document.unseen.iter().map(|unseen| unseen.region.as_str());
     (!document.unseen.is_empty()).then(|| Step {
-        what: format!("See what could not be seen: {names}"),
+        what: "See what could not be seen".to_owned(),
         how: "What is not seen is not compliant. The causes stand under “Not seen”.".to_owned(),
+        names: named(regions),
         commands: vec!["imdsctl doctor".to_owned()],
     })
 }
@@ -60,6 +64,7 @@ fn mend_failed(document: &Document) -> Option<Step> {
         what: format!("Look into {} that failed", count(failed, "instance")),
         how: "Each row says why. Running the command again mends only what is still wrong."
             .to_owned(),
+        names: Vec::new(),
         commands: vec!["imdsctl enforce --dry-run".to_owned()],
     })
 }
@@ -90,7 +95,12 @@ fn mend_sources(document: &Document, survey: &Survey) -> Option<Step> {
     });
     Some(Step {
         what,
-        how: format!("Else the next instance is wrong again: {}.", named(names)),
+        how: match first {
+            Some(_) => "Else the next instance is wrong again. For the first template:",
+            None => "Else the next instance is wrong again. To see what they launch from:",
+        }
+        .to_owned(),
+        names: named(names),
         commands: first.unwrap_or_else(|| vec!["imdsctl scan --templates".to_owned()]),
     })
 }
@@ -142,6 +152,7 @@ fn ask_usage(document: &Document, survey: &Survey) -> Option<Step> {
         what: "Ask who still uses IMDSv1".to_owned(),
         how: "Software that uses it would lose its credentials when tokens are required."
             .to_owned(),
+        names: Vec::new(),
         commands: vec![USAGE.to_owned()],
     })
 }
@@ -158,6 +169,7 @@ fn enforce_unused(document: &Document, survey: &Survey) -> Option<Step> {
             "No call without a token in {}. The journal takes every change back.",
             count(usize::from(days), "day")
         ),
+        names: Vec::new(),
         commands: vec![
             format!("imdsctl enforce --unused-only {days} --dry-run"),
             format!("imdsctl enforce --unused-only {days}"),
@@ -183,6 +195,7 @@ fn move_the_rest(document: &Document, survey: &Survey) -> Option<Step> {
             "Update their SDKs, agents and scripts, and watch until the calls end; unknown is not \
               unused. Then enforce them too."
                 .to_owned(),
+        names: Vec::new(),
         commands: vec![format!("imdsctl usage --days {days}")],
     })
 }
@@ -193,6 +206,7 @@ fn enforce_known(document: &Document, survey: &Survey) -> Option<Step> {
         what: format!("Require tokens on {}", count(survey.to_enforce, "instance")),
         how: "First where IMDSv1 was not used, then the rest. The journal takes every change back."
             .to_owned(),
+        names: Vec::new(),
         commands: vec!["imdsctl enforce --unused-only".to_owned()],
     })
 }
@@ -205,6 +219,7 @@ fn watch(document: &Document) -> Option<Step> {
             "Calls that are refused now are software that fails; the answer holds the command that \
               takes the change back."
                 .to_owned(),
+        names: Vec::new(),
         commands: vec!["imdsctl usage --rejected".to_owned()],
     })
 }
@@ -218,10 +233,9 @@ fn set_defaults(document: &Document) -> Option<Step> {
     let regions: Vec<&str> = open.map(|row| row.region.as_str()).collect();
     (!regions.is_empty()).then(|| Step {
         what: format!("Set the defaults of {}", count(regions.len(), "region")),
-        how: format!(
-            "A launch that does not say gets IMDSv1 there, unless its image says better: {}.",
-            named(regions.iter().copied())
-        ),
+        how: "A launch that does not say gets IMDSv1 there, unless its image says better."
+            .to_owned(),
+        names: named(regions.into_iter()),
         commands: vec!["imdsctl defaults set --help".to_owned()],
     })
 }
@@ -233,16 +247,15 @@ fn is_scan(document: &Document) -> bool {
     document.trigger == "scan" && document.summary.count(Outcome::Enforced) == 0
 }
 
-fn named<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut names: Vec<&str> = names.collect();
-    let left = names.len().saturating_sub(NAMED);
-    names.truncate(NAMED);
-    let names = names.iter().map(|name| Plain(name).to_string());
-    let mut text = names.collect::<Vec<_>>().join(", ");
+/// The first few, and how many more.
+fn named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut named: Vec<String> = names.map(|name| Plain(name).to_string()).collect();
+    let left = named.len().saturating_sub(NAMED);
+    named.truncate(NAMED);
     if left > 0 {
-        text.push_str(&format!(" and {left} more"));
+        named.push(format!("and {} more", thousands(left)));
     }
-    text
+    named
 }
 
 /// A word that a shell takes as it stands, or none: names are chosen by others.

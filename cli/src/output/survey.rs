@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use imds_core::instance::HttpTokens;
 use imds_core::usage::Usage;
 use jiff::Timestamp;
 
@@ -109,13 +110,14 @@ impl Survey {
         if place >= BUSIEST {
             return;
         }
+        let options = row.report.after.or(row.report.before);
         let found = InUse {
             calls,
             last_at,
             id: row.report.instance_id.to_string(),
             region: row.report.region.clone(),
             name: row.name.clone(),
-            enforced: row.report.after.is_some(),
+            enforced: options.and_then(|options| options.http_tokens) == Some(HttpTokens::Required),
         };
         self.busiest.insert(place, found);
         self.busiest.truncate(BUSIEST);

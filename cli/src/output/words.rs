@@ -63,13 +63,10 @@ pub(super) fn usage(usage: Option<&Usage>) -> Vec<String> {
         None => vec![String::new()],
         Some(Usage::Unused { .. }) => vec!["unused".to_owned()],
         Some(Usage::InUse { calls, last_at }) => {
-            let (calls, word) = (
-                thousands(*calls),
-                if *calls == 1 { "call" } else { "calls" },
-            );
+            let calls = count(*calls, "call");
             vec![
-                format!("in use: {calls} {word}, last {}", day(*last_at)),
-                format!("in use: {calls} {word}"),
+                format!("in use: {calls}, last {}", day(*last_at)),
+                format!("in use: {calls}"),
                 "in use".to_owned(),
             ]
         }
@@ -218,9 +215,10 @@ pub(super) fn thousands(n: impl TryInto<u64>) -> String {
 }
 
 /// For example `1 region`, `17 regions`.
-pub(super) fn count(n: usize, one: &str) -> String {
+pub(super) fn count(n: impl TryInto<u64>, one: &str) -> String {
+    let n = n.try_into().unwrap_or(u64::MAX);
     let plural = if n == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", thousands(n as u64))
+    format!("{} {one}{plural}", thousands(n))
 }
 
 /// The day, in UTC.

@@ -51,7 +51,7 @@ fn busiest(survey: &Survey) -> Markup {
                         th scope="col" { "Region" }
                         th.n scope="col" { "Calls" }
                         th scope="col" { "Last seen" }
-                        th scope="col" { "Now" }
+                        th scope="col" { "IMDSv1 now" }
                     }
                 }
                 tbody {

@@ -60,7 +60,6 @@ impl Columns {
             (self.usage, "u", "IMDSv1 usage"),
             (true, "d", "Decision"),
             (self.outcome, "o", "Outcome"),
-            (true, "w", "Reason"),
             (self.mend, "m", "To mend"),
         ]
         .into_iter()
@@ -92,7 +91,7 @@ fn start(document: &Document, columns: &Columns) -> Markup {
         thead {
             tr {
                 @for (class, title) in columns.titles() {
-                    th.(class) scope="col" { button type="button" disabled { (title) } }
+                    th.(class) scope="col" { span { (title) } }
                 }
             }
         }
@@ -115,12 +114,26 @@ fn line(row: &Row, columns: &Columns) -> Markup {
             td.h { @if let Some(hops) = options.hop_limit { (hops) } }
             td.e { @if let Some(endpoint) = options.http_endpoint { (endpoint) } @else { "not known" } }
             @if columns.usage { (usage(row.report.usage.as_ref())) }
-            td.d { span class=(format!("mark {}", mark(row))) { (row.decision.as_str()) } }
+            td.d data-f=(row.decision.as_str()) {
+                span class=(format!("mark {}", mark(row))) { (row.decision.as_str()) } " "
+                bdi.why { (Message(&row.report.reason)) }
+            }
             @if columns.outcome { td.o { (row.report.outcome.as_str()) } }
-            td.w { bdi { (Message(&row.report.reason)) } }
-            @if columns.mend { td.m { @if let Some(source) = source { bdi { (source) } } } }
+            @if columns.mend { td.m { @if let Some(source) = source { bdi { (launched_from(&source)) } } } }
         }
         (PreEscaped("\n"))
+    }
+}
+
+fn launched_from(source: &Source) -> Markup {
+    html! {
+        @match source {
+            Source::LaunchTemplate(id, version) => {
+                span.id { (Plain(id)) }
+                @if let Some(version) = version { " version " (Plain(version)) }
+            }
+            Source::AutoScalingGroup(_) => { (source) }
+        }
     }
 }
 
@@ -132,8 +145,17 @@ fn usage(usage: Option<&Usage>) -> Markup {
         Some(Usage::Unused { .. }) => ("unused", 0),
         Some(Usage::InUse { calls, .. }) => ("in use", i64::try_from(*calls).unwrap_or(i64::MAX)),
     };
-    let words = words::usage(usage);
-    html! { td.u data-f=(verdict) data-k=(calls) { @if let Some(words) = words.first() { (words) } } }
+    html! {
+        td.u data-f=(verdict) data-k=(calls) {
+            @match usage {
+                Some(Usage::InUse { calls, last_at }) => {
+                    "in use: " (words::count(*calls, "call")) ", "
+                    span.nb { "last " (words::day(*last_at)) }
+                }
+                _ => { @for words in words::usage(usage).first() { (words) } }
+            }
+        }
+    }
 }
 
 fn mark(row: &Row) -> &'static str {

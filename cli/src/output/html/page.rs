@@ -117,6 +117,9 @@ pub(super) fn next(steps: &[Step]) -> Markup {
                     li {
                         strong { (step.what) }
                         p { (step.how) }
+                        @if !step.names.is_empty() {
+                            ul { @for name in &step.names { li { bdi { (name) } } } }
+                        }
                         @if !step.commands.is_empty() {
                             pre tabindex="0" {
                                 @for command in &step.commands { code { (command) } }

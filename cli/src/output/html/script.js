@@ -8,7 +8,14 @@ document.addEventListener("DOMContentLoaded", () => {
   const [table, controls, search, count, pages] =
     ["#fleet", "#controls", "#q", "#count", ".pages"].map(find);
   const body = table.tBodies[0];
-  const buttons = [...table.querySelectorAll("thead button")];
+  const buttons = [...table.tHead.rows[0].cells].map((head) =>
+    head.appendChild(
+      Object.assign(document.createElement("button"), {
+        type: "button",
+        textContent: head.textContent,
+      }),
+    ),
+  );
   const selects = [...controls.querySelectorAll("select")];
   const columns = buttons.map((button) => button.parentElement.className);
   const order = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
@@ -75,13 +82,16 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function describe(from, last) {
     const number = (n) => n.toLocaleString("en-GB");
-    const range = `${number(from + 1)}–${number(from + visible.length)} of `;
+    const range = Object.assign(document.createElement("span"), {
+      className: "range",
+      textContent: `${number(from + 1)}–${number(from + visible.length)} of `,
+    });
     const some = matching.length < rows.length;
-    count.textContent =
-      (visible.length < matching.length ? range : "") +
-      number(matching.length) +
-      (matching.length === 1 ? " instance" : " instances") +
-      (some ? ` that match, of ${number(rows.length)}` : "");
+    count.replaceChildren(
+      visible.length < matching.length ? range : "",
+      number(matching.length) + (matching.length === 1 ? " instance" : " instances"),
+      some ? ` that match, of ${number(rows.length)}` : "",
+    );
     pages.hidden = last === 0;
     pages.replaceChildren(
       step("Previous", state.page > 0, -1),
@@ -140,7 +150,6 @@ document.addEventListener("DOMContentLoaded", () => {
     select.addEventListener("change", () => change({ [select.dataset.c]: select.value }));
   }
   for (const button of buttons) {
-    button.disabled = false;
     const column = button.parentElement.className;
     button.addEventListener("click", () =>
       change({ sort: column, down: state.sort === column && !state.down }),

@@ -15,9 +15,10 @@ fn a_scan_leads_from_seeing_to_mending_to_enforcing_to_defaults() {
         .iter()
         .map(|step| {
             format!(
-                "{}\n  {}\n  $ {}",
+                "{}\n  {}\n  {}\n  $ {}",
                 step.what,
                 step.how,
+                step.names.join("\n  "),
                 step.commands.join("\n  $ ")
             )
         })
