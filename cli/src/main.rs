@@ -21,7 +21,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use jiff::Timestamp;
 
 use crate::args::{Cli, Command};

@@ -40,6 +40,9 @@ pub(crate) async fn enforce(
     args: args::Enforce,
     world: &World,
 ) -> Result<Exit, Problem> {
+    if !(args.act.yes || args.act.dry_run || args.plan_out.is_some()) {
+        terminal::can_ask()?;
+    }
     let progress = Arc::new(Progress::new());
     let connected = connect(connection, &args.regions.only, world.var).await?;
     let mut intended = match &args.plan {

@@ -20,6 +20,9 @@ pub(crate) async fn rollback(
     args: Rollback,
     world: &World,
 ) -> Result<Exit, Problem> {
+    if !(args.act.yes || args.act.dry_run) {
+        terminal::can_ask()?;
+    }
     let from = Journal::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
     // Credentials of a partition are good for its regions only.
     let first = from.instances.first().map(|change| change.region.clone());
