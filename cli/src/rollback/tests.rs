@@ -440,6 +440,25 @@ async fn defaults_are_set_back_region_by_region_unless_they_changed() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn defaults_that_changed_while_the_plan_was_shown_are_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = Fake::default();
+    let writer = writer(folder.path(), Act::Defaults);
+    set_defaults(&fake, &writer);
+    let plan = planned(&fake, &close(writer)).await;
+    let region = REGIONS[0].to_owned();
+    let others = MetadataDefaults {
+        hop_limit: Some(HopLimit::MAX),
+        ..Default::default()
+    };
+    fake.set(|world| drop(world.defaults.insert(region.clone(), others.clone())));
+    let (rolled, own) = apply_plan(&fake, &plan, folder.path()).await;
+    assert_eq!((rolled.summary.restored, rolled.summary.skipped), (2, 1));
+    assert_eq!(own.defaults.len(), 2);
+    assert_eq!(fake.0.borrow().defaults[&region], others);
+}
+
+#[tokio::test(start_paused = true)]
 async fn instances_go_back_after_the_defaults_that_would_refuse_it() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::with(3);
@@ -460,11 +479,17 @@ async fn instances_go_back_after_the_defaults_that_would_refuse_it() {
 async fn a_filter_restores_these_instances_and_no_defaults() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::with(4);
-    let journal = enforce(&fake, folder.path()).await;
+    let mut journal = enforce(&fake, folder.path()).await;
+    journal.defaults.push(crate::journal::DefaultsChange {
+        region: REGIONS[0].to_owned(),
+        before: tokens_enforced(),
+        calls: Vec::new(),
+    });
     let filter = BTreeSet::from([id(1), id(3)]);
     let chosen = plan(&fake, ACCOUNT, &journal, &filter, false)
         .await
         .unwrap();
+    assert!(chosen.defaults.is_empty());
     let (rolled, _) = apply_plan(&fake, &chosen, folder.path()).await;
     assert_eq!(rolled.summary.restored, 2);
     for n in 0..4 {

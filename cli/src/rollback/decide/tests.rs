@@ -157,6 +157,9 @@ fn an_answer_that_shows_other_options_than_asked_for_is_what_the_journal_left() 
 fn an_answer_that_leaves_options_out_means_those_asked_for() {
     let change = change(vec![call(Some(Ok(MetadataOptions::default())))]);
     check(&change, after(), &restore());
+    let found = hops(after(), 1);
+    let expected = after();
+    check(&change, found, &Verdict::ChangedSince { expected, found });
 }
 
 #[test]
@@ -213,6 +216,8 @@ fn an_option_not_known_before_is_left_alone_and_told() {
         panic!("{verdict:?}")
     };
     assert_eq!((words(&send).as_str(), stays), ("hop_limit=3", required()));
+    let verdict = decide(&change, &seen(after()), false, true);
+    assert_eq!(verdict, Verdict::NotKnownBefore(required()));
 }
 
 #[test]
@@ -296,6 +301,27 @@ fn defaults_that_changed_since_are_left() {
         defaults(Some(Toggle::Disabled)),
         "changed since: they were left with http_tokens_enforced=enabled, and have http_tokens_enforced=disabled",
     );
+}
+
+#[test]
+fn an_answer_tells_what_defaults_were_left_after_all() {
+    let call = |sent: &MetadataDefaults, answer| Call {
+        sent: sent.clone(),
+        answer,
+    };
+    let first = defaults(Some(Toggle::Disabled));
+    let second = defaults(Some(Toggle::Enabled));
+    let change = DefaultsChange {
+        region: "eu-central-1".to_owned(),
+        before: MetadataDefaults::default(),
+        calls: vec![call(&first, None), call(&second, Some(Ok(second.clone())))],
+    };
+    let verdict = decide_defaults(&change, &Ok(first.clone()), false);
+    let changed = matches!(verdict, DefaultsVerdict::ChangedSince { .. });
+    assert!(changed, "{verdict:?}");
+    let verdict = decide_defaults(&change, &Ok(first), true);
+    let restores = matches!(verdict, DefaultsVerdict::Restore { .. });
+    assert!(restores, "{verdict:?}");
 }
 
 #[test]
