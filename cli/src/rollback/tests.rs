@@ -10,6 +10,7 @@ use imds_core::instance::{HopLimit, Instance, State, Toggle};
 use jiff::Timestamp;
 
 use self::fake::{Fake, REGIONS, before, id, refusal, required};
+use super::outcome::{Outcome, Restored};
 use super::*;
 use crate::error::Exit;
 use crate::journal::{Act, Header, How, Place, Writer};

@@ -7,8 +7,8 @@ use imds_aws::Found;
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, Toggle};
 
+use super::super::ec2::{Ec2, Refusal};
 use super::super::options::over;
-use super::super::{Ec2, Refusal};
 
 #[derive(Debug, Default)]
 pub(super) struct Fake(pub(super) RefCell<World>);
