@@ -96,8 +96,10 @@ fn mend_sources(document: &Document, survey: &Survey) -> Option<Step> {
     Some(Step {
         what,
         how: match first {
-            Some(_) => "Else the next instance is wrong again. For the first template:",
-            None => "Else the next instance is wrong again. To see what they launch from:",
+            Some(_) => {
+                "Else the next instance is wrong again. The commands are for the first template."
+            }
+            None => "Else the next instance is wrong again.",
         }
         .to_owned(),
         names: named(names),

@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn numbers_have_commas_and_times_their_unit() {
-        let written = [0_u64, 999, 1000, 1_234_567].map(|n| thousands(n));
+        let written = [0_u64, 999, 1000, 1_234_567].map(thousands);
         assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(took(Duration::from_millis(4240)), "4.2 s");
         assert_eq!(took(Duration::from_secs(133)), "2 min 13 s");

@@ -122,7 +122,7 @@ pub(super) fn next(steps: &[Step]) -> Markup {
                         }
                         @if !step.commands.is_empty() {
                             pre tabindex="0" {
-                                @for command in &step.commands { code { (command) } }
+                                @for line in &step.commands { (command(line)) }
                             }
                         }
                     }
@@ -130,6 +130,13 @@ pub(super) fn next(steps: &[Step]) -> Markup {
             }
         }
         (PreEscaped("\n"))
+    }
+}
+
+/// A command that breaks between its words only: `--dry-run` never after its first sign.
+pub(super) fn command(line: &str) -> Markup {
+    html! {
+        code { @for word in line.split(' ') { span.word { (word) } " " } }
     }
 }
 
