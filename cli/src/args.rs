@@ -1,10 +1,11 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use imds_core::instance::{HopLimit, HttpTokens, InstanceId, State, Toggle};
 
+use crate::commands::enforce::quoted;
 use crate::output::Format;
 
 /// Finds EC2 instances that answer IMDSv1, mends them, and takes it back.
@@ -42,6 +43,18 @@ pub(crate) struct Connection {
     /// Where AWS listens, for all services; for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
+}
+
+impl Connection {
+    /// As it was typed, for a command that is to be pasted; begins with a blank unless it is empty.
+    pub(crate) fn words(&self) -> String {
+        let profile = self.profile.iter().map(|name| ("--profile", name));
+        let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
+        let words = profile.chain(url);
+        words
+            .map(|(option, value)| format!(" {option} {}", quoted(Path::new(value))))
+            .collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -98,6 +111,17 @@ pub(crate) struct Regions {
     /// One region after another, for debugging
     #[arg(long, conflicts_with = "concurrency")]
     pub(crate) sequential: bool,
+}
+
+impl Regions {
+    /// How many regions are looked at at once.
+    pub(crate) fn at_once(&self) -> usize {
+        if self.sequential {
+            1
+        } else {
+            usize::from(self.concurrency).max(1)
+        }
+    }
 }
 
 /// Which instances.

@@ -2,13 +2,17 @@
 
 mod csv;
 mod html;
-mod json;
+pub(crate) mod json;
 mod next;
 #[cfg(test)]
 mod sample;
 mod survey;
 mod table;
 mod words;
+
+pub(crate) use csv::harmless;
+pub(crate) use table::{defaults, grid, heading, left_out, unseen};
+pub(crate) use words::{Message, count, thousands};
 
 use std::io;
 

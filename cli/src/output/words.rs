@@ -15,7 +15,7 @@ use crate::row::{Row, Verdict};
 
 /// A message from outside in a place of its own: as [`Plain`], but cut to 2,000 characters only.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message<'a>(pub(super) &'a str);
+pub(crate) struct Message<'a>(pub(crate) &'a str);
 
 const LONGEST: usize = 2000;
 
@@ -202,7 +202,7 @@ pub(super) fn outcome(outcome: Outcome, scan: bool) -> &'static str {
 }
 
 /// With commas: `1,204`.
-pub(super) fn thousands(n: impl TryInto<u64>) -> String {
+pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
     let digits = n.try_into().unwrap_or(u64::MAX).to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -215,7 +215,7 @@ pub(super) fn thousands(n: impl TryInto<u64>) -> String {
 }
 
 /// For example `1 region`, `17 regions`.
-pub(super) fn count(n: impl TryInto<u64>, one: &str) -> String {
+pub(crate) fn count(n: impl TryInto<u64>, one: &str) -> String {
     let n = n.try_into().unwrap_or(u64::MAX);
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {one}{plural}", thousands(n))
