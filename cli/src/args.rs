@@ -171,14 +171,6 @@ pub(crate) struct Output {
   imdsctl scan --usage 30 --only violations
   imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
 pub(crate) struct Scan {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) required: Required,
-    #[command(flatten)]
-    pub(crate) output: Output,
     /// Show only these
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
@@ -196,6 +188,14 @@ pub(crate) struct Scan {
     /// Show calls to the metadata service without a token in user data; one call to AWS an instance
     #[arg(long)]
     pub(crate) user_data: bool,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) required: Required,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Which rows are shown.
@@ -213,16 +213,6 @@ pub(crate) enum Only {
   imdsctl enforce --plan plan.json           do what was reviewed
   imdsctl enforce --policy policy.json --region-by-region --limit 50")]
 pub(crate) struct Enforce {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) required: Required,
-    #[command(flatten)]
-    pub(crate) output: Output,
-    #[command(flatten)]
-    pub(crate) act: Act,
     /// Only where IMDSv1 was not used in the last days (14 unless said); unknown is not unused
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) unused_only: Option<u8>,
@@ -241,6 +231,16 @@ pub(crate) struct Enforce {
     /// Do what this file plans; an instance that changed since is skipped
     #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "hop_limit", "unused_only", "instance", "tag", "state", "region", "exclude_region"])]
     pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) required: Required,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) act: Act,
 }
 
 /// How to act.
@@ -263,18 +263,18 @@ pub(crate) struct Act {
   imdsctl usage --days 30
   imdsctl usage --rejected --days 2          after enforcing: whose calls are refused")]
 pub(crate) struct UsageOf {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) output: Output,
     /// Days to look back
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) days: u8,
     /// Calls that were refused, for tokens are required there
     #[arg(long)]
     pub(crate) rejected: bool,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]

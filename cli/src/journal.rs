@@ -11,7 +11,7 @@ mod writer;
 
 pub(crate) use line::{Act, Header, How};
 pub(crate) use place::Place;
-pub(crate) use reader::{DefaultsChange, InstanceChange, Journal};
+pub(crate) use reader::{Call, DefaultsChange, InstanceChange, Journal};
 pub(crate) use writer::Writer;
 
 #[cfg(test)]
