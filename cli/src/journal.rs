@@ -15,4 +15,4 @@ pub(crate) use reader::{Call, DefaultsChange, InstanceChange, Journal};
 pub(crate) use writer::Writer;
 
 #[cfg(test)]
-pub(crate) use reader::{Call, ReadError};
+pub(crate) use reader::ReadError;
