@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
@@ -59,6 +60,18 @@ pub enum Remember {
     Watch,
 }
 
+/// Sees every change of metadata options before it is asked for and after it is answered.
+pub trait Witness: fmt::Debug + Sync {
+    /// An instance as it is, and the options to be sent.
+    ///
+    /// # Errors
+    /// With any, the call is not made.
+    fn before(&self, instance: &Instance, send: &MetadataOptions) -> io::Result<()>;
+
+    /// All options as EC2 answered them, or why there is no answer.
+    fn after(&self, instance: &Instance, answer: Result<&MetadataOptions, &str>);
+}
+
 /// What is the same for all that one event or sweep does.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
@@ -68,6 +81,8 @@ pub struct Terms<'a> {
     pub deadline: Deadline,
     /// What mended instances are remembered by.
     pub remember: Remember,
+    /// Who sees every change, if anyone.
+    pub witness: Option<&'a dyn Witness>,
     /// The clock.
     pub now: fn() -> Timestamp,
 }
@@ -261,6 +276,13 @@ impl Failed {
         }
     }
 
+    fn for_good(why: String) -> Self {
+        Failed {
+            why,
+            fault: Some(Fault::Halted),
+        }
+    }
+
     fn may_pass(&self) -> bool {
         self.fault.is_none_or(Fault::may_pass)
     }
@@ -309,7 +331,7 @@ async fn mend_all(
             } else {
                 *change.set()
             };
-            let answer = in_time(until, client.modify(&task.instance, &send)).await;
+            let answer = set(client, &task.instance, &send, terms).await;
             (task, answer)
         });
         let mut mended: Vec<(Task, MetadataOptions)> = Vec::new();
@@ -352,6 +374,34 @@ async fn mend_all(
         open.extend(failed.into_iter().map(|(task, _)| task));
     }
     done
+}
+
+/// One change, seen by the witness.
+async fn set(
+    client: &Client,
+    instance: &Instance,
+    send: &MetadataOptions,
+    terms: Terms<'_>,
+) -> Result<MetadataOptions, Failed> {
+    if client.is_halted() {
+        return Err(Failed::for_good(
+            "interrupted before it was changed".to_owned(),
+        ));
+    }
+    let call = in_time(terms.deadline.act, client.set_options(instance, send));
+    let Some(witness) = terms.witness else {
+        return call.await;
+    };
+    if let Err(error) = witness.before(instance, send) {
+        let why = format!("not changed, for the journal could not be written: {error}");
+        return Err(Failed::for_good(why));
+    }
+    let answer = call.await;
+    witness.after(
+        instance,
+        answer.as_ref().map_err(|failed| failed.why.as_str()),
+    );
+    answer
 }
 
 /// Leaves on the mended instances what a later invocation must know. Without it they are mended all

@@ -1,6 +1,7 @@
 //! Sends signed calls to AWS's Query APIs through the SDK's orchestrator.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,7 +38,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SigningName;
 use aws_types::region::SigningRegion;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::endpoint::Endpoints;
 use crate::error::{Answer, CallError, Fault};
@@ -80,6 +81,8 @@ pub struct Client {
     settings: Settings,
     pacer: Pacer,
     in_flight: Semaphore,
+    throttled: AtomicUsize,
+    halted: watch::Sender<bool>,
     operations: Mutex<HashMap<(Service, String), Arc<Query>>>,
 }
 
@@ -90,6 +93,8 @@ type Query = Operation<Request, String, Answer>;
 pub(crate) enum Service {
     Ec2,
     CloudWatch,
+    Sts,
+    AutoScaling,
 }
 
 impl Service {
@@ -98,6 +103,8 @@ impl Service {
         match self {
             Service::Ec2 => "ec2",
             Service::CloudWatch => "monitoring",
+            Service::Sts => "sts",
+            Service::AutoScaling => "autoscaling",
         }
     }
 
@@ -105,6 +112,8 @@ impl Service {
         match self {
             Service::Ec2 => "2016-11-15",
             Service::CloudWatch => "2010-08-01",
+            Service::Sts => "2011-06-15",
+            Service::AutoScaling => "2011-01-01",
         }
     }
 }
@@ -146,21 +155,33 @@ impl Client {
         endpoints: Endpoints,
         settings: Settings,
     ) -> Self {
-        let http = Builder::new()
-            .tls_provider(tls::Provider::Rustls(
-                tls::rustls_provider::CryptoMode::Ring,
-            ))
-            .build_https();
         Client {
-            http,
+            http: https(),
             credentials: SharedIdentityResolver::new(SharedCredentialsProvider::new(credentials)),
             identity_cache: IdentityCache::lazy().build(),
             endpoints,
             settings,
             pacer: Pacer::default(),
             in_flight: Semaphore::new(IN_FLIGHT),
+            throttled: AtomicUsize::new(0),
+            halted: watch::Sender::new(false),
             operations: Mutex::default(),
         }
+    }
+
+    /// From now on no call is sent; those under way are answered.
+    pub fn halt(&self) {
+        self.halted.send_replace(true);
+    }
+
+    /// Whether [`Client::halt`] was called.
+    pub fn is_halted(&self) -> bool {
+        *self.halted.borrow()
+    }
+
+    /// How many calls were throttled so far.
+    pub fn throttled(&self) -> usize {
+        self.throttled.load(Ordering::Relaxed)
     }
 
     /// Sends a call and reads its answer.
@@ -187,9 +208,13 @@ impl Client {
         let operation = self.operation(service, region);
         let mut turns = 0;
         loop {
-            let turn = self.pacer.turn(action, region).await;
+            let mut halted = self.halted.subscribe();
+            let (turn, in_flight) = tokio::select! {
+                biased;
+                _ = halted.wait_for(|halted| *halted) => return Err(CallError::halted(action, region)),
+                ready = async { (self.pacer.turn(action, region).await, self.in_flight.acquire().await) } => ready,
+            };
             turns += 1;
-            let in_flight = self.in_flight.acquire().await;
             let answer = operation.invoke(request.clone()).await;
             drop(in_flight);
             match answer {
@@ -202,6 +227,7 @@ impl Client {
                     if error.fault != Fault::Throttled {
                         return Err(error);
                     }
+                    self.throttled.fetch_add(1, Ordering::Relaxed);
                     self.pacer.throttled(action, region, turn);
                     if turns >= self.settings.turns {
                         return Err(error);
@@ -268,6 +294,14 @@ impl Client {
             .deserializer(deserialize)
             .build()
     }
+}
+
+pub(crate) fn https() -> SharedHttpClient {
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https()
 }
 
 fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {

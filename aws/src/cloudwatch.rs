@@ -147,10 +147,11 @@ struct Series {
     values: Members<f64>,
 }
 
+/// A list, as the Query protocol writes it.
 #[derive(Debug, Deserialize)]
-struct Members<T> {
+pub(crate) struct Members<T> {
     #[serde(default = "Vec::new")]
-    member: Vec<T>,
+    pub(crate) member: Vec<T>,
 }
 
 impl<T> Default for Members<T> {

@@ -28,9 +28,21 @@ const PAGE: &str = "1000";
 /// A filter of `DescribeInstances`; it leaves out what it does not know, where `InstanceId` would
 /// fail the whole call.
 #[derive(Debug, Clone)]
-pub(crate) struct Filter<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) values: Vec<&'a str>,
+pub struct Filter<'a> {
+    /// Such as `instance-state-name` or `tag:app`.
+    pub name: &'a str,
+    /// Any of these, at most 200; `*` and `?` are wildcards.
+    pub values: Vec<&'a str>,
+}
+
+/// The pages of `DescribeInstances`, one at a time.
+#[derive(Debug)]
+pub struct Pages<'a> {
+    client: &'a Client,
+    region: &'a str,
+    filters: &'a [Filter<'a>],
+    token: Option<String>,
+    ended: bool,
 }
 
 impl Client {
@@ -40,50 +52,23 @@ impl Client {
         region: &str,
         filter: &Filter<'_>,
     ) -> Result<Vec<Instance>, CallError> {
+        let filters = [filter.clone()];
+        let mut pages = self.pages(region, &filters);
         let mut instances = Vec::new();
-        self.each_page(region, filter, |page| instances.extend(page))
-            .await?;
+        while let Some(page) = pages.next().await? {
+            instances.extend(page);
+        }
         Ok(instances)
     }
 
-    /// Hands over the instances that pass the filter page by page, so that memory holds but one.
-    pub(crate) async fn each_page(
-        &self,
-        region: &str,
-        filter: &Filter<'_>,
-        mut seen: impl FnMut(Vec<Instance>),
-    ) -> Result<(), CallError> {
-        const ACTION: &str = "DescribeInstances";
-        let mut token: Option<String> = None;
-        loop {
-            let mut request = Request::new(ACTION)
-                .with("MaxResults", PAGE)
-                .with_some("NextToken", token.as_ref())
-                .with("Filter.1.Name", filter.name);
-            for (n, value) in filter.values.iter().enumerate() {
-                request = request.with(&format!("Filter.1.Value.{}", n + 1), value);
-            }
-            let page: Described = self.read(Service::Ec2, region, request).await?;
-            let mut instances = Vec::new();
-            for reservation in page.reservation_set.item {
-                for described in reservation.instances_set.item {
-                    let instance = described
-                        .into_instance(region, reservation.owner_id.clone())
-                        .map_err(|e| CallError::unreadable(ACTION, region, e))?;
-                    instances.push(instance);
-                }
-            }
-            seen(instances);
-            // The last page carries an empty token, or none.
-            let next = page.next_token.filter(|token| !token.is_empty());
-            if next.is_some() && next == token {
-                let twice = "the same page token came twice";
-                return Err(CallError::unreadable(ACTION, region, twice));
-            }
-            match next {
-                Some(next) => token = Some(next),
-                None => return Ok(()),
-            }
+    /// The instances that pass all filters, page by page, so that memory holds but one.
+    pub fn pages<'a>(&'a self, region: &'a str, filters: &'a [Filter<'a>]) -> Pages<'a> {
+        Pages {
+            client: self,
+            region,
+            filters,
+            token: None,
+            ended: false,
         }
     }
 
@@ -125,7 +110,10 @@ impl Client {
     }
 
     /// Sets the given options and returns all options as EC2 answers them.
-    pub(crate) async fn modify(
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn set_options(
         &self,
         instance: &Instance,
         send: &MetadataOptions,
@@ -170,6 +158,49 @@ impl Client {
     }
 }
 
+impl Pages<'_> {
+    /// The next page of up to 1,000 instances; `None` after the last.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn next(&mut self) -> Result<Option<Vec<Instance>>, CallError> {
+        const ACTION: &str = "DescribeInstances";
+        if self.ended {
+            return Ok(None);
+        }
+        let region = self.region;
+        let mut request = Request::new(ACTION)
+            .with("MaxResults", PAGE)
+            .with_some("NextToken", self.token.as_ref());
+        for (n, filter) in self.filters.iter().enumerate() {
+            let place = format!("Filter.{}", n + 1);
+            request = request.with(&format!("{place}.Name"), filter.name);
+            for (n, value) in filter.values.iter().enumerate() {
+                request = request.with(&format!("{place}.Value.{}", n + 1), value);
+            }
+        }
+        let page: Described = self.client.read(Service::Ec2, region, request).await?;
+        let mut instances = Vec::new();
+        for reservation in page.reservation_set.item {
+            for described in reservation.instances_set.item {
+                let instance = described
+                    .into_instance(region, reservation.owner_id.clone())
+                    .map_err(|e| CallError::unreadable(ACTION, region, e))?;
+                instances.push(instance);
+            }
+        }
+        // The last page carries an empty token, or none.
+        let next = page.next_token.filter(|token| !token.is_empty());
+        if next.is_some() && next == self.token {
+            let twice = "the same page token came twice";
+            return Err(CallError::unreadable(ACTION, region, twice));
+        }
+        self.ended = next.is_none();
+        self.token = next;
+        Ok(Some(instances))
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Described {
@@ -191,9 +222,9 @@ struct DescribedRegion {
 }
 
 #[derive(Debug, Deserialize)]
-struct Items<T> {
+pub(crate) struct Items<T> {
     #[serde(default = "Vec::new")]
-    item: Vec<T>,
+    pub(crate) item: Vec<T>,
 }
 
 impl<T> Default for Items<T> {
@@ -257,24 +288,24 @@ struct Modified {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Options {
+pub(crate) struct Options {
     #[serde(default)]
-    http_tokens: Option<String>,
+    pub(crate) http_tokens: Option<String>,
     #[serde(default)]
-    http_endpoint: Option<String>,
+    pub(crate) http_endpoint: Option<String>,
     #[serde(default)]
-    http_put_response_hop_limit: Option<i64>,
+    pub(crate) http_put_response_hop_limit: Option<i64>,
     #[serde(default)]
-    http_protocol_ipv6: Option<String>,
+    pub(crate) http_protocol_ipv6: Option<String>,
     #[serde(default)]
-    instance_metadata_tags: Option<String>,
+    pub(crate) instance_metadata_tags: Option<String>,
     #[serde(default)]
-    state: Option<String>,
+    pub(crate) state: Option<String>,
 }
 
 impl Options {
     /// A word or number that is not known leaves the option unknown, and so never compliant.
-    fn into_options(self) -> MetadataOptions {
+    pub(crate) fn into_options(self) -> MetadataOptions {
         let toggle = |word: Option<String>| word.and_then(|word| Toggle::from_word(&word));
         MetadataOptions {
             http_tokens: self

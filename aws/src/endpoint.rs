@@ -10,13 +10,15 @@ pub struct Endpoints {
     every: Option<String>,
     ec2: Option<String>,
     cloudwatch: Option<String>,
+    sts: Option<String>,
+    auto_scaling: Option<String>,
     fips: bool,
     dual_stack: bool,
 }
 
 impl Endpoints {
-    /// Reads `AWS_ENDPOINT_URL`, the same with `_EC2` and `_CLOUDWATCH`, `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`,
-    /// `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT`.
+    /// Reads `AWS_ENDPOINT_URL`, the same with `_EC2`, `_CLOUDWATCH`, `_STS` and `_AUTO_SCALING`,
+    /// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT` and `AWS_USE_DUALSTACK_ENDPOINT`.
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         let on = |name: &str| var(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
         let ignored = on("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
@@ -25,6 +27,8 @@ impl Endpoints {
             every: url("AWS_ENDPOINT_URL"),
             ec2: url("AWS_ENDPOINT_URL_EC2"),
             cloudwatch: url("AWS_ENDPOINT_URL_CLOUDWATCH"),
+            sts: url("AWS_ENDPOINT_URL_STS"),
+            auto_scaling: url("AWS_ENDPOINT_URL_AUTO_SCALING"),
             fips: on("AWS_USE_FIPS_ENDPOINT"),
             dual_stack: on("AWS_USE_DUALSTACK_ENDPOINT"),
         }
@@ -34,6 +38,8 @@ impl Endpoints {
         let given = match service {
             Service::Ec2 => self.ec2.as_ref(),
             Service::CloudWatch => self.cloudwatch.as_ref(),
+            Service::Sts => self.sts.as_ref(),
+            Service::AutoScaling => self.auto_scaling.as_ref(),
         };
         match given.or(self.every.as_ref()) {
             Some(url) => url.trim_end_matches('/').to_owned(),

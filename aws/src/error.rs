@@ -42,6 +42,8 @@ pub enum Fault {
     Passing,
     /// An answer that is not understood.
     Unreadable,
+    /// It was not sent.
+    Halted,
 }
 
 impl Fault {
@@ -53,7 +55,11 @@ impl Fault {
             | Fault::Throttled
             | Fault::Passing
             | Fault::Unreadable => true,
-            Fault::Protected | Fault::Unauthorized | Fault::Credentials | Fault::Refused => false,
+            Fault::Protected
+            | Fault::Unauthorized
+            | Fault::Credentials
+            | Fault::Refused
+            | Fault::Halted => false,
         }
     }
 
@@ -127,6 +133,15 @@ impl CallError {
             region,
             fault: Fault::Unreadable,
             source: source.into(),
+        }
+    }
+
+    pub(crate) fn halted(action: &'static str, region: &str) -> Self {
+        CallError {
+            action,
+            region: region.to_owned(),
+            fault: Fault::Halted,
+            source: "interrupted before it was sent".into(),
         }
     }
 

@@ -10,7 +10,7 @@ use imds_core::marks;
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Policy;
 use imds_core::report::{InstanceReport, Outcome, Summary};
-use imds_core::usage::{Breaking, NotKnown, Usage};
+use imds_core::usage::{Breaking, Usage};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -106,38 +106,37 @@ async fn read_pages(
     let _page = bounds.pages.acquire().await;
     // Terminated instances stay visible for an hour, and nothing about them is left to judge.
     let states = ["pending", "running", "stopping", "stopped"];
-    let filter = Filter {
+    let filters = [Filter {
         name: "instance-state-name",
         values: states.to_vec(),
-    };
+    }];
     let now = (terms.now)();
-    client
-        .each_page(region, &filter, |page| {
-            for instance in page {
-                match decide(policy, &instance, now, &Occasion::Launch) {
-                    Decision::Compliant(_) => {
-                        swept.summary.compliant += 1;
-                        if let Some(since) = marks::watched_since(&instance, &policy.existing, now)
-                        {
-                            let slim = Instance {
-                                tags: BTreeMap::new(),
-                                ..instance
-                            };
-                            seen.watched.push((since, slim));
-                        }
+    let mut pages = client.pages(region, &filters);
+    while let Some(page) = pages.next().await? {
+        for instance in page {
+            match decide(policy, &instance, now, &Occasion::Launch) {
+                Decision::Compliant(_) => {
+                    swept.summary.compliant += 1;
+                    if let Some(since) = marks::watched_since(&instance, &policy.existing, now) {
+                        let slim = Instance {
+                            tags: BTreeMap::new(),
+                            ..instance
+                        };
+                        seen.watched.push((since, slim));
                     }
-                    decision @ Decision::Exempt(_) if swept.instances.len() < bounds.most => {
-                        let outcome = Outcome::Exempt;
-                        let report = InstanceReport::decided(instance, &decision, outcome, None);
-                        swept.instances.push(report);
-                    }
-                    Decision::Exempt(_) => swept.summary.exempt += 1,
-                    Decision::Gone(_) => {}
-                    Decision::Wrong(_) => seen.keep(instance),
                 }
+                decision @ Decision::Exempt(_) if swept.instances.len() < bounds.most => {
+                    let outcome = Outcome::Exempt;
+                    let report = InstanceReport::decided(instance, &decision, outcome, None);
+                    swept.instances.push(report);
+                }
+                Decision::Exempt(_) => swept.summary.exempt += 1,
+                Decision::Gone(_) => {}
+                Decision::Wrong(_) => seen.keep(instance),
             }
-        })
-        .await
+        }
+    }
+    Ok(())
 }
 
 impl Seen {
@@ -177,15 +176,7 @@ async fn gated(
         Err(_elapsed) => Err("no answer before the deadline".to_owned()),
     };
     let steps = wrong.into_iter().map(|instance| {
-        let usage = match &points {
-            Ok(points) => {
-                let points = points.get(&instance.id).map_or(&[][..], Vec::as_slice);
-                Usage::judge(&instance, points, &policy.existing, now)
-            }
-            Err(why) => Usage::Unknown {
-                because: NotKnown::Unreadable(why.clone()),
-            },
-        };
+        let usage = Usage::of(&instance, &points, &policy.existing, now);
         let decision = decide(policy, &instance, now, &Occasion::Existing(usage));
         Step { instance, decision }
     });

@@ -1,12 +1,68 @@
-//! The command `imdsctl`.
+//! The command `imdsctl`: finds, explains, mends and restores the fleet that already exists.
 #![allow(dead_code, reason = "while it is being built")]
 
+mod args;
+mod commands;
+mod connect;
 mod document;
+mod error;
 mod explain;
+mod fleet;
 mod journal;
 mod output;
+mod progress;
 mod row;
 mod spool;
+mod terminal;
 mod user_data;
+mod world;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use jiff::Timestamp;
+
+use crate::args::{Cli, Command};
+use crate::error::{Exit, Problem, chain};
+use crate::world::World;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let world = World { now, var };
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::Failed(format!("could not start: {error}")))
+        .and_then(|runtime| runtime.block_on(run(cli, &world)));
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(problem) => {
+            eprintln!("imdsctl: {}", chain(&problem));
+            problem.exit_code()
+        }
+    }
+}
+
+async fn run(cli: Cli, world: &World) -> Result<Exit, Problem> {
+    let connection = &cli.connection;
+    match cli.command {
+        Command::Scan(scan) => commands::scan::scan(connection, scan, world).await,
+        _ => todo!(),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one clock; everything else takes the time"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
+fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -10,3 +10,6 @@ pub(crate) struct Finding {
     /// The words of the call, and nothing else of the line.
     pub(crate) words: String,
 }
+pub(crate) fn search(_: &[u8]) -> Result<Vec<Finding>, std::io::Error> {
+    Ok(vec![])
+}

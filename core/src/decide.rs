@@ -21,6 +21,8 @@ pub enum Occasion {
     Drift,
     /// A sweep found it, and how it uses IMDSv1 decides what may be done to it.
     Existing(Usage),
+    /// A person asks to mend it: it is neither stopped nor terminated.
+    Asked,
 }
 
 /// What is to be done about an instance, and why.
@@ -136,6 +138,8 @@ pub enum Because {
     },
     /// It was there before, and how it uses IMDSv1 allows no more.
     Usage(Usage),
+    /// A person asked for no more.
+    Asked,
     /// It is younger than `grace_seconds`, and the next sweep decides.
     Young,
     /// The limit of terminations within an hour is reached.
@@ -292,7 +296,7 @@ pub fn decide(
         expired,
         usage: match occasion {
             Occasion::Existing(usage) => Some(usage.clone()),
-            Occasion::Launch | Occasion::Drift => None,
+            Occasion::Launch | Occasion::Drift | Occasion::Asked => None,
         },
     })
 }
@@ -344,6 +348,7 @@ fn remedy(
     });
     let of_occasion = match occasion {
         Occasion::Launch => None,
+        Occasion::Asked => Some((Action::Enforce, Because::Asked)),
         Occasion::Drift => match marks::mends(&instance.tags, now) {
             mends if mends >= policy.limits.mends_per_hour => {
                 Some((Action::Report, Because::TooOften { mends }))
@@ -534,6 +539,7 @@ impl fmt::Display for Instead {
                 )
             }
             Because::Usage(usage) => usage.fmt(f),
+            Because::Asked => f.write_str("only its options were asked for"),
             Because::Young => {
                 f.write_str("it is younger than `grace_seconds`: the next sweep decides")
             }

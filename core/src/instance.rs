@@ -240,6 +240,11 @@ impl InstanceId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Stands for an instance that is not launched yet.
+    pub(crate) fn of_the_next() -> Self {
+        InstanceId("i-next".to_owned())
+    }
 }
 
 impl TryFrom<&str> for InstanceId {

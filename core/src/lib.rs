@@ -7,6 +7,7 @@ pub mod decide;
 pub mod defaults;
 pub mod event;
 pub mod instance;
+pub mod launcher;
 pub mod marks;
 mod own;
 pub mod plain;

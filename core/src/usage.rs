@@ -2,12 +2,13 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_metrics_with_cloudwatch.html>
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::instance::{Instance, State};
+use crate::instance::{Instance, InstanceId, State};
 use crate::policy::{Action, Existing};
 
 /// Whether software on an instance uses IMDSv1.
@@ -78,6 +79,27 @@ impl Usage {
             Some(started) if started <= since && !datapoints.is_empty() => Usage::Unused { since },
             Some(started) if started <= since => unknown(NotKnown::NoData),
             _ => unknown(NotKnown::StartedInWindow),
+        }
+    }
+}
+
+impl Usage {
+    /// Judges one of the instances that CloudWatch was asked about; without its answer there is no
+    /// telling.
+    pub fn of(
+        instance: &Instance,
+        answer: &Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>,
+        existing: &Existing,
+        now: Timestamp,
+    ) -> Self {
+        match answer {
+            Ok(points) => {
+                let points = points.get(&instance.id).map_or(&[][..], Vec::as_slice);
+                Usage::judge(instance, points, existing, now)
+            }
+            Err(why) => Usage::Unknown {
+                because: NotKnown::Unreadable(why.clone()),
+            },
         }
     }
 }

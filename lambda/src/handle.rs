@@ -306,7 +306,7 @@ impl Job<'_> {
         let waiting = plan.split_off_waiting(policy, self.now());
         let remember = match occasion {
             Occasion::Drift => Remember::Mends,
-            Occasion::Launch | Occasion::Existing(_) => Remember::Nothing,
+            Occasion::Launch | Occasion::Existing(_) | Occasion::Asked => Remember::Nothing,
         };
         let wait = async {
             match waiting {
@@ -343,6 +343,7 @@ impl Job<'_> {
             limits,
             deadline: self.deadline,
             remember,
+            witness: None,
             now: self.now,
         }
     }

@@ -1,0 +1,175 @@
+//! Credentials, region and endpoint as the AWS CLI finds them.
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+use crate::client::{Client, Settings, https};
+use crate::endpoint::Endpoints;
+
+/// What was asked for; the rest comes from the environment and the AWS CLI's files.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// A profile by name; it comes before credentials of the environment.
+    pub profile: Option<String>,
+    /// A region to begin with.
+    pub region: Option<String>,
+    /// Where all services listen.
+    pub endpoint_url: Option<String>,
+}
+
+/// A client, and the region to begin with.
+#[derive(Debug)]
+pub struct Login {
+    /// With credentials that could be loaded.
+    pub client: Client,
+    /// `us-east-1` where none is configured.
+    pub region: String,
+}
+
+/// Why there are no credentials, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// Nothing provides any.
+    #[error(
+        "no credentials: run `aws configure` or `aws sso login`, choose a profile with `--profile`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    )]
+    NoCredentials,
+    /// The profile is not in the AWS CLI's files.
+    #[error("there is no profile `{0}`: `aws configure list-profiles` shows those that there are")]
+    NoProfile(String),
+    /// An SSO session has ended.
+    #[error("the SSO session has ended: run `aws sso login{of}`")]
+    SsoExpired {
+        /// ` --profile NAME`, where one was asked for.
+        of: String,
+        /// What the SDK says.
+        source: CredentialsError,
+    },
+    /// Anything else.
+    #[error("could not load credentials{of}: check the profile in ~/.aws/config")]
+    Unusable {
+        /// ` of profile NAME`, where one was asked for.
+        of: String,
+        /// What the SDK says.
+        source: CredentialsError,
+    },
+}
+
+/// Finds credentials, region and endpoint, and proves that there are credentials.
+///
+/// # Errors
+/// When there are none, with the next step.
+pub async fn login(
+    wanted: &Wanted,
+    settings: Settings,
+    var: impl Fn(&str) -> Option<String>,
+) -> Result<Login, LoginError> {
+    let http = https();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .no_credentials();
+    if let Some(region) = &wanted.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &wanted.profile {
+        loader = loader.profile_name(profile);
+    }
+    let config = loader.load().await;
+    let region = config
+        .region()
+        .map_or_else(|| "us-east-1".to_owned(), ToString::to_string);
+    let credentials = provider(wanted, &region, http).await;
+    let profile = wanted.profile.clone().or_else(|| var("AWS_PROFILE"));
+    // Asked here, an answer can still be explained; each call would only fail.
+    if let Err(error) = credentials.provide_credentials().await {
+        return Err(explained(error, profile.as_deref()));
+    }
+    let endpoints = Endpoints::from_vars(|name| endpoint_setting(wanted, &config, &var, name));
+    Ok(Login {
+        client: Client::new(credentials, endpoints, settings),
+        region,
+    })
+}
+
+async fn provider(
+    wanted: &Wanted,
+    region: &str,
+    http: SharedHttpClient,
+) -> SharedCredentialsProvider {
+    let region = Region::new(region.to_owned());
+    let config = ProviderConfig::without_region()
+        .with_region(Some(region.clone()))
+        .with_http_client(http);
+    match &wanted.profile {
+        // As in the AWS CLI, a profile by name comes before credentials of the environment.
+        Some(profile) => SharedCredentialsProvider::new(
+            ProfileFileCredentialsProvider::builder()
+                .configure(&config)
+                .profile_name(profile)
+                .build(),
+        ),
+        None => SharedCredentialsProvider::new(
+            DefaultCredentialsChain::builder()
+                .configure(config)
+                .region(region)
+                .build()
+                .await,
+        ),
+    }
+}
+
+/// `--endpoint-url` is for all services; else the environment comes before the profile.
+fn endpoint_setting(
+    wanted: &Wanted,
+    config: &SdkConfig,
+    var: &impl Fn(&str) -> Option<String>,
+    name: &str,
+) -> Option<String> {
+    if let Some(url) = &wanted.endpoint_url {
+        return match name {
+            "AWS_ENDPOINT_URL" => Some(url.clone()),
+            _ if name.starts_with("AWS_USE_") => var(name),
+            _ => None,
+        };
+    }
+    var(name).or_else(|| match name {
+        "AWS_ENDPOINT_URL" => config.endpoint_url().map(str::to_owned),
+        "AWS_USE_FIPS_ENDPOINT" => config.use_fips().map(|on| on.to_string()),
+        "AWS_USE_DUALSTACK_ENDPOINT" => config.use_dual_stack().map(|on| on.to_string()),
+        _ => None,
+    })
+}
+
+fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
+    let words = chain(&error).to_lowercase();
+    let of = |word: &str| profile.map_or_else(String::new, |name| format!("{word}{name}"));
+    if words.contains("sso") && (words.contains("expired") || words.contains("token")) {
+        let of = of(" --profile ");
+        return LoginError::SsoExpired { of, source: error };
+    }
+    match (&error, profile) {
+        (_, Some(name)) if words.contains("was not defined") => {
+            LoginError::NoProfile(name.to_owned())
+        }
+        (CredentialsError::CredentialsNotLoaded(_), None) => LoginError::NoCredentials,
+        _ => LoginError::Unusable {
+            of: of(" of profile "),
+            source: error,
+        },
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}

@@ -1,0 +1,9 @@
+//! The commands.
+
+pub(crate) mod defaults;
+pub(crate) mod doctor;
+pub(crate) mod enforce;
+pub(crate) mod files;
+pub(crate) mod rollback;
+pub(crate) mod scan;
+pub(crate) mod usage;

@@ -1,0 +1,72 @@
+//! Files that are read and written for a person.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::Path;
+
+use crate::args::Output;
+use crate::document::Document;
+use crate::error::Problem;
+use crate::output;
+use crate::terminal;
+use crate::world::World;
+
+/// The largest policy or event that is read, in bytes.
+const LARGEST: u64 = 16 << 20;
+
+/// A text file; `-` is standard input.
+pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(LARGEST).read_to_string(&mut text)
+    } else {
+        File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+    };
+    read.map_err(Problem::reading(what, path))?;
+    Ok(text)
+}
+
+/// Writes the document where it was asked for.
+pub(crate) fn tell(wanted: &Output, document: &Document, world: &World) -> Result<(), Problem> {
+    let style = terminal::style(world.var, wanted.output.is_some());
+    match &wanted.output {
+        None => print(|out| output::write(wanted.format, document, &style, out)),
+        Some(path) => {
+            // Beside its place at first, so that nobody finds half of it.
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let write = || {
+                let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+                let mut out = BufWriter::new(file);
+                output::write(wanted.format, document, &style, &mut out)?;
+                let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+                readable(file.as_file())?;
+                file.persist(path).map_err(|error| error.error)?;
+                Ok(())
+            };
+            write().map_err(Problem::writing("the output", path))
+        }
+    }
+}
+
+/// A temporary file is its owner's alone; this one is to be handed on.
+#[cfg(unix)]
+fn readable(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes to standard output; a reader that has gone, such as `head`, is no fault.
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Problem> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Problem::Print),
+    }
+}

@@ -1,0 +1,34 @@
+//! Connects to AWS.
+
+use std::sync::Arc;
+
+use imds_aws::{Client, Login, Settings, Wanted, login};
+
+use crate::args::Connection;
+use crate::error::Problem;
+
+/// A client, and the region to begin with.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) client: Arc<Client>,
+    pub(crate) region: String,
+}
+
+/// Finds credentials as the AWS CLI does.
+pub(crate) async fn connect(
+    connection: &Connection,
+    only: &[String],
+    var: impl Fn(&str) -> Option<String>,
+) -> Result<Connected, Problem> {
+    let wanted = Wanted {
+        profile: connection.profile.clone(),
+        // Credentials of a partition are good for its regions only.
+        region: only.first().cloned(),
+        endpoint_url: connection.endpoint_url.clone(),
+    };
+    let Login { client, region } = login(&wanted, Settings::default(), var).await?;
+    Ok(Connected {
+        client: Arc::new(client),
+        region,
+    })
+}

@@ -1,0 +1,121 @@
+//! What ends the command, and with which exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use imds_aws::{CallError, LoginError};
+use imds_core::event::Malformed;
+use imds_core::policy::Faults;
+
+/// How the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// All compliant, or all done.
+    Fine,
+    /// Violations were found, or are left.
+    Violations,
+    /// Something failed or could not be seen.
+    Failed,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(match exit {
+            Exit::Fine => 0,
+            Exit::Violations => 1,
+            Exit::Failed => 3,
+        })
+    }
+}
+
+/// Why the command could not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error(transparent)]
+    Login(#[from] LoginError),
+    #[error("could not read {what} `{}`", path.display())]
+    Read {
+        what: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("could not write {what} `{}`", path.display())]
+    Write {
+        what: &'static str,
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error("could not write to standard output")]
+    Print(#[source] std::io::Error),
+    #[error("could not keep what was seen in a temporary file")]
+    Spool(#[source] std::io::Error),
+    #[error("the policy in `{}` is refused", path.display())]
+    Policy { path: PathBuf, source: Faults },
+    #[error("the event in `{}` is refused", path.display())]
+    Event { path: PathBuf, source: Malformed },
+    #[error(
+        "could not learn which regions are enabled: name them with `--region`, or allow ec2:DescribeRegions"
+    )]
+    Regions(#[source] CallError),
+    #[error("could not learn whose credentials these are")]
+    Identity(#[source] CallError),
+    #[error("no region is left: `--exclude-region` leaves out all of them")]
+    NoRegions,
+    #[error("nobody can be asked here: run it on a terminal, or say `--yes`")]
+    NoTerminal,
+    #[error("{0}")]
+    Usage(String),
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Problem {
+    /// For reading a file.
+    pub(crate) fn reading(
+        what: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(std::io::Error) -> Problem {
+        let path = path.to_owned();
+        move |source| Problem::Read { what, path, source }
+    }
+
+    /// For writing a file.
+    pub(crate) fn writing(
+        what: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(std::io::Error) -> Problem {
+        let path = path.to_owned();
+        move |source| Problem::Write { what, path, source }
+    }
+
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Problem::Spool(_) | Problem::Write { .. } | Problem::Print(_) | Problem::Failed(_) => {
+                ExitCode::from(3)
+            }
+            Problem::Login(_)
+            | Problem::Read { .. }
+            | Problem::Policy { .. }
+            | Problem::Event { .. }
+            | Problem::Regions(_)
+            | Problem::Identity(_)
+            | Problem::NoRegions
+            | Problem::NoTerminal
+            | Problem::Usage(_) => ExitCode::from(2),
+        }
+    }
+}
+
+/// An error with all its causes, each said once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let deeper = cause.to_string();
+        if !words.contains(&deeper) {
+            words = format!("{words}: {deeper}");
+        }
+        source = cause.source();
+    }
+    words
+}

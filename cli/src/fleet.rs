@@ -1,0 +1,173 @@
+//! Looks at the fleet: all regions side by side, a page of instances at a time.
+
+mod launchers;
+mod region;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join;
+use futures_util::{StreamExt, stream};
+use imds_aws::Client;
+use imds_core::instance::InstanceId;
+use imds_core::plan::Step;
+use imds_core::policy::Policy;
+use imds_core::report::{Summary, Unseen};
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::args::{Instances, Regions};
+use crate::connect::Connected;
+use crate::document::Document;
+use crate::error::{Problem, chain};
+use crate::progress::Progress;
+use crate::spool::Spool;
+
+/// What is to be looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Wishes {
+    pub(crate) regions: Regions,
+    pub(crate) instances: Instances,
+    pub(crate) policy: Policy,
+    /// Only what is not as required is kept.
+    pub(crate) only_violations: bool,
+    /// The days over which the use of IMDSv1 is asked.
+    pub(crate) usage_days: Option<u8>,
+    /// Only instances that did not use it are to be mended.
+    pub(crate) unused_only: bool,
+    pub(crate) templates: bool,
+    pub(crate) defaults: bool,
+    pub(crate) user_data: bool,
+    /// The steps that set options are kept, to be applied.
+    pub(crate) keep_steps: bool,
+    /// The time by which all is judged.
+    pub(crate) now: Timestamp,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) document: Document,
+    /// The steps that set options, region by region.
+    pub(crate) steps: Vec<Step>,
+}
+
+/// Looks at all of it. A region that cannot be seen keeps none of the others from being seen.
+///
+/// # Errors
+/// Where not even the regions can be told.
+pub(crate) async fn look(
+    connected: &Connected,
+    wishes: Wishes,
+    progress: &Arc<Progress>,
+) -> Result<Fleet, Problem> {
+    let begin = Instant::now();
+    let (regions, identity) = join(
+        connected.regions(&wishes.regions),
+        connected.client.identity(&connected.region),
+    )
+    .await;
+    let regions = regions?;
+    progress.begin("regions", regions.len());
+    let at_once = if wishes.regions.sequential {
+        1
+    } else {
+        usize::from(wishes.regions.concurrency)
+    };
+    let wishes = Arc::new(wishes);
+    let each = regions.iter().map(|name| {
+        let client = Arc::clone(&connected.client);
+        let (wishes, progress) = (Arc::clone(&wishes), Arc::clone(progress));
+        let name = name.clone();
+        // A task of its own, so that pages are read on all processors.
+        async move { tokio::spawn(region::look(client, name, wishes, progress)).await }
+    });
+    let mut seen = Vec::new();
+    let mut tasks = stream::iter(each).buffer_unordered(at_once.max(1));
+    while let Some(task) = tasks.next().await {
+        let region =
+            task.map_err(|error| Problem::Failed(format!("a region was left: {error}")))?;
+        seen.push(region.map_err(Problem::Spool)?);
+        progress.done();
+    }
+    progress.end();
+    seen.sort_by(|a, b| a.total.region.cmp(&b.total.region));
+
+    let mut summary = Summary::default();
+    let mut unseen = Vec::new();
+    let mut found = BTreeSet::new();
+    let (mut totals, mut parts, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut templates, mut defaults) = (Vec::new(), Vec::new());
+    for region in seen {
+        summary.add(region.total.summary);
+        totals.push(region.total);
+        parts.push(region.part);
+        steps.extend(region.steps);
+        unseen.extend(region.unseen);
+        found.extend(region.found);
+        templates.extend(region.templates);
+        defaults.extend(region.defaults);
+    }
+    unseen.extend(missing(&wishes.instances.ids, &found));
+    let account = match identity {
+        Ok(identity) => Some(identity.account),
+        Err(error) => {
+            progress.say(&format!("imdsctl: {}", chain(&error)));
+            None
+        }
+    };
+    Ok(Fleet {
+        document: Document {
+            trigger: "scan",
+            account,
+            at: wishes.now,
+            took: begin.elapsed(),
+            summary,
+            regions: totals,
+            unseen,
+            rows: Spool::of(parts).map_err(Problem::Spool)?,
+            usage_days: wishes.usage_days,
+            user_data: wishes.user_data,
+            templates: wishes.templates.then_some(templates),
+            defaults: wishes.defaults.then_some(defaults),
+        },
+        steps,
+    })
+}
+
+/// An instance that was asked for and is nowhere.
+fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
+    let missing = asked.iter().filter(|id| !found.contains(*id));
+    missing
+        .map(|id| Unseen::expected("all", format!("{id} is in none of these regions")))
+        .collect()
+}
+
+/// How many of the fleet are not as required, done or not.
+pub(crate) fn violations(summary: &Summary) -> usize {
+    summary.reported
+}
+
+impl Connected {
+    /// The regions to look at, in the order of their names.
+    pub(crate) async fn regions(&self, wanted: &Regions) -> Result<Vec<String>, Problem> {
+        let mut regions = if wanted.only.is_empty() {
+            self.client
+                .enabled_regions(&self.region)
+                .await
+                .map_err(Problem::Regions)?
+        } else {
+            wanted.only.clone()
+        };
+        regions.sort();
+        regions.dedup();
+        regions.retain(|region| !wanted.exclude.contains(region));
+        if regions.is_empty() {
+            return Err(Problem::NoRegions);
+        }
+        Ok(regions)
+    }
+}
+
+/// The client, to be shared by tasks.
+pub(crate) type Shared = Arc<Client>;

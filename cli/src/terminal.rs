@@ -1,0 +1,41 @@
+//! The terminal: whether there is one, how wide it is, and what a person answers on it.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::error::Problem;
+use crate::output::Style;
+
+/// For standard output: plain where it is no terminal, or `NO_COLOR` is set.
+pub(crate) fn style(var: impl Fn(&str) -> Option<String>, to_file: bool) -> Style {
+    let terminal = !to_file && io::stdout().is_terminal();
+    let no_colour = var("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || var("TERM").is_some_and(|value| value == "dumb");
+    Style {
+        colour: terminal && !no_colour,
+        width: terminal_size::terminal_size()
+            .filter(|_| terminal)
+            .map(|(terminal_size::Width(columns), _)| columns),
+    }
+}
+
+/// Asks for `yes` in full; nothing else will do.
+///
+/// # Errors
+/// Where there is nobody to ask.
+pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Problem::NoTerminal);
+    }
+    let mut stderr = io::stderr();
+    write!(stderr, "{question} Type yes to go on: ").map_err(Problem::Print)?;
+    stderr.flush().map_err(Problem::Print)?;
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(Problem::reading(
+            "the answer on",
+            std::path::Path::new("the terminal"),
+        ))?;
+    Ok(answer.trim() == "yes")
+}
