@@ -40,7 +40,9 @@ pub enum LoginError {
     )]
     NoCredentials,
     /// The profile is not in the AWS CLI's files.
-    #[error("there is no profile `{0}`: `aws configure list-profiles` shows those that there are")]
+    #[error(
+        "there is no profile `{0}` with credentials: `aws configure list-profiles` shows those that there are"
+    )]
     NoProfile(String),
     /// An SSO session has ended.
     #[error("the SSO session has ended: run `aws sso login{of}`")]
@@ -153,7 +155,7 @@ fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
         return LoginError::SsoExpired { of, source: error };
     }
     match (&error, profile) {
-        (_, Some(name)) if words.contains("was not defined") => {
+        (CredentialsError::CredentialsNotLoaded(_), Some(name)) => {
             LoginError::NoProfile(name.to_owned())
         }
         (CredentialsError::CredentialsNotLoaded(_), None) => LoginError::NoCredentials,

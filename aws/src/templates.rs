@@ -168,7 +168,10 @@ impl Client {
     ) -> Result<BTreeMap<String, bool>, CallError> {
         let mut found = BTreeMap::new();
         for ids in ids.chunks(FILTER_VALUES) {
-            let mut request = Request::new("DescribeImages").with("Filter.1.Name", "image-id");
+            let mut request = Request::new("DescribeImages")
+                .with("IncludeDeprecated", "true")
+                .with("IncludeDisabled", "true")
+                .with("Filter.1.Name", "image-id");
             for (n, id) in ids.iter().enumerate() {
                 request = request.with(&format!("Filter.1.Value.{}", n + 1), id);
             }

@@ -87,10 +87,10 @@ pub(crate) enum Command {
 #[command(next_help_heading = "Regions")]
 pub(crate) struct Regions {
     /// Only this region; repeat it, or separate regions by commas. Without it: all enabled regions
-    #[arg(long = "region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
+    #[arg(id = "region", long = "region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
     pub(crate) only: Vec<String>,
     /// Not this region; repeat it, or separate regions by commas
-    #[arg(long = "exclude-region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
+    #[arg(id = "exclude_region", long = "exclude-region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
     pub(crate) exclude: Vec<String>,
     /// Regions at once
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -105,14 +105,14 @@ pub(crate) struct Regions {
 #[command(next_help_heading = "Instances")]
 pub(crate) struct Instances {
     /// Only this instance; repeat it, or separate ids by commas
-    #[arg(long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
+    #[arg(id = "instance", long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
     pub(crate) ids: Vec<InstanceId>,
     /// Only instances with this tag; `*` and `?` are wildcards. Repeated: all keys must fit, and any
     /// of the values of a key
-    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    #[arg(id = "tag", long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
     pub(crate) tags: Vec<(String, String)>,
     /// Only instances in this state: pending, running, stopping, stopped, shutting-down, terminated
-    #[arg(long = "state", value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    #[arg(id = "state", long = "state", value_name = "STATE", value_delimiter = ',', value_parser = state)]
     pub(crate) states: Vec<State>,
 }
 
@@ -215,7 +215,7 @@ pub(crate) struct Enforce {
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) plan_out: Option<PathBuf>,
     /// Do what this file plans; an instance that changed since is skipped
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "hop_limit", "unused_only", "ids", "tags", "states", "only", "exclude"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "hop_limit", "unused_only", "instance", "tag", "state", "region", "exclude_region"])]
     pub(crate) plan: Option<PathBuf>,
 }
 
@@ -263,7 +263,7 @@ pub(crate) struct Rollback {
     #[arg(value_name = "JOURNAL")]
     pub(crate) from: PathBuf,
     /// Only this instance; repeat it, or separate ids by commas
-    #[arg(long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
+    #[arg(id = "instance", long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
     pub(crate) ids: Vec<InstanceId>,
     /// Also where something else changed since
     #[arg(long)]

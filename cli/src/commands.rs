@@ -4,6 +4,7 @@ pub(crate) mod defaults;
 pub(crate) mod doctor;
 pub(crate) mod enforce;
 pub(crate) mod files;
+pub(crate) mod interrupt;
 pub(crate) mod rollback;
 pub(crate) mod scan;
 pub(crate) mod usage;

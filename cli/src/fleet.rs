@@ -3,6 +3,8 @@
 mod launchers;
 mod region;
 
+pub(crate) use region::row;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -141,11 +143,6 @@ fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
     missing
         .map(|id| Unseen::expected("all", format!("{id} is in none of these regions")))
         .collect()
-}
-
-/// How many of the fleet are not as required, done or not.
-pub(crate) fn violations(summary: &Summary) -> usize {
-    summary.reported
 }
 
 impl Connected {

@@ -10,7 +10,9 @@ mod explain;
 mod fleet;
 mod journal;
 mod output;
+mod plan_file;
 mod progress;
+mod rollback;
 mod row;
 mod spool;
 mod terminal;
@@ -47,6 +49,8 @@ async fn run(cli: Cli, world: &World) -> Result<Exit, Problem> {
     let connection = &cli.connection;
     match cli.command {
         Command::Scan(scan) => commands::scan::scan(connection, scan, world).await,
+        Command::Enforce(args) => commands::enforce::enforce(connection, args, world).await,
+        Command::Rollback(args) => commands::rollback::rollback(connection, args, world).await,
         _ => todo!(),
     }
 }

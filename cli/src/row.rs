@@ -44,3 +44,35 @@ pub(crate) enum Verdict {
     /// Its options are to be set.
     Enforce,
 }
+
+impl Verdict {
+    /// All of them, in the order in which they are read.
+    pub(crate) const ALL: &[Verdict] = &[
+        Verdict::Enforce,
+        Verdict::Report,
+        Verdict::Compliant,
+        Verdict::Exempt,
+        Verdict::Gone,
+    ];
+
+    /// The word in reports.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Compliant => "compliant",
+            Verdict::Exempt => "exempt",
+            Verdict::Gone => "gone",
+            Verdict::Report => "report",
+            Verdict::Enforce => "enforce",
+        }
+    }
+}
+
+impl Row {
+    /// Whether something is wrong with it.
+    pub(crate) fn is_wrong(&self) -> bool {
+        match self.decision {
+            Verdict::Report | Verdict::Enforce => true,
+            Verdict::Compliant | Verdict::Exempt | Verdict::Gone => false,
+        }
+    }
+}

@@ -12,6 +12,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// Sets these options and leaves the others alone.
+    pub fn setting(set: MetadataOptions) -> Self {
+        Change { set }
+    }
+
     /// The least that mends the violations.
     pub fn mending(violations: &[Violation]) -> Self {
         let mut set = MetadataOptions::default();

@@ -8,6 +8,7 @@ use crate::instance::{HopLimit, HttpTokens, Toggle};
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataDefaultsResponse.html>
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MetadataDefaults {
     /// Whether a session token is demanded.
     pub http_tokens: Option<HttpTokens>,

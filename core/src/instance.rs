@@ -95,6 +95,7 @@ impl fmt::Display for LaunchTemplate {
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsResponse.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MetadataOptions {
     /// Whether a session token (IMDSv2) is demanded.
     pub http_tokens: Option<HttpTokens>,

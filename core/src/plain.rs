@@ -23,7 +23,7 @@ impl fmt::Display for Plain<'_> {
 }
 
 /// Control characters, and those that reorder or hide what stands beside them.
-fn misleads(letter: char) -> bool {
+pub fn misleads(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }

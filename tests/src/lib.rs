@@ -9,13 +9,16 @@
 
 mod binary;
 mod clock;
+mod imdsctl;
 pub mod runtime_api;
 mod server;
 pub mod standin;
 
 pub use binary::binary;
+pub use imdsctl::{Closed, Imdsctl, Ran, Running, Terminal};
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};
 pub use standin::{
-    Call, Defaults, Fault, Instance, LastPage, Launch, Options, Outcome, Settle, Standin,
-    TemplateOptions, launch,
+    Call, Defaults, Fault, Image, Instance, LastPage, Launch, LaunchConfiguration, Options,
+    Outcome, Settle, Standin, TemplateData, TemplateOptions, image, launch, launch_configuration,
+    template_data,
 };

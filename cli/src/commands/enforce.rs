@@ -1,1 +1,223 @@
-//! To come.
+//! `imdsctl enforce`: sees, shows the plan, asks, acts, and waits until it holds.
+
+mod act;
+mod planned;
+mod tell;
+
+pub(crate) use tell::quoted;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imds_core::plan::Step;
+use jiff::Timestamp;
+
+use super::files;
+use super::scan::{self, Chosen};
+use crate::args::{self, Connection};
+use crate::connect::{Connected, connect};
+use crate::document::Document;
+use crate::error::{Exit, Problem};
+use crate::fleet::{self, Wishes};
+use crate::journal::{Act, Header, Place, Writer};
+use crate::output::{self, Format};
+use crate::plan_file::{Entry, PlanFile};
+use crate::progress::Progress;
+use crate::terminal;
+use crate::world::World;
+
+/// What is to be done, and what was seen beside it.
+struct Intended {
+    /// Every instance that was seen.
+    document: Document,
+    /// Those whose options are to be set.
+    steps: Vec<Step>,
+    chosen: Chosen,
+}
+
+pub(crate) async fn enforce(
+    connection: &Connection,
+    args: args::Enforce,
+    world: &World,
+) -> Result<Exit, Problem> {
+    let progress = Arc::new(Progress::new());
+    let connected = connect(connection, &args.regions.only, world.var).await?;
+    let mut intended = match &args.plan {
+        Some(path) => planned::read(&connected, path, world).await?,
+        None => see(&connected, &args, world, &progress).await?,
+    };
+    let account = match intended.document.account.clone() {
+        Some(account) => account,
+        None => account(&connected).await?,
+    };
+    let left = limit(&mut intended.steps, args.limit);
+    if left > 0 {
+        eprintln!("{left} more are left by --limit");
+    }
+    if let Some(path) = &args.plan_out {
+        plan_file(&intended, &account, world)
+            .write(path)
+            .map_err(|error| Problem::Failed(crate::error::chain(&error)))?;
+        show(&args, &intended, world)?;
+        eprintln!(
+            "the plan is in {}; do it with: imdsctl enforce --plan {0}",
+            path.display()
+        );
+        return Ok(scan::exit(&intended.document));
+    }
+    if args.act.dry_run {
+        if args.output.format == Format::Table {
+            show(&args, &intended, world)?;
+        } else {
+            files::tell(&args.output, &intended.document, world)?;
+        }
+        return Ok(scan::exit(&intended.document));
+    }
+    if intended.steps.is_empty() {
+        files::tell(&args.output, &intended.document, world)?;
+        eprintln!("nothing to do");
+        return Ok(scan::exit(&intended.document));
+    }
+    if !args.act.yes {
+        show(&args, &intended, world)?;
+        if !terminal::agreed(&question(&args, &intended.steps, &account))? {
+            eprintln!("nothing was changed");
+            return Ok(scan::exit(&intended.document));
+        }
+    }
+    let journal = journal(&args.act, Act::Enforce, &account, world)?;
+    eprintln!("journal: {}", journal.path().display());
+    let done = act::act(&connected, intended, &args, &journal, world, &progress).await?;
+    files::tell(&args.output, &done.document, world)?;
+    tell::afterwards(&done, journal.path());
+    journal
+        .close(done.how())
+        .map_err(|error| Problem::Failed(crate::error::chain(&error)))?;
+    Ok(done.exit())
+}
+
+async fn see(
+    connected: &Connected,
+    args: &args::Enforce,
+    world: &World,
+    progress: &Arc<Progress>,
+) -> Result<Intended, Problem> {
+    let chosen = scan::policy(&args.required)?;
+    let wishes = Wishes {
+        regions: args.regions.clone(),
+        instances: args.instances.clone(),
+        policy: chosen.policy.clone(),
+        only_violations: false,
+        usage_days: args.unused_only,
+        unused_only: args.unused_only.is_some(),
+        templates: false,
+        defaults: false,
+        user_data: false,
+        keep_steps: true,
+        now: (world.now)(),
+    };
+    let mut fleet = fleet::look(connected, wishes, progress).await?;
+    fleet.document.trigger = "enforce";
+    Ok(Intended {
+        document: fleet.document,
+        steps: fleet.steps,
+        chosen,
+    })
+}
+
+/// Whose credentials these are; without that nothing is recorded, and so nothing is changed.
+pub(crate) async fn account(connected: &Connected) -> Result<String, Problem> {
+    let identity = connected.client.identity(&connected.region).await;
+    Ok(identity.map_err(Problem::Identity)?.account)
+}
+
+/// A new journal, in the file that was asked for or the platform's state folder.
+pub(crate) fn journal(
+    act: &args::Act,
+    what: Act,
+    account: &str,
+    world: &World,
+) -> Result<Writer, Problem> {
+    let create = || {
+        let place = match &act.journal {
+            Some(path) => Place::File(path.clone()),
+            None => Place::standard()?,
+        };
+        let header = Header {
+            act: what,
+            account: account.to_owned(),
+            started_at: (world.now)(),
+        };
+        Writer::create(&place, header, world.now)
+    };
+    create().map_err(|error| Problem::Usage(crate::error::chain(&error)))
+}
+
+fn limit(steps: &mut Vec<Step>, limit: Option<u32>) -> usize {
+    let most = limit.map_or(usize::MAX, |most| {
+        usize::try_from(most).unwrap_or(usize::MAX)
+    });
+    let left = steps.len().saturating_sub(most);
+    steps.truncate(most);
+    left
+}
+
+fn plan_file(intended: &Intended, account: &str, world: &World) -> PlanFile {
+    let entries = intended
+        .steps
+        .iter()
+        .filter_map(|Step { instance, decision }| {
+            let imds_core::decide::Decision::Wrong(wrong) = decision else {
+                return None;
+            };
+            Some(Entry {
+                region: instance.region.clone(),
+                instance_id: instance.id.clone(),
+                before: instance.options,
+                set: *wrong.change.set(),
+                reason: decision.to_string(),
+            })
+        });
+    // The policy was parsed from this text before.
+    let policy = serde_json::from_str(&intended.chosen.text).unwrap_or_default();
+    PlanFile::new(account, (world.now)(), policy, entries.collect())
+}
+
+/// What is to be done: on standard output where that is for people, else on standard error.
+fn show(args: &args::Enforce, intended: &Intended, world: &World) -> Result<(), Problem> {
+    let people = args.output.format == Format::Table && args.output.output.is_none();
+    let plan = tell::plan(&intended.document, &intended.steps).map_err(Problem::Spool)?;
+    let style = terminal::style(world.var, !people);
+    if people {
+        files::print(|out| output::write(Format::Table, &plan, &style, out))
+    } else {
+        output::write(Format::Table, &plan, &style, &mut std::io::stderr().lock())
+            .map_err(Problem::Print)
+    }
+}
+
+fn question(args: &args::Enforce, steps: &[Step], account: &str) -> String {
+    let mut regions: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in steps {
+        *regions.entry(&step.instance.region).or_default() += 1;
+    }
+    let usage = if args.unused_only.is_some() || args.plan.is_some() {
+        ""
+    } else {
+        "Whether software there still uses IMDSv1 was not asked; `--unused-only` asks, and `imdsctl usage` shows it.\n"
+    };
+    format!(
+        "{usage}Set the metadata options of {} instances in {} of account {account}?",
+        steps.len(),
+        regions
+            .iter()
+            .map(|(region, n)| format!("{region} ({n})"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
+}
+
+/// The time by which all is judged.
+fn now(world: &World) -> Timestamp {
+    (world.now)()
+}

@@ -259,7 +259,8 @@ fn window(days: u8) -> Existing {
     }
 }
 
-fn row(
+/// An instance as it is shown.
+pub(crate) fn row(
     instance: &Instance,
     decision: &Decision,
     usage: Option<Usage>,

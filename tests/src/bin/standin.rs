@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 use imds_tests::{Standin, launch};
 
-/// A stand-in for EC2, STS and CloudWatch on loopback.
+/// A stand-in for EC2, STS, CloudWatch and Auto Scaling on loopback.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Port to listen on; 0 takes a free one.
@@ -17,10 +17,13 @@ struct Arguments {
     /// Throttle as EC2 does.
     #[arg(long)]
     real_rates: bool,
+    /// Launch a fleet of so many instances over 17 regions, some of which answer IMDSv1.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    fleet: usize,
     /// Launch so many instances that answer IMDSv1.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed_wrong: usize,
-    /// Their region.
+    /// The region of `--seed-wrong`.
     #[arg(long, default_value = "eu-central-1")]
     region: String,
 }
@@ -32,6 +35,7 @@ fn main() {
     if arguments.real_rates {
         standin.with_real_rates(1.0);
     }
+    standin.launch_fleet(arguments.fleet);
     if arguments.seed_wrong > 0 {
         standin.launch_many(
             launch(&arguments.region).tokens("optional"),

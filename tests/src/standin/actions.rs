@@ -5,7 +5,8 @@ use super::request::Request;
 use super::world::World;
 use super::xml::Xml;
 use super::{
-    account, attribute, describe, metadata_defaults, metrics, modify, power, run, tags, templates,
+    account, attribute, describe, images, launch_configurations, metadata_defaults, metrics,
+    modify, power, run, tags, templates,
 };
 
 /// One action of one service.
@@ -15,7 +16,9 @@ pub(super) struct Action {
     name: &'static str,
     /// `None`: too many to name here.
     parameters: Option<&'static [&'static str]>,
-    pub(super) run: fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>,
+    /// Whether it carries out a dry run itself, up to the change; else every dry run would succeed.
+    pub(super) rehearses: bool,
+    pub(super) run: Run,
 }
 
 /// An API: where its documents live and the version that we know.
@@ -44,6 +47,11 @@ const SERVICES: &[Service] = &[
         namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
         version: "2010-08-01",
     },
+    Service {
+        name: "autoscaling",
+        namespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+        version: "2011-01-01",
+    },
 ];
 
 const MODIFY: &[&str] = &[
@@ -68,6 +76,15 @@ const TEMPLATE_VERSIONS: &[&str] = &[
     "MaxResults",
     "NextToken",
 ];
+const IMAGES: &[&str] = &[
+    "ImageId",
+    "Filter",
+    "IncludeDeprecated",
+    "IncludeDisabled",
+    "MaxResults",
+    "NextToken",
+];
+const LAUNCH_CONFIGURATIONS: &[&str] = &["LaunchConfigurationNames", "MaxRecords", "NextToken"];
 const METRICS: &[&str] = &[
     "MetricDataQueries",
     "StartTime",
@@ -79,8 +96,8 @@ const METRICS: &[&str] = &[
 
 #[rustfmt::skip]
 const ACTIONS: &[Action] = &[
-    ec2("DescribeInstances", &["InstanceId", "Filter", "MaxResults", "NextToken"], describe::describe_instances),
-    ec2("ModifyInstanceMetadataOptions", MODIFY, modify::modify_options),
+    ec2("DescribeInstances", &["InstanceId", "Filter", "MaxResults", "NextToken"], describe::describe_instances).rehearsing(),
+    ec2("ModifyInstanceMetadataOptions", MODIFY, modify::modify_options).rehearsing(),
     ec2("TerminateInstances", &["InstanceId"], power::terminate),
     ec2("StopInstances", &["InstanceId", "Force", "Hibernate"], power::stop),
     ec2("StartInstances", &["InstanceId"], power::start),
@@ -89,24 +106,41 @@ const ACTIONS: &[Action] = &[
     ec2("DescribeRegions", &["AllRegions", "RegionName", "Filter"], account::describe_regions),
     ec2("DescribeInstanceAttribute", &["InstanceId", "Attribute"], attribute::attribute),
     ec2("GetInstanceMetadataDefaults", &[], metadata_defaults::get_defaults),
-    ec2("ModifyInstanceMetadataDefaults", MODIFY_DEFAULTS, metadata_defaults::modify_defaults),
+    ec2("ModifyInstanceMetadataDefaults", MODIFY_DEFAULTS, metadata_defaults::modify_defaults).rehearsing(),
     ec2("DescribeLaunchTemplates", &["LaunchTemplateId", "LaunchTemplateName", "MaxResults", "NextToken"], templates::describe_templates),
     ec2("DescribeLaunchTemplateVersions", TEMPLATE_VERSIONS, templates::describe_versions),
-    Action { service: "ec2", name: "RunInstances", parameters: None, run: run::run },
-    Action { service: "sts", name: "GetCallerIdentity", parameters: Some(&[]), run: account::caller_identity },
-    Action { service: "monitoring", name: "GetMetricData", parameters: Some(METRICS), run: metrics::get_metric_data },
+    ec2("DescribeImages", IMAGES, images::describe),
+    Action { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: run::run },
+    other("sts", "GetCallerIdentity", &[], account::caller_identity),
+    other("monitoring", "GetMetricData", METRICS, metrics::get_metric_data),
+    other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
 ];
 
-const fn ec2(
+type Run = fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>;
+
+const fn ec2(name: &'static str, parameters: &'static [&'static str], run: Run) -> Action {
+    other("ec2", name, parameters, run)
+}
+
+const fn other(
+    service: &'static str,
     name: &'static str,
     parameters: &'static [&'static str],
-    run: fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>,
+    run: Run,
 ) -> Action {
     Action {
-        service: "ec2",
+        service,
         name,
         parameters: Some(parameters),
+        rehearses: false,
         run,
+    }
+}
+
+impl Action {
+    const fn rehearsing(mut self) -> Action {
+        self.rehearses = true;
+        self
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) fn attribute(
     let instance = &machine.instance;
     xml.text("instanceId", id);
     let value = match name {
-        "userData" => machine.user_data.as_ref().map(|text| STANDARD.encode(text)),
+        "userData" => machine.user_data.as_ref().map(|data| STANDARD.encode(data)),
         "disableApiTermination" => Some(instance.protected.to_string()),
         "disableApiStop" => Some(instance.stop_protected.to_string()),
         "instanceType" => Some(instance.instance_type.clone()),

@@ -34,9 +34,6 @@ impl Buckets {
 
     /// Takes what the call costs, or nothing where one of its buckets is too empty.
     pub(super) fn take(&mut self, request: &Request) -> bool {
-        if request.service != "ec2" {
-            return true;
-        }
         let now = Instant::now();
         let costs = self.costs(request);
         let enough = costs
@@ -70,7 +67,7 @@ impl Buckets {
         if let Some(rate) = self.chosen.get(action) {
             return vec![(action.to_owned(), *rate, 1.0)];
         }
-        let Some(factor) = self.real else {
+        let Some(factor) = self.real.filter(|_| request.service == "ec2") else {
             return Vec::new();
         };
         let rate = |(burst, per_second): (f64, f64)| Rate {

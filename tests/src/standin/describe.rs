@@ -19,6 +19,7 @@ pub(super) fn describe_instances(
     let filters = filters(request)?;
     let page = page(request, &world.settings, 5..=1000)?;
     let named = named(world, request)?;
+    request.end_rehearsal()?;
     let region = world
         .regions
         .get_mut(&request.region)

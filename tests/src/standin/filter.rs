@@ -1,4 +1,4 @@
-//! The filters of DescribeInstances.
+//! The filters of DescribeInstances, and how filters are read.
 
 use jiff::Timestamp;
 
@@ -35,19 +35,30 @@ const MOST_VALUES: usize = 200;
 
 /// All filters of a call.
 pub(super) fn filters(request: &Request) -> Result<Vec<Filter<'_>>, Refusal> {
+    named_values(request)?
+        .into_iter()
+        .map(|(name, values)| {
+            let field = field(name)?;
+            Ok(Filter { field, values })
+        })
+        .collect()
+}
+
+/// Name and values of each `Filter.N`.
+pub(super) fn named_values(request: &Request) -> Result<Vec<(&str, Vec<&str>)>, Refusal> {
     let count = request.groups("Filter");
     let mut filters = Vec::with_capacity(count);
     for number in 1..=count {
-        let field = field(request.require(&format!("Filter.{number}.Name"))?)?;
+        let name = request.require(&format!("Filter.{number}.Name"))?;
         let values = request.list(&format!("Filter.{number}.Value"));
         if values.is_empty() {
             return Err(Refusal::missing(&format!("Filter.{number}.Value")));
         }
-        filters.push(Filter { field, values });
+        filters.push((name, values));
     }
     if filters
         .iter()
-        .map(|filter| filter.values.len())
+        .map(|(_, values)| values.len())
         .sum::<usize>()
         > MOST_VALUES
     {
@@ -126,7 +137,7 @@ fn field(name: &str) -> Result<Field<'_>, Refusal> {
 }
 
 /// `*` any text, `?` any character, `\` takes the next one literally.
-fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+pub(super) fn is_like(pattern: &[u8], text: &[u8]) -> bool {
     match (pattern, text) {
         ([], []) => true,
         ([b'*', rest @ ..], _) => (0..=text.len()).any(|from| is_like(rest, &text[from..])),

@@ -88,7 +88,7 @@ pub(super) struct Machine {
     pub(super) refused_modifies: u32,
     pub(super) refuses_changes: bool,
     pub(super) shows_options: bool,
-    pub(super) user_data: Option<String>,
+    pub(super) user_data: Option<Vec<u8>>,
 }
 
 impl Machine {

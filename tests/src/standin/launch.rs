@@ -14,7 +14,7 @@ use crate::clock::now;
 #[must_use]
 pub struct Launch {
     pub(super) instance: Instance,
-    pub(super) user_data: Option<String>,
+    pub(super) user_data: Option<Vec<u8>>,
     visible: Settle,
     running: Option<Settle>,
     late_tags: Vec<(String, String, Settle)>,
@@ -160,9 +160,9 @@ impl Launch {
         self
     }
 
-    /// Plain text.
-    pub fn user_data(mut self, text: &str) -> Self {
-        self.user_data = Some(text.to_owned());
+    /// Text, or any bytes; base64 on the wire.
+    pub fn user_data(mut self, data: impl AsRef<[u8]>) -> Self {
+        self.user_data = Some(data.as_ref().to_vec());
         self
     }
 

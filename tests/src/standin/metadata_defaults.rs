@@ -88,6 +88,7 @@ pub(super) fn modify_defaults(
         let message = "This functionality has been disabled by a Declarative Policy.";
         return Err(Refusal::new("DeclarativePolicyViolation", message));
     }
+    request.end_rehearsal()?;
     prefer(&mut defaults.tokens, tokens);
     prefer(&mut defaults.endpoint, endpoint);
     prefer(&mut defaults.metadata_tags, metadata_tags);

@@ -43,8 +43,18 @@ impl Metrics {
         at: Timestamp,
         value: f64,
     ) {
+        self.add_all(region, metric, instance, [(at, value)]);
+    }
+
+    pub(super) fn add_all(
+        &mut self,
+        region: &str,
+        metric: &str,
+        instance: &str,
+        points: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) {
         let series = (region.to_owned(), metric.to_owned(), instance.to_owned());
-        self.points.entry(series).or_default().push((at, value));
+        self.points.entry(series).or_default().extend(points);
     }
 }
 

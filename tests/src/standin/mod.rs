@@ -1,4 +1,4 @@
-//! A stand-in for EC2's query API, and for what is needed of STS and CloudWatch, on loopback.
+//! A stand-in for EC2's query API, and for what is needed of STS, CloudWatch and Auto Scaling, on loopback.
 //! It behaves as AWS does where that is awkward, records every call, and takes faults.
 
 mod account;
@@ -9,9 +9,12 @@ mod controls;
 mod describe;
 mod fault;
 mod filter;
+mod fleet;
+mod images;
 mod instance;
 mod instance_xml;
 mod launch;
+mod launch_configurations;
 mod metadata_defaults;
 mod metrics;
 mod modify;
@@ -24,6 +27,7 @@ mod run;
 mod serve;
 mod settle;
 mod tags;
+mod template_data;
 mod templates;
 mod world;
 mod xml;
@@ -32,13 +36,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 pub use fault::Fault;
+pub use images::{Image, image};
 pub use instance::{Instance, Options};
 use jiff::Timestamp;
 pub use launch::{Launch, launch};
+pub use launch_configurations::{LaunchConfiguration, launch_configuration};
 pub use metadata_defaults::Defaults;
 pub use modify::TemplateOptions;
 pub use record::{Call, Outcome};
 pub use settle::Settle;
+pub use template_data::{TemplateData, template_data};
 pub use world::LastPage;
 
 use serve::Shared;
@@ -82,7 +89,7 @@ impl Standin {
         }
     }
 
-    /// For `AWS_ENDPOINT_URL`: EC2, STS and CloudWatch alike.
+    /// For `AWS_ENDPOINT_URL`: EC2, STS, CloudWatch and Auto Scaling alike.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -163,20 +170,39 @@ impl Standin {
         id
     }
 
-    /// A version of a launch template; gives its number, counted from 1, which is the default.
+    /// A version of a launch template; gives its number, counted from 1. The first is the default
+    /// until another is chosen.
     ///
     /// # Panics
     /// On an unknown template.
-    pub fn template_version(&self, template: &str, options: TemplateOptions) -> u64 {
+    pub fn template_version(&self, template: &str, data: impl Into<TemplateData>) -> u64 {
+        self.shared.world().template(template).add(data.into())
+    }
+
+    /// Chooses the default version of a launch template.
+    ///
+    /// # Panics
+    /// On an unknown template or version.
+    pub fn set_default_version(&self, template: &str, version: u64) {
+        self.shared.world().template(template).set_default(version);
+    }
+
+    /// A launch configuration of Auto Scaling.
+    ///
+    /// # Panics
+    /// On a name that the region has.
+    pub fn add_launch_configuration(&self, region: &str, configuration: LaunchConfiguration) {
         let mut world = self.shared.world();
-        let mut templates = world
-            .regions
-            .values_mut()
-            .flat_map(|region| &mut region.templates);
-        let found = templates.find(|found| found.is(template));
-        found
-            .unwrap_or_else(|| panic!("there is no launch template `{template}`"))
-            .add(options)
+        let known = &mut world.region(region).launch_configurations;
+        let name = &configuration.name;
+        let taken = known.iter().any(|known| known.name == *name);
+        assert!(!taken, "there are two launch configurations `{name}`");
+        known.push(configuration);
+    }
+
+    /// An AMI that a region's DescribeImages sees.
+    pub fn add_image(&self, region: &str, image: Image) {
+        self.shared.world().region(region).images.push(image);
     }
 
     /// A datapoint of a metric of `AWS/EC2` with the dimension `InstanceId`.
@@ -201,7 +227,7 @@ impl Standin {
         self.calls_where(|call| call.action == action)
     }
 
-    /// The calls that may change something: anything but Describe, Get and List.
+    /// The calls that may change something: anything but Describe, Get, List and dry runs.
     #[must_use]
     pub fn changing_calls(&self) -> Vec<Call> {
         self.calls_where(Call::changes)

@@ -47,7 +47,7 @@ pub(super) fn modify_options(
         return Err(Refusal::state(id));
     }
     if machine.refused_modifies > 0 {
-        machine.refused_modifies -= 1;
+        machine.refused_modifies -= u32::from(!request.flag("DryRun")?);
         return Err(Refusal::state(id));
     }
     if enforced && wish.tokens.as_deref() == Some("optional") {
@@ -55,6 +55,7 @@ pub(super) fn modify_options(
             "httpTokensEnforced is enabled for this account.",
         ));
     }
+    request.end_rehearsal()?;
     wish.fulfil(&mut machine.instance.options);
     "pending".clone_into(&mut machine.instance.options.state);
     machine.applied = applied.begin();

@@ -33,7 +33,7 @@ pub(super) fn page(
             let expected = format!("Expecting {} to {}.", allowed.start(), allowed.end());
             return Err(Refusal::value("maxResults", most, &expected));
         }
-        most => most.unwrap_or(usize::MAX).min(settings.page_size),
+        most => most.unwrap_or(*allowed.end()).min(settings.page_size),
     };
     Ok(Page { from, most })
 }

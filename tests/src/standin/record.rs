@@ -12,7 +12,7 @@ pub struct Call {
     pub at: Instant,
     /// The region of its signature.
     pub region: String,
-    /// The service of its signature: `ec2`, `sts`, `monitoring`.
+    /// The service of its signature: `ec2`, `sts`, `monitoring`, `autoscaling`.
     pub service: String,
     /// Such as `DescribeInstances`.
     pub action: String,
@@ -33,12 +33,14 @@ impl Call {
         self.params.get(name).map(String::as_str)
     }
 
-    /// Whether it may change something: anything but Describe, Get and List.
+    /// Whether it may change something: anything but Describe, Get, List and dry runs.
     #[must_use]
     pub fn changes(&self) -> bool {
-        !["Describe", "Get", "List"]
-            .iter()
-            .any(|reading| self.action.starts_with(reading))
+        let rehearses = self.param("DryRun") == Some("true");
+        !rehearses
+            && !["Describe", "Get", "List"]
+                .iter()
+                .any(|reading| self.action.starts_with(reading))
     }
 }
 

@@ -60,6 +60,15 @@ impl Request {
         }
     }
 
+    /// Ends a dry run of what would succeed.
+    pub(super) fn end_rehearsal(&self) -> Result<(), Refusal> {
+        if self.flag("DryRun")? {
+            let message = "Request would have succeeded, but DryRun flag is set.";
+            return Err(Refusal::new("DryRunOperation", message));
+        }
+        Ok(())
+    }
+
     pub(super) fn number<T: FromStr>(&self, name: &str) -> Result<Option<T>, Refusal> {
         self.get(name)
             .map(|text| {
@@ -83,7 +92,10 @@ impl Request {
 
     /// Refuses parameters that the action doesn't know, and lists that start at 0.
     pub(super) fn allow(&self, known: &[&str]) -> Result<(), Refusal> {
-        let common = ["Action", "Version", "DryRun"];
+        let common: &[&str] = match self.service.as_str() {
+            "ec2" => &["Action", "Version", "DryRun"],
+            _ => &["Action", "Version"],
+        };
         for name in self.params.keys() {
             let mut parts = name.split('.');
             let root = parts.next().unwrap_or_default();

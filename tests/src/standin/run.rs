@@ -1,5 +1,9 @@
 //! RunInstances, so that a person can try things by hand.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::images::Image;
 use super::instance_xml::write_instance;
 use super::launch::{Launch, launch};
 use super::modify::wish;
@@ -13,7 +17,7 @@ use crate::clock::now;
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html>
 ///
-/// Options are decided by the launch, then its template, then the account's defaults.
+/// Options are decided by the launch, then its template, then the account's defaults, then the image.
 pub(super) fn run(world: &mut World, request: &Request, xml: &mut Xml) -> Result<(), Refusal> {
     let (least, most) = counts(request)?;
     let launch = planned(world, request)?;
@@ -51,10 +55,26 @@ pub(super) fn run(world: &mut World, request: &Request, xml: &mut Xml) -> Result
 fn planned(world: &mut World, request: &Request) -> Result<Launch, Refusal> {
     let mut plan = launch(&request.region).launched_at(now());
     let region = world.region(&request.region);
+    let template = asked_version(region, request)?;
+    if let Some(image) = template.as_ref().and_then(|(.., data)| data.image.as_ref()) {
+        plan = plan.image(image);
+    }
+    if let Some(image) = request.get("ImageId") {
+        plan = plan.image(image);
+    }
+    let requires_tokens = |image: &Image| image.is(&plan.instance.image) && image.requires_tokens();
+    if region.images.iter().any(requires_tokens) {
+        plan = plan.tokens("required").hop_limit(2);
+    }
     region.defaults.wish().fulfil(&mut plan.instance.options);
-    if let Some((template, number, options)) = asked_version(region, request)? {
-        options.fulfil(&mut plan.instance.options);
+    if let Some((template, number, data)) = template {
+        data.options.fulfil(&mut plan.instance.options);
+        plan.user_data = data.user_data;
         plan = plan.from_template(&template, &number.to_string());
+    }
+    if let Some(text) = request.get("UserData") {
+        let refusal = || Refusal::value("UserData", text, "Expecting base64.");
+        plan = plan.user_data(STANDARD.decode(text).map_err(|_| refusal())?);
     }
     wish(request, "MetadataOptions.")?.fulfil(&mut plan.instance.options);
     for number in 1..=request.groups("TagSpecification") {
@@ -68,7 +88,6 @@ fn planned(world: &mut World, request: &Request) -> Result<Launch, Refusal> {
         }
     }
     let texts = [
-        ("ImageId", &mut plan.instance.image),
         ("InstanceType", &mut plan.instance.instance_type),
         ("ClientToken", &mut plan.instance.client_token),
         ("Placement.AvailabilityZone", &mut plan.instance.az),

@@ -145,9 +145,8 @@ fn perform(world: &mut World, request: &Request, request_id: &str) -> Result<Str
     if !world.buckets.take(request) {
         return Err(throttled(request));
     }
-    if request.flag("DryRun")? {
-        let message = "Request would have succeeded, but DryRun flag is set.";
-        return Err(Refusal::new("DryRunOperation", message));
+    if !action.rehearses {
+        request.end_rehearsal()?;
     }
     let mut inner = Xml::default();
     (action.run)(world, request, &mut inner)?;

@@ -1,23 +1,24 @@
-//! Launch templates, as far as metadata options go.
+//! Launch templates and their versions.
 
 use jiff::Timestamp;
 
 use super::filter::launch_time;
-use super::modify::Wish;
 use super::page::{next, page};
 use super::refusal::Refusal;
 use super::request::Request;
+use super::template_data::TemplateData;
 use super::world::{Region, World};
 use super::xml::Xml;
 use crate::clock::now;
 
-/// A launch template; version 1 is its default.
+/// A launch template; version 1 is its default at first.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     id: String,
     name: String,
     created: Timestamp,
-    versions: Vec<Wish>,
+    default: usize,
+    versions: Vec<TemplateData>,
 }
 
 impl Template {
@@ -26,13 +27,14 @@ impl Template {
             id,
             name: name.to_owned(),
             created: now(),
+            default: 1,
             versions: Vec::new(),
         }
     }
 
     /// The number of the new version, counted from 1.
-    pub(super) fn add(&mut self, options: Wish) -> u64 {
-        self.versions.push(options);
+    pub(super) fn add(&mut self, data: TemplateData) -> u64 {
+        self.versions.push(data);
         self.versions.len() as u64
     }
 
@@ -40,14 +42,31 @@ impl Template {
         self.id == id
     }
 
-    fn version(&self, name: &str) -> Result<(usize, &Wish), Refusal> {
+    /// The version that launches take which name none.
+    ///
+    /// # Panics
+    /// Where it has no such version.
+    pub(super) fn set_default(&mut self, number: u64) {
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        assert!(
+            (1..=self.versions.len()).contains(&number),
+            "`{}` has no version {number}",
+            self.id
+        );
+        self.default = number;
+    }
+
+    fn version(&self, name: &str) -> Result<Version<'_>, Refusal> {
         let number = match name {
-            "$Default" => Some(1),
+            "$Default" => Some(self.default),
             "$Latest" => Some(self.versions.len()),
             _ => name.parse::<usize>().ok(),
         };
         number
-            .and_then(|number| Some((number, self.versions.get(number.checked_sub(1)?)?)))
+            .and_then(|number| {
+                let data = self.versions.get(number.checked_sub(1)?)?;
+                Some(self.numbered(number, data))
+            })
             .ok_or_else(|| {
                 let message = format!(
                     "Could not find version '{name}' of launch template '{}'.",
@@ -55,6 +74,35 @@ impl Template {
                 );
                 Refusal::new("InvalidLaunchTemplateId.VersionNotFound", message)
             })
+    }
+
+    fn numbered<'a>(&'a self, number: usize, data: &'a TemplateData) -> Version<'a> {
+        Version {
+            template: self,
+            number,
+            data,
+        }
+    }
+}
+
+/// One version of a template.
+#[derive(Debug)]
+struct Version<'a> {
+    template: &'a Template,
+    number: usize,
+    data: &'a TemplateData,
+}
+
+impl Version<'_> {
+    fn write(&self, xml: &mut Xml, account: &str) {
+        let template = self.template;
+        xml.text("launchTemplateId", &template.id)
+            .text("launchTemplateName", &template.name)
+            .plain("versionNumber", self.number)
+            .plain("createTime", launch_time(template.created))
+            .text("createdBy", format!("arn:aws:iam::{account}:root"))
+            .plain("defaultVersion", self.number == template.default)
+            .within("launchTemplateData", |xml| self.data.write(xml));
     }
 }
 
@@ -90,7 +138,7 @@ pub(super) fn describe_templates(
                 .text("launchTemplateName", &template.name)
                 .plain("createTime", launch_time(template.created))
                 .text("createdBy", format!("arn:aws:iam::{}:root", world.account))
-                .plain("defaultVersionNumber", 1)
+                .plain("defaultVersionNumber", template.default)
                 .plain("latestVersionNumber", template.versions.len());
         },
     );
@@ -108,39 +156,23 @@ pub(super) fn describe_versions(
 ) -> Result<(), Refusal> {
     let page = page(request, &world.settings, 1..=200)?;
     let templates = world.region(&request.region).templates.clone();
-    let template = match (
+    let named = request.list("LaunchTemplateVersion");
+    let found = match (
         request.get("LaunchTemplateId"),
         request.get("LaunchTemplateName"),
     ) {
-        (Some(id), None) => by_id(&templates, id)?,
-        (None, Some(name)) => by_name(&templates, name)?,
+        (Some(id), None) => versions_of(by_id(&templates, id)?, &named)?,
+        (None, Some(name)) => versions_of(by_name(&templates, name)?, &named)?,
         (Some(_), Some(_)) => {
             let message = "Name the launch template by its id or by its name.";
             return Err(Refusal::new("InvalidParameterCombination", message));
         }
-        (None, None) => return Err(Refusal::missing("LaunchTemplateId")),
-    };
-    let named = request.list("LaunchTemplateVersion");
-    let found: Vec<(usize, &Wish)> = if named.is_empty() {
-        (1..).zip(&template.versions).collect()
-    } else {
-        named
-            .iter()
-            .map(|name| template.version(name))
-            .collect::<Result<_, _>>()?
+        (None, None) => versions_of_all(&templates, &named)?,
     };
     xml.items(
         "launchTemplateVersionSet",
         found.iter().skip(page.from).take(page.most),
-        |xml, (number, options)| {
-            xml.text("launchTemplateId", &template.id)
-                .text("launchTemplateName", &template.name)
-                .plain("versionNumber", number)
-                .plain("createTime", launch_time(template.created))
-                .text("createdBy", format!("arn:aws:iam::{}:root", world.account))
-                .plain("defaultVersion", *number == 1)
-                .within("launchTemplateData", |xml| write_data(xml, options));
-        },
+        |xml, version| version.write(xml, &world.account),
     );
     let following =
         Some(page.from.saturating_add(page.most)).filter(|position| *position < found.len());
@@ -148,11 +180,41 @@ pub(super) fn describe_versions(
     Ok(())
 }
 
-/// The template and version that a launch asks for: id, number, options.
+fn versions_of<'a>(template: &'a Template, named: &[&str]) -> Result<Vec<Version<'a>>, Refusal> {
+    if named.is_empty() {
+        let all = (1..).zip(&template.versions);
+        return Ok(all
+            .map(|(number, data)| template.numbered(number, data))
+            .collect());
+    }
+    named.iter().map(|name| template.version(name)).collect()
+}
+
+/// The latest or the default versions of all templates, or both: a version that is both comes twice.
+fn versions_of_all<'a>(
+    templates: &'a [Template],
+    named: &[&str],
+) -> Result<Vec<Version<'a>>, Refusal> {
+    if named.is_empty()
+        || named
+            .iter()
+            .any(|name| !["$Latest", "$Default"].contains(name))
+    {
+        return Err(Refusal::missing("LaunchTemplateId"));
+    }
+    let whole = templates
+        .iter()
+        .filter(|template| !template.versions.is_empty());
+    whole
+        .flat_map(|template| named.iter().map(|name| template.version(name)))
+        .collect()
+}
+
+/// The template and version that a launch asks for: id, number, data.
 pub(super) fn asked_version(
     region: &Region,
     request: &Request,
-) -> Result<Option<(String, usize, Wish)>, Refusal> {
+) -> Result<Option<(String, usize, TemplateData)>, Refusal> {
     let id = request
         .get("LaunchTemplate.LaunchTemplateId")
         .map(|id| by_id(&region.templates, id));
@@ -165,8 +227,12 @@ pub(super) fn asked_version(
         return Ok(None);
     };
     let version = request.get("LaunchTemplate.Version").unwrap_or("$Default");
-    let (number, options) = template.version(version)?;
-    Ok(Some((template.id.clone(), number, options.clone())))
+    let version = template.version(version)?;
+    Ok(Some((
+        template.id.clone(),
+        version.number,
+        version.data.clone(),
+    )))
 }
 
 fn by_id<'a>(templates: &'a [Template], id: &str) -> Result<&'a Template, Refusal> {
@@ -190,21 +256,4 @@ fn by_name<'a>(templates: &'a [Template], name: &str) -> Result<&'a Template, Re
             );
             Refusal::new("InvalidLaunchTemplateName.NotFoundException", message)
         })
-}
-
-fn write_data(xml: &mut Xml, options: &Wish) {
-    xml.plain("imageId", "ami-0abcdef1234567890")
-        .plain("instanceType", "t3.micro");
-    if *options != Wish::default() {
-        xml.within("metadataOptions", |xml| {
-            xml.maybe("httpTokens", options.tokens.as_ref())
-                .maybe(
-                    "httpPutResponseHopLimit",
-                    options.hop_limit.map(|hops| hops.to_string()),
-                )
-                .maybe("httpEndpoint", options.endpoint.as_ref())
-                .maybe("httpProtocolIpv6", options.ipv6.as_ref())
-                .maybe("instanceMetadataTags", options.metadata_tags.as_ref());
-        });
-    }
 }

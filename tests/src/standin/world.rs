@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::bucket::Buckets;
 use super::fault::Fault;
+use super::images::Image;
 use super::instance::Machine;
 use super::launch::{Launch, digits};
+use super::launch_configurations::LaunchConfiguration;
 use super::metadata_defaults::Defaults;
 use super::metrics::Metrics;
 use super::record::Record;
@@ -64,6 +66,8 @@ pub(super) struct Region {
     pub(super) defaults: Defaults,
     pub(super) refuses_metadata_tags: bool,
     pub(super) templates: Vec<Template>,
+    pub(super) launch_configurations: Vec<LaunchConfiguration>,
+    pub(super) images: Vec<Image>,
     /// By client token: the form of the launch and its reservation.
     pub(super) launches: HashMap<String, (Request, String)>,
 }
@@ -162,6 +166,18 @@ impl World {
         machine.settle();
         machine
     }
+
+    /// The launch template, in whatever region.
+    ///
+    /// # Panics
+    /// On an unknown id, which is a mistake in the test.
+    pub(super) fn template(&mut self, id: &str) -> &mut Template {
+        self.regions
+            .values_mut()
+            .flat_map(|region| &mut region.templates)
+            .find(|template| template.is(id))
+            .unwrap_or_else(|| panic!("there is no launch template `{id}`"))
+    }
 }
 
 impl Region {
@@ -180,7 +196,7 @@ impl Region {
 
     /// The instances of these ids, settled: all or none.
     pub(super) fn all_of(&mut self, ids: &[&str]) -> Result<Vec<usize>, Refusal> {
-        if let Some(id) = ids.iter().find(|id| !is_well_formed(id)) {
+        if let Some(id) = ids.iter().find(|id| !is_id("i-", id)) {
             return Err(Refusal::new(
                 "InvalidInstanceID.Malformed",
                 format!("Invalid id: \"{id}\""),
@@ -214,9 +230,9 @@ impl Region {
     }
 }
 
-/// `i-` and 8 or 17 hexadecimal digits.
-fn is_well_formed(id: &str) -> bool {
-    id.strip_prefix("i-").is_some_and(|rest| {
+/// A prefix such as `i-`, and 8 or 17 hexadecimal digits.
+pub(super) fn is_id(prefix: &str, id: &str) -> bool {
+    id.strip_prefix(prefix).is_some_and(|rest| {
         matches!(rest.len(), 8 | 17)
             && rest
                 .bytes()

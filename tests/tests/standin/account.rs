@@ -186,3 +186,12 @@ fn attributes_are_told() {
     assert!(attribute(&plain, "userData").body.contains("<userData/>"));
     attribute(&id, "colour").is_refused(400, "InvalidParameterValue");
 }
+
+#[test]
+fn user_data_may_be_any_bytes() {
+    let standin = Standin::start();
+    let id = standin.launch(launch(REGION).user_data([0x1f, 0x8b, 0x08, 0xff]));
+    let params = [("InstanceId", id.as_str()), ("Attribute", "userData")];
+    let answer = ec2(&standin, REGION).call("DescribeInstanceAttribute", &params);
+    assert_eq!(answer.text("value"), "H4sI/w==");
+}

@@ -34,6 +34,10 @@ pub(crate) fn cloudwatch(standin: &Standin, region: &str) -> Client {
     client(standin, region, "monitoring", "2010-08-01")
 }
 
+pub(crate) fn autoscaling(standin: &Standin, region: &str) -> Client {
+    client(standin, region, "autoscaling", "2011-01-01")
+}
+
 pub(crate) fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)

@@ -9,7 +9,11 @@
 mod account;
 mod client;
 mod describe;
+mod dry_runs;
 mod faults;
+mod fleet;
+mod images;
+mod launch_configurations;
 mod metrics;
 mod modify;
 mod power;

@@ -1,6 +1,6 @@
 //! RunInstances.
 
-use imds_tests::{Defaults, Standin, TemplateOptions};
+use imds_tests::{Defaults, Standin, TemplateOptions, template_data};
 
 use crate::REGION;
 use crate::client::{Answer, Client, ec2};
@@ -141,4 +141,24 @@ fn a_launch_that_makes_no_sense_is_refused() {
     ];
     run(&client, &reserved).is_refused(400, "InvalidParameterValue");
     assert_eq!(standin.instances(REGION).len(), 0);
+}
+
+#[test]
+fn user_data_is_the_launchs_own_or_its_templates() {
+    let standin = Standin::start();
+    let client = ec2(&standin, REGION);
+    let template = standin.template(REGION, "web");
+    standin.template_version(&template, template_data().user_data("template"));
+    let user_data = |params: &[(&str, &str)]| {
+        let id = run(&client, params).text("instanceId");
+        let params = [("InstanceId", id.as_str()), ("Attribute", "userData")];
+        client
+            .call("DescribeInstanceAttribute", &params)
+            .texts("value")
+    };
+    let by_template = ("LaunchTemplate.LaunchTemplateName", "web");
+    assert_eq!(user_data(&[by_template]), ["dGVtcGxhdGU="]);
+    assert_eq!(user_data(&[by_template, ("UserData", "/w==")]), ["/w=="]);
+    assert!(user_data(&[]).is_empty());
+    run(&client, &[("UserData", "#!/bin/sh")]).is_refused(400, "InvalidParameterValue");
 }

@@ -1,0 +1,78 @@
+//! What a person is told before and after.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use imds_core::instance::InstanceId;
+use imds_core::plan::Step;
+use imds_core::report::Summary;
+
+use super::act::Done;
+use crate::document::{Document, RegionTotal};
+use crate::spool::{Part, Spool};
+
+/// The rows that are to be changed, as a scan shows them.
+pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
+    let ids: HashSet<&InstanceId> = steps.iter().map(|step| &step.instance.id).collect();
+    let mut part = Part::new()?;
+    for row in seen.rows.rows() {
+        let row = row?;
+        if ids.contains(&row.report.instance_id) {
+            part.add(&row)?;
+        }
+    }
+    Ok(Document {
+        trigger: "scan",
+        account: seen.account.clone(),
+        at: seen.at,
+        took: seen.took,
+        summary: seen.summary,
+        regions: seen
+            .regions
+            .iter()
+            .map(|total| RegionTotal {
+                region: total.region.clone(),
+                summary: Summary { ..total.summary },
+            })
+            .collect(),
+        unseen: seen.unseen.clone(),
+        rows: Spool::of([part])?,
+        usage_days: seen.usage_days,
+        user_data: false,
+        templates: None,
+        defaults: None,
+    })
+}
+
+/// The way back, and what is left.
+pub(super) fn afterwards(done: &Done, journal: &Path) {
+    let summary = &done.document.summary;
+    if done.interrupted {
+        eprintln!(
+            "interrupted: {} were changed, {} were not; calls under way were finished and are in the journal",
+            summary.enforced, summary.failed
+        );
+    }
+    if done.pending > 0 {
+        eprintln!(
+            "{} are changed, and EC2 has not applied it yet: look again with `imdsctl scan`",
+            done.pending
+        );
+    }
+    if summary.enforced > 0 {
+        eprintln!("take it back with: imdsctl rollback {}", quoted(journal));
+        eprintln!("see whose calls are refused now: imdsctl usage --rejected --days 1");
+    }
+}
+
+/// Fit to be pasted into a shell.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&b);
+    if text.bytes().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,311 @@
+//! A plan in a file: made by one person, read by another, and done later, where it still holds.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use imds_core::change::Change;
+use imds_core::decide::{Decision, Remedy};
+use imds_core::instance::{Instance, InstanceId, MetadataOptions};
+use imds_core::plain::Plain;
+use imds_core::policy::{Faults, Policy};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// What marks a plan.
+const KIND: &str = "imdsctl-plan";
+
+/// A plan of enforcement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanFile {
+    kind: String,
+    version: u32,
+    /// The account, 12 digits.
+    pub(crate) account: String,
+    /// When it was made.
+    pub(crate) created_at: Timestamp,
+    /// The policy document by which it was made.
+    pub(crate) policy: Value,
+    /// What is to be done.
+    pub(crate) instances: Vec<Entry>,
+}
+
+/// What is to be done about one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Entry {
+    /// The instance's region.
+    pub(crate) region: String,
+    /// The instance.
+    pub(crate) instance_id: InstanceId,
+    /// All options as they were seen.
+    pub(crate) before: MetadataOptions,
+    /// The options to set; `None`: leave alone.
+    pub(crate) set: MetadataOptions,
+    /// Why, for those who read the plan.
+    pub(crate) reason: String,
+}
+
+/// A plan that is not done, or not written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlanFileError {
+    /// The platform does not give it.
+    #[error("could not read plan `{}`", shown(path))]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the platform says.
+        source: io::Error,
+    },
+    /// The platform does not take it.
+    #[error("could not write plan `{}`", shown(path))]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the platform says.
+        source: io::Error,
+    },
+    /// It would be lost.
+    #[error(
+        "`{}` exists and is no plan, so it is not overwritten; name another file",
+        shown(path)
+    )]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It holds something else.
+    #[error("`{}` is no plan of imdsctl: {}", shown(path), Plain(why))]
+    NoPlan {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        why: String,
+    },
+    /// It may ask for what this program does not know.
+    #[error(
+        "plan `{}` has format version {found}; expected {VERSION}: make it anew with this imdsctl",
+        shown(path)
+    )]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The version of its format.
+        found: u64,
+    },
+    /// Its instances are not here.
+    #[error(
+        "plan `{}` is of account `{}`, and these credentials are of account `{}`",
+        shown(path),
+        Plain(found),
+        Plain(expected)
+    )]
+    WrongAccount {
+        /// The file.
+        path: PathBuf,
+        /// The plan's.
+        found: String,
+        /// The caller's.
+        expected: String,
+    },
+    /// A value that cannot stand.
+    #[error("plan `{}`: `{}`: {}", shown(path), Plain(field), Plain(why))]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// The value's path, for example `$.instances[3].set.http_tokens`.
+        field: String,
+        /// What it is, and what was expected.
+        why: String,
+    },
+    /// Its policy cannot stand.
+    #[error("plan `{}`: `policy` is no valid policy", shown(path))]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// All of its faults.
+        source: Faults,
+    },
+}
+
+impl PlanFile {
+    /// A plan made now.
+    pub(crate) fn new(
+        account: &str,
+        created_at: Timestamp,
+        policy: Value,
+        instances: Vec<Entry>,
+    ) -> Self {
+        PlanFile {
+            kind: KIND.to_owned(),
+            version: VERSION,
+            account: account.to_owned(),
+            created_at,
+            policy,
+            instances,
+        }
+    }
+
+    /// Reads a plan of the caller's account, with its policy.
+    pub(crate) fn read(path: &Path, account: &str) -> Result<(Self, Policy), PlanFileError> {
+        let text = std::fs::read_to_string(path).map_err(|source| PlanFileError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        PlanFile::parse(path, &text, account)
+    }
+
+    /// Writes the plan in one step; a file of that name is replaced only where it is a plan too.
+    pub(crate) fn write(&self, path: &Path) -> Result<(), PlanFileError> {
+        let path_of = || path.to_owned();
+        let failed = |source| PlanFileError::Write {
+            path: path_of(),
+            source,
+        };
+        let taken = match std::fs::symlink_metadata(path) {
+            Ok(_) if is_plan(path) => true,
+            Ok(_) => return Err(PlanFileError::Taken { path: path_of() }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(source) => return Err(failed(source)),
+        };
+        // A relative name without a folder has an empty parent.
+        let folder = path.parent().filter(|folder| *folder != Path::new(""));
+        let mut builder = tempfile::Builder::new();
+        // As any new file: others are to read it, as far as the umask lets them.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder
+            .tempfile_in(folder.unwrap_or(Path::new(".")))
+            .map_err(failed)?;
+        let mut out = BufWriter::new(file);
+        serde_json::to_writer_pretty(&mut out, self).map_err(|error| failed(error.into()))?;
+        out.write_all(b"\n").map_err(failed)?;
+        let file = out
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
+        file.as_file().sync_all().map_err(failed)?;
+        let kept = if taken {
+            file.persist(path)
+        } else {
+            file.persist_noclobber(path)
+        };
+        match kept {
+            Ok(_) => Ok(()),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(PlanFileError::Taken { path: path_of() })
+            }
+            Err(error) => Err(failed(error.error)),
+        }
+    }
+
+    fn parse(path: &Path, text: &str, account: &str) -> Result<(Self, Policy), PlanFileError> {
+        let path = path.to_owned();
+        let found = match serde_json::from_str::<Mark>(text) {
+            Ok(mark) if mark.kind == KIND => mark.version,
+            Ok(_) => {
+                let why = format!("`kind` is another; expected `{KIND}`");
+                return Err(PlanFileError::NoPlan { path, why });
+            }
+            Err(error) => {
+                let why = error.to_string();
+                return Err(PlanFileError::NoPlan { path, why });
+            }
+        };
+        if found != u64::from(VERSION) {
+            return Err(PlanFileError::Version { path, found });
+        }
+        let json = &mut serde_json::Deserializer::from_str(text);
+        let plan: PlanFile = match serde_path_to_error::deserialize(json) {
+            Ok(plan) => plan,
+            Err(error) => {
+                let field = match error.path().to_string().as_str() {
+                    "." => "$".to_owned(),
+                    path => format!("$.{path}"),
+                };
+                let why = error.into_inner().to_string();
+                return Err(PlanFileError::Field { path, field, why });
+            }
+        };
+        if plan.account != account {
+            return Err(PlanFileError::WrongAccount {
+                path,
+                found: plan.account,
+                expected: account.to_owned(),
+            });
+        }
+        let mut named = BTreeSet::new();
+        for (n, entry) in plan.instances.iter().enumerate() {
+            let (field, why) = if entry.set == MetadataOptions::default() {
+                let why = "it sets nothing; expected at least one option";
+                (format!("$.instances[{n}].set"), why.to_owned())
+            } else if !named.insert((&entry.region, &entry.instance_id)) {
+                let id = &entry.instance_id;
+                let why = format!("`{id}` is named twice; expected every instance once");
+                (format!("$.instances[{n}].instance_id"), why)
+            } else {
+                continue;
+            };
+            return Err(PlanFileError::Field { path, field, why });
+        }
+        match Policy::parse(&plan.policy.to_string()) {
+            Ok(policy) => Ok((plan, policy)),
+            Err(source) => Err(PlanFileError::Policy { path, source }),
+        }
+    }
+}
+
+impl Entry {
+    /// Whether the plan still holds for the instance as it is now, with what its policy now decides.
+    ///
+    /// # Errors
+    /// Why it does not, in words.
+    pub(crate) fn still_valid(&self, now: &Instance, decision: &Decision) -> Result<(), String> {
+        if now.options != self.before {
+            return Err("its options were changed since the plan was made".to_owned());
+        }
+        match decision {
+            Decision::Wrong(wrong) if matches!(wrong.remedy, Remedy::Enforce(_)) => {
+                if *wrong.change.set() == self.set {
+                    return Ok(());
+                }
+                let planned = Change::setting(self.set);
+                let now = wrong.change;
+                Err(format!(
+                    "the plan sets {planned}, and its policy now sets {now}"
+                ))
+            }
+            Decision::Wrong(_)
+            | Decision::Compliant(_)
+            | Decision::Exempt(_)
+            | Decision::Gone(_) => Err(format!(
+                "the plan's policy no longer sets its options: {decision}"
+            )),
+        }
+    }
+}
+
+/// A plan of any version.
+#[derive(Deserialize)]
+struct Mark {
+    kind: String,
+    version: u64,
+}
+
+fn is_plan(path: &Path) -> bool {
+    let file = std::fs::metadata(path).is_ok_and(|file| file.is_file());
+    let mark = || serde_json::from_reader::<_, Mark>(BufReader::new(File::open(path).ok()?)).ok();
+    file && mark().is_some_and(|mark| mark.kind == KIND)
+}
+
+fn shown(path: &Path) -> String {
+    Plain(&path.to_string_lossy()).to_string()
+}
+
+#[cfg(test)]
+mod tests;

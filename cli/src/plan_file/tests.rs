@@ -1,0 +1,248 @@
+//! Plans that are written, read, and hold or not.
+
+use imds_core::decide::{Occasion, decide};
+use imds_core::instance::{HttpTokens, State, Toggle};
+use imds_core::usage::{NotKnown, Usage};
+use serde_json::json;
+
+use super::*;
+
+const ACCOUNT: &str = "111122223333";
+
+fn at() -> Timestamp {
+    "2026-07-13T10:15:02Z".parse().unwrap()
+}
+
+fn policy() -> Value {
+    json!({
+        "require": { "http_tokens": "required" },
+        "on_violation": "enforce",
+        "rules": [
+            { "name": "kept", "when": { "tags": { "keep": "*" } }, "then": "exempt" },
+            { "name": "ended", "when": { "tags": { "end": "*" } }, "then": "stop" },
+            { "name": "hops", "when": { "tags": { "hops": "*" } }, "require": { "hop_limit": { "at_least": 2 } } },
+        ],
+    })
+}
+
+fn before() -> MetadataOptions {
+    MetadataOptions {
+        http_tokens: Some(HttpTokens::Optional),
+        http_endpoint: Some(Toggle::Enabled),
+        ..Default::default()
+    }
+}
+
+fn entry() -> Entry {
+    Entry {
+        region: "eu-central-1".to_owned(),
+        instance_id: InstanceId::try_from("i-1").unwrap(),
+        before: before(),
+        set: MetadataOptions {
+            http_tokens: Some(HttpTokens::Required),
+            ..Default::default()
+        },
+        reason: "http_tokens is optional, not required".to_owned(),
+    }
+}
+
+fn plan() -> PlanFile {
+    PlanFile::new(ACCOUNT, at(), policy(), vec![entry()])
+}
+
+fn instance() -> Instance {
+    Instance {
+        options: before(),
+        state: Some(State::Running),
+        ..Instance::unknown(entry().instance_id, "eu-central-1")
+    }
+}
+
+#[track_caller]
+fn holds(instance: &Instance) -> Result<(), String> {
+    let policy = Policy::parse(&policy().to_string()).unwrap();
+    let decision = decide(&policy, instance, at(), &Occasion::Launch);
+    entry().still_valid(instance, &decision)
+}
+
+#[track_caller]
+fn refused(change: impl FnOnce(&mut Value), expected: &str) {
+    let mut value = serde_json::to_value(plan()).unwrap();
+    change(&mut value);
+    let error = PlanFile::parse(Path::new("p"), &value.to_string(), ACCOUNT).unwrap_err();
+    // Where in the text it is differs with the change.
+    let words = crate::error::chain(&error);
+    let words = words.split(" at line").next().unwrap();
+    assert_eq!(words, expected);
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.json");
+    plan().write(&path).unwrap();
+    let (read, policy) = PlanFile::read(&path, ACCOUNT).unwrap();
+    assert_eq!(read, plan());
+    assert_eq!(policy.rules.len(), 3);
+}
+
+#[test]
+fn a_plan_is_overwritten_and_nothing_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    plan().write(&path).unwrap();
+    let empty = PlanFile::new(ACCOUNT, at(), policy(), vec![]);
+    empty.write(&path).unwrap();
+    assert_eq!(PlanFile::read(&path, ACCOUNT).unwrap().0, empty);
+
+    for other in ["", "notes", "{\"kind\":\"imdsctl\",\"version\":1}"] {
+        std::fs::write(&path, other).unwrap();
+        let error = plan().write(&path).unwrap_err();
+        assert!(matches!(error, PlanFileError::Taken { .. }), "{error:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+    }
+    let error = plan().write(folder.path()).unwrap_err();
+    assert!(matches!(error, PlanFileError::Taken { .. }), "{error:?}");
+    let left = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(left, 1, "no temporary file is left");
+}
+
+#[cfg(unix)]
+#[test]
+fn others_may_read_a_plan_as_any_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |name| {
+        let path = folder.path().join(name);
+        std::fs::metadata(path).unwrap().permissions().mode()
+    };
+    std::fs::write(folder.path().join("other"), "").unwrap();
+    plan().write(&folder.path().join("plan")).unwrap();
+    assert_eq!(mode("plan"), mode("other"));
+}
+
+#[test]
+fn a_folder_that_is_missing_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = plan()
+        .write(&folder.path().join("missing/plan"))
+        .unwrap_err();
+    assert!(matches!(error, PlanFileError::Write { .. }), "{error:?}");
+}
+
+#[test]
+fn a_bad_value_is_refused_by_its_path() {
+    refused(
+        |plan| plan["instances"][0]["set"]["http_tokens"] = json!("maybe"),
+        "plan `p`: `$.instances[0].set.http_tokens`: unknown variant `maybe`, expected `optional` or `required`",
+    );
+    refused(
+        |plan| plan["instances"][0]["before"]["hop_limit"] = json!(65),
+        "plan `p`: `$.instances[0].before.hop_limit`: hop limit `65` is not between 1 and 64",
+    );
+    refused(
+        |plan| plan["instances"][0]["set"]["http_token"] = json!("required"),
+        "plan `p`: `$.instances[0].set.http_token`: unknown field `http_token`, expected one of `http_tokens`, `http_endpoint`, `hop_limit`, `http_protocol_ipv6`, `instance_metadata_tags`",
+    );
+    refused(
+        |plan| plan["instances"][0]["instance_id"] = json!("i-\u{1b}[31m"),
+        "plan `p`: `$.instances[0].instance_id`: `i-\u{fffd}[31m` is no instance id (`i-` and hexadecimal digits)",
+    );
+    refused(
+        |plan| plan["instances"][0]["set"] = json!({}),
+        "plan `p`: `$.instances[0].set`: it sets nothing; expected at least one option",
+    );
+    refused(
+        |plan| plan["instances"] = json!([entry(), entry()]),
+        "plan `p`: `$.instances[1].instance_id`: `i-1` is named twice; expected every instance once",
+    );
+    refused(
+        |plan| drop(plan.as_object_mut().unwrap().remove("created_at")),
+        "plan `p`: `$`: missing field `created_at`",
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_stand_is_refused_with_its_faults() {
+    refused(
+        |plan| plan["policy"]["on_violation"] = json!("pray"),
+        "plan `p`: `policy` is no valid policy: $.on_violation is \"pray\"; expected one of `report`, `enforce`, `stop`, `terminate`",
+    );
+}
+
+#[test]
+fn other_versions_accounts_and_files_are_refused() {
+    refused(
+        |plan| plan["version"] = json!(2),
+        "plan `p` has format version 2; expected 1: make it anew with this imdsctl",
+    );
+    refused(
+        |plan| plan["account"] = json!("999999999999"),
+        "plan `p` is of account `999999999999`, and these credentials are of account `111122223333`",
+    );
+    refused(
+        |plan| plan["kind"] = json!("report"),
+        "`p` is no plan of imdsctl: `kind` is another; expected `imdsctl-plan`",
+    );
+    refused(
+        |plan| *plan = json!([1]),
+        "`p` is no plan of imdsctl: invalid type: integer `1`, expected a string",
+    );
+}
+
+#[test]
+fn a_plan_holds_while_nothing_has_changed() {
+    assert_eq!(holds(&instance()), Ok(()));
+}
+
+#[test]
+fn an_instance_with_other_options_is_no_longer_as_planned() {
+    let fields: [fn(&mut MetadataOptions); 3] = [
+        |options| options.http_tokens = Some(HttpTokens::Required),
+        |options| options.instance_metadata_tags = Some(Toggle::Enabled),
+        |options| options.http_endpoint = None,
+    ];
+    for change in fields {
+        let mut now = instance();
+        change(&mut now.options);
+        assert_eq!(
+            holds(&now).unwrap_err(),
+            "its options were changed since the plan was made"
+        );
+    }
+}
+
+#[test]
+fn an_instance_about_which_the_policy_now_decides_otherwise_is_left() {
+    let tagged = |key: &str| Instance {
+        tags: [(key.to_owned(), "yes".to_owned())].into(),
+        ..instance()
+    };
+    assert_eq!(
+        holds(&tagged("keep")).unwrap_err(),
+        "the plan's policy no longer sets its options: exempt by rule `kept`"
+    );
+    assert_eq!(
+        holds(&tagged("hops")).unwrap_err(),
+        "the plan sets http_tokens=required, and its policy now sets http_tokens=required hop_limit=2"
+    );
+    assert!(
+        holds(&tagged("end")).is_err(),
+        "stopping it was not agreed to"
+    );
+    let ended = Instance {
+        state: Some(State::Terminated),
+        ..instance()
+    };
+    assert!(holds(&ended).is_err());
+}
+
+#[test]
+fn an_instance_that_may_only_be_reported_now_is_left() {
+    let policy = Policy::parse(&policy().to_string()).unwrap();
+    let occasion = Occasion::Existing(Usage::Unknown {
+        because: NotKnown::NoData,
+    });
+    let decision = decide(&policy, &instance(), at(), &occasion);
+    assert!(entry().still_valid(&instance(), &decision).is_err());
+}

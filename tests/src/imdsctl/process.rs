@@ -1,0 +1,193 @@
+//! A run whose output goes to files: it is not a terminal, and never full.
+
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use rustix::process::Signal;
+use tempfile::NamedTempFile;
+
+use super::{GLANCE, Imdsctl, send};
+
+/// What came of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// A run under way, killed when dropped.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    plan: Imdsctl,
+    started: Instant,
+    stdout: NamedTempFile,
+    stderr: NamedTempFile,
+}
+
+impl Ran {
+    /// Fails the test, showing the output, where it ended otherwise.
+    #[track_caller]
+    pub fn ended_with(&self, code: i32) -> &Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "signal: {:?}\nstdout:\n{}\nstderr:\n{}",
+            self.signal,
+            self.stdout,
+            self.stderr
+        );
+        self
+    }
+}
+
+impl Running {
+    pub(super) fn start(plan: Imdsctl) -> Self {
+        let (stdout, stderr) = (file(), file());
+        let child = Command::new(&plan.program)
+            .args(&plan.arguments)
+            .env_clear()
+            .env("HOME", plan.home_folder())
+            .envs(&plan.environment)
+            .current_dir(plan.folder())
+            .stdin(input(plan.stdin.as_deref()))
+            .stdout(reopened(&stdout))
+            .stderr(reopened(&stderr))
+            .spawn()
+            .unwrap_or_else(|error| panic!("could not start {}: {error}", plan.program.display()));
+        Running {
+            child,
+            plan,
+            started: Instant::now(),
+            stdout,
+            stderr,
+        }
+    }
+
+    /// Standard output so far.
+    #[must_use]
+    pub fn stdout(&self) -> String {
+        text(&self.stdout)
+    }
+
+    /// Standard error so far.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        text(&self.stderr)
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub fn interrupt(&self) {
+        send(self.child.id(), Signal::INT);
+    }
+
+    /// SIGTERM.
+    pub fn terminate(&self) {
+        send(self.child.id(), Signal::TERM);
+    }
+
+    /// SIGKILL: it ends where it stands.
+    pub fn kill(&self) {
+        send(self.child.id(), Signal::KILL);
+    }
+
+    /// Waits until something holds, such as a call that the stand-in has had.
+    ///
+    /// # Panics
+    /// When the program ends or its time is up before.
+    #[track_caller]
+    pub fn wait_until(&mut self, holds: impl Fn(&Self) -> bool) {
+        while !holds(self) {
+            let ended = self.status();
+            if holds(self) {
+                return;
+            }
+            assert!(ended.is_none(), "it ended before that{}", self.output());
+            self.check_time();
+            sleep(GLANCE);
+        }
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// When its time is up; it is killed then.
+    #[must_use]
+    #[track_caller]
+    pub fn wait(mut self) -> Ran {
+        let status = loop {
+            if let Some(status) = self.status() {
+                break status;
+            }
+            self.check_time();
+            sleep(GLANCE);
+        };
+        Ran {
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout(),
+            stderr: self.stderr(),
+        }
+    }
+
+    fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("it is a child of the test")
+    }
+
+    #[track_caller]
+    fn check_time(&self) {
+        assert!(
+            self.started.elapsed() < self.plan.time_limit,
+            "it took longer than {:?}{}",
+            self.plan.time_limit,
+            self.output()
+        );
+    }
+
+    fn output(&self) -> String {
+        format!("\nstdout:\n{}\nstderr:\n{}", self.stdout(), self.stderr())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn input(bytes: Option<&[u8]>) -> Stdio {
+    let Some(bytes) = bytes else {
+        return Stdio::null();
+    };
+    let file = file();
+    std::fs::write(file.path(), bytes).expect("a temporary file takes the input");
+    reopened(&file).into()
+}
+
+fn file() -> NamedTempFile {
+    NamedTempFile::new().expect("a temporary file can be made")
+}
+
+/// With a position of its own, so that reading doesn't move the writer.
+fn reopened(file: &NamedTempFile) -> File {
+    File::options()
+        .read(true)
+        .append(true)
+        .open(file.path())
+        .expect("a temporary file can be opened again")
+}
+
+fn text(file: &NamedTempFile) -> String {
+    let bytes = std::fs::read(file.path()).expect("a temporary file can be read");
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,168 @@
+//! The fleet of demonstrations and benchmarks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use imds_tests::{Instance, Standin};
+
+use crate::client::{autoscaling, cloudwatch, ec2};
+
+/// All instances, by region.
+fn fleet(standin: &Standin) -> BTreeMap<String, Vec<Instance>> {
+    let regions = ec2(standin, "us-east-1")
+        .call("DescribeRegions", &[])
+        .texts("regionName");
+    regions
+        .into_iter()
+        .map(|region| {
+            let instances = standin.instances(&region);
+            (region, instances)
+        })
+        .collect()
+}
+
+#[test]
+fn a_fleet_is_spread_unevenly_over_seventeen_regions() {
+    let standin = Standin::start();
+    standin.launch_fleet(2000);
+    let sizes: BTreeMap<_, _> = fleet(&standin)
+        .into_iter()
+        .map(|(region, instances)| (region, instances.len()))
+        .collect();
+    assert_eq!(sizes.len(), 17);
+    assert!(sizes.values().all(|size| *size > 0), "{sizes:?}");
+    assert_eq!(sizes.values().sum::<usize>(), 2000);
+    assert_eq!((sizes["us-east-1"], sizes["eu-central-1"]), (600, 300));
+}
+
+#[test]
+fn a_small_fleet_has_as_many_as_were_asked_for() {
+    for count in [0, 1, 7] {
+        let standin = Standin::start();
+        standin.launch_fleet(count);
+        let launched: usize = fleet(&standin).values().map(Vec::len).sum();
+        assert_eq!(launched, count);
+    }
+}
+
+#[test]
+fn a_fleet_has_some_of_everything() {
+    let standin = Standin::start();
+    standin.launch_fleet(2000);
+    let all: Vec<_> = fleet(&standin).into_values().flatten().collect();
+    let share = |holds: &dyn Fn(&Instance) -> bool| all.iter().filter(|one| holds(one)).count();
+    let open = share(&|one| one.options.tokens == "optional");
+    assert!((200..=300).contains(&open), "{open} answer IMDSv1");
+    let tagged = |key: &'static str| share(&move |one| one.tags.contains_key(key));
+    for (what, some) in [
+        ("running", share(&|one| one.state == "running")),
+        ("stopped", share(&|one| one.state == "stopped")),
+        ("terminated", share(&|one| one.state == "terminated")),
+        ("disabled", share(&|one| one.options.endpoint == "disabled")),
+        ("in groups", tagged("aws:autoscaling:groupName")),
+        ("from templates", tagged("aws:ec2launchtemplate:id")),
+    ] {
+        assert!((1..1900).contains(&some), "{some} are {what}");
+    }
+    assert_eq!(tagged("Name"), 2000);
+    let hops: BTreeSet<_> = all.iter().map(|one| one.options.hop_limit).collect();
+    assert!(hops.len() > 2, "{hops:?}");
+}
+
+#[test]
+fn a_fleet_is_the_same_every_time() {
+    let told = || {
+        let standin = Standin::start();
+        standin.launch_fleet(300);
+        let fleet = fleet(&standin).into_values().flatten();
+        fleet
+            .map(|one| (one.id, one.state, one.options, one.tags, one.image))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(), told());
+}
+
+#[test]
+fn a_fleets_use_of_imdsv1_is_known_of_some() {
+    let standin = Standin::start();
+    standin.launch_fleet(400);
+    let client = cloudwatch(&standin, "us-east-1");
+    let (mut in_use, mut zero, mut unknown) = (0, 0, 0);
+    #[expect(clippy::disallowed_methods, reason = "the stand-in keeps AWS's time")]
+    let now = jiff::Timestamp::now();
+    let from = (now - std::time::Duration::from_hours(14 * 24)).to_string();
+    for instance in standin.instances("us-east-1") {
+        let query = "MetricDataQueries.member.1";
+        let params = [
+            (format!("{query}.Id"), "a".to_owned()),
+            (
+                format!("{query}.MetricStat.Metric.Namespace"),
+                "AWS/EC2".to_owned(),
+            ),
+            (
+                format!("{query}.MetricStat.Metric.MetricName"),
+                "MetadataNoToken".to_owned(),
+            ),
+            (
+                format!("{query}.MetricStat.Metric.Dimensions.member.1.Name"),
+                "InstanceId".to_owned(),
+            ),
+            (
+                format!("{query}.MetricStat.Metric.Dimensions.member.1.Value"),
+                instance.id.clone(),
+            ),
+            (format!("{query}.MetricStat.Period"), "86400".to_owned()),
+            (format!("{query}.MetricStat.Stat"), "Sum".to_owned()),
+            ("StartTime".to_owned(), from.clone()),
+            ("EndTime".to_owned(), now.to_string()),
+        ];
+        let params: Vec<_> = params
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        let answer = client.call("GetMetricData", &params);
+        answer.is_done();
+        let document = roxmltree::Document::parse(&answer.body).unwrap();
+        let values = document
+            .descendants()
+            .find(|node| node.tag_name().name() == "Values")
+            .unwrap();
+        let sums: Vec<f64> = values
+            .children()
+            .filter_map(|value| value.text()?.parse().ok())
+            .collect();
+        match sums.iter().sum::<f64>() {
+            _ if sums.is_empty() => unknown += 1,
+            0.0 => zero += 1,
+            _ => {
+                assert_eq!(instance.options.tokens, "optional");
+                in_use += 1;
+            }
+        }
+    }
+    assert!(
+        in_use > 0 && zero > 0 && unknown > 0,
+        "{in_use} {zero} {unknown}"
+    );
+}
+
+#[test]
+fn a_fleets_regions_have_templates_images_and_launch_configurations() {
+    let standin = Standin::start();
+    standin.launch_fleet(100);
+    let client = ec2(&standin, "us-east-1");
+    let asked = [
+        ("LaunchTemplateVersion.1", "$Default"),
+        ("LaunchTemplateVersion.2", "$Latest"),
+    ];
+    let versions = client.call("DescribeLaunchTemplateVersions", &asked);
+    assert_eq!(versions.texts("httpTokens"), ["optional", "required"]);
+    let images = client.call("DescribeImages", &[]);
+    assert_eq!(images.texts("imdsSupport"), ["v2.0"]);
+    let known = images.texts("imageId");
+    for instance in standin.instances("us-east-1") {
+        assert!(known.contains(&instance.image), "{}", instance.image);
+    }
+    let configurations =
+        autoscaling(&standin, "us-east-1").call("DescribeLaunchConfigurations", &[]);
+    assert_eq!(configurations.texts("LaunchConfigurationName").len(), 2);
+}
