@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use imds_core::plain::Plain;
+
 use crate::args::Output;
 use crate::document::Document;
 use crate::error::Problem;
-use crate::output;
+use crate::output::{self, Format};
 use crate::terminal;
 use crate::world::World;
 
@@ -31,7 +33,15 @@ pub(crate) fn tell(wanted: &Output, document: &Document, world: &World) -> Resul
     let style = terminal::style(world.var, wanted.output.is_some());
     put(wanted.output.as_deref(), |out| {
         output::write(wanted.format, document, &style, out)
-    })
+    })?;
+    if wanted.output.is_some() || wanted.format == Format::Csv {
+        // Who looks at the terminal alone must know that something is missing.
+        for unseen in &document.unseen {
+            let (region, error) = (Plain(&unseen.region), Plain(&unseen.error));
+            eprintln!("imdsctl: not seen: {region}: {error}");
+        }
+    }
+    Ok(())
 }
 
 /// Writes to a file, whole or not at all; without one, to standard output.
