@@ -5,6 +5,7 @@ mod document;
 mod explain;
 mod journal;
 mod output;
+mod policy_check;
 mod row;
 mod spool;
 mod user_data;

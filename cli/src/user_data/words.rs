@@ -24,6 +24,7 @@ static IN_CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\}?(?:/[\w./:~%$\[\]
 /// The caller and the URL, at most 120 characters and without control characters.
 pub(super) fn shown(caller: Option<&str>, url: &str) -> String {
     let caller = caller.unwrap_or_default().trim_matches(['.', '(', ' ']);
+    let caller = caller.split_whitespace().next().unwrap_or_default();
     let words = format!("{caller} {url}");
     let plain = Plain(words.trim()).to_string();
     if plain.chars().count() <= LONGEST {
