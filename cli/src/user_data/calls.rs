@@ -185,7 +185,11 @@ impl Known {
     /// Whether a function is called that does more than to build a value.
     fn runs_unknown(&self, names: &Names) -> bool {
         let text = &self.command.text;
-        let builds = |name: &str| BUILDS.is_match(name) || names.addresses.contains(name);
+        let builds = |name: &str| {
+            BUILDS.is_match(name)
+                || names.addresses.contains(name)
+                || names.give_headers.contains(name)
+        };
         let mut functions = FUNCTION_CALLED.captures_iter(text);
         let runs = functions.any(|found| found.get(1).is_some_and(|name| !builds(name.as_str())));
         let mut cmdlets = CMDLET_CALLED.captures_iter(text);
@@ -267,6 +271,14 @@ impl Known {
         })
     }
 
+    /// It returns or prints an address.
+    fn gives_address(&self, names: &Names) -> bool {
+        let text = &self.command.text;
+        let gives = ["return", "echo ", "printf "];
+        gives.iter().any(|word| text.starts_with(word))
+            && (!self.addresses.is_empty() || self.leads(names, None).is_some())
+    }
+
     /// `boto` before boto3, unless the script has a function of that name.
     fn old_boto(&self, names: &Names) -> Option<(usize, String)> {
         let found = patterns::BOTO.find(&self.command.text)?;
@@ -305,7 +317,11 @@ fn follow(known: &[Known]) -> Names {
 }
 
 fn size(names: &Names) -> usize {
-    names.addresses.len() + names.token_urls.len() + names.tokens.len() + names.callers.len()
+    names.addresses.len()
+        + names.give_headers.len()
+        + names.token_urls.len()
+        + names.tokens.len()
+        + names.callers.len()
 }
 
 fn pass_on(command: &Known, names: &mut Names) {
@@ -346,16 +362,15 @@ fn pass_on(command: &Known, names: &mut Names) {
     }
 }
 
-/// A function sends tokens if all its calls do, and stands for an address if it returns one.
+/// A function sends tokens if all its calls do; it gives the header or an address back if it holds
+/// one and only asks for tokens.
 fn of_functions(known: &[Known], names: &mut Names) {
     let mut functions: BTreeMap<(&str, bool), Vec<&Known>> = BTreeMap::new();
     for command in known {
         if let Some(function) = &command.command.function {
             let powershell = command.command.language == Language::PowerShell;
-            functions
-                .entry((function, powershell))
-                .or_default()
-                .push(command);
+            let body = functions.entry((function, powershell)).or_default();
+            body.push(command);
         }
     }
     for ((function, powershell), body) in functions {
@@ -364,17 +379,24 @@ fn of_functions(known: &[Known], names: &mut Names) {
         } else {
             function.to_owned()
         };
-        let calls: Vec<&&Known> = body.iter().filter(|command| command.calls(names)).collect();
-        let sends = |command: &&&Known| command.carries(names);
-        if calls.iter().any(sends) && calls.iter().all(|c| c.asks || c.carries(names)) {
+        let calls = || body.iter().filter(|command| command.calls(names));
+        let carries = |command: &&&Known| command.carries(names);
+        if !calls().all(|call| call.asks || call.carries(names)) {
+            continue;
+        }
+        let substituted = format!("$({function})");
+        if calls().any(|call| !call.asks) {
             names.tokens.insert(function);
-        } else if calls.is_empty()
-            && body.iter().any(|command| {
-                let returns = command.command.text.starts_with("return");
-                returns && (!command.addresses.is_empty() || command.leads(names, None).is_some())
-            })
+        } else if body.iter().any(|command| carries(&command)) {
+            names.give_headers.insert(function.clone());
+            names.tokens.extend([function, substituted]);
+        } else if calls().next().is_none()
+            && body.iter().any(|command| command.gives_address(names))
         {
-            names.addresses.insert(function);
+            // A shell's function only prints it.
+            let shell = body.iter().any(|c| c.command.language == Language::Shell);
+            let name = if shell { substituted } else { function };
+            names.addresses.insert(name);
         }
     }
 }

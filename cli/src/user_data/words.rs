@@ -48,9 +48,15 @@ pub(super) fn url(text: &str, address: &Range<usize>) -> String {
 
 /// A name that stands for an address, with the path that follows it.
 pub(super) fn reference(text: &str, name: &Range<usize>) -> String {
+    // Within a string the name stands in braces.
+    let before = text.get(..name.start).unwrap_or_default();
+    let signs = ["${", "{"]
+        .into_iter()
+        .find(|signs| before.ends_with(signs));
+    let signs = signs.unwrap_or_default();
     let own = text.get(name.clone()).unwrap_or_default();
     let after = start(text.get(name.end..).unwrap_or_default(), LOOKED_AT);
-    format!("{own}{}", path(&IN_CODE, after))
+    format!("{signs}{own}{}", path(&IN_CODE, after))
 }
 
 fn path<'t>(pattern: &Regex, after: &'t str) -> &'t str {
