@@ -307,7 +307,12 @@ fn a_change_says_whether_it_is_taken_for_the_functions_own() {
         "{:?}",
         forged.notes
     );
-    assert!(forged.unseen.unwrap().at_most[0].starts_with("enforce"));
+    let unseen = forged.unseen.unwrap();
+    assert!(unseen.at_most[0].starts_with("enforce"));
+    // Who changed it is not who launched it.
+    assert!(!forged.principals.is_empty());
+    assert_eq!(unseen.rules[3].rule, "launched by hand");
+    assert_eq!(unseen.rules[3].conditions[0].holds, None);
 }
 
 #[test]
@@ -368,4 +373,15 @@ fn text_from_outside_forges_no_line() {
         "{text}"
     );
     assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn an_instance_that_is_named_twice_is_explained_once() {
+    let mut event: Value = serde_json::from_str(&read("launch-open.json")).unwrap();
+    let items = event["detail"]["responseElements"]["instancesSet"]["items"]
+        .as_array_mut()
+        .unwrap();
+    items.push(items[0].clone());
+    let explained = explain(&event.to_string(), &policy(), now()).unwrap();
+    assert_eq!(explained.instances.len(), 1);
 }
