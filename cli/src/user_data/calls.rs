@@ -49,8 +49,6 @@ struct Known {
     uses: Vec<Use>,
     /// Where addresses stand, but for URLs that give tokens.
     addresses: Vec<Range<usize>>,
-    /// It names the URL that gives tokens.
-    names_token_url: bool,
     caller: Option<Range<usize>>,
     /// Where the header with a token stands.
     header: Option<usize>,
@@ -93,16 +91,16 @@ impl Known {
         let text = &command.text;
         let anatomy = anatomy(&command);
         let uses = uses(&command, anatomy.program.as_deref());
-        let (token_urls, addresses): (Vec<_>, Vec<_>) = address::find(text)
+        let addresses = address::find(text)
             .into_iter()
-            .partition(|range| words::url(text, range).contains(patterns::TOKEN_PATH));
+            .filter(|range| !words::url(text, range).contains(patterns::TOKEN_PATH))
+            .collect();
         let headers = || patterns::HEADER.captures_iter(text);
         let asks_ttl = headers().any(|found| found.name("ttl").is_some());
         let header = headers()
             .find(|found| found.name("ttl").is_none())
             .and_then(|found| Some(found.get(0)?.start()));
         Known {
-            names_token_url: !token_urls.is_empty() || text.contains(patterns::TOKEN_PATH),
             caller: patterns::caller(text),
             asks: asks_ttl || patterns::PUT.is_match(text),
             anatomy,
@@ -317,11 +315,7 @@ fn follow(known: &[Known]) -> Names {
 }
 
 fn size(names: &Names) -> usize {
-    names.addresses.len()
-        + names.give_headers.len()
-        + names.token_urls.len()
-        + names.tokens.len()
-        + names.callers.len()
+    names.addresses.len() + names.give_headers.len() + names.tokens.len() + names.callers.len()
 }
 
 fn pass_on(command: &Known, names: &mut Names) {
@@ -330,8 +324,6 @@ fn pass_on(command: &Known, names: &mut Names) {
         let value = &binding.value;
         let literal = command.has_address(value);
         let leads = !answer && (literal || command.leads(names, Some(value)).is_some());
-        let text = command.text(value);
-        let to_token = !answer && !leads && text.contains(patterns::TOKEN_PATH);
         // `headers = {"X-aws-ec2-metadata-token": fetch(…)}` holds the header, and
         // `fetch(…, {"X-aws-ec2-metadata-token": …})` does not.
         let header = command.header.is_some_and(|at| {
@@ -350,7 +342,6 @@ fn pass_on(command: &Known, names: &mut Names) {
         for name in &binding.names {
             for (holds, set) in [
                 (leads, &mut names.addresses),
-                (to_token, &mut names.token_urls),
                 (token, &mut names.tokens),
                 (calls, &mut names.callers),
             ] {

@@ -15,8 +15,6 @@ use super::script::Language;
 pub(super) struct Names {
     /// The metadata service, or what talks to it.
     pub(super) addresses: HashSet<String>,
-    /// The URL that gives tokens.
-    pub(super) token_urls: HashSet<String>,
     /// The header with a token, or what sends it.
     pub(super) tokens: HashSet<String>,
     /// A program that fetches.
