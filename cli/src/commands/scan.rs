@@ -42,11 +42,17 @@ pub(crate) async fn scan(
 pub(crate) fn exit(document: &Document) -> Exit {
     if !document.unseen.is_empty() || document.summary.failed > 0 {
         Exit::Failed
-    } else if document.summary.reported > 0 {
+    } else if document.summary.reported > 0 || launches_wrong(document) {
         Exit::Violations
     } else {
         Exit::Fine
     }
+}
+
+/// Whether something launches instances that are wrong, or of which nobody knows.
+fn launches_wrong(document: &Document) -> bool {
+    let templates = document.templates.iter().flatten();
+    templates.into_iter().any(|row| row.verdict != "required")
 }
 
 /// A policy, and the document that it was read from.
