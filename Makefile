@@ -7,6 +7,8 @@ ARCH ?= x86_64
 PYTHON ?= python3
 # How long `make fuzz` feeds each parser.
 FUZZ_SECONDS ?= 60
+# How many cold starts `make bench` makes of each kind; its events follow from it.
+ROUNDS ?= 30
 
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/imds-enforcer
 export CARGO_TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CACHE)/target)
@@ -23,7 +25,7 @@ CARGO_FUZZ := $(CACHE)/tools/bin/cargo-fuzz
 FUZZED := CARGO_TARGET_DIR=$(CACHE)/fuzz PATH=$(CACHE)/tools/bin:$$PATH $(CLAIMED)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults fuzz corpus check build schema format venv clean
+.PHONY: help demo test faults fuzz corpus check build bench schema format venv clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ check: $(VENV) ## Format, lints and documentation, all without warnings
 
 build: $(VENV) ## The release zip, dist/enforcer-$(ARCH).zip; ARCH=arm64 for Graviton
 	@$(CLAIMED) python scripts/build.py $(ARCH)
+
+bench: $(VENV) ## Speed, memory, size and calls beside the least possible; ROUNDS=30 cold starts of each
+	@$(CLAIMED) python scripts/bench.py --rounds $(ROUNDS)
 
 schema: ## policy.schema.json anew, from the types
 	UPDATE=1 $(CLAIMED) cargo test --quiet --package imds-core --test policy_schema

@@ -7,4 +7,5 @@ pub(crate) mod files;
 pub(crate) mod interrupt;
 pub(crate) mod rollback;
 pub(crate) mod scan;
+pub(crate) mod shell;
 pub(crate) mod usage;

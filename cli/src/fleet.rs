@@ -2,8 +2,11 @@
 
 mod launchers;
 mod region;
+mod search;
 
+pub(crate) use launchers::defaults_row;
 pub(crate) use region::row;
+pub(crate) use search::Search;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -76,11 +79,7 @@ pub(crate) async fn look(
     };
     let regions = regions?;
     progress.begin("regions", regions.len());
-    let at_once = if wishes.regions.sequential {
-        1
-    } else {
-        usize::from(wishes.regions.concurrency)
-    };
+    let at_once = wishes.regions.at_once();
     let wishes = Arc::new(wishes);
     let each = regions.iter().map(|name| {
         let client = Arc::clone(&connected.client);
@@ -90,7 +89,7 @@ pub(crate) async fn look(
         async move { tokio::spawn(region::look(client, name, wishes, progress)).await }
     });
     let mut seen = Vec::new();
-    let mut tasks = stream::iter(each).buffer_unordered(at_once.max(1));
+    let mut tasks = stream::iter(each).buffer_unordered(at_once);
     while let Some(task) = tasks.next().await {
         let region =
             task.map_err(|error| Problem::Failed(format!("a region was left: {error}")))?;
@@ -143,7 +142,7 @@ pub(crate) async fn look(
 }
 
 /// An instance that was asked for and is nowhere.
-fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
+pub(crate) fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
     let missing = asked.iter().filter(|id| !found.contains(*id));
     missing
         .map(|id| Unseen::expected("all", format!("{id} is in none of these regions")))

@@ -14,6 +14,7 @@ mod plan_file;
 mod progress;
 mod rollback;
 mod row;
+mod side_by_side;
 mod spool;
 mod terminal;
 mod user_data;
@@ -51,6 +52,11 @@ async fn run(cli: Cli, world: &World) -> Result<Exit, Problem> {
         Command::Scan(scan) => commands::scan::scan(connection, scan, world).await,
         Command::Enforce(args) => commands::enforce::enforce(connection, args, world).await,
         Command::Rollback(args) => commands::rollback::rollback(connection, args, world).await,
+        Command::Usage(args) => commands::usage::usage(connection, args, world).await,
+        Command::Defaults(of) => commands::defaults::defaults(connection, of, world).await,
+        Command::Doctor(args) => commands::doctor::doctor(connection, args, world).await,
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { folder } => commands::shell::man(folder.as_deref()),
         _ => todo!(),
     }
 }

@@ -58,6 +58,40 @@ fn one_process_answers_event_after_event() {
 }
 
 #[test]
+fn an_event_that_waits_for_the_start_is_the_first_and_others_follow() {
+    let (function, first) = function("good").start_with(&told("echo"));
+    let started = function.started();
+    let ready = function.first_poll().unwrap() - started;
+    assert!(ready > Duration::ZERO && ready + first.duration <= started.elapsed());
+    let second = function.invoke(&told("echo"));
+    let pid = |invocation: &Invocation| invocation.result.as_ref().unwrap()["pid"].clone();
+    assert_eq!(pid(&first), pid(&second));
+    assert_ne!(first.request_id, second.request_id);
+}
+
+#[test]
+fn one_that_does_not_start_leaves_its_first_event_unanswered() {
+    let (_, first) = function("die").start_with(&told("echo"));
+    assert_eq!(error_type(&first), "Runtime.ExitError");
+}
+
+#[test]
+fn a_function_runs_on_its_core_and_the_test_where_it_was() {
+    let cores = |process: &str| {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let allowed = status
+            .lines()
+            .find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        allowed.unwrap().trim().to_owned()
+    };
+    let before = cores("self");
+    let first: usize = before.split(['-', ',']).next().unwrap().parse().unwrap();
+    let function = function("good").on_core(first).start();
+    assert_eq!(cores(&function.process_id().to_string()), first.to_string());
+    assert_eq!(cores("self"), before);
+}
+
+#[test]
 fn the_deadline_is_the_time_and_the_timeout() {
     let function = function("good").timeout(Duration::from_secs(7)).start();
     let left = |invocation: Invocation| {

@@ -18,11 +18,11 @@ use super::scan::{self, Chosen};
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::document::Document;
-use crate::error::{Exit, Problem};
+use crate::error::{Exit, Problem, chain};
 use crate::fleet::{self, Wishes};
 use crate::journal::{Act, Header, Place, Writer};
 use crate::output::{self, Format};
-use crate::plan_file::{Entry, PlanFile};
+use crate::plan_file::{Entry, PlanFile, PlanFileError};
 use crate::progress::Progress;
 use crate::terminal;
 use crate::world::World;
@@ -59,9 +59,12 @@ pub(crate) async fn enforce(
         eprintln!("{left} more are left by --limit");
     }
     if let Some(path) = &args.plan_out {
-        plan_file(&intended, &account, world)
+        plan_file(&intended, &account, world)?
             .write(path)
-            .map_err(|error| Problem::Failed(crate::error::chain(&error)))?;
+            .map_err(|error| match error {
+                PlanFileError::Taken { .. } => Problem::Usage(chain(&error)),
+                _ => Problem::Failed(chain(&error)),
+            })?;
         show(&args, &intended, world)?;
         eprintln!(
             "the plan is in {}; do it with: imdsctl enforce --plan {0}",
@@ -97,7 +100,7 @@ pub(crate) async fn enforce(
     tell::afterwards(&done, journal.path());
     journal
         .close(done.how())
-        .map_err(|error| Problem::Failed(crate::error::chain(&error)))?;
+        .map_err(|error| Problem::Failed(chain(&error)))?;
     told?;
     Ok(done.exit())
 }
@@ -162,7 +165,7 @@ pub(crate) fn journal(
         };
         Writer::create(&place, header, world.now)
     };
-    create().map_err(|error| Problem::Usage(crate::error::chain(&error)))
+    create().map_err(|error| Problem::Usage(chain(&error)))
 }
 
 fn limit(steps: &mut Vec<Step>, limit: Option<u32>) -> usize {
@@ -174,7 +177,7 @@ fn limit(steps: &mut Vec<Step>, limit: Option<u32>) -> usize {
     left
 }
 
-fn plan_file(intended: &Intended, account: &str, world: &World) -> PlanFile {
+fn plan_file(intended: &Intended, account: &str, world: &World) -> Result<PlanFile, Problem> {
     let entries = intended
         .steps
         .iter()
@@ -190,9 +193,10 @@ fn plan_file(intended: &Intended, account: &str, world: &World) -> PlanFile {
                 reason: decision.to_string(),
             })
         });
-    // The policy was parsed from this text before.
-    let policy = serde_json::from_str(&intended.chosen.text).unwrap_or_default();
-    PlanFile::new(account, (world.now)(), policy, entries.collect())
+    let policy = serde_json::from_str(&intended.chosen.text)
+        .map_err(|error| Problem::Failed(format!("could not write the policy: {error}")))?;
+    let at = (world.now)();
+    Ok(PlanFile::new(account, at, policy, entries.collect()))
 }
 
 /// What is to be done: on standard output where that is for people, else on standard error.

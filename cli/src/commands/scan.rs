@@ -49,10 +49,10 @@ pub(crate) fn exit(document: &Document) -> Exit {
     }
 }
 
-/// Whether something launches instances that are wrong, or of which nobody knows.
+/// Whether the next instance would be wrong, or may be.
 fn launches_wrong(document: &Document) -> bool {
-    let templates = document.templates.iter().flatten();
-    templates.into_iter().any(|row| row.verdict != "required")
+    let mut templates = document.templates.iter().flatten();
+    templates.any(|template| template.verdict != "required")
 }
 
 /// A policy, and the document that it was read from.

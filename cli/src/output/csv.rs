@@ -141,7 +141,7 @@ fn shown(value: Option<impl Display>) -> String {
 /// What a spreadsheet would take for a formula begins with a `'`, so that it does not.
 ///
 /// <https://owasp.org/www-community/attacks/CSV_Injection>
-fn harmless(text: impl Display) -> String {
+pub(crate) fn harmless(text: impl Display) -> String {
     let text = text.to_string();
     let formula = |first: char| "=+-@＝＋－＠".contains(first);
     if text.trim_start().starts_with(formula) {

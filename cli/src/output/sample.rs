@@ -149,7 +149,7 @@ fn of_fleet(n: usize, count: usize) -> Row {
                 row.report.violations.push("hop_limit".into());
                 options.hop_limit = Some(64.try_into().unwrap());
             }
-            row.report.launch_template = (n % 3 != 0).then(|| LaunchTemplate {
+            row.report.launch_template = (!n.is_multiple_of(3)).then(|| LaunchTemplate {
                 id: format!("lt-0{:016x}", 0xbeef_0000 + region),
                 version: Some("3".to_owned()),
             });

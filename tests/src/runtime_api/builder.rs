@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Function;
+use rustix::thread::{CpuSet, sched_setaffinity};
+use serde_json::Value;
+
 use super::exchange::Exchange;
 use super::output::Output;
 use super::sandbox::Sandbox;
+use super::{Function, Invocation};
 use crate::server::Server;
 use crate::standin::Standin;
 
@@ -22,6 +25,7 @@ pub struct FunctionBuilder {
     environment: BTreeMap<String, String>,
     account: String,
     pub(super) timeout: Duration,
+    core: Option<usize>,
 }
 
 /// What Lambda sets, with credentials that open nothing.
@@ -58,6 +62,7 @@ impl FunctionBuilder {
             environment: environment.into(),
             account: "111122223333".to_owned(),
             timeout: Duration::from_secs(30),
+            core: None,
         }
     }
 
@@ -101,6 +106,12 @@ impl FunctionBuilder {
         self
     }
 
+    /// It runs on this core alone, counted from 0; the stand-ins stay where they are.
+    pub fn on_core(mut self, core: usize) -> Self {
+        self.core = Some(core);
+        self
+    }
+
     /// Starts it, and does not wait for it.
     ///
     /// # Panics
@@ -116,20 +127,61 @@ impl FunctionBuilder {
         }
     }
 
+    /// Starts it with an event that is there before it asks, as Lambda does; gives what became of it.
+    ///
+    /// # Panics
+    /// When the program can't be started.
+    pub fn start_with(self, event: &Value) -> (Function, Invocation) {
+        let output = Output::new().expect("temporary files can be made");
+        let exchange = self.exchange();
+        let request_id = exchange.offer(event.to_string(), self.timeout);
+        let function = Function {
+            sandbox: Mutex::new(self.spawn_with(exchange, &output)),
+            output,
+            plan: self,
+        };
+        let invocation = function.first(request_id);
+        (function, invocation)
+    }
+
     pub(super) fn spawn(&self, output: &Output) -> Sandbox {
-        let exchange = Arc::new(Exchange::of(&self.account));
+        self.spawn_with(self.exchange(), output)
+    }
+
+    fn exchange(&self) -> Arc<Exchange> {
+        Arc::new(Exchange::of(&self.account))
+    }
+
+    fn spawn_with(&self, exchange: Arc<Exchange>, output: &Output) -> Sandbox {
         let server = Server::start(0, Arc::clone(&exchange)).expect("loopback has a free port");
         let (stdout, stderr) = output.handles().expect("open files can be opened again");
-        let child = Command::new(&self.binary)
+        let mut command = Command::new(&self.binary);
+        command
             .args(&self.arguments)
             .env_clear()
             .envs(&self.environment)
             .env("AWS_LAMBDA_RUNTIME_API", server.address.to_string())
             .stdin(Stdio::null())
             .stdout(stdout)
-            .stderr(stderr)
-            .spawn()
+            .stderr(stderr);
+        let mut start = || (Instant::now(), command.spawn());
+        let (started, child) = match self.core {
+            None => start(),
+            Some(core) => on_core(core, start),
+        };
+        let child = child
             .unwrap_or_else(|error| panic!("could not start `{}`: {error}", self.binary.display()));
-        Sandbox::new(child, exchange, server)
+        Sandbox::new(child, exchange, started, server)
     }
+}
+
+/// Processes and threads inherit the cores of the thread that starts them.
+fn on_core<T: Send>(core: usize, work: impl FnOnce() -> T + Send) -> T {
+    let pinned = || {
+        let mut cores = CpuSet::new();
+        cores.set(core);
+        sched_setaffinity(None, &cores).unwrap_or_else(|error| panic!("no core {core}: {error}"));
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(pinned).join()).expect("the thread has not panicked")
 }

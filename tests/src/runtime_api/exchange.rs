@@ -39,7 +39,7 @@ struct State {
     answered: Option<Instant>,
     answer: Option<Result<Value, FunctionError>>,
     init_error: Option<FunctionError>,
-    polled: bool,
+    first_poll: Option<Instant>,
     polling: bool,
 }
 
@@ -92,9 +92,14 @@ impl Exchange {
         self.state().init_error.clone()
     }
 
+    /// When it first asked for an event.
+    pub(super) fn first_poll(&self) -> Option<Instant> {
+        self.state().first_poll
+    }
+
     /// Whether it has ever asked for an event.
     pub(super) fn has_polled(&self) -> bool {
-        self.state().polled
+        self.first_poll().is_some()
     }
 
     /// Whether it asks for one now.
@@ -117,14 +122,15 @@ impl Service for Exchange {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
+        let at = Instant::now();
         let path: Vec<&str> = head.uri.path().split('/').skip(1).collect();
         Ok(match (&head.method, path.as_slice()) {
-            (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => self.next().await,
+            (&Method::GET, ["2018-06-01", "runtime", "invocation", "next"]) => self.next(at).await,
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "response"]) => {
-                self.answered(id, response(&body))
+                self.answered(id, at, response(&body))
             }
             (&Method::POST, ["2018-06-01", "runtime", "invocation", id, "error"]) => {
-                self.answered(id, Err(error(&head, &body)))
+                self.answered(id, at, Err(error(&head, &body)))
             }
             (&Method::POST, ["2018-06-01", "runtime", "init", "error"]) => {
                 self.state().init_error = Some(error(&head, &body));
@@ -141,7 +147,8 @@ impl Service for Exchange {
 
 impl Exchange {
     /// Waits for an event as long as it takes.
-    async fn next(&self) -> Response<Full<Bytes>> {
+    async fn next(&self, at: Instant) -> Response<Full<Bytes>> {
+        self.state().first_poll.get_or_insert(at);
         loop {
             if let Some(event) = self.poll() {
                 return event.reply();
@@ -153,7 +160,6 @@ impl Exchange {
     fn poll(&self) -> Option<Event> {
         let mut state = self.state();
         let event = state.offered.take();
-        state.polled = true;
         state.polling = event.is_none();
         if event.is_some() {
             state.handed_over = Some(Instant::now());
@@ -162,7 +168,12 @@ impl Exchange {
         event
     }
 
-    fn answered(&self, id: &str, answer: Result<Value, FunctionError>) -> Response<Full<Bytes>> {
+    fn answered(
+        &self,
+        id: &str,
+        at: Instant,
+        answer: Result<Value, FunctionError>,
+    ) -> Response<Full<Bytes>> {
         let mut state = self.state();
         if state.current.as_deref() != Some(id) {
             return reply(
@@ -172,7 +183,7 @@ impl Exchange {
         }
         let too_large = matches!(&answer, Err(error) if error.error_type == TOO_LARGE);
         state.current = None;
-        state.answered = Some(Instant::now());
+        state.answered = Some(at);
         state.answer = Some(answer);
         self.changed.notify_all();
         match too_large {

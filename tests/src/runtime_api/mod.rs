@@ -8,10 +8,10 @@ mod sandbox;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use builder::FunctionBuilder;
-use output::Output;
+use output::{Mark, Output};
 use sandbox::Sandbox;
 use serde_json::Value;
 
@@ -73,14 +73,46 @@ impl Function {
             Some(error) => (String::new(), Err(error)),
             None => sandbox.invoke(event, timeout, &self.output),
         };
-        let (stdout, stderr) = self.output.since(&mark);
+        self.invocation(request_id, result, &mark, sandbox.duration())
+    }
+
+    /// What becomes of the event that was offered before it started.
+    fn first(&self, request_id: String) -> Invocation {
+        let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = match sandbox.initialised(&self.output) {
+            Some(error) => Err(error),
+            None => sandbox.result(self.plan.timeout, &self.output),
+        };
+        self.invocation(request_id, result, &Mark::default(), sandbox.duration())
+    }
+
+    fn invocation(
+        &self,
+        request_id: String,
+        result: Result<Value, FunctionError>,
+        since: &Mark,
+        duration: Duration,
+    ) -> Invocation {
+        let (stdout, stderr) = self.output.since(since);
         Invocation {
             request_id,
             result,
             stdout,
             stderr,
-            duration: sandbox.duration(),
+            duration,
         }
+    }
+
+    /// Just before its process was made.
+    pub fn started(&self) -> Instant {
+        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        sandbox.started()
+    }
+
+    /// When its process first asked for an event.
+    pub fn first_poll(&self) -> Option<Instant> {
+        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        sandbox.first_poll()
     }
 
     /// Waits until it has started: `None` when it polls for events, else why it doesn't.

@@ -14,7 +14,7 @@ pub(super) struct Output {
 }
 
 /// How far the output had come.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Mark {
     stdout: u64,
     stderr: u64,

@@ -32,11 +32,17 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    pub(super) fn new(child: Child, exchange: Arc<Exchange>, server: Server) -> Self {
+    /// `started` is the time before the process was made.
+    pub(super) fn new(
+        child: Child,
+        exchange: Arc<Exchange>,
+        started: Instant,
+        server: Server,
+    ) -> Self {
         Sandbox {
             child,
             exchange,
-            started: Instant::now(),
+            started,
             failed: false,
             _server: server,
         }
@@ -81,24 +87,40 @@ impl Sandbox {
         output: &Output,
     ) -> (String, Result<Value, FunctionError>) {
         let id = self.exchange.offer(event.to_string(), timeout);
+        (id, self.result(timeout, output))
+    }
+
+    /// What became of the event that was offered.
+    pub(super) fn result(
+        &mut self,
+        timeout: Duration,
+        output: &Output,
+    ) -> Result<Value, FunctionError> {
         let until = Instant::now() + timeout;
-        let result = loop {
+        loop {
             if let Some(answer) = self.exchange.take_answer() {
                 self.wait_for_poll();
-                break answer;
+                return answer;
             }
             if self.has_exited() {
                 self.failed = true;
-                break Err(self.exit_error(output));
+                return Err(self.exit_error(output));
             }
             if Instant::now() >= until {
                 self.give_up();
                 let message = format!("task timed out after {:.2} seconds", timeout.as_secs_f64());
-                break Err(fault("Sandbox.Timedout", &message, output));
+                return Err(fault("Sandbox.Timedout", &message, output));
             }
             self.exchange.wait(GLANCE);
-        };
-        (id, result)
+        }
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+
+    pub(super) fn first_poll(&self) -> Option<Instant> {
+        self.exchange.first_poll()
     }
 
     pub(super) fn process_id(&self) -> u32 {

@@ -1,0 +1,132 @@
+//! `bench`: what a start, an event and a scan cost, beside the least that they can cost.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a benchmark stops at what it did not expect, and lives in the present"
+)]
+
+mod cold;
+mod machine;
+mod process;
+mod report;
+mod setup;
+mod stats;
+mod tls;
+mod warm;
+
+/// Events and what is read from answers, as the whole-program tests have them.
+#[path = "../../tests/tests/enforcer/support.rs"]
+mod support;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use machine::Machine;
+use report::{Goal, Row, Unit};
+use setup::Setup;
+
+/// Measures the function under stand-ins, beside a function that does nothing, and prints a table.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The function's binary.
+    #[arg(long, value_name = "FILE", value_parser = existing)]
+    enforcer: PathBuf,
+    /// The binary of `bench/floor`, built in the same way.
+    #[arg(long, value_name = "FILE", value_parser = existing)]
+    floor: PathBuf,
+    /// The function's release zip.
+    #[arg(long, value_name = "FILE", value_parser = existing)]
+    zip: Option<PathBuf>,
+    /// The release zip of `bench/floor`.
+    #[arg(long, value_name = "FILE", value_parser = existing)]
+    floor_zip: Option<PathBuf>,
+    /// Cold starts of each kind; the number of events follows from it.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    rounds: usize,
+    /// Where `bench.json` goes.
+    #[arg(long, value_name = "FOLDER", default_value = "dist/bench")]
+    out: PathBuf,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Goals that are missed are told, and are no error: times depend on the machine.
+fn run(arguments: &Arguments) -> Result<(), WriteError> {
+    let out = &arguments.out;
+    let wrong = |source| WriteError {
+        path: out.clone(),
+        source,
+    };
+    fs::create_dir_all(out).map_err(wrong)?;
+    let machine = Machine::here();
+    let setup = Setup {
+        floor: arguments.floor.clone(),
+        enforcer: arguments.enforcer.clone(),
+        core: process::take_sides(),
+        rounds: arguments.rounds,
+    };
+    println!("{machine}");
+    let mut rows = sizes(arguments);
+    eprintln!("cold starts …");
+    rows.extend(cold::measure(&setup, out).map_err(wrong)?);
+    eprintln!("warm events …");
+    rows.extend(warm::measure(&setup, out).map_err(wrong)?);
+    println!("{}", report::table(&rows));
+    let file = out.join("bench.json");
+    let json = format!("{:#}\n", report::json(&machine, &rows));
+    fs::write(&file, json).map_err(|source| WriteError {
+        path: file.clone(),
+        source,
+    })?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+fn sizes(arguments: &Arguments) -> Vec<Row> {
+    let size = |file: &Path| fs::metadata(file).map_or(f64::NAN, |metadata| metadata.len() as f64);
+    let row = |what: &str, floor: Option<&Path>, enforcer: Option<&Path>| {
+        Row::new("size", what, Unit::Bytes)
+            .floor(floor.map(size))
+            .measured(enforcer.map(size))
+    };
+    vec![
+        row("binary", Some(&arguments.floor), Some(&arguments.enforcer)),
+        row(
+            "release zip",
+            arguments.floor_zip.as_deref(),
+            arguments.zip.as_deref(),
+        )
+        .goal(Goal::AtMost(2.5 * 1024.0 * 1024.0)),
+    ]
+}
+
+fn existing(path: &str) -> Result<PathBuf, String> {
+    // The functions get no working folder of ours.
+    let path = fs::canonicalize(path).map_err(|error| error.to_string())?;
+    match path.is_file() {
+        true => Ok(path),
+        false => Err("it is no file".to_owned()),
+    }
+}
+
+/// The figures can't be kept.
+#[derive(Debug, thiserror::Error)]
+#[error("could not write `{}`: {source}", path.display())]
+struct WriteError {
+    path: PathBuf,
+    source: io::Error,
+}

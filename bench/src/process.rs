@@ -1,0 +1,75 @@
+//! What the kernel tells of a process, and on which cores it runs.
+
+use std::fs;
+use std::time::Duration;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// The time that its threads have run on a core, those that have ended left out.
+///
+/// <https://docs.kernel.org/scheduler/sched-stats.html>: in nanoseconds, where `/proc/PID/stat` counts
+/// hundredths of a second.
+pub(crate) fn cpu_time(process: u32) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).expect("the process runs");
+    let on_core = threads.flatten().filter_map(|thread| {
+        let schedstat = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        schedstat
+            .split_ascii_whitespace()
+            .next()?
+            .parse::<u64>()
+            .ok()
+    });
+    Duration::from_nanos(on_core.sum())
+}
+
+/// The most memory that it has held, in bytes; nothing once it has ended.
+pub(crate) fn peak_memory(process: u32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024.0)
+}
+
+/// Keeps this program, with the stand-ins in it, on its first core, and gives the second: the measured
+/// programs' own. Nothing where there is only one.
+pub(crate) fn take_sides() -> Option<usize> {
+    let allowed = sched_getaffinity(None).ok()?;
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
+    let (ours, theirs) = (cores.next()?, cores.next()?);
+    let mut first = CpuSet::new();
+    first.set(ours);
+    sched_setaffinity(None, &first).ok()?;
+    Some(theirs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn work_shows_in_the_time_of_its_process() {
+        let (process, start) = (std::process::id(), Instant::now());
+        let before = cpu_time(process);
+        while start.elapsed() < Duration::from_millis(50) {
+            std::hint::spin_loop();
+        }
+        let used = cpu_time(process) - before;
+        assert!(used > Duration::from_millis(5), "{used:?}");
+    }
+
+    #[test]
+    fn memory_shows_in_the_peak_even_once_it_is_given_back() {
+        const SIZE: usize = 64 << 20;
+        drop(std::hint::black_box(vec![1_u8; SIZE]));
+        let peak = peak_memory(std::process::id()).unwrap();
+        assert!(peak > SIZE as f64, "{peak}");
+    }
+
+    #[test]
+    fn a_process_that_has_ended_has_no_peak() {
+        assert_eq!(peak_memory(u32::MAX), None);
+    }
+}

@@ -1,0 +1,146 @@
+//! HTTPS in front of a stand-in, with what a cold start in AWS pays for it: a handshake, a chain to
+//! check, and a store of root certificates as long as a system's.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use imds_tests::FunctionBuilder;
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use rustls::ServerConfig;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+/// Where systems keep their root certificates in one file: Debian, and Amazon Linux as in Lambda.
+const SYSTEM_ROOTS: [&str; 2] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+];
+
+/// The name that is certified; it is looked up as any other.
+const HOST: &str = "localhost";
+
+/// A listener; it lives as long as the program.
+#[derive(Debug)]
+pub(crate) struct Front {
+    pub(crate) url: String,
+    /// How many root certificates a client has to read.
+    pub(crate) roots: usize,
+    roots_file: PathBuf,
+}
+
+impl Front {
+    /// Ends TLS before the stand-in at this URL; its root certificate is written into the folder, after
+    /// the system's.
+    ///
+    /// # Errors
+    /// When the folder can't be written to.
+    ///
+    /// # Panics
+    /// When loopback has no free port.
+    pub(crate) fn before(url: &str, folder: &Path) -> io::Result<Self> {
+        let (config, root) = certified();
+        let system = SYSTEM_ROOTS
+            .iter()
+            .find_map(|file| fs::read_to_string(file).ok());
+        let roots = format!("{}\n{root}", system.unwrap_or_default());
+        let roots_file = folder.join("roots.pem");
+        fs::write(&roots_file, &roots)?;
+
+        let target = url
+            .trim_start_matches("http://")
+            .parse()
+            .expect("stand-ins tell an address");
+        // The first address of the name, which a client tries first too.
+        let listener = std::net::TcpListener::bind((HOST, 0)).expect("loopback has a free port");
+        let port = listener.local_addr()?.port();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        std::thread::spawn(move || serve(listener, &acceptor, target));
+        Ok(Front {
+            url: format!("https://{HOST}:{port}"),
+            roots: roots.matches("-----BEGIN CERTIFICATE-----").count(),
+            roots_file: roots_file.canonicalize()?,
+        })
+    }
+
+    /// A function that reads these roots instead of the system's.
+    pub(crate) fn trusted_by(&self, function: FunctionBuilder) -> FunctionBuilder {
+        function.env("SSL_CERT_FILE", &self.roots_file.to_string_lossy())
+    }
+}
+
+fn serve(listener: std::net::TcpListener, acceptor: &TlsAcceptor, target: SocketAddr) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime can be made");
+    runtime.block_on(async {
+        listener
+            .set_nonblocking(true)
+            .expect("a socket can be made non-blocking");
+        let listener = TcpListener::from_std(listener).expect("made non-blocking above");
+        loop {
+            if let Ok((stream, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                // A client that goes away is none of ours.
+                tokio::spawn(async move { pass_on(stream, &acceptor, target).await.ok() });
+            }
+        }
+    });
+}
+
+async fn pass_on(stream: TcpStream, acceptor: &TlsAcceptor, target: SocketAddr) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut plain = TcpStream::connect(target).await?;
+    plain.set_nodelay(true)?;
+    let mut secure = acceptor.accept(stream).await?;
+    copy_bidirectional(&mut secure, &mut plain).await?;
+    Ok(())
+}
+
+/// A server's configuration, and the root that its chain of two leads to.
+fn certified() -> (ServerConfig, String) {
+    let (root, issuer) = authority("imds-bench root", None);
+    let (intermediate, issuer) = authority("imds-bench intermediate", Some(&issuer));
+    let key = KeyPair::generate().expect("ring makes P-256 keys");
+    let leaf = CertificateParams::new([HOST.to_owned()])
+        .and_then(|params| params.signed_by(&key, &issuer))
+        .expect("a certificate can be made");
+    let chain = vec![leaf.der().clone(), intermediate.der().clone()];
+    let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .expect("the key fits the certificate");
+    (config, root.pem())
+}
+
+fn authority(
+    name: &str,
+    parent: Option<&Issuer<'_, KeyPair>>,
+) -> (Certificate, Issuer<'static, KeyPair>) {
+    let key = KeyPair::generate().expect("ring makes P-256 keys");
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages = vec![
+        KeyUsagePurpose::KeyCertSign,
+        KeyUsagePurpose::DigitalSignature,
+    ];
+    let certificate = match parent {
+        Some(parent) => params.signed_by(&key, parent),
+        None => params.self_signed(&key),
+    };
+    (
+        certificate.expect("a certificate can be made"),
+        Issuer::new(params, key),
+    )
+}
