@@ -435,9 +435,7 @@ fn ctrl_c_finishes_the_calls_under_way_and_leaves_the_rest() {
         ran.stdout
     );
     let [journal] = journals(home.path()).try_into().unwrap();
-    assert!(
-        std::fs::read_to_string(journal)
-            .unwrap()
-            .contains("\"how\":\"interrupted\"")
-    );
+    let written = std::fs::read_to_string(journal).unwrap();
+    assert!(written.contains("\"how\":\"interrupted\""), "{written}");
+    assert!(!written.contains(THERE), "{written}");
 }

@@ -45,6 +45,14 @@ fn json_of(standin: &Standin, code: i32, more: &[&str]) -> Value {
     serde_json::from_str(&ran.ended_with(code).stdout).unwrap()
 }
 
+/// The last columns, whatever their widths.
+#[track_caller]
+fn ends(told: &str, id: &str, columns: &str) {
+    let words: Vec<&str> = line_of(told, id).split_whitespace().collect();
+    let line = words.join(" ");
+    assert!(line.ends_with(columns), "{told}");
+}
+
 #[track_caller]
 fn line_of<'a>(told: &'a str, id: &str) -> &'a str {
     told.lines()
@@ -104,19 +112,10 @@ fn no_datapoints_is_unknown_and_a_gap_is_never_zero() {
 
     let ran = usage(&standin, &["--days", "4"]);
     let told = &ran.ended_with(1).stdout;
-    assert!(line_of(told, &used).ends_with("  ·?▁█  in use"), "{told}");
-    assert!(
-        line_of(told, &unused).ends_with("  0                    ····  unused"),
-        "{told}"
-    );
-    assert!(
-        line_of(told, &gaps).ends_with("  ·??·  unused: no data of 2 days"),
-        "{told}"
-    );
-    assert!(
-        line_of(told, &silent).ends_with("  ????  unknown: no data"),
-        "{told}"
-    );
+    ends(told, &used, "·?▁█ in use");
+    ends(told, &unused, "0 ···· unused");
+    ends(told, &gaps, "·??· unused: no data of 2 days");
+    ends(told, &silent, "???? unknown: no data");
     assert!(
         told.ends_with("\n4 days, 4 instances: 1 in use, 2 unused, 1 unknown, 0 errors\n"),
         "{told}"
@@ -134,14 +133,8 @@ fn what_started_in_the_window_or_stands_still_is_unknown() {
     let ended = standin.launch(launch(HERE).state("terminated"));
     let ran = usage(&standin, &[]);
     let told = &ran.ended_with(0).stdout;
-    assert!(
-        line_of(told, &young).ends_with("unknown: started since"),
-        "{told}"
-    );
-    assert!(
-        line_of(told, &stopped).ends_with("unknown: stopped"),
-        "{told}"
-    );
+    ends(told, &young, "unknown: started since");
+    ends(told, &stopped, "unknown: stopped");
     assert!(!told.contains(&ended), "{told}");
     assert!(
         told.contains("2 instances: 0 in use, 0 unused, 2 unknown"),
@@ -215,11 +208,8 @@ fn where_cloudwatch_cannot_be_asked_nothing_is_known_and_that_is_an_error() {
     );
     let ran = usage(&standin, &[]);
     let told = &ran.ended_with(3).stdout;
-    assert!(
-        line_of(told, &blind).ends_with("unknown: not readable"),
-        "{told}"
-    );
-    assert!(line_of(told, &used).ends_with("in use"), "{told}");
+    ends(told, &blind, "unknown: not readable");
+    ends(told, &used, "in use");
     assert!(
         told.contains(
             "\nNot seen\neu-central-1: could not call GetMetricData in eu-central-1: AccessDenied"
@@ -385,7 +375,7 @@ fn refused_calls_come_with_the_command_that_takes_it_back() {
 
     let ran = rejected(&standin, home.path());
     let told = &ran.ended_with(1).stdout;
-    assert!(line_of(told, &many).ends_with("  ?█  refused"), "{told}");
+    ends(told, &many, "?█ refused");
     assert!(
         told.find(&many).unwrap() < told.find(&few).unwrap(),
         "{told}"
