@@ -150,7 +150,10 @@ fn endpoint_setting(
 fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
     let words = chain(&error).to_lowercase();
     let of = |word: &str| profile.map_or_else(String::new, |name| format!("{word}{name}"));
-    if words.contains("sso") && (words.contains("expired") || words.contains("token")) {
+    // Only the portal of SSO words a refusal so; a token that was cached without the name of its
+    // session is used however old it is.
+    let refused = words.contains("unauthorizedexception");
+    if refused || words.contains("sso") && (words.contains("expired") || words.contains("token")) {
         let of = of(" --profile ");
         return LoginError::SsoExpired { of, source: error };
     }
@@ -174,4 +177,33 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: CredentialsError, profile: Option<&str>, expected: &str) {
+        assert_eq!(explained(error, profile).to_string(), expected);
+    }
+
+    #[test]
+    fn an_sso_session_that_has_ended_is_told_from_other_faults() {
+        for words in [
+            "the SSO token has expired and cannot be refreshed",
+            "unhandled error: UnauthorizedException: Session token not found or invalid",
+        ] {
+            let error = || CredentialsError::provider_error(words);
+            let ended = "the SSO session has ended: run `aws sso login";
+            check(error(), None, &format!("{ended}`"));
+            check(error(), Some("work"), &format!("{ended} --profile work`"));
+        }
+        let error = CredentialsError::provider_error("dispatch failure: connection refused");
+        check(
+            error,
+            Some("work"),
+            "could not load credentials of profile work: check the profile in ~/.aws/config",
+        );
+    }
 }

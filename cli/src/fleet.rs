@@ -72,6 +72,11 @@ pub(crate) async fn look(
         connected.client.identity(&connected.region),
     )
     .await;
+    // In EC2's words wrong credentials read like a region that is not enabled.
+    let identity = match identity.map_err(Problem::identity) {
+        Err(problem @ Problem::Credentials(_)) => return Err(problem),
+        identity => identity,
+    };
     let regions = regions?;
     progress.begin("regions", regions.len());
     let at_once = wishes.regions.at_once();

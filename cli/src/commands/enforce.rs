@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imds_core::plan::Step;
+use imds_core::policy::Action;
 use jiff::Timestamp;
 
 use super::files;
@@ -94,11 +95,13 @@ pub(crate) async fn enforce(
     let journal = journal(&args.act, Act::Enforce, &account, world)?;
     eprintln!("journal: {}", journal.path().display());
     let done = act::act(&connected, intended, &args, &journal, world, &progress).await?;
-    files::tell(&args.output, &done.document, world)?;
+    // Where the one fails, the other is told all the same.
+    let told = files::tell(&args.output, &done.document, world);
     tell::afterwards(&done, journal.path());
     journal
         .close(done.how())
         .map_err(|error| Problem::Failed(chain(&error)))?;
+    told?;
     Ok(done.exit())
 }
 
@@ -109,10 +112,16 @@ async fn see(
     progress: &Arc<Progress>,
 ) -> Result<Intended, Problem> {
     let chosen = scan::policy(&args.required)?;
+    let mut policy = chosen.policy.clone();
+    if args.unused_only.is_some() {
+        // Whatever the policy lets the function do.
+        policy.existing.in_use = Action::Report;
+        policy.existing.unknown = Action::Report;
+    }
     let wishes = Wishes {
         regions: args.regions.clone(),
         instances: args.instances.clone(),
-        policy: chosen.policy.clone(),
+        policy,
         only_violations: false,
         usage_days: args.unused_only,
         unused_only: args.unused_only.is_some(),
@@ -134,7 +143,7 @@ async fn see(
 /// Whose credentials these are; without that nothing is recorded, and so nothing is changed.
 pub(crate) async fn account(connected: &Connected) -> Result<String, Problem> {
     let identity = connected.client.identity(&connected.region).await;
-    Ok(identity.map_err(Problem::Identity)?.account)
+    Ok(identity.map_err(Problem::identity)?.account)
 }
 
 /// A new journal, in the file that was asked for or the platform's state folder.

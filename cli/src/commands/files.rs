@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use imds_core::plain::Plain;
+use imds_core::report::Unseen;
+
 use crate::args::Output;
 use crate::document::Document;
 use crate::error::Problem;
-use crate::output;
+use crate::output::{self, Format};
 use crate::terminal;
 use crate::world::World;
 
@@ -31,7 +34,19 @@ pub(crate) fn tell(wanted: &Output, document: &Document, world: &World) -> Resul
     let style = terminal::style(world.var, wanted.output.is_some());
     put(wanted.output.as_deref(), |out| {
         output::write(wanted.format, document, &style, out)
-    })
+    })?;
+    tell_unseen(wanted, &document.unseen);
+    Ok(())
+}
+
+/// Who looks at the terminal alone must know that something is missing.
+pub(crate) fn tell_unseen(wanted: &Output, unseen: &[Unseen]) {
+    if wanted.output.is_some() || wanted.format == Format::Csv {
+        for unseen in unseen {
+            let (region, error) = (Plain(&unseen.region), Plain(&unseen.error));
+            eprintln!("imdsctl: not seen: {region}: {error}");
+        }
+    }
 }
 
 /// Writes to a file, whole or not at all; without one, to standard output.

@@ -162,9 +162,7 @@ impl Looking<'_> {
     /// Asked for wrong instances only: on the others IMDSv1 is refused.
     async fn usage(&self, instances: &[Instance]) -> Evidence {
         let wishes = self.wishes;
-        let Some(days) = wishes.usage_days else {
-            return None;
-        };
+        let days = wishes.usage_days?;
         let wrong: Vec<&InstanceId> = instances
             .iter()
             .filter(|instance| is_wrong(instance, wishes))

@@ -238,7 +238,7 @@ fn set_defaults(document: &Document) -> Option<Step> {
         how: "A launch that does not say gets IMDSv1 there, unless its image says better."
             .to_owned(),
         names: named(regions.into_iter()),
-        commands: vec!["imdsctl defaults set --help".to_owned()],
+        commands: vec!["imdsctl defaults set --http-tokens required --dry-run".to_owned()],
     })
 }
 

@@ -128,6 +128,7 @@ fn of_fleet(n: usize, count: usize) -> Row {
             row.user_data = vec![Finding {
                 line: 12,
                 words: "curl -s http://169.254.169.254/latest/meta-data/".to_owned(),
+                part: None,
             }];
         }
         14 => {

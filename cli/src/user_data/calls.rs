@@ -49,8 +49,6 @@ struct Known {
     uses: Vec<Use>,
     /// Where addresses stand, but for URLs that give tokens.
     addresses: Vec<Range<usize>>,
-    /// It names the URL that gives tokens.
-    names_token_url: bool,
     caller: Option<Range<usize>>,
     /// Where the header with a token stands.
     header: Option<usize>,
@@ -93,16 +91,16 @@ impl Known {
         let text = &command.text;
         let anatomy = anatomy(&command);
         let uses = uses(&command, anatomy.program.as_deref());
-        let (token_urls, addresses): (Vec<_>, Vec<_>) = address::find(text)
+        let addresses = address::find(text)
             .into_iter()
-            .partition(|range| words::url(text, range).contains(patterns::TOKEN_PATH));
+            .filter(|range| !words::url(text, range).contains(patterns::TOKEN_PATH))
+            .collect();
         let headers = || patterns::HEADER.captures_iter(text);
         let asks_ttl = headers().any(|found| found.name("ttl").is_some());
         let header = headers()
             .find(|found| found.name("ttl").is_none())
             .and_then(|found| Some(found.get(0)?.start()));
         Known {
-            names_token_url: !token_urls.is_empty() || text.contains(patterns::TOKEN_PATH),
             caller: patterns::caller(text),
             asks: asks_ttl || patterns::PUT.is_match(text),
             anatomy,
@@ -185,7 +183,11 @@ impl Known {
     /// Whether a function is called that does more than to build a value.
     fn runs_unknown(&self, names: &Names) -> bool {
         let text = &self.command.text;
-        let builds = |name: &str| BUILDS.is_match(name) || names.addresses.contains(name);
+        let builds = |name: &str| {
+            BUILDS.is_match(name)
+                || names.addresses.contains(name)
+                || names.give_headers.contains(name)
+        };
         let mut functions = FUNCTION_CALLED.captures_iter(text);
         let runs = functions.any(|found| found.get(1).is_some_and(|name| !builds(name.as_str())));
         let mut cmdlets = CMDLET_CALLED.captures_iter(text);
@@ -267,6 +269,14 @@ impl Known {
         })
     }
 
+    /// It returns or prints an address.
+    fn gives_address(&self, names: &Names) -> bool {
+        let text = &self.command.text;
+        let gives = ["return", "echo ", "printf "];
+        gives.iter().any(|word| text.starts_with(word))
+            && (!self.addresses.is_empty() || self.leads(names, None).is_some())
+    }
+
     /// `boto` before boto3, unless the script has a function of that name.
     fn old_boto(&self, names: &Names) -> Option<(usize, String)> {
         let found = patterns::BOTO.find(&self.command.text)?;
@@ -305,7 +315,7 @@ fn follow(known: &[Known]) -> Names {
 }
 
 fn size(names: &Names) -> usize {
-    names.addresses.len() + names.token_urls.len() + names.tokens.len() + names.callers.len()
+    names.addresses.len() + names.give_headers.len() + names.tokens.len() + names.callers.len()
 }
 
 fn pass_on(command: &Known, names: &mut Names) {
@@ -314,8 +324,6 @@ fn pass_on(command: &Known, names: &mut Names) {
         let value = &binding.value;
         let literal = command.has_address(value);
         let leads = !answer && (literal || command.leads(names, Some(value)).is_some());
-        let text = command.text(value);
-        let to_token = !answer && !leads && text.contains(patterns::TOKEN_PATH);
         // `headers = {"X-aws-ec2-metadata-token": fetch(…)}` holds the header, and
         // `fetch(…, {"X-aws-ec2-metadata-token": …})` does not.
         let header = command.header.is_some_and(|at| {
@@ -334,7 +342,6 @@ fn pass_on(command: &Known, names: &mut Names) {
         for name in &binding.names {
             for (holds, set) in [
                 (leads, &mut names.addresses),
-                (to_token, &mut names.token_urls),
                 (token, &mut names.tokens),
                 (calls, &mut names.callers),
             ] {
@@ -346,16 +353,15 @@ fn pass_on(command: &Known, names: &mut Names) {
     }
 }
 
-/// A function sends tokens if all its calls do, and stands for an address if it returns one.
+/// A function sends tokens if all its calls do; it gives the header or an address back if it holds
+/// one and only asks for tokens.
 fn of_functions(known: &[Known], names: &mut Names) {
     let mut functions: BTreeMap<(&str, bool), Vec<&Known>> = BTreeMap::new();
     for command in known {
         if let Some(function) = &command.command.function {
             let powershell = command.command.language == Language::PowerShell;
-            functions
-                .entry((function, powershell))
-                .or_default()
-                .push(command);
+            let body = functions.entry((function, powershell)).or_default();
+            body.push(command);
         }
     }
     for ((function, powershell), body) in functions {
@@ -364,17 +370,24 @@ fn of_functions(known: &[Known], names: &mut Names) {
         } else {
             function.to_owned()
         };
-        let calls: Vec<&&Known> = body.iter().filter(|command| command.calls(names)).collect();
-        let sends = |command: &&&Known| command.carries(names);
-        if calls.iter().any(sends) && calls.iter().all(|c| c.asks || c.carries(names)) {
+        let calls = || body.iter().filter(|command| command.calls(names));
+        let carries = |command: &&&Known| command.carries(names);
+        if !calls().all(|call| call.asks || call.carries(names)) {
+            continue;
+        }
+        let substituted = format!("$({function})");
+        if calls().any(|call| !call.asks) {
             names.tokens.insert(function);
-        } else if calls.is_empty()
-            && body.iter().any(|command| {
-                let returns = command.command.text.starts_with("return");
-                returns && (!command.addresses.is_empty() || command.leads(names, None).is_some())
-            })
+        } else if body.iter().any(|command| carries(&command)) {
+            names.give_headers.insert(function.clone());
+            names.tokens.extend([function, substituted]);
+        } else if calls().next().is_none()
+            && body.iter().any(|command| command.gives_address(names))
         {
-            names.addresses.insert(function);
+            // A shell's function only prints it.
+            let shell = body.iter().any(|c| c.command.language == Language::Shell);
+            let name = if shell { substituted } else { function };
+            names.addresses.insert(name);
         }
     }
 }

@@ -5,6 +5,7 @@
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode_str;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use super::NotRead;
@@ -227,6 +228,22 @@ impl Text {
                 self.text.into_bytes()
             };
             return unpacked.open(&bytes, Some(name), Kind::Unknown, depth + 1);
+        }
+        // Ignition's files stand in URLs.
+        if let Some((kind, data)) = self
+            .text
+            .strip_prefix("data:")
+            .and_then(|url| url.split_once(','))
+        {
+            let bytes: Vec<u8> = percent_decode_str(data).collect();
+            let name = Some(joined(part, "data URL"));
+            if !kind.ends_with(";base64") {
+                return unpacked.open(&bytes, name, Kind::Unknown, depth + 1);
+            }
+            return match BASE64.decode(&bytes) {
+                Ok(bytes) => unpacked.open(&bytes, name, Kind::Unknown, depth + 1),
+                Err(why) => unpacked.fail(NotRead::Base64(why)),
+            };
         }
         // Parts within an archive have forms of their own.
         if self.text.trim_start().starts_with("#cloud-config")

@@ -15,14 +15,14 @@ use super::script::Language;
 pub(super) struct Names {
     /// The metadata service, or what talks to it.
     pub(super) addresses: HashSet<String>,
-    /// The URL that gives tokens.
-    pub(super) token_urls: HashSet<String>,
     /// The header with a token, or what sends it.
     pub(super) tokens: HashSet<String>,
     /// A program that fetches.
     pub(super) callers: HashSet<String>,
     /// Functions that the scripts define.
     pub(super) functions: HashSet<String>,
+    /// Functions that give the header with a token back.
+    pub(super) give_headers: HashSet<String>,
 }
 
 /// A place where a name is used.
@@ -73,6 +73,10 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 /// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
+/// What a shell puts in the place of a function or reads from a file: `$(name)`, `@file`.
+static TAKEN: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|--config)[\s=]*)["']?(?P<file>[\w./~-]+)"#)
+});
 static CHANGED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
@@ -131,7 +135,14 @@ pub(super) fn uses(command: &Command, program: Option<&str>) -> Vec<Use> {
                 let name = program.to_owned();
                 Some(Use { name, range })
             });
-            signed.chain(program).collect()
+            let taken = TAKEN.captures_iter(text).filter_map(|found| {
+                let (name, range) = match (found.name("function"), found.name("file")) {
+                    (Some(function), _) => (function.as_str().to_owned(), function.range()),
+                    (None, file) => (format!("@{}", file?.as_str()), file?.range()),
+                };
+                Some(Use { name, range })
+            });
+            signed.chain(program).chain(taken).collect()
         }
         Language::PowerShell | Language::Python | Language::Other => signed.chain(bare).collect(),
     };
@@ -149,6 +160,16 @@ pub(super) fn anatomy(command: &Command) -> Anatomy {
 
 fn of_shell(text: &str) -> Anatomy {
     let mut anatomy = Anatomy::default();
+    // What is printed to a file stands there, and not what a call answers.
+    if super::patterns::caller(text).is_none()
+        && let Some(file) = super::patterns::TARGET
+            .captures(text)
+            .and_then(|found| found.get(1))
+    {
+        let names = vec![format!("@{}", file.as_str().trim_matches(['"', '\'']))];
+        let value = 0..file.start();
+        anatomy.bindings.push(Binding { names, value });
+    }
     for found in SHELL_DEFAULT.captures_iter(text) {
         if let (Some(name), Some(value)) = (found.get(1), found.get(2)) {
             let names = vec![format!("${}", name.as_str())];
@@ -193,7 +214,11 @@ fn of_shell(text: &str) -> Anatomy {
             return anatomy;
         }
     }
-    anatomy.only_binds = !anatomy.bindings.is_empty() || declares.is_some();
+    let assigns = anatomy
+        .bindings
+        .iter()
+        .any(|b| !b.names.iter().any(|n| n.starts_with('@')));
+    anatomy.only_binds = assigns || declares.is_some();
     anatomy
 }
 

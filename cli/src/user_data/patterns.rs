@@ -38,7 +38,7 @@ pub(super) static CALLER: Pattern = LazyLock::new(|| {
               | curl_exec | superagent | LWP::Simple | URI\.open )\b
         | \b(?: fetch | got ) \s*\(
         | Net::HTTP\.get\w* | http\.Get\b
-        | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | urlopen | fetch | open ) \s*\(
+        | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open ) \s*\(
         "#,
     )
 });

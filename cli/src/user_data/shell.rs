@@ -168,7 +168,6 @@ impl Reader<'_> {
     fn double_quoted(&mut self, draft: &mut Draft, depth: usize) {
         let line = self.cursor.line;
         self.cursor.next();
-        let mut text = Draft::default();
         let mut plain = String::new();
         while let Some(letter) = self.cursor.peek() {
             match letter {
@@ -181,13 +180,11 @@ impl Reader<'_> {
                 }
                 '$' if self.cursor.ahead(1) == Some('(') && depth < DEEPEST => {
                     self.cursor.skip(2);
-                    plain.push_str("$()");
-                    self.substitution(&mut text, ')', depth);
+                    plain.push_str(&self.substituted(')', depth));
                 }
                 '`' if depth < DEEPEST => {
                     self.cursor.next();
-                    plain.push_str("$()");
-                    self.substitution(&mut text, '`', depth);
+                    plain.push_str(&self.substituted('`', depth));
                 }
                 _ => {
                     plain.push(letter);
@@ -217,11 +214,29 @@ impl Reader<'_> {
         draft.push(quote, line);
     }
 
+    /// Leaves `$(name)` for a function without arguments that matter, and else `$()`.
     fn substitution(&mut self, draft: &mut Draft, close: char, depth: usize) {
         let line = self.cursor.line;
-        self.list(Some(close), depth + 1);
-        for letter in ['$', '(', ')'] {
+        for letter in self.substituted(close, depth).chars() {
             draft.push(letter, line);
+        }
+    }
+
+    fn substituted(&mut self, close: char, depth: usize) -> String {
+        let before = self.commands.len();
+        self.list(Some(close), depth + 1);
+        let inner = self.commands.get(before..).unwrap_or_default();
+        let name = match inner {
+            [only] => only.text.split(' ').next().unwrap_or_default(),
+            _ => "",
+        };
+        let is_name = name
+            .chars()
+            .all(|l| l.is_alphanumeric() || l == '_' || l == '-');
+        if is_name && !patterns::CALLER.is_match(name) {
+            format!("$({name})")
+        } else {
+            "$()".to_owned()
         }
     }
 

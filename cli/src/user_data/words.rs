@@ -24,6 +24,7 @@ static IN_CODE: LazyLock<Regex> = LazyLock::new(|| regex(r"^\}?(?:/[\w./:~%$\[\]
 /// The caller and the URL, at most 120 characters and without control characters.
 pub(super) fn shown(caller: Option<&str>, url: &str) -> String {
     let caller = caller.unwrap_or_default().trim_matches(['.', '(', ' ']);
+    let caller = caller.split_whitespace().next().unwrap_or_default();
     let words = format!("{caller} {url}");
     let plain = Plain(words.trim()).to_string();
     if plain.chars().count() <= LONGEST {
@@ -47,9 +48,15 @@ pub(super) fn url(text: &str, address: &Range<usize>) -> String {
 
 /// A name that stands for an address, with the path that follows it.
 pub(super) fn reference(text: &str, name: &Range<usize>) -> String {
+    // Within a string the name stands in braces.
+    let before = text.get(..name.start).unwrap_or_default();
+    let signs = ["${", "{"]
+        .into_iter()
+        .find(|signs| before.ends_with(signs));
+    let signs = signs.unwrap_or_default();
     let own = text.get(name.clone()).unwrap_or_default();
     let after = start(text.get(name.end..).unwrap_or_default(), LOOKED_AT);
-    format!("{own}{}", path(&IN_CODE, after))
+    format!("{signs}{own}{}", path(&IN_CODE, after))
 }
 
 fn path<'t>(pattern: &Regex, after: &'t str) -> &'t str {

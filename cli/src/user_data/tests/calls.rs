@@ -252,7 +252,7 @@ fn python_is_understood() {
         ),
         (
             "#!/bin/bash\npython3 - <<'EOF'\nimport requests\nurl = f'http://169.254.169.254/latest/meta-data'\nprint(requests.get(f'{url}/mac').text)\nEOF\n",
-            &["5 requests.get url}/mac"],
+            &["5 requests.get {url}/mac"],
         ),
         (
             "#!/bin/bash\npython -c \"import urllib.request as u; print(u.urlopen('http://169.254.169.254/latest/meta-data/mac').read())\"\n",
@@ -308,4 +308,109 @@ fn the_words_hold_the_call_and_nothing_else_of_the_line() {
     let findings = super::search(long.as_bytes()).unwrap();
     assert_eq!(findings[0].words.chars().count(), 120);
     assert!(findings[0].words.ends_with('…'));
+}
+
+#[test]
+fn calls_in_odd_places_are_found() {
+    let rows: &[(&str, &[&str])] = &[
+        (
+            "cat > /x.json <<EOF\n{\"id\": \"$(curl -s http://169.254.169.254/latest/meta-data/mac)\"}\nEOF\n",
+            &["2 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "sudo hostnamectl set-hostname web-$(curl --silent http://169.254.169.254/latest/meta-data/instance-id).example.com\n",
+            &["1 curl http://169.254.169.254/latest/meta-data/instance-id"],
+        ),
+        (
+            "#!/usr/bin/ruby\nrequire 'open-uri'\nid = open('http://169.254.169.254/latest/meta-data/mac').read\n",
+            &["3 http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "echo it's fine\ncurl http://169.254.169.254/latest/\necho that's it\n",
+            &["2 curl http://169.254.169.254/latest/"],
+        ),
+        (
+            "import requests\n\nprint(requests.get('http://169.254.169.254/latest/').text)\n",
+            &["3 requests.get http://169.254.169.254/latest/"],
+        ),
+        (
+            "sed -i \"s/ID/$(curl -s http://169.254.169.254/latest/meta-data/mac)/\" /etc/x\n",
+            &["1 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "read -r ID < <(curl -s http://169.254.169.254/latest/meta-data/mac)\n",
+            &["1 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "docker run --rm curlimages/curl -s http://169.254.169.254/latest/meta-data/mac\n",
+            &["1 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "case $(curl -s http://169.254.169.254/latest/meta-data/instance-type) in\n t3*) echo small ;;\nesac\n",
+            &["1 curl http://169.254.169.254/latest/meta-data/instance-type"],
+        ),
+        (
+            "U=${IMDS_URL:-http://169.254.169.254}/latest\nwget -qO- \"$U/meta-data/mac\"\n",
+            &["2 wget $U/meta-data/mac"],
+        ),
+        (
+            "awk 'BEGIN { \"curl -s http://169.254.169.254/latest/meta-data/mac\" | getline m; print m }'\n",
+            &["1 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "imds() { curl -sH \"X-aws-ec2-metadata-token: $T\" http://169.254.169.254/latest/$1; }\nID=$(imds mac)\ncurl http://169.254.169.254/latest/$ID\n",
+            &["3 curl http://169.254.169.254/latest/$ID"],
+        ),
+        (
+            "url() { echo \"http://169.254.169.254/latest/$1\"; }\ncurl -s \"$(url mac)\"\n",
+            &["2 curl $(url)"],
+        ),
+        (
+            "echo hello > /tmp/h\ncurl -s -H @/tmp/h http://169.254.169.254/latest/meta-data/mac\n",
+            &["2 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "cat > /opt/main.go <<'EOF'\npackage main\nfunc get() {\n  req, _ := http.NewRequest(\"GET\", \"http://169.254.169.254/latest/meta-data/mac\", nil)\n  resp, err := client.Do(req)\n}\nEOF\n",
+            &["4 http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "#!/usr/bin/env python3\nimport requests\nclass A:\n    URL = 'http://169.254.169.254/latest'\n    def get(self, p):\n        return requests.get(f'{self.URL}/{p}').text\n",
+            &["6 requests.get URL}/{p}"],
+        ),
+        (
+            "#!/usr/bin/env python3\nimport http.client\nc = http.client.HTTPConnection('169.254.169.254', 80)\nc.putrequest('GET', '/latest/meta-data/')\nc.endheaders()\nprint(c.getresponse().read())\n",
+            &["4 c.putrequest c"],
+        ),
+        (
+            "#ps1\n$c = [System.Net.Http.HttpClient]::new()\n$r = $c.GetStringAsync('http://169.254.169.254/latest/meta-data/mac').Result\n",
+            &["3 $c.GetStringAsync http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "#!/usr/bin/env node\nconst axios = require('axios');\naxios.get('http://169.254.169.254/latest/meta-data/mac').then(r => console.log(r.data));\n",
+            &["3 axios http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "#!/usr/bin/env python3\nimport subprocess\nout = subprocess.check_output(['curl', '-s', 'http://169.254.169.254/latest/meta-data/mac'])\n",
+            &["3 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "#!/usr/bin/env python3\nimport requests\nU='http://169.254.169.254/latest/'\ntry:\n    t = requests.put(U+'api/token', headers={'X-aws-ec2-metadata-token-ttl-seconds': '60'}).text\n    h = {'X-aws-ec2-metadata-token': t}\n    m = requests.get(U+'meta-data/mac', headers=h)\nexcept Exception:\n    m = requests.get(U+'meta-data/mac')\n",
+            &["9 requests.get U"],
+        ),
+        (
+            r#"{"ignition":{"version":"3.3.0"},"systemd":{"units":[{"name":"a.service","contents":"[Service]\nExecStart=/usr/bin/curl http://169.254.169.254/latest/meta-data/mac\n"}]}}"#,
+            &["2 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            r#"{"ignition":{"version":"3.3.0"},"storage":{"files":[{"path":"/opt/a.sh","contents":{"source":"data:;base64,Y3VybCBodHRwOi8vMTY5LjI1NC4xNjkuMjU0L2xhdGVzdC8K"}}]}}"#,
+            &["1 curl http://169.254.169.254/latest/ in data URL"],
+        ),
+        (
+            r#"{"ignition":{"version":"3.3.0"},"storage":{"files":[{"path":"/opt/a.sh","contents":{"source":"data:,%23!%2Fbin%2Fsh%0Acurl%20http%3A%2F%2F169.254.169.254%2Flatest%2F%0A"}}]}}"#,
+            &["2 curl http://169.254.169.254/latest/ in data URL"],
+        ),
+    ];
+    for (script, expected) in rows {
+        check(script, expected);
+    }
 }

@@ -95,3 +95,114 @@ fn other_mentions_of_the_address_are_clean() {
         check(script, &[]);
     }
 }
+
+#[test]
+fn scripts_of_many_parts_that_use_tokens_are_clean() {
+    for script in [
+        r#"#!/usr/bin/env bash
+IMDS_ENDPOINT="${IMDS_ENDPOINT:-169.254.169.254:80}"
+function imdscurl() {
+  CURL_STATUS=$(curl \
+    --silent \
+    --output $OUTPUT_FILE \
+    --retry 3 "$@" || echo "0")
+  cat $OUTPUT_FILE
+}
+function get-token() {
+  imdscurl \
+    -H "X-aws-ec2-metadata-token-ttl-seconds: $IMDS_TOKEN_TTL_SECONDS" \
+    -X PUT \
+    "http://$IMDS_ENDPOINT/latest/api/token"
+}
+function get-with-token() {
+  local API_PATH="$1"
+  imdscurl \
+    -H "X-aws-ec2-metadata-token: ${IMDS_TOKEN:-$(get-token)}" \
+    "http://$IMDS_ENDPOINT/$API_PATH"
+}
+get-with-token "$1"
+"#,
+        r#"#!/bin/bash
+if TOKEN=$(curl -sf -X PUT "http://169.254.169.254/latest/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 21600"); then
+  CURL_OPTS=(-H "X-aws-ec2-metadata-token: $TOKEN")
+else
+  echo "no IMDSv2"; exit 1
+fi
+AZ=$(curl -s "${CURL_OPTS[@]}" http://169.254.169.254/latest/meta-data/placement/availability-zone)
+"#,
+        r#"aws ec2 create-tags --region "$(curl -s -H "X-aws-ec2-metadata-token: $(curl -s -X PUT "http://169.254.169.254/latest/api/token" -H "X-aws-ec2-metadata-token-ttl-seconds: 21600")" http://169.254.169.254/latest/meta-data/placement/region)" --tags Key=a,Value=b
+"#,
+        r#"cat > /opt/main.go <<'EOF'
+package main
+func get() {
+  req, _ := http.NewRequest("GET", "http://169.254.169.254/latest/meta-data/mac", nil)
+  req.Header.Set("X-aws-ec2-metadata-token", token)
+  resp, err := client.Do(req)
+}
+EOF
+"#,
+        r#"cat <<EOF > /etc/systemd/system/a.service
+[Service]
+ExecStartPre=/bin/sh -c 'curl -s -H "X-aws-ec2-metadata-token: \$(cat /run/token)" http://169.254.169.254/latest/meta-data/mac > /run/mac'
+EOF
+"#,
+        r#"echo mac ami-id | xargs -n1 -I{} curl -s -H "X-aws-ec2-metadata-token: $TOKEN" http://169.254.169.254/latest/meta-data/{}
+"#,
+        r#"<powershell>
+function Get-Token {
+    try {
+        return Invoke-RestMethod -Headers @{"X-aws-ec2-metadata-token-ttl-seconds" = "21600"} -Method PUT -Uri "http://169.254.169.254/latest/api/token" -TimeoutSec 5
+    } catch {
+        Write-Host "Failed http://169.254.169.254/latest/api/token"
+    }
+}
+$Token = Get-Token
+$Headers = @{ "X-aws-ec2-metadata-token" = $Token }
+$InstanceId = (Invoke-WebRequest -Uri "http://169.254.169.254/latest/meta-data/instance-id" -Headers $Headers -UseBasicParsing).Content
+[System.Environment]::SetEnvironmentVariable("ID", $InstanceId)
+</powershell>
+<persist>true</persist>"#,
+        r#"#!/usr/bin/env python3
+import urllib.request, json
+IMDS = "http://169.254.169.254"
+def token():
+    r = urllib.request.Request(f"{IMDS}/latest/api/token", method="PUT")
+    r.add_header("X-aws-ec2-metadata-token-ttl-seconds", "60")
+    with urllib.request.urlopen(r, timeout=2) as resp:
+        return resp.read().decode()
+def get(path):
+    r = urllib.request.Request(f"{IMDS}/latest/{path}")
+    r.add_header("X-aws-ec2-metadata-token", token())
+    with urllib.request.urlopen(r) as resp:
+        return resp.read().decode()
+doc = json.loads(get("dynamic/instance-identity/document"))
+"#,
+        "printf 'header = \"X-aws-ec2-metadata-token: %s\"\\n' \"$T\" > /tmp/hdr\ncurl -s -K /tmp/hdr http://169.254.169.254/latest/meta-data/mac\n",
+        "echo \"X-aws-ec2-metadata-token: $T\" > /tmp/h\ncurl -s -H @/tmp/h http://169.254.169.254/latest/meta-data/mac\n",
+        "<script>\r\nfor /f %%i in ('curl -s -X PUT \"http://169.254.169.254/latest/api/token\" -H \"X-aws-ec2-metadata-token-ttl-seconds: 60\"') do set TOKEN=%%i\r\ncurl -H \"X-aws-ec2-metadata-token: %TOKEN%\" http://169.254.169.254/latest/meta-data/\r\n</script>",
+        r#"#!/usr/bin/env python3
+import requests
+IMDS = 'http://169.254.169.254/latest'
+s = requests.Session()
+t = s.put(IMDS + '/api/token', headers={'X-aws-ec2-metadata-token-ttl-seconds': '60'}).text
+s.headers['X-aws-ec2-metadata-token'] = t
+print(s.get(IMDS + '/meta-data/mac').text)
+"#,
+        r#"#!/usr/bin/env python3
+import requests
+IMDS = 'http://169.254.169.254/latest'
+def get_headers():
+    t = requests.put(f'{IMDS}/api/token', headers={'X-aws-ec2-metadata-token-ttl-seconds': '60'}).text
+    return {'X-aws-ec2-metadata-token': t}
+headers = get_headers()
+print(requests.get(f'{IMDS}/meta-data/mac', headers=headers).text)
+print(requests.get(f'{IMDS}/meta-data/mac', headers=get_headers()).text)
+"#,
+        "hdr() { echo \"X-aws-ec2-metadata-token: $(cat /run/token)\"; }\ncurl -sH \"$(hdr)\" http://169.254.169.254/latest/meta-data/mac\n",
+        "#ps1\nfunction Get-Headers {\n  return @{ 'X-aws-ec2-metadata-token' = $token }\n}\n$x = irm 'http://169.254.169.254/latest/meta-data/mac' -Headers (Get-Headers)\n",
+        "echo \"Fetching http://169.254.169.254/latest/meta-data/\"\nlogger -t x 'see http://169.254.169.254/latest/'\n",
+        "cat > /etc/agent.yaml <<EOF\nno_proxy: [169.254.169.254]\nendpoint: http://169.254.169.254\nEOF\n",
+    ] {
+        check(script, &[]);
+    }
+}

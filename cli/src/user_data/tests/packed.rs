@@ -108,6 +108,10 @@ fn cloud_config_is_read_as_yaml() {
         &[&format!("5 {CALL}")],
     );
     check(
+        format!("#cloud-config\nruncmd:\n  - |\n\n\n    set -e\n    {CALL}\n"),
+        &[&format!("7 {CALL}")],
+    );
+    check(
         "#cloud-config\nruncmd:\n  - [curl, -H, \"X-aws-ec2-metadata-token: $T\", \"http://169.254.169.254/latest/\"]\n  - 'TOKEN=$(curl -sX PUT http://169.254.169.254/latest/api/token -H \"X-aws-ec2-metadata-token-ttl-seconds: 60\")'\n  - 'curl -H \"X-aws-ec2-metadata-token: $TOKEN\" http://169.254.169.254/latest/meta-data/mac'\n# curl http://169.254.169.254/latest/\n",
         &[],
     );
