@@ -27,17 +27,6 @@ pub(super) fn write(
     }
 }
 
-/// For a format that has no place for it.
-pub(super) fn tell_unseen(survey: &Survey) {
-    for unseen in &survey.unseen {
-        eprintln!(
-            "imdsctl: not seen: {}: {}",
-            Plain(&unseen.region),
-            Message(&unseen.error)
-        );
-    }
-}
-
 fn table(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     let members = &survey.members;
     if members.is_empty() {
