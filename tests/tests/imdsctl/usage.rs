@@ -74,7 +74,7 @@ fn no_datapoints_is_unknown_and_a_gap_is_never_zero() {
     let told = json_of(&standin, 1, &["--days", "4"]);
     assert_eq!(
         told["summary"],
-        json!({ "in_use": 1, "unused": 2, "unknown": 1 })
+        json!({ "in_use": 1, "unused": 2, "unknown": 1, "closed": 0 })
     );
     let of = |id: &str| {
         let mut found = told["instances"].as_array().unwrap().iter();
@@ -192,6 +192,24 @@ fn instances_that_require_tokens_now_are_asked_too() {
         line.contains("  required  ") && line.ends_with("in use"),
         "{line}"
     );
+}
+
+#[test]
+fn instances_with_imdsv1_off_are_counted_and_take_a_line_only_where_there_were_calls() {
+    let standin = two_regions();
+    let closed = standin.launch(launch(HERE).tokens("required").launched_at(ago(24 * 100)));
+    let off = standin.launch(launch(HERE).endpoint("disabled").launched_at(ago(24 * 100)));
+    let told = usage(&standin, &[]).ended_with(0).stdout.clone();
+    assert!(!told.contains(&closed) && !told.contains(&off), "{told}");
+    assert!(
+        told.contains("0 in use, 0 unused, 0 unknown, 2 with IMDSv1 off, 0 errors"),
+        "{told}"
+    );
+    let asked = usage(&standin, &["--instance", &closed])
+        .ended_with(0)
+        .stdout
+        .clone();
+    assert!(asked.contains(&closed), "{asked}");
 }
 
 #[test]
@@ -468,7 +486,7 @@ fn no_refused_calls_is_fine_and_no_data_is_no_proof() {
     assert_eq!(told["metric"], REFUSED);
     assert_eq!(
         told["summary"],
-        json!({ "refused": 0, "none": 0, "unknown": 1 })
+        json!({ "refused": 0, "none": 0, "unknown": 1, "closed": 0 })
     );
     assert_eq!(told["instances"], json!([]));
 }
