@@ -35,7 +35,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// A wrong instance that may be enforced.
-pub(super) fn row(n: usize) -> Row {
+pub(crate) fn row(n: usize) -> Row {
     let options = MetadataOptions {
         http_tokens: Some(HttpTokens::Optional),
         http_endpoint: Some(Toggle::Enabled),
