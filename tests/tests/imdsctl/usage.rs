@@ -271,8 +271,8 @@ fn instances_are_chosen_as_in_a_scan() {
             .map(|row| row["instance_id"].as_str().unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    assert_eq!(ids(&["--tag", "app=web-*"], 0), [web.clone()]);
-    assert_eq!(ids(&["--state", "stopped"], 0), [api.clone()]);
+    assert_eq!(ids(&["--tag", "app=web-*"], 0), [web.as_str()]);
+    assert_eq!(ids(&["--state", "stopped"], 0), [api.as_str()]);
     assert_eq!(ids(&["--instance", &api], 0), [api]);
     assert_eq!(
         ids(&["--instance", &format!("{web},i-0123456789abcdef0")], 3),
