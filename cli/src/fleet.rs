@@ -70,8 +70,8 @@ pub(crate) async fn look(
 ) -> Result<Fleet, Problem> {
     let begin = Instant::now();
     let mut tasks = Tasks::of(connected, wishes, progress);
-    for region in tasks.surely_enabled(&connected.region) {
-        tasks.begin(region.to_owned());
+    if tasks.need_not_wait_for(&connected.region) {
+        tasks.begin(connected.region.clone());
     }
     let (regions, identity) = join(
         connected.regions(&tasks.wishes.regions),
@@ -160,15 +160,11 @@ impl Tasks {
         }
     }
 
-    /// Regions that need not wait until AWS tells which are enabled: they always are.
-    fn surely_enabled(&self, home: &str) -> Vec<&'static str> {
+    /// The region that is asked which regions are enabled is enabled itself.
+    fn need_not_wait_for(&self, home: &str) -> bool {
         let Regions { only, exclude, .. } = &self.wishes.regions;
-        if !only.is_empty() || self.wishes.regions.sequential || !ALWAYS_ENABLED.contains(&home) {
-            return Vec::new();
-        }
-        let excluded = |region: &&str| exclude.iter().any(|name| name == region);
-        let all = ALWAYS_ENABLED.into_iter();
-        all.filter(|region| !excluded(region)).collect()
+        let excluded = exclude.iter().any(|region| region == home);
+        only.is_empty() && !excluded && !self.wishes.regions.sequential
     }
 
     /// Once for each.
@@ -201,29 +197,6 @@ impl Tasks {
         Ok(seen)
     }
 }
-
-/// The regions that are enabled in every account of the partition `aws` and cannot be disabled.
-///
-/// <https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html>
-const ALWAYS_ENABLED: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
 
 /// An instance that was asked for and is nowhere.
 pub(crate) fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
