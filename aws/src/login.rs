@@ -44,9 +44,9 @@ pub enum LoginError {
         "there is no profile `{0}` with credentials: `aws configure list-profiles` shows those that there are"
     )]
     NoProfile(String),
-    /// An SSO session has ended.
-    #[error("the SSO session has ended: run `aws sso login{of}`")]
-    SsoExpired {
+    /// An SSO session has ended, or was never begun on this machine.
+    #[error("there is no SSO session, or it has ended: run `aws sso login{of}`")]
+    NoSsoSession {
         /// ` --profile NAME`, where one was asked for.
         of: String,
         /// What the SDK says.
@@ -153,9 +153,10 @@ fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
     // Only the portal of SSO words a refusal so; a token that was cached without the name of its
     // session is used however old it is.
     let refused = words.contains("unauthorizedexception");
-    if refused || words.contains("sso") && (words.contains("expired") || words.contains("token")) {
+    let of_sso = ["token", "expired", "cache"];
+    if refused || words.contains("sso") && of_sso.iter().any(|word| words.contains(word)) {
         let of = of(" --profile ");
-        return LoginError::SsoExpired { of, source: error };
+        return LoginError::NoSsoSession { of, source: error };
     }
     match (&error, profile) {
         (CredentialsError::CredentialsNotLoaded(_), Some(name)) => {
@@ -191,13 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn an_sso_session_that_has_ended_is_told_from_other_faults() {
+    fn an_sso_session_that_is_missing_is_told_from_other_faults() {
         for words in [
             "the SSO token has expired and cannot be refreshed",
             "unhandled error: UnauthorizedException: Session token not found or invalid",
+            "failed to read `/home/ada/.aws/sso/cache/ee0b.json`: No such file or directory",
         ] {
             let error = || CredentialsError::provider_error(words);
-            let ended = "the SSO session has ended: run `aws sso login";
+            let ended = "there is no SSO session, or it has ended: run `aws sso login";
             check(error(), None, &format!("{ended}`"));
             check(error(), Some("work"), &format!("{ended} --profile work`"));
         }

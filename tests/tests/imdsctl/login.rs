@@ -159,7 +159,7 @@ fn an_sso_session_that_has_ended_says_how_to_log_in_again() {
         one_line(
             &ran,
             &[
-                "the SSO session has ended",
+                "no SSO session, or it has ended",
                 "run `aws sso login --profile sso`",
             ],
         );

@@ -1,9 +1,10 @@
 //! `imdsctl scan`: everything is seen or named, with the fewest calls, and nothing is changed.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
-use imds_tests::{Fault, Imdsctl, Standin, binary, launch};
+use imds_tests::{Fault, Imdsctl, Standin, binary, launch, template_data};
 use serde_json::{Value, json};
 
 use crate::reading::*;
@@ -413,6 +414,88 @@ fn defaults_that_cannot_be_seen_are_named() {
         &report["unseen"].to_string(),
         &["eu-west-1", "GetInstanceMetadataDefaults"],
     );
+}
+
+const SCRIPT: &str = "#!/bin/bash\nexport DB_PASSWORD=hunter2\n\
+    curl -s http://169.254.169.254/latest/meta-data/instance-id\n";
+
+#[test]
+fn user_data_that_calls_without_a_token_is_shown_with_line_and_words_and_nothing_else() {
+    let ec2 = Standin::start();
+    ec2.set_regions(&[REGION, "us-east-1"]);
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packed.write_all(SCRIPT.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let plain = ec2.launch(launch(REGION).user_data(SCRIPT));
+    let gzip = ec2.launch(launch(REGION).tokens("required").user_data(&packed));
+    let clean = ec2.launch(launch(REGION).user_data("#!/bin/sh\necho hello\n"));
+    let none = ec2.launch(launch(REGION));
+    let gone = ec2.launch(launch(REGION).user_data(SCRIPT).state("terminated"));
+    let template = ec2.template(REGION, "web");
+    ec2.template_version(
+        &template,
+        template_data().tokens("required").user_data(&packed),
+    );
+
+    let ran = imdsctl(&ec2, "scan --user-data --templates --format json").run();
+    let report = json(ran.ended_with(1));
+    for id in [&plain, &gzip] {
+        let found = list(of(&report, id), "user_data");
+        assert_eq!(
+            (found.len(), &found[0]["line"]),
+            (1, &json!(3)),
+            "{found:?}"
+        );
+        says(
+            found[0]["words"].as_str().unwrap(),
+            &["curl", "169.254.169.254"],
+        );
+    }
+    for id in [&clean, &none, &gone] {
+        assert!(of(&report, id).get("user_data").is_none());
+    }
+    assert_eq!(report["templates"][0]["user_data"][0]["line"], 3);
+    let asked = ec2.calls_to("DescribeInstanceAttribute");
+    assert_eq!(asked.len(), 4, "an instance that has ended is not asked");
+    let table = imdsctl(&ec2, "scan --user-data --templates").run();
+    says(
+        &table.ended_with(1).stdout,
+        &[
+            "User data that calls IMDS without a token",
+            &plain,
+            &gzip,
+            &template,
+        ],
+    );
+    for text in [&ran.stdout, &table.stdout] {
+        assert!(!text.contains("hunter2"), "the rest is nobody's business");
+    }
+    scanned(&ec2, "", 1);
+    assert_eq!(
+        ec2.count("DescribeInstanceAttribute"),
+        8,
+        "it is not asked unless wished"
+    );
+}
+
+#[test]
+fn user_data_that_cannot_be_read_is_named() {
+    let ec2 = Standin::start();
+    let id = ec2.launch(launch(REGION).tokens("required").user_data("#!/bin/sh\n"));
+    let cut = ec2.launch(
+        launch(REGION)
+            .tokens("required")
+            .user_data(b"\x1f\x8b\x08cut"),
+    );
+    ec2.fault(
+        Fault::unauthorised()
+            .action("DescribeInstanceAttribute")
+            .instance(&id),
+    );
+    let report = scanned(&ec2, "--user-data", 3);
+    let unseen = report["unseen"].to_string();
+    says(&unseen, &[&id, "UnauthorizedOperation", &cut, "gzip"]);
+    assert_eq!(list(&report, "unseen").len(), 2);
 }
 
 #[test]
