@@ -10,7 +10,6 @@ use aws_runtime::auth::SigV4OperationSigningConfig;
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
 use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::operation::Operation;
 use aws_smithy_runtime::client::retries::classifiers::{
@@ -43,6 +42,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::endpoint::Endpoints;
 use crate::error::{Answer, CallError, Fault};
 use crate::pace::Pacer;
+use crate::trust::{Roots, https, is_untrusted};
 
 /// Calls in flight at once, over all regions.
 const IN_FLIGHT: usize = 64;
@@ -74,7 +74,7 @@ impl Default for Settings {
 /// A client for all regions and services, with one pool of connections.
 #[derive(Debug)]
 pub struct Client {
-    http: SharedHttpClient,
+    http: Mutex<(Roots, SharedHttpClient)>,
     credentials: SharedIdentityResolver,
     identity_cache: SharedIdentityCache,
     endpoints: Endpoints,
@@ -149,14 +149,14 @@ impl Request {
 }
 
 impl Client {
-    /// A client over the system's root certificates.
+    /// A client that trusts Amazon's root certificates, and where they do not do the system's.
     pub fn new(
         credentials: impl ProvideCredentials + 'static,
         endpoints: Endpoints,
         settings: Settings,
     ) -> Self {
         Client {
-            http: https(),
+            http: Mutex::new((Roots::Amazon, https(Roots::Amazon))),
             credentials: SharedIdentityResolver::new(SharedCredentialsProvider::new(credentials)),
             identity_cache: IdentityCache::lazy().build(),
             endpoints,
@@ -205,9 +205,9 @@ impl Client {
     ) -> Result<String, CallError> {
         let action = request.action;
         let request = request.with("Version", service.version());
-        let operation = self.operation(service, region);
         let mut turns = 0;
         loop {
+            let (operation, roots) = self.operation(service, region);
             let mut halted = self.halted.subscribe();
             let (turn, in_flight) = tokio::select! {
                 biased;
@@ -221,6 +221,9 @@ impl Client {
                 Ok(body) => {
                     turn.passed();
                     return Ok(body);
+                }
+                Err(source) if roots == Roots::Amazon && is_untrusted(&source) => {
+                    self.trust_the_system();
                 }
                 Err(source) => {
                     let error = CallError::new(action, region, source);
@@ -237,19 +240,29 @@ impl Client {
         }
     }
 
-    fn operation(&self, service: Service, region: &str) -> Arc<Query> {
-        // A poisoned map is whole: nothing panics between its two accesses.
+    fn operation(&self, service: Service, region: &str) -> (Arc<Query>, Roots) {
+        // A poisoned lock guards what is whole: nothing panics while it is held.
+        let http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         let mut operations = self
             .operations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let operation = operations
             .entry((service, region.to_owned()))
-            .or_insert_with(|| Arc::new(self.build_operation(service, region)));
-        Arc::clone(operation)
+            .or_insert_with(|| Arc::new(self.build_operation(service, region, &http.1)));
+        (Arc::clone(operation), http.0)
     }
 
-    fn build_operation(&self, service: Service, region: &str) -> Query {
+    fn trust_the_system(&self) {
+        let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
+        if http.0 == Roots::Amazon {
+            *http = (Roots::System, https(Roots::System));
+            let operations = self.operations.lock();
+            operations.unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    fn build_operation(&self, service: Service, region: &str, http: &SharedHttpClient) -> Query {
         let mut config = Layer::new("query");
         config.store_put(AuthSchemeOptionResolverParams::new(()));
         config.store_put(SigningName::from_static(service.name()));
@@ -279,7 +292,7 @@ impl Client {
             .service_name(service.name())
             .operation_name("Query")
             .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
+            .http_client(http.clone())
             .endpoint_url(&self.endpoints.url(service, region))
             .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
             .time_source(SystemTimeSource::new())
@@ -294,14 +307,6 @@ impl Client {
             .deserializer(deserialize)
             .build()
     }
-}
-
-pub(crate) fn https() -> SharedHttpClient {
-    Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https()
 }
 
 fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {
@@ -332,13 +337,16 @@ fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<Answ
 }
 
 /// Keeps throttled calls from the SDK's own retries, where each would back off for itself: here they
-/// take turns.
+/// take turns. Nor does a certificate get trusted by asking again.
 #[derive(Debug)]
 struct LeaveThrottling;
 
 impl ClassifyRetry for LeaveThrottling {
     fn classify_retry(&self, ctx: &InterceptorContext) -> RetryAction {
         let error = ctx.output_or_error().and_then(Result::err);
+        if error.is_some_and(|error| is_untrusted(error)) {
+            return RetryAction::RetryForbidden;
+        }
         let answer = error.and_then(|e| e.as_operation_error()?.downcast_ref::<Answer>());
         match answer {
             Some(answer) if answer.fault() == Fault::Throttled => RetryAction::RetryForbidden,

@@ -20,6 +20,7 @@ mod permissions;
 mod sweep;
 mod templates;
 mod terminate;
+mod trust;
 
 pub use account::Identity;
 pub use apply::{Deadline, Remember, Terms, Witness, apply};

@@ -8,8 +8,9 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
-use crate::client::{Client, Settings, https};
+use crate::client::{Client, Settings};
 use crate::endpoint::Endpoints;
+use crate::trust::{Roots, https};
 
 /// What was asked for; the rest comes from the environment and the AWS CLI's files.
 #[derive(Debug, Clone, Default)]
@@ -71,7 +72,7 @@ pub async fn login(
     settings: Settings,
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Login, LoginError> {
-    let http = https();
+    let http = https(Roots::System);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .no_credentials();

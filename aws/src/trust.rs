@@ -1,0 +1,52 @@
+//! Whose certificates are trusted.
+//!
+//! Reading the system's hundred and more roots was three quarters of the work before the first call,
+//! and AWS's endpoints need but Amazon's own five. Where those do not do, as behind a proxy that ends
+//! TLS or in partitions with other authorities, the system's take their place, at the price of one
+//! more handshake.
+//!
+//! <https://www.amazontrust.com/repository/>
+
+use std::error::Error;
+
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
+const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// Which roots are trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Roots {
+    /// Amazon's.
+    Amazon,
+    /// The system's, and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
+    System,
+}
+
+/// A client with a pool of connections of its own.
+pub(crate) fn https(roots: Roots) -> SharedHttpClient {
+    let amazon = || TrustStore::empty().with_pem_certificate(AMAZON);
+    let builder = Builder::new().tls_provider(Provider::Rustls(rustls_provider::CryptoMode::Ring));
+    match roots {
+        Roots::System => builder.build_https(),
+        // Nothing in the context can fail but what is not asked for here; the default is then safe.
+        Roots::Amazon => match TlsContext::builder().with_trust_store(amazon()).build() {
+            Ok(context) => builder.tls_context(context).build_https(),
+            Err(_) => builder.build_https(),
+        },
+    }
+}
+
+/// Whether a call failed because nobody who is trusted has signed the certificate.
+pub(crate) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.to_string().contains("UnknownIssuer") {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
