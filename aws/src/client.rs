@@ -58,6 +58,9 @@ pub struct Settings {
     pub first_backoff: Duration,
     /// The longest time that one attempt may take.
     pub attempt_timeout: Duration,
+    /// Roots in PEM that are trusted and no others, as `AWS_CA_BUNDLE` names them; `None`: Amazon's,
+    /// and where they do not do the system's.
+    pub ca_bundle: Option<Arc<[u8]>>,
 }
 
 impl Default for Settings {
@@ -67,6 +70,7 @@ impl Default for Settings {
             turns: 20,
             first_backoff: Duration::from_millis(500),
             attempt_timeout: Duration::from_secs(15),
+            ca_bundle: None,
         }
     }
 }
@@ -149,14 +153,19 @@ impl Request {
 }
 
 impl Client {
-    /// A client that trusts Amazon's root certificates, and where they do not do the system's.
+    /// A client with connections of its own; nothing is sent yet.
     pub fn new(
         credentials: impl ProvideCredentials + 'static,
         endpoints: Endpoints,
         settings: Settings,
     ) -> Self {
+        let roots = settings
+            .ca_bundle
+            .clone()
+            .map_or(Roots::Amazon, Roots::Bundle);
+        let http = https(&roots);
         Client {
-            http: Mutex::new((Roots::Amazon, https(Roots::Amazon))),
+            http: Mutex::new((roots, http)),
             credentials: SharedIdentityResolver::new(SharedCredentialsProvider::new(credentials)),
             identity_cache: IdentityCache::lazy().build(),
             endpoints,
@@ -250,13 +259,13 @@ impl Client {
         let operation = operations
             .entry((service, region.to_owned()))
             .or_insert_with(|| Arc::new(self.build_operation(service, region, &http.1)));
-        (Arc::clone(operation), http.0)
+        (Arc::clone(operation), http.0.clone())
     }
 
     fn trust_the_system(&self) {
         let mut http = self.http.lock().unwrap_or_else(PoisonError::into_inner);
         if http.0 == Roots::Amazon {
-            *http = (Roots::System, https(Roots::System));
+            *http = (Roots::System, https(&Roots::System));
             let operations = self.operations.lock();
             operations.unwrap_or_else(PoisonError::into_inner).clear();
         }

@@ -1,5 +1,7 @@
 //! Credentials, region and endpoint as the AWS CLI finds them.
 
+use std::sync::Arc;
+
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -72,7 +74,10 @@ pub async fn login(
     settings: Settings,
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Login, LoginError> {
-    let http = https(Roots::System);
+    let http = https(&match &settings.ca_bundle {
+        Some(pem) => Roots::Bundle(Arc::clone(pem)),
+        None => Roots::System,
+    });
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .no_credentials();

@@ -8,6 +8,7 @@
 //! <https://www.amazontrust.com/repository/>
 
 use std::error::Error;
+use std::sync::Arc;
 
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider};
@@ -17,25 +18,29 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
 
 /// Which roots are trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Roots {
     /// Amazon's.
     Amazon,
+    /// Those of a bundle, and no others.
+    Bundle(Arc<[u8]>),
     /// The system's, and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     System,
 }
 
 /// A client with a pool of connections of its own.
-pub(crate) fn https(roots: Roots) -> SharedHttpClient {
-    let amazon = || TrustStore::empty().with_pem_certificate(AMAZON);
+pub(crate) fn https(roots: &Roots) -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(rustls_provider::CryptoMode::Ring));
-    match roots {
-        Roots::System => builder.build_https(),
-        // Nothing in the context can fail but what is not asked for here; the default is then safe.
-        Roots::Amazon => match TlsContext::builder().with_trust_store(amazon()).build() {
-            Ok(context) => builder.tls_context(context).build_https(),
-            Err(_) => builder.build_https(),
-        },
+    let pem = match roots {
+        Roots::System => return builder.build_https(),
+        Roots::Amazon => AMAZON,
+        Roots::Bundle(pem) => pem,
+    };
+    let store = TrustStore::empty().with_pem_certificate(pem);
+    // A context of roots alone cannot fail; if it did, the system's roots are safe too.
+    match TlsContext::builder().with_trust_store(store).build() {
+        Ok(context) => builder.tls_context(context).build_https(),
+        Err(_) => builder.build_https(),
     }
 }
 

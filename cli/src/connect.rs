@@ -1,5 +1,6 @@
 //! Connects to AWS.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use imds_aws::{Client, Login, Settings, Wanted, login};
@@ -26,7 +27,19 @@ pub(crate) async fn connect(
         region: only.first().cloned(),
         endpoint_url: connection.endpoint_url.clone(),
     };
-    let Login { client, region } = login(&wanted, Settings::default(), var).await?;
+    let ca_bundle = match var("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
+        Some(path) => {
+            let path = PathBuf::from(path);
+            let pem = std::fs::read(&path).map_err(Problem::reading("AWS_CA_BUNDLE", &path))?;
+            Some(pem.into())
+        }
+        None => None,
+    };
+    let settings = Settings {
+        ca_bundle,
+        ..Settings::default()
+    };
+    let Login { client, region } = login(&wanted, settings, var).await?;
     Ok(Connected {
         client: Arc::new(client),
         region,

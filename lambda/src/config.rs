@@ -30,6 +30,11 @@ pub(crate) enum ConfigError {
         variable: &'static str,
         source: Faults,
     },
+    #[error("could not read the certificates from `AWS_CA_BUNDLE` `{path}`")]
+    CaBundle {
+        path: String,
+        source: std::io::Error,
+    },
     #[error("no credentials: `{0}` is not set")]
     Credentials(&'static str),
 }
@@ -57,7 +62,18 @@ impl Config {
             None,
             "Lambda",
         );
-        let client = Client::new(credentials, Endpoints::from_vars(&var), Settings::default());
+        let ca_bundle = match given("AWS_CA_BUNDLE") {
+            Some(path) => match std::fs::read(&path) {
+                Ok(pem) => Some(pem.into()),
+                Err(source) => return Err(ConfigError::CaBundle { path, source }),
+            },
+            None => None,
+        };
+        let settings = Settings {
+            ca_bundle,
+            ..Settings::default()
+        };
+        let client = Client::new(credentials, Endpoints::from_vars(&var), settings);
         Ok(Config {
             policy,
             client,
@@ -116,6 +132,14 @@ mod tests {
         refused(
             &[("IMDS_POLICY_FILE", "/no/such/file")],
             "`/no/such/file`: No such file",
+        );
+    }
+
+    #[test]
+    fn a_ca_bundle_that_is_not_there_is_refused_with_its_path() {
+        refused(
+            &[("IMDS_POLICY", POLICY), ("AWS_CA_BUNDLE", "/no/such/file")],
+            "from `AWS_CA_BUNDLE` `/no/such/file`: No such file",
         );
     }
 
