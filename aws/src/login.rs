@@ -163,6 +163,8 @@ fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
             LoginError::NoProfile(name.to_owned())
         }
         (CredentialsError::CredentialsNotLoaded(_), None) => LoginError::NoCredentials,
+        // Outside EC2 there is no metadata service to ask, or somebody else answers.
+        (_, None) if words.contains("imds") => LoginError::NoCredentials,
         _ => LoginError::Unusable {
             of: of(" of profile "),
             source: error,

@@ -5,7 +5,7 @@ mod html;
 pub(crate) mod json;
 mod next;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod survey;
 mod table;
 mod words;

@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use imds_core::plain::Plain;
+use imds_core::report::Unseen;
 
 use crate::args::Output;
 use crate::document::Document;
@@ -34,14 +35,18 @@ pub(crate) fn tell(wanted: &Output, document: &Document, world: &World) -> Resul
     put(wanted.output.as_deref(), |out| {
         output::write(wanted.format, document, &style, out)
     })?;
+    tell_unseen(wanted, &document.unseen);
+    Ok(())
+}
+
+/// Who looks at the terminal alone must know that something is missing.
+pub(crate) fn tell_unseen(wanted: &Output, unseen: &[Unseen]) {
     if wanted.output.is_some() || wanted.format == Format::Csv {
-        // Who looks at the terminal alone must know that something is missing.
-        for unseen in &document.unseen {
+        for unseen in unseen {
             let (region, error) = (Plain(&unseen.region), Plain(&unseen.error));
             eprintln!("imdsctl: not seen: {region}: {error}");
         }
     }
-    Ok(())
 }
 
 /// Writes to a file, whole or not at all; without one, to standard output.

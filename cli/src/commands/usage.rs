@@ -36,9 +36,7 @@ pub(crate) async fn usage(
     files::put(args.output.output.as_deref(), |out| {
         show::write(args.output.format, &survey, &style, out)
     })?;
-    if args.output.format == Format::Csv {
-        show::tell_unseen(&survey);
-    }
+    files::tell_unseen(&args.output, &survey.unseen);
     Ok(exit(&survey))
 }
 

@@ -19,7 +19,7 @@ use crate::document::{DefaultsRow, RegionTotal, TemplateRow};
 use crate::error::chain;
 use crate::progress::Progress;
 use crate::row::{Row, Verdict};
-use crate::spool::Part;
+use crate::spool::{Part, Room};
 use crate::user_data::{self, Finding};
 
 /// User data asked at once; EC2 hands it out one instance a call.
@@ -44,6 +44,7 @@ pub(super) async fn look(
     region: String,
     wishes: Arc<Wishes>,
     progress: Arc<Progress>,
+    room: Arc<Room>,
 ) -> io::Result<Seen> {
     let mut looking = Looking {
         client: &client,
@@ -55,7 +56,7 @@ pub(super) async fn look(
                 region: region.clone(),
                 summary: Summary::default(),
             },
-            part: Part::new()?,
+            part: Part::new(&room),
             steps: Vec::new(),
             unseen: Vec::new(),
             found: Vec::new(),
@@ -149,12 +150,14 @@ impl Looking<'_> {
         let decision = decide(&wishes.policy, &instance, wishes.now, &occasion);
         let row = row(&instance, &decision, usage, user_data);
         self.seen.total.summary.add(Summary::of([&row.report]));
-        let wrong = matches!(decision, Decision::Wrong(_));
-        if wrong || !wishes.only_violations {
-            self.seen.part.add(&row)?;
-        }
         if wishes.keep_steps && row.decision == Verdict::Enforce {
-            self.seen.steps.push(Step { instance, decision });
+            self.seen.steps.push(Step {
+                instance,
+                decision: decision.clone(),
+            });
+        }
+        if matches!(decision, Decision::Wrong(_)) || !wishes.only_violations {
+            self.seen.part.add(row)?;
         }
         Ok(())
     }
@@ -162,9 +165,7 @@ impl Looking<'_> {
     /// Asked for wrong instances only: on the others IMDSv1 is refused.
     async fn usage(&self, instances: &[Instance]) -> Evidence {
         let wishes = self.wishes;
-        let Some(days) = wishes.usage_days else {
-            return None;
-        };
+        let days = wishes.usage_days?;
         let wrong: Vec<&InstanceId> = instances
             .iter()
             .filter(|instance| is_wrong(instance, wishes))

@@ -35,7 +35,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// A wrong instance that may be enforced.
-pub(super) fn row(n: usize) -> Row {
+pub(crate) fn row(n: usize) -> Row {
     let options = MetadataOptions {
         http_tokens: Some(HttpTokens::Optional),
         http_endpoint: Some(Toggle::Enabled),
@@ -128,6 +128,7 @@ fn of_fleet(n: usize, count: usize) -> Row {
             row.user_data = vec![Finding {
                 line: 12,
                 words: "curl -s http://169.254.169.254/latest/meta-data/".to_owned(),
+                part: None,
             }];
         }
         14 => {

@@ -9,6 +9,8 @@
     reason = "a test stops at what it did not expect, and lives in the present"
 )]
 
+mod defaults;
+mod doctor;
 mod enforce;
 mod journal;
 mod login;
@@ -16,5 +18,7 @@ mod plan;
 mod reading;
 mod rollback;
 mod scan;
+mod shell;
 mod templates;
 mod terminal;
+mod usage;

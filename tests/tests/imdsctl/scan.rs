@@ -269,7 +269,7 @@ fn tags_of_two_keys_must_both_fit_and_of_one_key_either() {
     let found = |tags: &str| ids(&scanned(&ec2, tags, 1));
     assert_eq!(
         found("--tag app=web-* --tag stage=prod"),
-        [web_prod.clone()]
+        [web_prod.as_str()]
     );
     assert_eq!(
         found("--tag app=web-2 --tag app=api"),

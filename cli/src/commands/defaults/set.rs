@@ -76,7 +76,8 @@ pub(super) async fn set(
     })
     .await;
     told.journal = Some(writer.path());
-    told.tell(args.output.json, &style)?;
+    // Where the one fails, the other is told all the same.
+    let shown = told.tell(args.output.json, &style);
     told.afterwards(client.is_halted(), connection);
     let exit = told.exit();
     let how = if client.is_halted() {
@@ -87,7 +88,7 @@ pub(super) async fn set(
     writer
         .close(how)
         .map_err(|error| Problem::Failed(chain(&error)))?;
-    Ok(exit)
+    shown.map(|()| exit)
 }
 
 /// What should be known before it is agreed to.

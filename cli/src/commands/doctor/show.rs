@@ -45,7 +45,13 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     }
     let wrong = checks.iter().filter(|check| check.is_wrong()).count();
     match wrong {
-        0 => writeln!(out, "\nAll that imdsctl needs is there."),
+        0 if checks.iter().all(Check::is_fine) => {
+            writeln!(out, "\nAll that imdsctl needs is there.")
+        }
+        0 => writeln!(
+            out,
+            "\nNothing is known to be missing; see the lines with `!`."
+        ),
         n => writeln!(out, "\n{} missing.", count(n, "thing")),
     }
 }

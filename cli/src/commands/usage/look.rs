@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use imds_aws::{Client, Metric};
-use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use imds_core::policy::Existing;
 use imds_core::report::Unseen;
 use imds_core::usage::{Breaking, Datapoint, NotKnown, Usage};
@@ -144,7 +144,13 @@ impl Asked<'_> {
             error.cause()
         });
         for instance in instances {
+            let closed = self.args.instances.ids.is_empty() && is_closed(&instance);
             let member = self.member(instance, &answer);
+            // Where nothing can use it any more, only calls of before are worth a line.
+            if closed && !self.args.rejected && member.verdict.some() != Some(true) {
+                seen.counts.closed += 1;
+                continue;
+            }
             seen.counts.add(&member.verdict);
             if !self.args.rejected || member.verdict.some() == Some(true) {
                 seen.members.push(member);
@@ -190,6 +196,12 @@ impl Asked<'_> {
             way_back: None,
         }
     }
+}
+
+/// Calls without a token are not answered there.
+fn is_closed(instance: &Instance) -> bool {
+    instance.options.http_tokens == Some(HttpTokens::Required)
+        || instance.options.http_endpoint == Some(Toggle::Disabled)
 }
 
 type Answer = Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>;

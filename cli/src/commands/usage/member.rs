@@ -36,6 +36,8 @@ pub(super) struct Counts {
     pub(super) some: usize,
     pub(super) none: usize,
     pub(super) unknown: usize,
+    /// Tokens are required there, or nothing answers, and no call of before is known.
+    pub(super) closed: usize,
 }
 
 /// One instance.
@@ -143,9 +145,10 @@ impl Counts {
         self.some += other.some;
         self.none += other.none;
         self.unknown += other.unknown;
+        self.closed += other.closed;
     }
 
     pub(super) fn all(self) -> usize {
-        self.some + self.none + self.unknown
+        self.some + self.none + self.unknown + self.closed
     }
 }

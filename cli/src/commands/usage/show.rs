@@ -27,17 +27,6 @@ pub(super) fn write(
     }
 }
 
-/// For a format that has no place for it.
-pub(super) fn tell_unseen(survey: &Survey) {
-    for unseen in &survey.unseen {
-        eprintln!(
-            "imdsctl: not seen: {}: {}",
-            Plain(&unseen.region),
-            Message(&unseen.error)
-        );
-    }
-}
-
 fn table(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     let members = &survey.members;
     if members.is_empty() {
@@ -147,8 +136,12 @@ fn ways_back(members: &[Member], style: &Style, out: &mut dyn io::Write) -> io::
 fn summary(survey: &Survey) -> String {
     let [some, none, unknown] = words(survey);
     let counts = survey.counts;
+    let closed = match counts.closed {
+        0 => String::new(),
+        n => format!(", {} with IMDSv1 off", thousands(n)),
+    };
     format!(
-        "{}, {}: {} {some}, {} {none}, {} {unknown}, {}",
+        "{}, {}: {} {some}, {} {none}, {} {unknown}{closed}, {}",
         count(survey.days, "day"),
         count(counts.all(), "instance"),
         thousands(counts.some),
@@ -174,7 +167,7 @@ fn json(survey: &Survey, out: &mut dyn io::Write) -> io::Result<()> {
         ("MetadataNoToken", "in_use", "unused")
     };
     let summary = serde_json::json!({
-        some: counts.some, none: counts.none, "unknown": counts.unknown
+        some: counts.some, none: counts.none, "unknown": counts.unknown, "closed": counts.closed
     });
     writeln!(out, "{{")?;
     field(out, "account", &survey.account)?;
