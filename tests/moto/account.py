@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Account:
     """Everything behind the endpoint, as boto3 sees it."""
 
     def __init__(self, endpoint: str, home: Path) -> None:
-        """Launches the fleet."""
+        """Launches the fleet; the command's home may be another later."""
         self.endpoint = endpoint
         self.home = home
         # By id.
@@ -63,14 +64,16 @@ class Account:
         self.regions: dict[str, str] = {}
         for region in REGIONS:
             ec2 = self.ec2(region)
+            image = launches.image(ec2)
             for kind in KINDS:
-                self.launch(ec2, region, kind)
+                self.launch(ec2, image, region, kind)
+        self.first = self.options()
 
-    def launch(self, ec2: Any, region: str, kind: Kind) -> None:
+    def launch(self, ec2: Any, image: str, region: str, kind: Kind) -> None:
         """As many as a region has of the kind."""
         tags = [{"Key": "Name", "Value": kind.name}, {"Key": "app", "Value": f"{kind.name}-1"}]
         answer = ec2.run_instances(
-            ImageId=launches.image(ec2),
+            ImageId=image,
             MinCount=kind.count,
             MaxCount=kind.count,
             InstanceType="t3.micro",
@@ -85,6 +88,16 @@ class Account:
             ec2.stop_instances(InstanceIds=ids)
         if kind.becomes == "terminated":
             ec2.terminate_instances(InstanceIds=ids)
+
+    def put_back(self) -> None:
+        """Everything as it was launched."""
+        for each, options in self.options().items():
+            first = self.first[each]
+            if options != first:
+                asked = {name: value for name, value in first.items() if name != "State"}
+                ec2 = self.ec2(self.regions[each])
+                ec2.modify_instance_metadata_options(InstanceId=each, **asked)
+        assert self.options() == self.first
 
     def ec2(self, region: str) -> Any:
         """A client that reaches nothing else."""
@@ -102,6 +115,16 @@ class Account:
     def options(self) -> dict[str, Any]:
         """All metadata options of every instance, by its id."""
         return {each: instance["MetadataOptions"] for each, instance in self.instances()}
+
+    def settled(self) -> dict[str, Any]:
+        """The same, once calls that were under way have taken effect."""
+        seen = self.options()
+        while True:
+            time.sleep(2)
+            again = self.options()
+            if again == seen:
+                return seen
+            seen = again
 
     def of_kinds(self, *names: str) -> set[str]:
         """The ids of these kinds."""

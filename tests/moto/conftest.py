@@ -1,6 +1,5 @@
-"""What the tests share: moto, and a fresh account for every test."""
+"""What the tests share: moto, and an account that is as it was launched when a test begins."""
 
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,20 +11,21 @@ from demo import local
 
 
 @pytest.fixture(scope="session")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Moto's."""
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[account.Account]:
+    """The account, on moto."""
     local.shield_environment()
     account.required()
-    with local.aws(tmp_path_factory.mktemp("moto")) as endpoint:
-        yield endpoint
+    folder = tmp_path_factory.mktemp("moto")
+    with local.aws(folder) as endpoint:
+        yield account.Account(endpoint, folder)
 
 
 @pytest.fixture
-def fleet(endpoint: str, tmp_path: Path) -> account.Account:
-    """The account before anybody has touched it."""
-    request = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")
-    urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
-    return account.Account(endpoint, tmp_path)
+def fleet(launched: account.Account, tmp_path: Path) -> account.Account:
+    """The account before anybody has touched it, and a home of the test's own."""
+    launched.home = tmp_path
+    launched.put_back()
+    return launched
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

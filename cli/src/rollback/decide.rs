@@ -80,7 +80,11 @@ pub(crate) fn decide(change: &InstanceChange, seen: &Seen, enforced: bool, force
         return Verdict::TokensEnforced;
     }
     let left = left(change);
-    if !force && !left.iter().any(|left| has(&found, left)) {
+    if !force
+        && !left
+            .iter()
+            .any(|left| has(&found, &shown(left, &found, change)))
+    {
         return Verdict::ChangedSince {
             expected: left.last().copied().unwrap_or(wanted),
             found,
@@ -90,6 +94,23 @@ pub(crate) fn decide(change: &InstanceChange, seen: &Seen, enforced: bool, force
         send: to_send(0, &found, &wanted),
         stays,
     }
+}
+
+/// What is expected to be seen. An option that no call has set and no answer has shown is only
+/// assumed to be as it was: that EC2 does not show it now either tells of no change.
+fn shown(
+    left: &MetadataOptions,
+    found: &MetadataOptions,
+    change: &InstanceChange,
+) -> MetadataOptions {
+    let told = change.calls.iter().fold(*found, |told, call| {
+        let told = over(&told, &call.sent);
+        match &call.answer {
+            Some(Ok(after)) => over(&told, after),
+            Some(Err(_)) | None => told,
+        }
+    });
+    without(left, &without(left, &told))
 }
 
 /// How the journal may have left the instance: one way after an answer; one more with every call

@@ -115,6 +115,40 @@ fn an_option_that_is_no_longer_known_has_changed() {
 }
 
 #[test]
+fn an_option_that_neither_the_answer_nor_ec2_shows_has_not_changed() {
+    let silent = MetadataOptions {
+        http_protocol_ipv6: None,
+        instance_metadata_tags: None,
+        ..after()
+    };
+    let send = |found| Verdict::Restore {
+        send: to_send(0, &found, &before()),
+        stays: MetadataOptions::default(),
+    };
+    for answer in [Some(Ok(silent)), Some(Err("no answer".to_owned())), None] {
+        let change = change(vec![call(answer)]);
+        check(&change, silent, &send(silent));
+        // What it shows may still tell of one.
+        let found = hops(silent, 1);
+        let verdict = decide(&change, &seen(found), false, false);
+        assert!(
+            matches!(verdict, Verdict::ChangedSince { .. }),
+            "{verdict:?}"
+        );
+        // Nor is what a call has set taken for granted.
+        let found = MetadataOptions {
+            http_tokens: None,
+            ..silent
+        };
+        let verdict = decide(&change, &seen(found), false, false);
+        assert!(
+            matches!(verdict, Verdict::ChangedSince { .. }),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[test]
 fn force_restores_all_options_whatever_changed() {
     let verdict = decide(&enforced(), &seen(hops(after(), 1)), false, true);
     let Verdict::Restore { send, .. } = verdict else {
