@@ -53,6 +53,9 @@ struct Arguments {
     /// Cold starts of each kind; the number of events follows from it.
     #[arg(long, value_name = "N", default_value_t = 30)]
     rounds: usize,
+    /// How many instances are scanned.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    fleet: usize,
     /// Only this part; repeat it, or separate parts by commas.
     #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
     only: Vec<Part>,
@@ -109,7 +112,7 @@ fn run(arguments: &Arguments) -> Result<(), WriteError> {
     }
     if let Some(imdsctl) = arguments.imdsctl.as_ref().filter(|_| wanted(Part::Scan)) {
         eprintln!("scans …");
-        rows.extend(scan::measure(&setup, imdsctl));
+        rows.extend(scan::measure(&setup, imdsctl, arguments.fleet));
     }
     println!("{}", report::table(&rows));
     let file = out.join("bench.json");

@@ -25,39 +25,42 @@ const GLANCE: Duration = Duration::from_millis(2);
 /// `imdsctl`'s exit code for a fleet with violations.
 const VIOLATIONS: i32 = 1;
 
-/// Scan and floor by turns.
-pub(crate) fn measure(setup: &Setup, imdsctl: &Path) -> Vec<Row> {
+/// Scan and floor by turns, of a fleet of so many; then one of five times as many.
+pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Row> {
     let rounds = setup.rounds.div_ceil(4);
-    let small = Fleet::launch(10_000);
+    let fleet = Fleet::launch(instances);
     let (mut floor, mut scans, mut sequential) = (vec![], vec![], vec![]);
     for _ in 0..rounds {
-        floor.push(small.pages_one_after_another());
-        scans.push(small.scan(setup, imdsctl, &[]));
+        floor.push(fleet.pages_one_after_another());
+        scans.push(fleet.scan(setup, imdsctl, &[]));
     }
+    let calls = fleet.ec2.calls().len();
     for _ in 0..rounds.div_ceil(4) {
-        sequential.push(small.scan(setup, imdsctl, &["--sequential"]));
+        sequential.push(fleet.scan(setup, imdsctl, &["--sequential"]));
     }
-    let large = Fleet::launch(50_000).scan(setup, imdsctl, &[]);
+    let five = Fleet::launch(5 * instances).scan(setup, imdsctl, &[]);
 
     let row = |what: String, unit| Row::new("imdsctl, 17 regions, 50 ms a call", what, unit);
-    let times = |scans: &[Scan]| scans.iter().map(|scan| scan.time).collect::<Vec<_>>();
-    let floor_name = format!(
-        "scan of 10,000; floor: the {} pages of {}",
-        small.pages(&small.largest),
-        small.largest
+    let pages = fleet.pages(&fleet.largest);
+    let floor_of = |row: Row| row.floor(floor.iter().copied());
+    let scan = format!(
+        "scan of {instances}; floor: the {pages} pages of {}",
+        fleet.largest
     );
     vec![
-        row(floor_name, Unit::Seconds)
-            .floor(floor.iter().copied())
-            .measured(times(&scans))
-            .calls(small.ec2.calls().len())
+        floor_of(row(scan, Unit::Seconds))
+            .measured(scans.iter().map(|scan| scan.time))
+            .calls(calls)
             .goal(Goal::TimesFloor(1.3)),
-        row("the same, --sequential".to_owned(), Unit::Seconds)
-            .floor(floor.iter().copied())
-            .measured(times(&sequential)),
-        row("peak memory, 10,000".to_owned(), Unit::Bytes)
+        floor_of(row("the same, --sequential".to_owned(), Unit::Seconds))
+            .measured(sequential.iter().map(|scan| scan.time)),
+        row(format!("peak memory, scan of {instances}"), Unit::Bytes)
             .measured(scans.iter().map(|scan| scan.memory)),
-        row("peak memory, 50,000".to_owned(), Unit::Bytes).measured([large.memory]),
+        row(
+            format!("peak memory, scan of {}", 5 * instances),
+            Unit::Bytes,
+        )
+        .measured([five.memory]),
     ]
 }
 
