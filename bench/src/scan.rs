@@ -44,7 +44,7 @@ pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Ro
     let pages = fleet.pages(&fleet.largest);
     let floor_of = |row: Row| row.floor(floor.iter().copied());
     let scan = format!(
-        "scan of {instances}; floor: the {pages} pages of {}",
+        "scan of {instances}; floor: the pages of {} alone ({pages})",
         fleet.largest
     );
     vec![
