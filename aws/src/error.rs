@@ -42,6 +42,8 @@ pub enum Fault {
     Passing,
     /// An answer that is not understood.
     Unreadable,
+    /// It was a dry run, and would have been done.
+    DryRun,
     /// It was not sent.
     Halted,
 }
@@ -59,6 +61,7 @@ impl Fault {
             | Fault::Unauthorized
             | Fault::Credentials
             | Fault::Refused
+            | Fault::DryRun
             | Fault::Halted => false,
         }
     }
@@ -68,6 +71,7 @@ impl Fault {
         match code {
             "InvalidInstanceID.NotFound" => Fault::NotFound,
             "IncorrectInstanceState" | "IncorrectState" => Fault::WrongState,
+            "DryRunOperation" => Fault::DryRun,
             "OperationNotPermitted" => Fault::Protected,
             "UnauthorizedOperation"
             | "AuthFailure"

@@ -44,9 +44,9 @@ pub enum LoginError {
         "there is no profile `{0}` with credentials: `aws configure list-profiles` shows those that there are"
     )]
     NoProfile(String),
-    /// An SSO session has ended.
-    #[error("the SSO session has ended: run `aws sso login{of}`")]
-    SsoExpired {
+    /// An SSO session has ended, or was never begun on this machine.
+    #[error("there is no SSO session, or it has ended: run `aws sso login{of}`")]
+    NoSsoSession {
         /// ` --profile NAME`, where one was asked for.
         of: String,
         /// What the SDK says.
@@ -150,15 +150,21 @@ fn endpoint_setting(
 fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
     let words = chain(&error).to_lowercase();
     let of = |word: &str| profile.map_or_else(String::new, |name| format!("{word}{name}"));
-    if words.contains("sso") && (words.contains("expired") || words.contains("token")) {
+    // Only the portal of SSO words a refusal so; a token that was cached without the name of its
+    // session is used however old it is.
+    let refused = words.contains("unauthorizedexception");
+    let of_sso = ["token", "expired", "cache"];
+    if refused || words.contains("sso") && of_sso.iter().any(|word| words.contains(word)) {
         let of = of(" --profile ");
-        return LoginError::SsoExpired { of, source: error };
+        return LoginError::NoSsoSession { of, source: error };
     }
     match (&error, profile) {
         (CredentialsError::CredentialsNotLoaded(_), Some(name)) => {
             LoginError::NoProfile(name.to_owned())
         }
         (CredentialsError::CredentialsNotLoaded(_), None) => LoginError::NoCredentials,
+        // Outside EC2 there is no metadata service to ask, or somebody else answers.
+        (_, None) if words.contains("imds") => LoginError::NoCredentials,
         _ => LoginError::Unusable {
             of: of(" of profile "),
             source: error,
@@ -174,4 +180,34 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: CredentialsError, profile: Option<&str>, expected: &str) {
+        assert_eq!(explained(error, profile).to_string(), expected);
+    }
+
+    #[test]
+    fn an_sso_session_that_is_missing_is_told_from_other_faults() {
+        for words in [
+            "the SSO token has expired and cannot be refreshed",
+            "unhandled error: UnauthorizedException: Session token not found or invalid",
+            "failed to read `/home/ada/.aws/sso/cache/ee0b.json`: No such file or directory",
+        ] {
+            let error = || CredentialsError::provider_error(words);
+            let ended = "there is no SSO session, or it has ended: run `aws sso login";
+            check(error(), None, &format!("{ended}`"));
+            check(error(), Some("work"), &format!("{ended} --profile work`"));
+        }
+        let error = CredentialsError::provider_error("dispatch failure: connection refused");
+        check(
+            error,
+            Some("work"),
+            "could not load credentials of profile work: check the profile in ~/.aws/config",
+        );
+    }
 }

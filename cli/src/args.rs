@@ -1,10 +1,11 @@
 //! What can be typed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use imds_core::instance::{HopLimit, HttpTokens, InstanceId, State, Toggle};
 
+use crate::commands::enforce::quoted;
 use crate::output::Format;
 
 /// Finds EC2 instances that answer IMDSv1, mends them, and takes it back.
@@ -42,6 +43,18 @@ pub(crate) struct Connection {
     /// Where AWS listens, for all services; for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
+}
+
+impl Connection {
+    /// As it was typed, for a command that is to be pasted; begins with a blank unless it is empty.
+    pub(crate) fn words(&self) -> String {
+        let profile = self.profile.iter().map(|name| ("--profile", name));
+        let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
+        let words = profile.chain(url);
+        words
+            .map(|(option, value)| format!(" {option} {}", quoted(Path::new(value))))
+            .collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +113,17 @@ pub(crate) struct Regions {
     pub(crate) sequential: bool,
 }
 
+impl Regions {
+    /// How many regions are looked at at once.
+    pub(crate) fn at_once(&self) -> usize {
+        if self.sequential {
+            1
+        } else {
+            usize::from(self.concurrency).max(1)
+        }
+    }
+}
+
 /// Which instances.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Instances")]
@@ -147,14 +171,6 @@ pub(crate) struct Output {
   imdsctl scan --usage 30 --only violations
   imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
 pub(crate) struct Scan {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) required: Required,
-    #[command(flatten)]
-    pub(crate) output: Output,
     /// Show only these
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
@@ -172,6 +188,14 @@ pub(crate) struct Scan {
     /// Show calls to the metadata service without a token in user data; one call to AWS an instance
     #[arg(long)]
     pub(crate) user_data: bool,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) required: Required,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// Which rows are shown.
@@ -189,16 +213,6 @@ pub(crate) enum Only {
   imdsctl enforce --plan plan.json           do what was reviewed
   imdsctl enforce --policy policy.json --region-by-region --limit 50")]
 pub(crate) struct Enforce {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) required: Required,
-    #[command(flatten)]
-    pub(crate) output: Output,
-    #[command(flatten)]
-    pub(crate) act: Act,
     /// Only where IMDSv1 was not used in the last days (14 unless said); unknown is not unused
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) unused_only: Option<u8>,
@@ -217,6 +231,16 @@ pub(crate) struct Enforce {
     /// Do what this file plans; an instance that changed since is skipped
     #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "hop_limit", "unused_only", "instance", "tag", "state", "region", "exclude_region"])]
     pub(crate) plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) required: Required,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) act: Act,
 }
 
 /// How to act.
@@ -239,18 +263,18 @@ pub(crate) struct Act {
   imdsctl usage --days 30
   imdsctl usage --rejected --days 2          after enforcing: whose calls are refused")]
 pub(crate) struct UsageOf {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) output: Output,
     /// Days to look back
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) days: u8,
     /// Calls that were refused, for tokens are required there
     #[arg(long)]
     pub(crate) rejected: bool,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imds_aws::{CallError, LoginError};
+use imds_aws::{CallError, Fault, LoginError};
 use imds_core::event::Malformed;
 use imds_core::policy::Faults;
 
@@ -59,6 +59,10 @@ pub(crate) enum Problem {
     Regions(#[source] CallError),
     #[error("could not learn whose credentials these are")]
     Identity(#[source] CallError),
+    #[error(
+        "AWS does not take these credentials: log in again with `aws sso login`, or choose others with `--profile`"
+    )]
+    Credentials(#[source] CallError),
     #[error("no region is left: `--exclude-region` leaves out all of them")]
     NoRegions,
     #[error("nobody can be asked here: run it on a terminal, or say `--yes`")]
@@ -70,6 +74,14 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
+    /// Whose credentials these are could not be learned.
+    pub(crate) fn identity(error: CallError) -> Problem {
+        match error.fault {
+            Fault::Credentials => Problem::Credentials(error),
+            _ => Problem::Identity(error),
+        }
+    }
+
     /// For reading a file.
     pub(crate) fn reading(
         what: &'static str,
@@ -99,6 +111,7 @@ impl Problem {
             | Problem::Event { .. }
             | Problem::Regions(_)
             | Problem::Identity(_)
+            | Problem::Credentials(_)
             | Problem::NoRegions
             | Problem::NoTerminal
             | Problem::Usage(_) => ExitCode::from(2),

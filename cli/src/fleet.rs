@@ -2,20 +2,25 @@
 
 mod launchers;
 mod region;
+mod search;
 
+pub(crate) use launchers::defaults_row;
 pub(crate) use region::row;
+pub(crate) use search::Search;
 
 use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 
 use futures_util::future::join;
-use futures_util::{StreamExt, stream};
 use imds_aws::Client;
 use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
 use imds_core::policy::Policy;
 use imds_core::report::{Summary, Unseen};
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::args::{Instances, Regions};
@@ -23,7 +28,7 @@ use crate::connect::Connected;
 use crate::document::Document;
 use crate::error::{Problem, chain};
 use crate::progress::Progress;
-use crate::spool::Spool;
+use crate::spool::{Room, Spool};
 
 /// What is to be looked at.
 #[derive(Debug, Clone)]
@@ -64,34 +69,27 @@ pub(crate) async fn look(
     progress: &Arc<Progress>,
 ) -> Result<Fleet, Problem> {
     let begin = Instant::now();
+    let mut tasks = Tasks::of(connected, wishes, progress);
+    if tasks.need_not_wait_for(&connected.region) {
+        tasks.begin(connected.region.clone());
+    }
     let (regions, identity) = join(
-        connected.regions(&wishes.regions),
+        connected.regions(&tasks.wishes.regions),
         connected.client.identity(&connected.region),
     )
     .await;
+    // In EC2's words wrong credentials read like a region that is not enabled.
+    let identity = match identity.map_err(Problem::identity) {
+        Err(problem @ Problem::Credentials(_)) => return Err(problem),
+        identity => identity,
+    };
     let regions = regions?;
     progress.begin("regions", regions.len());
-    let at_once = if wishes.regions.sequential {
-        1
-    } else {
-        usize::from(wishes.regions.concurrency)
-    };
-    let wishes = Arc::new(wishes);
-    let each = regions.iter().map(|name| {
-        let client = Arc::clone(&connected.client);
-        let (wishes, progress) = (Arc::clone(&wishes), Arc::clone(progress));
-        let name = name.clone();
-        // A task of its own, so that pages are read on all processors.
-        async move { tokio::spawn(region::look(client, name, wishes, progress)).await }
-    });
-    let mut seen = Vec::new();
-    let mut tasks = stream::iter(each).buffer_unordered(at_once.max(1));
-    while let Some(task) = tasks.next().await {
-        let region =
-            task.map_err(|error| Problem::Failed(format!("a region was left: {error}")))?;
-        seen.push(region.map_err(Problem::Spool)?);
-        progress.done();
+    for region in &regions {
+        tasks.begin(region.clone());
     }
+    let mut seen = tasks.all_of(&regions).await?;
+    let wishes = tasks.wishes;
     progress.end();
     seen.sort_by(|a, b| a.total.region.cmp(&b.total.region));
 
@@ -137,8 +135,71 @@ pub(crate) async fn look(
     })
 }
 
+/// A task for every region, so that pages are read on all processors.
+struct Tasks {
+    client: Arc<Client>,
+    wishes: Arc<Wishes>,
+    progress: Arc<Progress>,
+    /// How many regions at once.
+    turns: Arc<Semaphore>,
+    room: Arc<Room>,
+    begun: BTreeSet<String>,
+    running: JoinSet<io::Result<region::Seen>>,
+}
+
+impl Tasks {
+    fn of(connected: &Connected, wishes: Wishes, progress: &Arc<Progress>) -> Self {
+        Tasks {
+            client: Arc::clone(&connected.client),
+            turns: Arc::new(Semaphore::new(wishes.regions.at_once())),
+            wishes: Arc::new(wishes),
+            progress: Arc::clone(progress),
+            room: Arc::default(),
+            begun: BTreeSet::new(),
+            running: JoinSet::new(),
+        }
+    }
+
+    /// The region that is asked which regions are enabled is enabled itself.
+    fn need_not_wait_for(&self, home: &str) -> bool {
+        let Regions { only, exclude, .. } = &self.wishes.regions;
+        let excluded = exclude.iter().any(|region| region == home);
+        only.is_empty() && !excluded && !self.wishes.regions.sequential
+    }
+
+    /// Once for each.
+    fn begin(&mut self, region: String) {
+        if !self.begun.insert(region.clone()) {
+            return;
+        }
+        let client = Arc::clone(&self.client);
+        let (wishes, progress) = (Arc::clone(&self.wishes), Arc::clone(&self.progress));
+        let (turns, room) = (Arc::clone(&self.turns), Arc::clone(&self.room));
+        self.running.spawn(async move {
+            // Nobody closes the semaphore.
+            let _turn = turns.acquire().await;
+            region::look(client, region, wishes, progress, room).await
+        });
+    }
+
+    /// What these regions hold.
+    async fn all_of(&mut self, regions: &[String]) -> Result<Vec<region::Seen>, Problem> {
+        let mut seen = Vec::new();
+        while let Some(task) = self.running.join_next().await {
+            let region =
+                task.map_err(|error| Problem::Failed(format!("a region was left: {error}")))?;
+            let region = region.map_err(Problem::Spool)?;
+            if regions.contains(&region.total.region) {
+                seen.push(region);
+                self.progress.done();
+            }
+        }
+        Ok(seen)
+    }
+}
+
 /// An instance that was asked for and is nowhere.
-fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
+pub(crate) fn missing(asked: &[InstanceId], found: &BTreeSet<InstanceId>) -> Vec<Unseen> {
     let missing = asked.iter().filter(|id| !found.contains(*id));
     missing
         .map(|id| Unseen::expected("all", format!("{id} is in none of these regions")))

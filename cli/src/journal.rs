@@ -9,11 +9,10 @@ mod place;
 mod reader;
 mod writer;
 
-#[allow(unused_imports, reason = "while it is being built")]
 pub(crate) use line::{Act, Header, How};
-#[allow(unused_imports, reason = "while it is being built")]
-pub(crate) use place::{CreateError, Place};
-#[allow(unused_imports, reason = "while it is being built")]
-pub(crate) use reader::{Call, DefaultsChange, InstanceChange, Journal, ReadError};
-#[allow(unused_imports, reason = "while it is being built")]
-pub(crate) use writer::{WriteError, Writer};
+pub(crate) use place::Place;
+pub(crate) use reader::{Call, DefaultsChange, InstanceChange, Journal};
+pub(crate) use writer::Writer;
+
+#[cfg(test)]
+pub(crate) use reader::ReadError;

@@ -1,5 +1,4 @@
 //! The command `imdsctl`: finds, explains, mends and restores the fleet that already exists.
-#![allow(dead_code, reason = "while it is being built")]
 
 mod args;
 mod commands;
@@ -11,9 +10,11 @@ mod fleet;
 mod journal;
 mod output;
 mod plan_file;
+mod policy_check;
 mod progress;
 mod rollback;
 mod row;
+mod side_by_side;
 mod spool;
 mod terminal;
 mod user_data;
@@ -21,7 +22,7 @@ mod world;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 use jiff::Timestamp;
 
 use crate::args::{Cli, Command};
@@ -51,7 +52,13 @@ async fn run(cli: Cli, world: &World) -> Result<Exit, Problem> {
         Command::Scan(scan) => commands::scan::scan(connection, scan, world).await,
         Command::Enforce(args) => commands::enforce::enforce(connection, args, world).await,
         Command::Rollback(args) => commands::rollback::rollback(connection, args, world).await,
-        _ => todo!(),
+        Command::Usage(args) => commands::usage::usage(connection, args, world).await,
+        Command::Explain(args) => commands::offline::explain(&args, world),
+        Command::Policy(of) => commands::offline::policy(&of, world),
+        Command::Defaults(of) => commands::defaults::defaults(connection, of, world).await,
+        Command::Doctor(args) => commands::doctor::doctor(connection, args, world).await,
+        Command::Completions { shell } => commands::shell::completions(shell),
+        Command::Man { folder } => commands::shell::man(folder.as_deref()),
     }
 }
 

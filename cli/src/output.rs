@@ -2,13 +2,17 @@
 
 mod csv;
 mod html;
-mod json;
+pub(crate) mod json;
 mod next;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod survey;
 mod table;
 mod words;
+
+pub(crate) use csv::harmless;
+pub(crate) use table::{defaults, grid, heading, left_out, unseen};
+pub(crate) use words::{Message, count, thousands};
 
 use std::io;
 
@@ -45,10 +49,56 @@ pub(crate) fn write(
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
     match format {
-        Format::Table => table::write(document, style, out),
-        Format::Json => json::write(document, out),
-        Format::Csv => csv::write(document, out),
-        Format::Html => html::write(document, out),
+        Format::Table => table::write(document, style, &mut out),
+        Format::Json => json::write(document, &mut out),
+        Format::Csv => csv::write(document, &mut out),
+        Format::Html => html::write(document, &mut out),
+    }?;
+    io::Write::flush(&mut out)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_format_is_written_whole_and_in_its_own_kind() {
+        let document = sample::fleet(300);
+        let begins = ["REGION ", "{\n", "account,", "<!DOCTYPE html>"];
+        for (format, begin) in Format::value_variants().iter().zip(begins) {
+            let mut out = Vec::new();
+            write(*format, &document, &Style::default(), &mut out).unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(
+                text.starts_with(begin) && text.ends_with('\n'),
+                "{format:?}"
+            );
+            let rows = document.rows.rows().map(Result::unwrap);
+            for id in rows.map(|row| row.report.instance_id) {
+                assert!(text.contains(id.as_str()), "{format:?} lacks {id}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_that_takes_no_more_is_an_error() {
+        struct Full;
+        impl io::Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        for format in Format::value_variants() {
+            let style = Style::default();
+            let error = write(*format, &sample::fleet(3), &style, &mut Full).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{format:?}");
+        }
     }
 }

@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// How often the line is drawn.
+const TICK: Duration = Duration::from_millis(120);
+
 /// One line on standard error.
 #[derive(Debug)]
 pub(crate) struct Progress {
@@ -22,7 +25,6 @@ impl Progress {
         } else {
             ProgressBar::hidden()
         };
-        bar.enable_steady_tick(Duration::from_millis(120));
         Progress {
             bar,
             regions: AtomicUsize::new(0),
@@ -33,6 +35,9 @@ impl Progress {
     /// How many regions are to be seen.
     pub(crate) fn begin(&self, what: &'static str, total: usize) {
         self.regions.store(0, Ordering::Relaxed);
+        // A bar that has ended draws no more, and neither does its ticker.
+        self.bar.reset();
+        self.bar.set_message("");
         // The template is a constant; without it the line only looks plainer.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {pos}/{len}{msg}") {
             self.bar.set_style(style);
@@ -41,6 +46,7 @@ impl Progress {
         self.bar
             .set_length(u64::try_from(total).unwrap_or(u64::MAX));
         self.bar.set_prefix(what);
+        self.bar.enable_steady_tick(TICK);
     }
 
     /// So many more instances were seen.

@@ -19,13 +19,10 @@ use imds_core::plain::Plain;
 
 use crate::journal::{InstanceChange, Journal};
 
-#[allow(unused_imports, reason = "while it is being built")]
 pub(crate) use apply::apply;
 pub(crate) use decide::{DefaultsVerdict, Seen, Verdict};
-#[allow(unused_imports, reason = "while it is being built")]
-pub(crate) use ec2::{Ec2, Refusal};
-#[allow(unused_imports, reason = "while it is being built")]
-pub(crate) use outcome::{Outcome, Restored, RestoredDefaults, RolledBack, Summary};
+pub(crate) use ec2::Ec2;
+pub(crate) use outcome::RolledBack;
 
 /// What a rollback would do.
 #[derive(Debug, Clone, PartialEq, Eq)]

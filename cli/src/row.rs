@@ -46,15 +46,6 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// All of them, in the order in which they are read.
-    pub(crate) const ALL: &[Verdict] = &[
-        Verdict::Enforce,
-        Verdict::Report,
-        Verdict::Compliant,
-        Verdict::Exempt,
-        Verdict::Gone,
-    ];
-
     /// The word in reports.
     pub(crate) fn as_str(self) -> &'static str {
         match self {

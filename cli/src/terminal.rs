@@ -18,14 +18,24 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, to_file: bool) -> Styl
     }
 }
 
+/// Whether there is somebody to ask; better known before the work than after it.
+///
+/// # Errors
+/// Where there is nobody.
+pub(crate) fn can_ask() -> Result<(), Problem> {
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        Ok(())
+    } else {
+        Err(Problem::NoTerminal)
+    }
+}
+
 /// Asks for `yes` in full; nothing else will do.
 ///
 /// # Errors
 /// Where there is nobody to ask.
 pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Problem::NoTerminal);
-    }
+    can_ask()?;
     let mut stderr = io::stderr();
     write!(stderr, "{question} Type yes to go on: ").map_err(Problem::Print)?;
     stderr.flush().map_err(Problem::Print)?;

@@ -309,24 +309,67 @@ struct Applicable<'p> {
 }
 
 fn applicable<'p>(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Applicable<'p> {
-    let today = Offset::UTC.to_datetime(now).date();
     let mut found = Applicable {
         decided: None,
         doubts: Vec::new(),
         expired: Vec::new(),
     };
-    for rule in &policy.rules {
-        match (rule.when.matches(instance), rule.expired(today)) {
-            (Match::No, _) | (Match::Unknown, true) => {}
-            (Match::Yes, true) => found.expired.push(rule.name.clone()),
-            (Match::Unknown, false) => found.doubts.push(rule),
-            (Match::Yes, false) => {
-                found.decided = Some(rule);
-                break;
-            }
+    for (rule, standing) in standings(policy, instance, now) {
+        match standing {
+            Standing::No | Standing::PerhapsExpired => {}
+            Standing::Expired => found.expired.push(rule.name.clone()),
+            Standing::Unknown => found.doubts.push(rule),
+            Standing::Decides => found.decided = Some(rule),
         }
     }
     found
+}
+
+/// How a rule stands to an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It matches, and no rule before it does.
+    Decides,
+    /// It may match: a fact that it asks for is not known.
+    Unknown,
+    /// It would match, but its exemption is over.
+    Expired,
+    /// Its exemption is over, and it is not known whether it would match.
+    PerhapsExpired,
+    /// It does not match.
+    No,
+}
+
+impl Standing {
+    /// By whether the rule's conditions hold and its exemption is over, where no rule before it
+    /// decides.
+    pub fn of(matched: Match, expired: bool) -> Self {
+        match (matched, expired) {
+            (Match::No, _) => Standing::No,
+            (Match::Unknown, true) => Standing::PerhapsExpired,
+            (Match::Unknown, false) => Standing::Unknown,
+            (Match::Yes, true) => Standing::Expired,
+            (Match::Yes, false) => Standing::Decides,
+        }
+    }
+}
+
+/// How the rules stand to an instance, in their order, up to the one that decides.
+pub fn standings<'p>(
+    policy: &'p Policy,
+    instance: &Instance,
+    now: Timestamp,
+) -> impl Iterator<Item = (&'p Rule, Standing)> {
+    let today = Offset::UTC.to_datetime(now).date();
+    let mut decided = false;
+    policy.rules.iter().map_while(move |rule| {
+        if decided {
+            return None;
+        }
+        let standing = Standing::of(rule.when.matches(instance), rule.expired(today));
+        decided = standing == Standing::Decides;
+        Some((rule, standing))
+    })
 }
 
 /// The mildest of what may apply, but never less than a report: what is unknown is not compliant.

@@ -21,7 +21,7 @@ pub use pattern::Pattern;
 pub use require::{HopRange, Require, RequiredTokens};
 #[cfg(feature = "schema")]
 pub use schema::schema;
-pub use when::{Match, When};
+pub use when::{Condition, Match, When};
 
 /// Which metadata options EC2 instances must have, and what happens to those that do not.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use imds_core::plan::Step;
+use imds_core::policy::Action;
 use jiff::Timestamp;
 
 use super::files;
@@ -17,11 +18,11 @@ use super::scan::{self, Chosen};
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::document::Document;
-use crate::error::{Exit, Problem};
+use crate::error::{Exit, Problem, chain};
 use crate::fleet::{self, Wishes};
 use crate::journal::{Act, Header, Place, Writer};
 use crate::output::{self, Format};
-use crate::plan_file::{Entry, PlanFile};
+use crate::plan_file::{Entry, PlanFile, PlanFileError};
 use crate::progress::Progress;
 use crate::terminal;
 use crate::world::World;
@@ -40,6 +41,9 @@ pub(crate) async fn enforce(
     args: args::Enforce,
     world: &World,
 ) -> Result<Exit, Problem> {
+    if !(args.act.yes || args.act.dry_run || args.plan_out.is_some()) {
+        terminal::can_ask()?;
+    }
     let progress = Arc::new(Progress::new());
     let connected = connect(connection, &args.regions.only, world.var).await?;
     let mut intended = match &args.plan {
@@ -55,9 +59,12 @@ pub(crate) async fn enforce(
         eprintln!("{left} more are left by --limit");
     }
     if let Some(path) = &args.plan_out {
-        plan_file(&intended, &account, world)
+        plan_file(&intended, &account, world)?
             .write(path)
-            .map_err(|error| Problem::Failed(crate::error::chain(&error)))?;
+            .map_err(|error| match error {
+                PlanFileError::Taken { .. } => Problem::Usage(chain(&error)),
+                _ => Problem::Failed(chain(&error)),
+            })?;
         show(&args, &intended, world)?;
         eprintln!(
             "the plan is in {}; do it with: imdsctl enforce --plan {0}",
@@ -88,11 +95,13 @@ pub(crate) async fn enforce(
     let journal = journal(&args.act, Act::Enforce, &account, world)?;
     eprintln!("journal: {}", journal.path().display());
     let done = act::act(&connected, intended, &args, &journal, world, &progress).await?;
-    files::tell(&args.output, &done.document, world)?;
+    // Where the one fails, the other is told all the same.
+    let told = files::tell(&args.output, &done.document, world);
     tell::afterwards(&done, journal.path());
     journal
         .close(done.how())
-        .map_err(|error| Problem::Failed(crate::error::chain(&error)))?;
+        .map_err(|error| Problem::Failed(chain(&error)))?;
+    told?;
     Ok(done.exit())
 }
 
@@ -103,10 +112,16 @@ async fn see(
     progress: &Arc<Progress>,
 ) -> Result<Intended, Problem> {
     let chosen = scan::policy(&args.required)?;
+    let mut policy = chosen.policy.clone();
+    if args.unused_only.is_some() {
+        // Whatever the policy lets the function do.
+        policy.existing.in_use = Action::Report;
+        policy.existing.unknown = Action::Report;
+    }
     let wishes = Wishes {
         regions: args.regions.clone(),
         instances: args.instances.clone(),
-        policy: chosen.policy.clone(),
+        policy,
         only_violations: false,
         usage_days: args.unused_only,
         unused_only: args.unused_only.is_some(),
@@ -128,7 +143,7 @@ async fn see(
 /// Whose credentials these are; without that nothing is recorded, and so nothing is changed.
 pub(crate) async fn account(connected: &Connected) -> Result<String, Problem> {
     let identity = connected.client.identity(&connected.region).await;
-    Ok(identity.map_err(Problem::Identity)?.account)
+    Ok(identity.map_err(Problem::identity)?.account)
 }
 
 /// A new journal, in the file that was asked for or the platform's state folder.
@@ -150,7 +165,7 @@ pub(crate) fn journal(
         };
         Writer::create(&place, header, world.now)
     };
-    create().map_err(|error| Problem::Usage(crate::error::chain(&error)))
+    create().map_err(|error| Problem::Usage(chain(&error)))
 }
 
 fn limit(steps: &mut Vec<Step>, limit: Option<u32>) -> usize {
@@ -162,7 +177,7 @@ fn limit(steps: &mut Vec<Step>, limit: Option<u32>) -> usize {
     left
 }
 
-fn plan_file(intended: &Intended, account: &str, world: &World) -> PlanFile {
+fn plan_file(intended: &Intended, account: &str, world: &World) -> Result<PlanFile, Problem> {
     let entries = intended
         .steps
         .iter()
@@ -178,9 +193,10 @@ fn plan_file(intended: &Intended, account: &str, world: &World) -> PlanFile {
                 reason: decision.to_string(),
             })
         });
-    // The policy was parsed from this text before.
-    let policy = serde_json::from_str(&intended.chosen.text).unwrap_or_default();
-    PlanFile::new(account, (world.now)(), policy, entries.collect())
+    let policy = serde_json::from_str(&intended.chosen.text)
+        .map_err(|error| Problem::Failed(format!("could not write the policy: {error}")))?;
+    let at = (world.now)();
+    Ok(PlanFile::new(account, at, policy, entries.collect()))
 }
 
 /// What is to be done: on standard output where that is for people, else on standard error.

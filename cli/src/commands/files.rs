@@ -4,10 +4,13 @@ use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use imds_core::plain::Plain;
+use imds_core::report::Unseen;
+
 use crate::args::Output;
 use crate::document::Document;
 use crate::error::Problem;
-use crate::output;
+use crate::output::{self, Format};
 use crate::terminal;
 use crate::world::World;
 
@@ -29,23 +32,45 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
 /// Writes the document where it was asked for.
 pub(crate) fn tell(wanted: &Output, document: &Document, world: &World) -> Result<(), Problem> {
     let style = terminal::style(world.var, wanted.output.is_some());
-    match &wanted.output {
-        None => print(|out| output::write(wanted.format, document, &style, out)),
+    put(wanted.output.as_deref(), |out| {
+        output::write(wanted.format, document, &style, out)
+    })?;
+    tell_unseen(wanted, &document.unseen);
+    Ok(())
+}
+
+/// Who looks at the terminal alone must know that something is missing.
+pub(crate) fn tell_unseen(wanted: &Output, unseen: &[Unseen]) {
+    if wanted.output.is_some() || wanted.format == Format::Csv {
+        for unseen in unseen {
+            let (region, error) = (Plain(&unseen.region), Plain(&unseen.error));
+            eprintln!("imdsctl: not seen: {region}: {error}");
+        }
+    }
+}
+
+/// Writes to a file, whole or not at all; without one, to standard output.
+pub(crate) fn put(
+    path: Option<&Path>,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Problem> {
+    match path {
+        None => print(write),
         Some(path) => {
             // Beside its place at first, so that nobody finds half of it.
             let folder = path
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());
-            let write = || {
+            let put = || {
                 let file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
                 let mut out = BufWriter::new(file);
-                output::write(wanted.format, document, &style, &mut out)?;
+                write(&mut out)?;
                 let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
                 readable(file.as_file())?;
                 file.persist(path).map_err(|error| error.error)?;
                 Ok(())
             };
-            write().map_err(Problem::writing("the output", path))
+            put().map_err(Problem::writing("the output", path))
         }
     }
 }

@@ -20,6 +20,9 @@ pub(crate) async fn rollback(
     args: Rollback,
     world: &World,
 ) -> Result<Exit, Problem> {
+    if !(args.act.yes || args.act.dry_run) {
+        terminal::can_ask()?;
+    }
     let from = Journal::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
     // Credentials of a partition are good for its regions only.
     let first = from.instances.first().map(|change| change.region.clone());
@@ -66,7 +69,8 @@ pub(crate) async fn rollback(
     )
     .await;
     progress.end();
-    let exit = tell(&done, args.output.json)?;
+    // Where the one fails, the other is told all the same.
+    let exit = tell(&done, args.output.json);
     afterwards(&done, client.is_halted(), writer.path());
     let how = if client.is_halted() {
         How::Interrupted
@@ -76,7 +80,7 @@ pub(crate) async fn rollback(
     writer
         .close(how)
         .map_err(|error| Problem::Failed(chain(&error)))?;
-    Ok(exit)
+    exit
 }
 
 fn show(plan: &RollbackPlan, json: bool) -> Result<(), Problem> {

@@ -42,11 +42,17 @@ pub(crate) async fn scan(
 pub(crate) fn exit(document: &Document) -> Exit {
     if !document.unseen.is_empty() || document.summary.failed > 0 {
         Exit::Failed
-    } else if document.summary.reported > 0 {
+    } else if document.summary.reported > 0 || launches_wrong(document) {
         Exit::Violations
     } else {
         Exit::Fine
     }
+}
+
+/// Whether the next instance would be wrong, or may be.
+fn launches_wrong(document: &Document) -> bool {
+    let mut templates = document.templates.iter().flatten();
+    templates.any(|template| template.verdict != "required")
 }
 
 /// A policy, and the document that it was read from.

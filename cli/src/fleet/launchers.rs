@@ -65,6 +65,9 @@ pub(super) async fn look(client: &Client, region: &str, wishes: &Wishes) -> Acco
             )
         })
         .collect();
+    if wishes.only_violations {
+        account.templates.retain(|row| row.verdict != "required");
+    }
     account.defaults = defaults
         .filter(|_| wishes.defaults)
         .map(|defaults| defaults_row(region, defaults));

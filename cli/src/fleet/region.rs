@@ -14,16 +14,13 @@ use imds_core::policy::Existing;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unseen};
 use imds_core::usage::Usage;
 
-use super::{Shared, Wishes, launchers};
+use super::{Search, Shared, Wishes, launchers};
 use crate::document::{DefaultsRow, RegionTotal, TemplateRow};
 use crate::error::chain;
 use crate::progress::Progress;
 use crate::row::{Row, Verdict};
-use crate::spool::Part;
+use crate::spool::{Part, Room};
 use crate::user_data::{self, Finding};
-
-/// Values of a filter.
-const FILTER_VALUES: usize = 200;
 
 /// User data asked at once; EC2 hands it out one instance a call.
 const USER_DATA_AT_ONCE: usize = 8;
@@ -47,6 +44,7 @@ pub(super) async fn look(
     region: String,
     wishes: Arc<Wishes>,
     progress: Arc<Progress>,
+    room: Arc<Room>,
 ) -> io::Result<Seen> {
     let mut looking = Looking {
         client: &client,
@@ -58,7 +56,7 @@ pub(super) async fn look(
                 region: region.clone(),
                 summary: Summary::default(),
             },
-            part: Part::new()?,
+            part: Part::new(&room),
             steps: Vec::new(),
             unseen: Vec::new(),
             found: Vec::new(),
@@ -86,35 +84,9 @@ struct Looking<'a> {
 
 impl Looking<'_> {
     async fn instances(&mut self) -> io::Result<()> {
-        let wanted = &self.wishes.instances;
-        let mut tags: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for (key, value) in &wanted.tags {
-            tags.entry(format!("tag:{key}")).or_default().push(value);
-        }
-        let states: Vec<&str> = wanted.states.iter().map(|state| state.as_str()).collect();
-        let mut filters: Vec<Filter> = tags
-            .iter()
-            .map(|(name, values)| Filter {
-                name,
-                values: values.clone(),
-            })
-            .collect();
-        if !states.is_empty() {
-            filters.push(Filter {
-                name: "instance-state-name",
-                values: states,
-            });
-        }
-        if wanted.ids.is_empty() {
-            return self.pages(&filters).await;
-        }
-        for ids in wanted.ids.chunks(FILTER_VALUES) {
-            let ids = Filter {
-                name: "instance-id",
-                values: ids.iter().map(InstanceId::as_str).collect(),
-            };
-            let with_ids: Vec<Filter> = filters.iter().cloned().chain([ids]).collect();
-            self.pages(&with_ids).await?;
+        let search = Search::of(&self.wishes.instances);
+        for filters in search.filters() {
+            self.pages(&filters).await?;
         }
         Ok(())
     }
@@ -178,12 +150,14 @@ impl Looking<'_> {
         let decision = decide(&wishes.policy, &instance, wishes.now, &occasion);
         let row = row(&instance, &decision, usage, user_data);
         self.seen.total.summary.add(Summary::of([&row.report]));
-        let wrong = matches!(decision, Decision::Wrong(_));
-        if wrong || !wishes.only_violations {
-            self.seen.part.add(&row)?;
-        }
         if wishes.keep_steps && row.decision == Verdict::Enforce {
-            self.seen.steps.push(Step { instance, decision });
+            self.seen.steps.push(Step {
+                instance,
+                decision: decision.clone(),
+            });
+        }
+        if matches!(decision, Decision::Wrong(_)) || !wishes.only_violations {
+            self.seen.part.add(row)?;
         }
         Ok(())
     }
@@ -191,9 +165,7 @@ impl Looking<'_> {
     /// Asked for wrong instances only: on the others IMDSv1 is refused.
     async fn usage(&self, instances: &[Instance]) -> Evidence {
         let wishes = self.wishes;
-        let Some(days) = wishes.usage_days else {
-            return None;
-        };
+        let days = wishes.usage_days?;
         let wrong: Vec<&InstanceId> = instances
             .iter()
             .filter(|instance| is_wrong(instance, wishes))

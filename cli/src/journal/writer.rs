@@ -195,4 +195,13 @@ impl State {
 }
 
 #[cfg(test)]
+impl Writer {
+    /// From now on nothing can be written.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn fill_disk(&self) {
+        self.state().file = File::options().append(true).open("/dev/full").unwrap();
+    }
+}
+
+#[cfg(test)]
 mod tests;

@@ -48,11 +48,19 @@ const HEADER: &[&str] = &[
 /// Writes a header and a line for each instance.
 pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
     let mut writer = Writer::from_writer(out);
-    writer.write_record(HEADER)?;
+    writer.write_record(HEADER).map_err(cause)?;
     for row in document.rows.rows() {
-        writer.write_record(fields(&row?))?;
+        writer.write_record(fields(&row?)).map_err(cause)?;
     }
     writer.flush()
+}
+
+/// The fault of the place that is written to, of its own kind: a reader that has gone is none.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
 }
 
 fn fields(row: &Row) -> Vec<String> {
@@ -133,7 +141,7 @@ fn shown(value: Option<impl Display>) -> String {
 /// What a spreadsheet would take for a formula begins with a `'`, so that it does not.
 ///
 /// <https://owasp.org/www-community/attacks/CSV_Injection>
-fn harmless(text: impl Display) -> String {
+pub(crate) fn harmless(text: impl Display) -> String {
     let text = text.to_string();
     let formula = |first: char| "=+-@＝＋－＠".contains(first);
     if text.trim_start().starts_with(formula) {

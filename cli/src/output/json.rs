@@ -27,18 +27,33 @@ pub(super) fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> 
     }
     let seconds = (document.took.as_secs_f64() * 1000.0).round() / 1000.0;
     field(out, "took_seconds", &seconds)?;
-    write!(out, "  \"finished_at\": ")?;
-    value(out, &document.at)?;
-    writeln!(out, "\n}}")
+    last(out, "finished_at", &document.at)
 }
 
-fn field(out: &mut dyn Write, name: &str, of: &(impl Serialize + ?Sized)) -> io::Result<()> {
+/// A field of the object, with one more after it.
+pub(crate) fn field(
+    out: &mut dyn Write,
+    name: &str,
+    of: &(impl Serialize + ?Sized),
+) -> io::Result<()> {
     write!(out, "  \"{name}\": ")?;
     value(out, of)?;
     writeln!(out, ",")
 }
 
-fn list<T: Serialize>(
+/// The last field of the object, and its end.
+pub(crate) fn last(
+    out: &mut dyn Write,
+    name: &str,
+    of: &(impl Serialize + ?Sized),
+) -> io::Result<()> {
+    write!(out, "  \"{name}\": ")?;
+    value(out, of)?;
+    writeln!(out, "\n}}")
+}
+
+/// A list with an item a line, and one more field after it.
+pub(crate) fn list<T: Serialize>(
     out: &mut dyn Write,
     name: &str,
     items: impl Iterator<Item = io::Result<T>>,

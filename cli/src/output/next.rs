@@ -96,8 +96,10 @@ fn mend_sources(document: &Document, survey: &Survey) -> Option<Step> {
     Some(Step {
         what,
         how: match first {
-            Some(_) => "Else the next instance is wrong again. For the first template:",
-            None => "Else the next instance is wrong again. To see what they launch from:",
+            Some(_) => {
+                "Else the next instance is wrong again. The commands are for the first template."
+            }
+            None => "Else the next instance is wrong again.",
         }
         .to_owned(),
         names: named(names),
@@ -236,7 +238,7 @@ fn set_defaults(document: &Document) -> Option<Step> {
         how: "A launch that does not say gets IMDSv1 there, unless its image says better."
             .to_owned(),
         names: named(regions.into_iter()),
-        commands: vec!["imdsctl defaults set --help".to_owned()],
+        commands: vec!["imdsctl defaults set --http-tokens required --dry-run".to_owned()],
     })
 }
 

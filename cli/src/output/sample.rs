@@ -35,7 +35,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// A wrong instance that may be enforced.
-pub(super) fn row(n: usize) -> Row {
+pub(crate) fn row(n: usize) -> Row {
     let options = MetadataOptions {
         http_tokens: Some(HttpTokens::Optional),
         http_endpoint: Some(Toggle::Enabled),
@@ -128,6 +128,7 @@ fn of_fleet(n: usize, count: usize) -> Row {
             row.user_data = vec![Finding {
                 line: 12,
                 words: "curl -s http://169.254.169.254/latest/meta-data/".to_owned(),
+                part: None,
             }];
         }
         14 => {
@@ -149,7 +150,7 @@ fn of_fleet(n: usize, count: usize) -> Row {
                 row.report.violations.push("hop_limit".into());
                 options.hop_limit = Some(64.try_into().unwrap());
             }
-            row.report.launch_template = (n % 3 != 0).then(|| LaunchTemplate {
+            row.report.launch_template = (!n.is_multiple_of(3)).then(|| LaunchTemplate {
                 id: format!("lt-0{:016x}", 0xbeef_0000 + region),
                 version: Some("3".to_owned()),
             });

@@ -1,17 +1,17 @@
 //! The report for a terminal.
 
-mod grid;
+pub(crate) mod grid;
 
 use std::io;
 
 use imds_core::plain::Plain;
-use imds_core::report::Outcome;
+use imds_core::report::{Outcome, Unseen};
 
 use self::grid::{Cell, Column, Tone};
 use super::Style;
 use super::survey::Survey;
 use super::words::{self, Message, Source, count, thousands};
-use crate::document::Document;
+use crate::document::{DefaultsRow, Document};
 use crate::row::{Row, Verdict};
 
 /// How many sources are named; more would bury the summary.
@@ -54,45 +54,60 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         };
         grid::write(columns, rows, style, out)?;
     }
-    if let Some(defaults) = &document.defaults {
+    if let Some(rows) = &document.defaults {
         heading("Defaults of the account", style, out)?;
-        let columns = &[
-            Column::fixed("REGION"),
-            Column::flexible("TOKENS", 8),
-            Column::flexible("HOP LIMIT", 9).right(),
-            Column::flexible("ENDPOINT", 8).dropped(2),
-            Column::flexible("TAGS", 8).dropped(1),
-            Column::flexible("TOKENS ENFORCED", 15),
-            Column::flexible("MANAGED BY", 10),
-        ];
-        let text = |value: Option<&str>| match value {
-            Some(value) => Cell::of(Plain(value)),
-            None => Cell::shortening(vec!["no preference".to_owned(), "-".to_owned()]),
-        };
-        let rows = || {
-            defaults.iter().map(|row| {
-                let hops = row.hop_limit.map(|hops| hops.to_string());
-                Ok(vec![
-                    Cell::of(Plain(&row.region)),
-                    text(row.http_tokens.as_deref()),
-                    text(hops.as_deref()),
-                    text(row.http_endpoint.as_deref()),
-                    text(row.instance_metadata_tags.as_deref()),
-                    text(row.http_tokens_enforced.as_deref()),
-                    Cell::of(Plain(row.managed_by.as_deref().unwrap_or_default())),
-                ])
-            })
-        };
-        grid::write(columns, rows, style, out)?;
+        defaults(rows, style, out)?;
     }
     failed(document, style, out)?;
-    if !document.unseen.is_empty() {
-        heading("Not seen", style, out)?;
-        for unseen in &document.unseen {
-            writeln!(out, "{}: {}", Plain(&unseen.region), Message(&unseen.error))?;
-        }
-    }
+    unseen(&document.unseen, style, out)?;
     summary(document, style, out)
+}
+
+/// Writes what could not be seen, if anything.
+pub(crate) fn unseen(unseen: &[Unseen], style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    if !unseen.is_empty() {
+        heading("Not seen", style, out)?;
+    }
+    for Unseen { region, error, .. } in unseen {
+        writeln!(out, "{}: {}", Plain(region), Message(error))?;
+    }
+    Ok(())
+}
+
+/// Writes the account's metadata defaults, a line for each region.
+pub(crate) fn defaults(
+    rows: &[DefaultsRow],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let columns = &[
+        Column::fixed("REGION"),
+        Column::flexible("TOKENS", 8),
+        Column::flexible("HOP LIMIT", 9).right(),
+        Column::flexible("ENDPOINT", 8).dropped(2),
+        Column::flexible("TAGS", 8).dropped(1),
+        Column::flexible("TOKENS ENFORCED", 15),
+        Column::flexible("MANAGED BY", 10),
+    ];
+    let text = |value: Option<&str>| match value {
+        Some(value) => Cell::of(Plain(value)),
+        None => Cell::shortening(vec!["no preference".to_owned(), "-".to_owned()]),
+    };
+    let cells = || {
+        rows.iter().map(|row| {
+            let hops = row.hop_limit.map(|hops| hops.to_string());
+            Ok(vec![
+                Cell::of(Plain(&row.region)),
+                text(row.http_tokens.as_deref()),
+                text(hops.as_deref()),
+                text(row.http_endpoint.as_deref()),
+                text(row.instance_metadata_tags.as_deref()),
+                text(row.http_tokens_enforced.as_deref()),
+                Cell::of(Plain(row.managed_by.as_deref().unwrap_or_default())),
+            ])
+        })
+    };
+    grid::write(columns, cells, style, out).map(drop)
 }
 
 fn instances(
@@ -132,12 +147,21 @@ fn instances(
         rows.map(|row| Ok(cells(&row?, document, survey)))
     };
     let dropped = grid::write(&columns, rows, style, out)?;
-    if !dropped.is_empty() {
-        let names = dropped.join(", ").to_lowercase();
-        let note = format!("(Left out for want of width: {names}. --format csv has all.)");
-        wrapped(note.split(' '), " ", style, out)?;
+    left_out(&dropped, style, out)
+}
+
+/// Says which columns did not fit.
+pub(crate) fn left_out(
+    dropped: &[&'static str],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    if dropped.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let names = dropped.join(", ").to_lowercase();
+    let note = format!("(Left out for want of width: {names}. --format csv has all.)");
+    wrapped(note.split(' '), " ", style, out)
 }
 
 /// One row, in the order of the columns.
@@ -316,7 +340,8 @@ fn summary(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
     wrapped(parts.iter().map(String::as_str), ", ", style, out)
 }
 
-fn heading(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+/// Writes a heading after an empty line.
+pub(crate) fn heading(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out)?;
     grid::bold(text, style, out)
 }

@@ -15,7 +15,7 @@ use crate::row::{Row, Verdict};
 
 /// A message from outside in a place of its own: as [`Plain`], but cut to 2,000 characters only.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message<'a>(pub(super) &'a str);
+pub(crate) struct Message<'a>(pub(crate) &'a str);
 
 const LONGEST: usize = 2000;
 
@@ -202,7 +202,7 @@ pub(super) fn outcome(outcome: Outcome, scan: bool) -> &'static str {
 }
 
 /// With commas: `1,204`.
-pub(super) fn thousands(n: impl TryInto<u64>) -> String {
+pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
     let digits = n.try_into().unwrap_or(u64::MAX).to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -215,7 +215,7 @@ pub(super) fn thousands(n: impl TryInto<u64>) -> String {
 }
 
 /// For example `1 region`, `17 regions`.
-pub(super) fn count(n: impl TryInto<u64>, one: &str) -> String {
+pub(crate) fn count(n: impl TryInto<u64>, one: &str) -> String {
     let n = n.try_into().unwrap_or(u64::MAX);
     let plural = if n == 1 { "" } else { "s" };
     format!("{} {one}{plural}", thousands(n))
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn numbers_have_commas_and_times_their_unit() {
-        let written = [0_u64, 999, 1000, 1_234_567].map(|n| thousands(n));
+        let written = [0_u64, 999, 1000, 1_234_567].map(thousands);
         assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(took(Duration::from_millis(4240)), "4.2 s");
         assert_eq!(took(Duration::from_secs(133)), "2 min 13 s");

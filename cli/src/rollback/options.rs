@@ -67,7 +67,7 @@ pub(super) fn to_send(
     let disables = wanted.http_endpoint == Some(Toggle::Disabled);
     let all = if disables { n >= 2 } else { n >= 1 };
     if all {
-        *wanted
+        Change::setting(*wanted).to_send(found)
     } else if differing.http_endpoint == Some(Toggle::Disabled) {
         MetadataOptions {
             http_endpoint: differing.http_endpoint,

@@ -70,29 +70,50 @@ pub enum Match {
     No,
 }
 
+/// One condition of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition<'a> {
+    /// The account is one of these.
+    Accounts(&'a [Pattern]),
+    /// The region is one of these.
+    Regions(&'a [Pattern]),
+    /// The AMI is one of these.
+    Images(&'a [Pattern]),
+    /// The instance type is one of these.
+    InstanceTypes(&'a [Pattern]),
+    /// One of those who launched it is one of these.
+    Principals(&'a [Pattern]),
+    /// The launch template is one of these.
+    LaunchTemplates(&'a [Pattern]),
+    /// Whether an Auto Scaling group owns it.
+    AutoScaling(bool),
+    /// A tag whose key fits has one of these values.
+    Tag(&'a Pattern, &'a [Pattern]),
+}
+
 impl When {
     /// Judges an instance by what is known of it. Its tags and region always are.
     pub fn matches(&self, instance: &Instance) -> Match {
-        let template = instance.launch_template().map(|template| template.id);
-        let scaled = instance.auto_scaling_group().is_some();
-        let conditions = [
-            judge(&self.accounts, instance.account.as_slice()),
-            judge(&self.regions, slice::from_ref(&instance.region)),
-            judge(&self.images, instance.image.as_slice()),
-            judge(&self.instance_types, instance.instance_type.as_slice()),
-            judge(&self.principals, &instance.principals),
-            match &template {
-                Some(id) => judge(&self.launch_templates, slice::from_ref(id)),
-                None => Match::from(self.launch_templates.is_none()),
-            },
-            Match::from(self.auto_scaling.is_none_or(|wanted| wanted == scaled)),
-            Match::from(
-                self.tags
-                    .iter()
-                    .all(|(key, values)| has_tag(instance, key, values)),
-            ),
+        let judged = self.conditions().map(|condition| condition.holds(instance));
+        judged.max().unwrap_or(Match::Yes)
+    }
+
+    /// The conditions that are given.
+    pub fn conditions(&self) -> impl Iterator<Item = Condition<'_>> {
+        let lists = [
+            self.accounts.as_deref().map(Condition::Accounts),
+            self.regions.as_deref().map(Condition::Regions),
+            self.images.as_deref().map(Condition::Images),
+            self.instance_types.as_deref().map(Condition::InstanceTypes),
+            self.principals.as_deref().map(Condition::Principals),
+            self.launch_templates
+                .as_deref()
+                .map(Condition::LaunchTemplates),
+            self.auto_scaling.map(Condition::AutoScaling),
         ];
-        conditions.into_iter().max().unwrap_or(Match::Yes)
+        let tags = self.tags.iter();
+        let tags = tags.map(|(key, values)| Condition::Tag(key, values));
+        lists.into_iter().flatten().chain(tags)
     }
 
     /// Whether every instance that `later` matches is matched here too. Never claims it falsely;
@@ -122,6 +143,92 @@ impl When {
     }
 }
 
+impl Condition<'_> {
+    /// Whether it holds for an instance, by what is known of it.
+    pub fn holds(&self, instance: &Instance) -> Match {
+        match *self {
+            Condition::Accounts(patterns) => any_of(patterns, instance.account.as_slice()),
+            Condition::Regions(patterns) => any_of(patterns, slice::from_ref(&instance.region)),
+            Condition::Images(patterns) => any_of(patterns, instance.image.as_slice()),
+            Condition::InstanceTypes(patterns) => {
+                any_of(patterns, instance.instance_type.as_slice())
+            }
+            Condition::Principals(patterns) => any_of(patterns, &instance.principals),
+            Condition::LaunchTemplates(patterns) => match instance.launch_template() {
+                Some(template) => any_of(patterns, &[template.id]),
+                None => Match::No,
+            },
+            Condition::AutoScaling(wanted) => {
+                Match::from(wanted == instance.auto_scaling_group().is_some())
+            }
+            Condition::Tag(key, values) => {
+                let mut tags = instance.tags.iter();
+                Match::from(tags.any(|(tag, value)| key.matches(tag) && any_fits(values, value)))
+            }
+        }
+    }
+
+    /// Its name in the policy, a tag's key behind it.
+    pub fn name(&self) -> String {
+        match self {
+            Condition::Accounts(_) => "accounts".to_owned(),
+            Condition::Regions(_) => "regions".to_owned(),
+            Condition::Images(_) => "images".to_owned(),
+            Condition::InstanceTypes(_) => "instance_types".to_owned(),
+            Condition::Principals(_) => "principals".to_owned(),
+            Condition::LaunchTemplates(_) => "launch_templates".to_owned(),
+            Condition::AutoScaling(_) => "auto_scaling".to_owned(),
+            Condition::Tag(key, _) => format!("tags.{key}"),
+        }
+    }
+
+    /// What it asks for: patterns of which any may fit, or `true` or `false`.
+    pub fn wanted(&self) -> Vec<String> {
+        match self {
+            Condition::Accounts(patterns)
+            | Condition::Regions(patterns)
+            | Condition::Images(patterns)
+            | Condition::InstanceTypes(patterns)
+            | Condition::Principals(patterns)
+            | Condition::LaunchTemplates(patterns)
+            | Condition::Tag(_, patterns) => patterns.iter().map(Pattern::to_string).collect(),
+            Condition::AutoScaling(wanted) => vec![wanted.to_string()],
+        }
+    }
+
+    /// What the instance has in its place; nothing where it has none, or none is known.
+    pub fn found(&self, instance: &Instance) -> Vec<String> {
+        match self {
+            Condition::Accounts(_) => instance.account.iter().cloned().collect(),
+            Condition::Regions(_) => vec![instance.region.clone()],
+            Condition::Images(_) => instance.image.iter().cloned().collect(),
+            Condition::InstanceTypes(_) => instance.instance_type.iter().cloned().collect(),
+            Condition::Principals(_) => instance.principals.clone(),
+            Condition::LaunchTemplates(_) => {
+                let template = instance.launch_template();
+                template.into_iter().map(|template| template.id).collect()
+            }
+            Condition::AutoScaling(_) => vec![instance.auto_scaling_group().is_some().to_string()],
+            Condition::Tag(key, _) => {
+                let tags = instance.tags.iter().filter(|(tag, _)| key.matches(tag));
+                tags.map(|(_, value)| value.clone()).collect()
+            }
+        }
+    }
+
+    /// Whether tags tell, which an instance that was not looked at only seems to lack.
+    pub fn is_by_tags(&self) -> bool {
+        match self {
+            Condition::LaunchTemplates(_) | Condition::AutoScaling(_) | Condition::Tag(..) => true,
+            Condition::Accounts(_)
+            | Condition::Regions(_)
+            | Condition::Images(_)
+            | Condition::InstanceTypes(_)
+            | Condition::Principals(_) => false,
+        }
+    }
+}
+
 impl From<bool> for Match {
     fn from(holds: bool) -> Self {
         if holds { Match::Yes } else { Match::No }
@@ -129,17 +236,11 @@ impl From<bool> for Match {
 }
 
 /// Any of the facts may fit; none means that they are not known.
-fn judge(condition: &Option<Vec<Pattern>>, facts: &[String]) -> Match {
-    match condition {
-        None => Match::Yes,
-        Some(_) if facts.is_empty() => Match::Unknown,
-        Some(patterns) => Match::from(facts.iter().any(|fact| any_fits(patterns, fact))),
+fn any_of(patterns: &[Pattern], facts: &[String]) -> Match {
+    if facts.is_empty() {
+        return Match::Unknown;
     }
-}
-
-fn has_tag(instance: &Instance, key: &Pattern, values: &[Pattern]) -> bool {
-    let mut tags = instance.tags.iter();
-    tags.any(|(tag, value)| key.matches(tag) && any_fits(values, value))
+    Match::from(facts.iter().any(|fact| any_fits(patterns, fact)))
 }
 
 fn any_fits(patterns: &[Pattern], text: &str) -> bool {

@@ -233,7 +233,7 @@ fn with_outcomes(
         };
         totals.insert(name, total);
     }
-    let mut part = Part::new()?;
+    let mut part = Part::new(&Arc::default());
     for row in seen.rows.rows() {
         let mut row = row?;
         let before = row.report.outcome;
@@ -244,7 +244,7 @@ fn with_outcomes(
             total.summary.add(Summary::of([&row.report]));
         }
         if !table || before == Outcome::Reported {
-            part.add(&row)?;
+            part.add(row)?;
         }
     }
     let mut summary = Summary::default();

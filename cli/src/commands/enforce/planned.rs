@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use imds_core::decide::{Occasion, decide};
@@ -54,6 +55,7 @@ pub(super) async fn read(
     }
     let at = now(world);
     let mut steps = Vec::new();
+    let room = Arc::default();
     let mut totals: BTreeMap<String, (RegionTotal, Part)> = BTreeMap::new();
     for entry in &plan.instances {
         let Some(instance) = seen.remove(&entry.instance_id) else {
@@ -72,12 +74,12 @@ pub(super) async fn read(
                     region: region.clone(),
                     ..RegionTotal::default()
                 };
-                (total, Part::new().map_err(Problem::Spool)?)
+                (total, Part::new(&room))
             }
         };
         let (mut total, mut part) = (total, part);
         total.summary.add(Summary::of([&row.report]));
-        part.add(&row).map_err(Problem::Spool)?;
+        part.add(row).map_err(Problem::Spool)?;
         totals.insert(region, (total, part));
     }
     let mut summary = Summary::default();

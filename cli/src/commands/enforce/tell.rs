@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
@@ -15,11 +16,11 @@ use crate::spool::{Part, Spool};
 /// The rows that are to be changed, as a scan shows them.
 pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
     let ids: HashSet<&InstanceId> = steps.iter().map(|step| &step.instance.id).collect();
-    let mut part = Part::new()?;
+    let mut part = Part::new(&Arc::default());
     for row in seen.rows.rows() {
         let row = row?;
         if ids.contains(&row.report.instance_id) {
-            part.add(&row)?;
+            part.add(row)?;
         }
     }
     Ok(Document {

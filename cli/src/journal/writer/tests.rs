@@ -212,8 +212,7 @@ fn answers_of_calls_under_way_are_kept_where_the_disk_takes_them_again() {
 fn a_full_disk_forbids_the_call() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(folder.path());
-    let full = File::options().append(true).open("/dev/full").unwrap();
-    swap(&writer, full);
+    writer.fill_disk();
     let error = writer.before(&instance("i-1"), &required()).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::StorageFull);
 }

@@ -6,7 +6,7 @@ use std::io;
 use imds_core::plain::Plain;
 use maud::{Markup, PreEscaped, html};
 
-use super::emit;
+use super::{emit, page};
 use crate::document::Document;
 use crate::output::next::USAGE;
 use crate::output::survey::{BUSIEST, Survey};
@@ -22,7 +22,7 @@ pub(super) fn usage(document: &Document, survey: &Survey) -> Markup {
             @match document.usage_days {
                 None => {
                     p { "This was not asked. CloudWatch knows it; to ask:" }
-                    pre tabindex="0" { code { (USAGE) } }
+                    pre tabindex="0" { (page::command(USAGE)) }
                 }
                 Some(days) => {
                     p {
@@ -128,11 +128,7 @@ pub(super) fn write_user_data(
         &html! { (PreEscaped("<section aria-labelledby=\"user-data\">")) (title) },
     )?;
     if found > 0 {
-        out.write_all(
-            b"<div class=\"box\" tabindex=\"0\" role=\"region\" aria-labelledby=\"user-data\">\
-              <table><thead><tr><th scope=\"col\">In<th scope=\"col\">Region\
-              <th scope=\"col\" class=\"n\">Line<th scope=\"col\">Words</tr></thead><tbody>\n",
-        )?;
+        emit(out, &table_of_calls())?;
         for row in document.rows.rows() {
             let row = row?;
             let of = instance(row.report.instance_id.as_str(), row.name.as_deref());
@@ -149,6 +145,22 @@ pub(super) fn write_user_data(
         out.write_all(b"</tbody></table></div>")?;
     }
     out.write_all(b"</section>\n")
+}
+
+fn table_of_calls() -> Markup {
+    html! {
+        (PreEscaped("<div class=\"box\" tabindex=\"0\" role=\"region\" aria-labelledby=\"user-data\">"))
+        (PreEscaped("<table>"))
+        thead {
+            tr {
+                th scope="col" { "In" }
+                th scope="col" { "Region" }
+                th.n scope="col" { "Line" }
+                th scope="col" { "Words" }
+            }
+        }
+        (PreEscaped("<tbody>\n"))
+    }
 }
 
 fn call(of: &Markup, region: &str, finding: &Finding) -> Markup {

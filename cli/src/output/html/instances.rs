@@ -118,10 +118,24 @@ fn line(row: &Row, columns: &Columns) -> Markup {
                 span class=(format!("mark {}", mark(row))) { (row.decision.as_str()) } " "
                 bdi.why { (Message(&row.report.reason)) }
             }
-            @if columns.outcome { td.o { (row.report.outcome.as_str()) } }
+            @if columns.outcome { td.o { (outcome(row.report.outcome)) } }
             @if columns.mend { td.m { @if let Some(source) = source { bdi { (launched_from(&source)) } } } }
         }
         (PreEscaped("\n"))
+    }
+}
+
+fn outcome(outcome: Outcome) -> Markup {
+    match outcome {
+        Outcome::Failed => html! { span.mark.wrong { (outcome.as_str()) } },
+        Outcome::Compliant
+        | Outcome::Exempt
+        | Outcome::Reported
+        | Outcome::Enforced
+        | Outcome::Stopped
+        | Outcome::Terminated
+        | Outcome::Spared
+        | Outcome::Gone => html! { (outcome.as_str()) },
     }
 }
 
@@ -139,23 +153,21 @@ fn launched_from(source: &Source) -> Markup {
 
 /// Sorted by the number of calls, for which the words stand in no order; filtered by the verdict.
 fn usage(usage: Option<&Usage>) -> Markup {
-    let (verdict, calls) = match usage {
+    let told = words::usage(usage);
+    let told = html! { @if let Some(told) = told.first() { (told) } };
+    let (verdict, calls, told) = match usage {
         None => return html! { td.u {} },
-        Some(Usage::Unknown { .. }) => ("unknown", -1),
-        Some(Usage::Unused { .. }) => ("unused", 0),
-        Some(Usage::InUse { calls, .. }) => ("in use", i64::try_from(*calls).unwrap_or(i64::MAX)),
-    };
-    html! {
-        td.u data-f=(verdict) data-k=(calls) {
-            @match usage {
-                Some(Usage::InUse { calls, last_at }) => {
-                    "in use: " (words::count(*calls, "call")) ", "
-                    span.nb { "last " (words::day(*last_at)) }
-                }
-                _ => { @for words in words::usage(usage).first() { (words) } }
-            }
+        Some(Usage::Unknown { .. }) => ("unknown", -1, told),
+        Some(Usage::Unused { .. }) => ("unused", 0, told),
+        Some(Usage::InUse { calls, last_at }) => {
+            let told = html! {
+                "in use: " (words::count(*calls, "call")) ", "
+                span.nb { "last " (words::day(*last_at)) }
+            };
+            ("in use", i64::try_from(*calls).unwrap_or(i64::MAX), told)
         }
-    }
+    };
+    html! { td.u data-f=(verdict) data-k=(calls) { (told) } }
 }
 
 fn mark(row: &Row) -> &'static str {

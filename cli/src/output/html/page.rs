@@ -90,7 +90,7 @@ pub(super) fn totals(document: &Document) -> Markup {
             dl.totals {
                 div { dt { "instances" } dd { (thousands(all)) } }
                 @for outcome in shown {
-                    div class=(tone(outcome)) {
+                    div class=(tone(outcome, summary.count(outcome))) {
                         dt { (words::outcome(outcome, scan)) }
                         dd { (thousands(summary.count(outcome))) }
                     }
@@ -122,7 +122,7 @@ pub(super) fn next(steps: &[Step]) -> Markup {
                         }
                         @if !step.commands.is_empty() {
                             pre tabindex="0" {
-                                @for command in &step.commands { code { (command) } }
+                                @for line in &step.commands { (command(line)) }
                             }
                         }
                     }
@@ -130,6 +130,13 @@ pub(super) fn next(steps: &[Step]) -> Markup {
             }
         }
         (PreEscaped("\n"))
+    }
+}
+
+/// A command that breaks between its words only: `--dry-run` never after its first sign.
+pub(super) fn command(line: &str) -> Markup {
+    html! {
+        code { @for word in line.split(' ') { span.word { (word) } " " } }
     }
 }
 
@@ -147,11 +154,11 @@ pub(super) fn foot() -> Markup {
     }
 }
 
-/// The share that the charts show, for the class of a number.
-fn tone(outcome: Outcome) -> &'static str {
+/// The colour of the charts, where there is anything to point out.
+fn tone(outcome: Outcome, n: usize) -> &'static str {
     match Share::kind(outcome) {
-        Some(kind) => kind.class(),
-        None => "",
+        Some(kind) if n > 0 => kind.class(),
+        Some(_) | None => "",
     }
 }
 

@@ -10,7 +10,7 @@ use crate::output::Style;
 
 /// A column, and what may be done to it where the terminal is narrow.
 #[derive(Debug, Clone)]
-pub(super) struct Column {
+pub(crate) struct Column {
     title: &'static str,
     /// The width down to which it is shortened; `None`: not at all.
     least: Option<u16>,
@@ -23,7 +23,7 @@ pub(super) struct Column {
 
 impl Column {
     /// One that is not shortened.
-    pub(super) fn fixed(title: &'static str) -> Self {
+    pub(crate) fn fixed(title: &'static str) -> Self {
         Column {
             title,
             least: None,
@@ -34,7 +34,7 @@ impl Column {
     }
 
     /// One that may be shortened to this width.
-    pub(super) fn flexible(title: &'static str, least: u16) -> Self {
+    pub(crate) fn flexible(title: &'static str, least: u16) -> Self {
         Column {
             least: Some(least),
             ..Column::fixed(title)
@@ -42,12 +42,12 @@ impl Column {
     }
 
     /// It is shortened to this width before any other is.
-    pub(super) fn enough(self, enough: u16) -> Self {
+    pub(crate) fn enough(self, enough: u16) -> Self {
         Column { enough, ..self }
     }
 
     /// It may be left out, the lower the earlier.
-    pub(super) fn dropped(self, drop: u8) -> Self {
+    pub(crate) fn dropped(self, drop: u8) -> Self {
         Column {
             drop: Some(drop),
             ..self
@@ -55,7 +55,7 @@ impl Column {
     }
 
     /// Its cells end at its right edge.
-    pub(super) fn right(self) -> Self {
+    pub(crate) fn right(self) -> Self {
         Column {
             right: true,
             ..self
@@ -65,7 +65,7 @@ impl Column {
 
 /// What stands in a column; no sign of it may be a line break or a control character.
 #[derive(Debug, Clone)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     /// The same ever shorter.
     texts: Vec<String>,
     tone: Tone,
@@ -73,7 +73,7 @@ pub(super) struct Cell {
 
 /// What a colour underlines; the words say it too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Plain,
     Good,
     Warning,
@@ -81,23 +81,23 @@ pub(super) enum Tone {
 }
 
 impl Cell {
-    pub(super) fn of(text: impl Display) -> Self {
+    pub(crate) fn of(text: impl Display) -> Self {
         Cell::shortening(vec![text.to_string()])
     }
 
-    pub(super) fn optional(text: Option<impl Display>) -> Self {
+    pub(crate) fn optional(text: Option<impl Display>) -> Self {
         Cell::of(text.map(|text| text.to_string()).unwrap_or_default())
     }
 
     /// The same ever shorter: the first that fits is shown.
-    pub(super) fn shortening(texts: Vec<String>) -> Self {
+    pub(crate) fn shortening(texts: Vec<String>) -> Self {
         Cell {
             texts,
             tone: Tone::Plain,
         }
     }
 
-    pub(super) fn toned(self, tone: Tone) -> Self {
+    pub(crate) fn toned(self, tone: Tone) -> Self {
         Cell { tone, ..self }
     }
 
@@ -112,7 +112,7 @@ const CHUNK: usize = 256;
 const GAP: u16 = 2;
 
 /// Writes the rows, which are read twice, and says which columns were left out.
-pub(super) fn write<I: Iterator<Item = io::Result<Vec<Cell>>>>(
+pub(crate) fn write<I: Iterator<Item = io::Result<Vec<Cell>>>>(
     columns: &[Column],
     rows: impl Fn() -> I,
     style: &Style,
@@ -149,7 +149,7 @@ pub(super) fn write<I: Iterator<Item = io::Result<Vec<Cell>>>>(
 }
 
 /// Writes a line in bold, where that may be.
-pub(super) fn bold(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+pub(crate) fn bold(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     let mut table = bare(style);
     table.add_row([comfy_table::Cell::new(text).add_attribute(Attribute::Bold)]);
     if let Some(column) = table.column_mut(0) {

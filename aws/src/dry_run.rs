@@ -1,0 +1,35 @@
+//! Asks whether a call is allowed without making it.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>
+
+use imds_core::instance::InstanceId;
+
+use crate::client::{Client, Request, Service};
+use crate::error::{CallError, Fault};
+
+impl Client {
+    /// Whether the caller may require tokens on an instance, whose endpoint should be enabled: the
+    /// dry run names that beside the tokens, as the call itself does.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses for another reason than a missing permission.
+    pub async fn may_set_options(&self, region: &str, id: &InstanceId) -> Result<bool, CallError> {
+        const ACTION: &str = "ModifyInstanceMetadataOptions";
+        let request = Request::new(ACTION)
+            .with("DryRun", "true")
+            .with("InstanceId", id.as_str())
+            .with("HttpTokens", "required")
+            .with("HttpEndpoint", "enabled");
+        match self.call(Service::Ec2, region, request).await {
+            Ok(_) => {
+                let done = "a dry run was answered as if it had been carried out";
+                Err(CallError::unreadable(ACTION, region, done))
+            }
+            Err(error) => match error.fault {
+                Fault::DryRun => Ok(true),
+                Fault::Unauthorized => Ok(false),
+                _ => Err(error),
+            },
+        }
+    }
+}

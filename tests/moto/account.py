@@ -1,0 +1,132 @@
+"""An account of 60 instances in five regions, and the command that a person runs on it."""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo import launches, local
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug/imdsctl"
+REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "sa-east-1", "us-east-1")
+TIME_LIMIT = 120
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Instances alike, and how many of them every region has."""
+
+    name: str
+    count: int
+    options: dict[str, Any]
+    becomes: str = "running"
+
+
+KINDS = (
+    Kind("web", 3, {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1}),
+    Kind("node", 2, {"HttpTokens": "optional", "HttpPutResponseHopLimit": 3}),
+    Kind("tagged", 1, {"HttpTokens": "optional", "InstanceMetadataTags": "enabled"}),
+    Kind("parked", 1, {"HttpTokens": "optional"}, becomes="stopped"),
+    Kind("api", 3, {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}),
+    Kind("off", 1, {"HttpTokens": "optional", "HttpEndpoint": "disabled"}),
+    Kind("ended", 1, {"HttpTokens": "optional"}, becomes="terminated"),
+)
+WRONG = ("web", "node", "tagged", "parked")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run."""
+
+    code: int
+    out: str
+    err: str
+
+    def json(self) -> Any:
+        """Standard output as JSON."""
+        return json.loads(self.out)
+
+
+class Account:
+    """Everything behind the endpoint, as boto3 sees it."""
+
+    def __init__(self, endpoint: str, home: Path) -> None:
+        """Launches the fleet."""
+        self.endpoint = endpoint
+        self.home = home
+        # By id.
+        self.kinds: dict[str, Kind] = {}
+        self.regions: dict[str, str] = {}
+        for region in REGIONS:
+            ec2 = self.ec2(region)
+            for kind in KINDS:
+                self.launch(ec2, region, kind)
+
+    def launch(self, ec2: Any, region: str, kind: Kind) -> None:
+        """As many as a region has of the kind."""
+        tags = [{"Key": "Name", "Value": kind.name}, {"Key": "app", "Value": f"{kind.name}-1"}]
+        answer = ec2.run_instances(
+            ImageId=launches.image(ec2),
+            MinCount=kind.count,
+            MaxCount=kind.count,
+            InstanceType="t3.micro",
+            MetadataOptions={"HttpEndpoint": "enabled"} | kind.options,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )
+        ids = [instance["InstanceId"] for instance in answer["Instances"]]
+        for each in ids:
+            self.kinds[each] = kind
+            self.regions[each] = region
+        if kind.becomes == "stopped":
+            ec2.stop_instances(InstanceIds=ids)
+        if kind.becomes == "terminated":
+            ec2.terminate_instances(InstanceIds=ids)
+
+    def ec2(self, region: str) -> Any:
+        """A client that reaches nothing else."""
+        return launches.client("ec2", region, self.endpoint)
+
+    def instances(self) -> Iterator[tuple[str, Any]]:
+        """Every instance by its id."""
+        for region in REGIONS:
+            pages = self.ec2(region).get_paginator("describe_instances").paginate()
+            for page in pages:
+                for reservation in page["Reservations"]:
+                    for instance in reservation["Instances"]:
+                        yield instance["InstanceId"], instance
+
+    def options(self) -> dict[str, Any]:
+        """All metadata options of every instance, by its id."""
+        return {each: instance["MetadataOptions"] for each, instance in self.instances()}
+
+    def of_kinds(self, *names: str) -> set[str]:
+        """The ids of these kinds."""
+        return {each for each, kind in self.kinds.items() if kind.name in names}
+
+    def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
+        """The command as a person starts it, in a home of its own."""
+        return subprocess.Popen(
+            [PROGRAM, *arguments],
+            cwd=self.home,
+            env=os.environ | {"HOME": str(self.home), "AWS_ENDPOINT_URL": self.endpoint},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def imdsctl(self, *arguments: str | Path) -> Ran:
+        """The command, run to its end."""
+        with self.start(*arguments) as process:
+            out, err = process.communicate(timeout=TIME_LIMIT)
+            return Ran(process.returncode, out, err)
+
+
+def required() -> None:
+    """Fails where the command has not been built, for nothing here is ever skipped."""
+    if not PROGRAM.is_file():
+        raise local.Failure(f"{PROGRAM} is missing: run `cargo build --workspace`")

@@ -1,0 +1,207 @@
+"""The command as a new user tries it, from `--help` alone, on an EC2 that is not the tests' own."""
+
+import csv
+import io
+import re
+import shlex
+from pathlib import Path
+
+from account import REGIONS, ROOT, WRONG, Account
+
+COMMANDS = ("scan", "enforce", "usage", "rollback", "explain", "defaults", "policy", "doctor")
+JOURNAL = "journal.jsonl"
+
+
+def examples(text: str) -> list[list[str]]:
+    """The lines that a help page shows, without their comments."""
+    lines = re.findall(r"^  (imdsctl .*?)(?: {3,}.*)?$", text, re.MULTILINE)
+    return [shlex.split(line, comments=False)[1:] for line in lines]
+
+
+def enforced(fleet: Account) -> Path:
+    """Enforces all, and gives the journal."""
+    journal = fleet.home / JOURNAL
+    ran = fleet.imdsctl("enforce", "--yes", "--journal", journal)
+    assert ran.code == 0, ran.err
+    return journal
+
+
+def test_every_command_has_help_and_every_example_of_it_runs(fleet: Account) -> None:
+    (fleet.home / "events").symlink_to(ROOT / "events")
+    shown = examples(fleet.imdsctl("--help").out)
+    for command in COMMANDS:
+        ran = fleet.imdsctl(command, "--help")
+        assert ran.code == 0, ran.err
+        assert "Usage: imdsctl" in ran.out
+        shown += examples(ran.out)
+    tried = [each for each in shown if each[0] in {"scan", "enforce", "rollback", "explain"}]
+    assert len(tried) >= 15
+    journal = enforced(fleet)
+    for example in tried:
+        arguments = [str(journal) if is_journal(each) else each for each in example]
+        if "--instance" in arguments:
+            arguments[arguments.index("--instance") + 1] = min(fleet.of_kinds("web"))
+        if "--policy" in arguments and "enforce" in arguments:
+            arguments[arguments.index("--policy") + 1] = "events/policy.json"
+        asks = {"enforce", "rollback"} & set(arguments[:1])
+        ran = fleet.imdsctl(*arguments, *(["--yes"] if asks else []))
+        assert ran.code in {0, 1}, f"{shlex.join(arguments)}: {ran.code}\n{ran.err}\n{ran.out}"
+
+
+def is_journal(word: str) -> bool:
+    """Whether it stands for a journal in an example."""
+    return word == "JOURNAL" or word.endswith(".jsonl")
+
+
+def test_every_instance_of_every_region_is_found(fleet: Account) -> None:
+    ran = fleet.imdsctl("scan", "--format", "json")
+    assert ran.code == 1, ran.err
+    report = ran.json()
+    found = {each["instance_id"]: each for each in report["instances"]}
+    assert len(found) == len(report["instances"]) == 60
+    assert {each: row["region"] for each, row in found.items()} == fleet.regions
+    assert set(REGIONS) <= {region["region"] for region in report["regions"]}
+    assert report["unseen"] == []
+    for each, instance in fleet.instances():
+        row, seen = found[each], instance["MetadataOptions"]
+        assert row["state"] == instance["State"]["Name"]
+        assert row["name"] == fleet.kinds[each].name
+        assert row["before"]["http_tokens"] == seen["HttpTokens"]
+        assert row["before"]["hop_limit"] == seen["HttpPutResponseHopLimit"]
+        assert row["before"]["http_endpoint"] == seen["HttpEndpoint"]
+
+
+def test_what_is_wrong_is_explained_and_nothing_else_is_called_wrong(fleet: Account) -> None:
+    report = fleet.imdsctl("scan", "--format", "json").json()
+    wrong = {each["instance_id"] for each in report["instances"] if each["decision"] == "enforce"}
+    assert wrong == fleet.of_kinds(*WRONG)
+    for each in report["instances"]:
+        if each["instance_id"] in wrong:
+            assert each["violations"] == ["http_tokens"]
+            assert "http_tokens is optional, not required" in each["reason"]
+    summary = {name: count for name, count in report["summary"].items() if count}
+    assert summary == {"compliant": 20, "reported": 35, "gone": 5}
+    shown = fleet.imdsctl("scan", "--only", "violations")
+    assert all(each in shown.out for each in wrong)
+    assert "35 to mend" in shown.out
+
+
+def test_filters_show_only_what_was_asked_for(fleet: Account) -> None:
+    def found(*arguments: str) -> set[str]:
+        report = fleet.imdsctl("scan", "--format", "json", *arguments).json()
+        return {each["instance_id"] for each in report["instances"]}
+
+    in_dublin = {each for each, region in fleet.regions.items() if region == "eu-west-1"}
+    web = fleet.of_kinds("web")
+    one = min(web)
+    assert found("--region", "eu-west-1") == in_dublin
+    assert found("--tag", "app=web-*") == web
+    assert found("--tag", "app=web-1", "--region", "eu-west-1") == web & in_dublin
+    assert found("--state", "stopped") == fleet.of_kinds("parked")
+    assert found("--instance", one) == {one}
+
+
+def test_a_dry_run_changes_nothing(fleet: Account) -> None:
+    before = fleet.options()
+    ran = fleet.imdsctl("enforce", "--dry-run")
+    assert ran.code == 1, ran.err
+    assert all(each in ran.out for each in fleet.of_kinds(*WRONG))
+    assert fleet.options() == before
+
+
+def test_without_a_yes_nothing_is_changed(fleet: Account) -> None:
+    before = fleet.options()
+    ran = fleet.imdsctl("enforce")
+    assert ran.code == 2
+    assert "--yes" in ran.err
+    assert fleet.options() == before
+
+
+def test_what_was_wrong_is_mended_and_the_rest_is_left(fleet: Account) -> None:
+    before = fleet.options()
+    enforced(fleet)
+    after = fleet.options()
+    mended = fleet.of_kinds(*WRONG)
+    for each in before:
+        if each in mended:
+            assert after[each]["HttpTokens"] == "required"
+            assert after[each]["HttpEndpoint"] == "enabled"
+        else:
+            assert after[each] == before[each]
+    assert fleet.imdsctl("scan").code == 0
+    again = fleet.imdsctl("enforce", "--yes")
+    assert again.code == 0
+    assert "nothing to do" in again.err
+
+
+def test_a_rollback_brings_back_all_options(fleet: Account) -> None:
+    before = fleet.options()
+    journal = enforced(fleet)
+    assert fleet.options() != before
+    ran = fleet.imdsctl("rollback", journal, "--yes", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json()["summary"]["restored"] == len(fleet.of_kinds(*WRONG))
+    # Moto sets back what a call leaves out; all the same everything is as it was.
+    assert fleet.options() == before
+
+
+def test_a_rollback_is_taken_back_too(fleet: Account) -> None:
+    journal = enforced(fleet)
+    mended = fleet.options()
+    second = fleet.home / "second.jsonl"
+    assert fleet.imdsctl("rollback", journal, "--yes", "--journal", second).code == 0
+    assert fleet.options() != mended
+    assert fleet.imdsctl("rollback", second, "--yes").code == 0
+    assert fleet.options() == mended
+
+
+def test_after_a_kill_the_journal_brings_back_all_options(fleet: Account) -> None:
+    before = fleet.options()
+    journal = fleet.home / JOURNAL
+    with fleet.start("enforce", "--yes", "--journal", journal) as process:
+        while not journal.exists() or journal.read_text().count('"answer"') < 5:
+            assert process.poll() is None, process.communicate()
+        process.kill()
+    assert fleet.options() != before
+    ran = fleet.imdsctl("rollback", journal, "--yes")
+    assert ran.code == 0, ran.err
+    assert fleet.options() == before
+
+
+def test_a_plan_is_done_where_it_still_holds(fleet: Account) -> None:
+    plan = fleet.home / "plan.json"
+    assert fleet.imdsctl("enforce", "--plan-out", plan).code == 1
+    changed = min(fleet.of_kinds("node"))
+    fleet.ec2(fleet.regions[changed]).modify_instance_metadata_options(
+        InstanceId=changed, HttpTokens="optional", HttpPutResponseHopLimit=7
+    )
+    ran = fleet.imdsctl("enforce", "--plan", plan, "--yes", "--format", "json")
+    assert ran.code == 1, ran.err
+    after = fleet.options()
+    for each in fleet.of_kinds(*WRONG) - {changed}:
+        assert after[each]["HttpTokens"] == "required"
+    assert after[changed]["HttpTokens"] == "optional"
+    [row] = [each for each in ran.json()["instances"] if each["instance_id"] == changed]
+    assert "changed since the plan was made" in row["reason"]
+
+
+def test_the_fleet_is_written_for_people_and_for_spreadsheets(fleet: Account) -> None:
+    page = fleet.home / "fleet.html"
+    ran = fleet.imdsctl("scan", "--usage", "--format", "html", "--output", page)
+    assert (ran.code, ran.out) == (1, ""), ran.err
+    text = page.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert text.rstrip().endswith("</html>")
+    assert all(each in text for each in fleet.kinds)
+    ran = fleet.imdsctl("scan", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert {row["instance_id"]: row["region"] for row in rows} == fleet.regions
+
+
+def test_usage_is_never_taken_for_unused_where_nothing_is_known(fleet: Account) -> None:
+    before = fleet.options()
+    ran = fleet.imdsctl("enforce", "--unused-only", "--yes", "--format", "json")
+    assert ran.code == 1, ran.err
+    usages = [each["usage"]["verdict"] for each in ran.json()["instances"] if "usage" in each]
+    assert usages == ["unknown"] * 35
+    assert fleet.options() == before

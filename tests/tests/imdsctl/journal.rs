@@ -1,0 +1,374 @@
+//! The journal: no change without its intent on disk, and the truth whatever ends the command.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use imds_tests::{Fault, Imdsctl, Settle, Standin, binary, launch};
+use serde_json::{Value, json};
+
+use crate::reading::*;
+
+#[test]
+fn every_change_has_its_intent_and_its_answer_in_the_state_folder() {
+    let ec2 = Standin::start();
+    let id = ec2.launch(launch(REGION).hop_limit(3));
+    let managed = ec2.launch(launch(REGION).refuses_changes());
+    let place = Place::new();
+    let ran = imdsctl(&ec2, "enforce --yes")
+        .home(place.folder.path())
+        .run();
+    let folder = place.path(".local/state/imdsctl");
+    let mut files = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let journal = files.next().unwrap();
+    assert_eq!(files.next(), None);
+    says(
+        &ran.ended_with(3).stderr,
+        &[&format!("journal: {}", journal.display())],
+    );
+    let name = journal.file_name().unwrap().to_str().unwrap();
+    assert!(name.ends_with("-111122223333-enforce.jsonl"), "{name}");
+
+    let lines = lines(&journal);
+    assert_eq!(
+        (&lines[0]["line"], &lines[0]["account"]),
+        (&json!("journal"), &json!("111122223333"))
+    );
+    assert_eq!(sorted(named(&lines, "intent")), sorted([&id, &managed]));
+    let of = |kind: &str, id: &str| {
+        let mut found = lines
+            .iter()
+            .filter(|line| line["line"] == kind && line["instance_id"] == id);
+        found.next().unwrap().clone()
+    };
+    let intent = of("intent", &id);
+    assert_eq!(intent["before"]["http_tokens"], "optional");
+    assert_eq!(intent["before"]["hop_limit"], 3);
+    assert_eq!(intent["send"]["http_tokens"], "required");
+    assert_eq!(
+        of("answer", &id)["answer"]["after"]["http_tokens"],
+        "required"
+    );
+    says(
+        &of("answer", &managed)["answer"]["error"].to_string(),
+        &["OperationNotPermitted"],
+    );
+    let last = lines.last().unwrap();
+    assert_eq!(
+        (&last["line"], &last["how"]),
+        (&json!("end"), &json!("done"))
+    );
+}
+
+#[test]
+fn a_journal_that_exists_is_not_overwritten_and_nothing_is_changed() {
+    let ec2 = Standin::start();
+    ec2.launch(launch(REGION));
+    let place = Place::new();
+    let journal = place.file("journal", "precious");
+    for path in [journal.as_path(), Path::new("/dev/full")] {
+        let ran = imdsctl(&ec2, "enforce --yes --journal").arg(path).run();
+        says(
+            &ran.ended_with(2).stderr,
+            &["exists and is not overwritten", "name a new file"],
+        );
+    }
+    assert_eq!(std::fs::read_to_string(journal).unwrap(), "precious");
+    assert_eq!(ec2.changing_calls().len(), 0);
+}
+
+#[test]
+fn without_a_place_for_the_journal_nothing_is_changed() {
+    let ec2 = Standin::start();
+    ec2.launch(launch(REGION));
+    let place = Place::new();
+    let ran = imdsctl(&ec2, "enforce --yes --journal")
+        .arg(place.path("missing/journal"))
+        .run();
+    says(
+        &ran.ended_with(2).stderr,
+        &["could not create journal", "missing/journal"],
+    );
+    let home = place.file("home", "a file where a folder should be");
+    let ran = imdsctl(&ec2, "enforce --yes")
+        .home(&home)
+        .current_dir(place.folder.path())
+        .run();
+    says(&ran.ended_with(2).stderr, &["could not create journal"]);
+    assert_eq!(ec2.changing_calls().len(), 0);
+}
+
+#[test]
+fn once_the_disk_is_full_no_further_change_is_made() {
+    let ec2 = Standin::start();
+    ec2.set_latency(Duration::from_millis(20));
+    // Few in a region, for other files are as short here.
+    let regions = [
+        "ap-south-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    ];
+    for region in regions {
+        ec2.launch_many(launch(region), 6);
+    }
+    let place = Place::new();
+    let journal = place.path("journal");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 8; exec {} enforce --yes --no-wait --journal {}",
+        binary("imdsctl").display(),
+        journal.display()
+    );
+    let ran = Imdsctl::of("/bin/bash")
+        .args(["-c", &script])
+        .standin(&ec2)
+        .run();
+    ran.ended_with(3);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let whole: Vec<Value> = text
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let intended = named(&whole, "intent");
+    let changed = modified(&ec2)
+        .into_iter()
+        .map(|call| call["InstanceId"].clone());
+    let changed = sorted(changed);
+    assert!(
+        (1..54).contains(&changed.len()),
+        "{} were changed",
+        changed.len()
+    );
+    assert!(
+        changed.iter().all(|id| intended.contains(id)),
+        "a change without its intent"
+    );
+}
+
+/// An enforcement of 200 under way, and its journal.
+struct UnderWay {
+    ec2: Standin,
+    ids: Vec<String>,
+    place: Place,
+}
+
+impl UnderWay {
+    fn new(latency: Duration) -> Self {
+        let ec2 = Standin::start();
+        let ids = ec2.launch_many(launch(REGION), 200);
+        ec2.fault(Fault::delay(latency).action(MODIFY));
+        UnderWay {
+            ec2,
+            ids,
+            place: Place::new(),
+        }
+    }
+
+    fn command(&self) -> Imdsctl {
+        imdsctl(
+            &self.ec2,
+            &format!("enforce --yes --region {REGION} --format json --journal"),
+        )
+        .arg(self.place.path("journal"))
+    }
+
+    fn mended(&self) -> usize {
+        self.ids
+            .iter()
+            .filter(|id| tokens(&self.ec2, id) == "required")
+            .count()
+    }
+
+    /// Calls under way were finished and are in the journal; after the interrupt none was begun.
+    #[track_caller]
+    fn is_whole(&self, interrupted: Instant, grace: Duration) -> usize {
+        let lines = lines(&self.place.path("journal"));
+        let (intents, answers) = (named(&lines, "intent"), named(&lines, "answer"));
+        assert_eq!(
+            sorted(intents),
+            sorted(answers),
+            "every intent has its answer"
+        );
+        assert_eq!(lines.last().unwrap()["how"], "interrupted");
+        let mended = self.mended();
+        let done = lines
+            .iter()
+            .filter(|line| line["answer"]["after"]["http_tokens"] == "required");
+        assert_eq!(
+            done.count(),
+            mended,
+            "what is done is what the journal says"
+        );
+        assert!((1..200).contains(&mended), "{mended} were mended");
+        let late = self
+            .ec2
+            .calls()
+            .into_iter()
+            .filter(|call| call.at > interrupted + grace);
+        assert_eq!(late.count(), 0, "calls after the interrupt");
+        mended
+    }
+}
+
+#[test]
+fn ctrl_c_finishes_the_calls_under_way_and_tells_what_was_done() {
+    let run = UnderWay::new(Duration::from_millis(800));
+    let mut running = run.command().start();
+    running.wait_until(|_| run.ec2.count(MODIFY) > 40);
+    let interrupted = Instant::now();
+    running.interrupt();
+    let ran = running.wait();
+    let report = json(ran.ended_with(3));
+    let mended = run.is_whole(interrupted, Duration::from_millis(700));
+    let left = 200 - mended;
+    says(
+        &ran.stderr,
+        &[
+            &format!("interrupted: {mended} were changed, {left} were not"),
+            "take it back with: imdsctl rollback",
+        ],
+    );
+    assert_eq!(
+        (&report["summary"]["enforced"], &report["summary"]["failed"]),
+        (&json!(mended), &json!(left))
+    );
+    for id in &run.ids {
+        let outcome = of(&report, id)["outcome"].as_str().unwrap();
+        assert_eq!(
+            outcome == "enforced",
+            tokens(&run.ec2, id) == "required",
+            "{id} {outcome}"
+        );
+    }
+    // What was left is done by the same command, and is the only thing done.
+    run.ec2.clear_faults();
+    run.ec2.forget_calls();
+    imdsctl(&run.ec2, "enforce --yes").run().ended_with(0);
+    assert_eq!(modified(&run.ec2).len(), left);
+}
+
+#[test]
+fn a_terminal_that_is_closed_or_a_sigterm_is_an_interrupt_too() {
+    let run = UnderWay::new(Duration::from_millis(800));
+    let mut running = run.command().start();
+    running.wait_until(|_| run.ec2.count(MODIFY) > 40);
+    let interrupted = Instant::now();
+    running.terminate();
+    running.wait().ended_with(3);
+    run.is_whole(interrupted, Duration::from_millis(700));
+}
+
+#[test]
+fn ctrl_c_on_a_terminal_says_what_happens() {
+    let run = UnderWay::new(Duration::from_millis(800));
+    let mut terminal = run.command().on_terminal(120, 30);
+    while run.ec2.count(MODIFY) <= 40 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let interrupted = Instant::now();
+    terminal.interrupt();
+    terminal.wait_for("finishing the calls under way");
+    let closed = terminal.wait();
+    closed.ended_with(3);
+    run.is_whole(interrupted, Duration::from_millis(700));
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once_and_leaves_intents_without_answers() {
+    let run = UnderWay::new(Duration::from_secs(20));
+    let mut running = run.command().start();
+    running.wait_until(|_| run.ec2.count(MODIFY) > 20);
+    running.interrupt();
+    running.wait_until(|running| running.stderr().contains("press Ctrl-C again"));
+    running.interrupt();
+    assert_eq!(running.wait().code, Some(130));
+    let lines = lines(&run.place.path("journal"));
+    assert!(named(&lines, "intent").len() > 20);
+    assert_eq!(named(&lines, "answer").len(), 0);
+    assert!(lines.iter().all(|line| line["line"] != "end"));
+}
+
+#[test]
+fn ctrl_c_while_it_waits_for_ec2_to_apply_stops_the_waiting() {
+    let ec2 = Standin::start();
+    ec2.launch_many(launch(REGION), 2);
+    ec2.set_applied(Settle::Never);
+    let place = Place::new();
+    let mut running = imdsctl(&ec2, "enforce --yes --region eu-central-1 --journal")
+        .arg(place.path("journal"))
+        .start();
+    running.wait_until(|_| ec2.count("DescribeInstances") > 2);
+    running.interrupt();
+    let ran = running.wait();
+    says(
+        &ran.ended_with(3).stderr,
+        &["2 are changed, and EC2 has not applied it yet"],
+    );
+    let lines = lines(&place.path("journal"));
+    assert_eq!(named(&lines, "answer").len(), 2);
+    assert_eq!(lines.last().unwrap()["how"], "interrupted");
+}
+
+#[test]
+fn output_that_cannot_be_written_hides_neither_the_journal_nor_the_way_back() {
+    let ec2 = Standin::start();
+    ec2.launch(launch(REGION));
+    let place = Place::new();
+    let journal = place.path("journal");
+    let ran = imdsctl(&ec2, "enforce --yes --format html --output")
+        .arg(place.path("missing/fleet.html"))
+        .arg("--journal")
+        .arg(&journal)
+        .run();
+    says(
+        &ran.ended_with(3).stderr,
+        &["could not write", "take it back with: imdsctl rollback"],
+    );
+    assert_eq!(lines(&journal).last().unwrap()["how"], "done");
+}
+
+#[test]
+fn no_secret_is_ever_written() {
+    let ec2 = Standin::start();
+    ec2.launch(launch(REGION));
+    ec2.launch(launch(REGION).refuses_changes());
+    let place = Place::new();
+    let (journal, plan) = (place.path("journal"), place.path("plan"));
+    let run = |arguments: &str| {
+        imdsctl(&ec2, arguments)
+            .env("AWS_ACCESS_KEY_ID", "AKIAKEYKEYKEYKEYKEYK")
+            .env("AWS_SECRET_ACCESS_KEY", "SecretSecretSecret")
+            .env("AWS_SESSION_TOKEN", "TokenTokenToken")
+            .env("RUST_LOG", "trace")
+    };
+    let wrote = [
+        run("enforce --plan-out").arg(&plan).run(),
+        run("enforce --yes --journal").arg(&journal).run(),
+        run("scan --format json").run(),
+        run("scan --format html").run(),
+        run("rollback --dry-run").arg(&journal).run(),
+    ];
+    assert_eq!(
+        wrote.each_ref().map(|ran| ran.code),
+        [Some(1), Some(3), Some(1), Some(1), Some(1)]
+    );
+    ec2.fault(Fault::error("UnrecognizedClientException", 403));
+    let refused = run("scan").run();
+    refused.ended_with(2);
+    let texts = wrote
+        .iter()
+        .chain([&refused])
+        .flat_map(|ran| [ran.stdout.clone(), ran.stderr.clone()]);
+    let files = [journal, plan].map(|path| std::fs::read_to_string(path).unwrap());
+    for text in texts.chain(files) {
+        for secret in ["SecretSecret", "TokenToken", "AKIAKEY"] {
+            assert!(!text.contains(secret), "{secret} is in:\n{text}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What the tests read: answers, journals, and instances as they truly are.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use imds_tests::{Call, Imdsctl, Options, Ran, Standin};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const MODIFY: &str = "ModifyInstanceMetadataOptions";
+pub(crate) const DAY: Duration = Duration::from_hours(24);
+
+/// The command with these arguments, separated by spaces.
+pub(crate) fn imdsctl(ec2: &Standin, arguments: &str) -> Imdsctl {
+    Imdsctl::against(ec2).args(arguments.split_whitespace())
+}
+
+/// Standard output, and nothing else, as JSON.
+#[track_caller]
+pub(crate) fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{error}\n{}\n{}", ran.stdout, ran.stderr))
+}
+
+/// `scan --format json` with more arguments, its exit code asserted.
+#[track_caller]
+pub(crate) fn scanned(ec2: &Standin, arguments: &str, code: i32) -> Value {
+    let ran = imdsctl(ec2, &format!("scan --format json {arguments}")).run();
+    json(ran.ended_with(code))
+}
+
+/// The ids of a report's instances, sorted.
+pub(crate) fn ids(report: &Value) -> Vec<String> {
+    let mut ids: Vec<String> = list(report, "instances")
+        .iter()
+        .map(|instance| instance["instance_id"].as_str().unwrap().to_owned())
+        .collect();
+    ids.sort();
+    ids
+}
+
+/// Ids in the order of [`ids`].
+pub(crate) fn sorted(ids: impl IntoIterator<Item = impl Into<String>>) -> Vec<String> {
+    let mut ids: Vec<String> = ids.into_iter().map(Into::into).collect();
+    ids.sort();
+    ids
+}
+
+/// What a report says of an instance: exactly once.
+#[track_caller]
+pub(crate) fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
+    let mut found = list(report, "instances")
+        .iter()
+        .filter(|instance| instance["instance_id"] == id);
+    let one = found
+        .next()
+        .unwrap_or_else(|| panic!("{id} is not in {report:#}"));
+    assert!(found.next().is_none(), "{id} is twice in {report:#}");
+    one
+}
+
+#[track_caller]
+pub(crate) fn list<'r>(report: &'r Value, name: &str) -> &'r [Value] {
+    report[name]
+        .as_array()
+        .unwrap_or_else(|| panic!("no list `{name}` in {report:#}"))
+}
+
+/// All options of all instances, but for how far they are applied.
+pub(crate) fn options(ec2: &Standin, regions: &[&str]) -> BTreeMap<String, Options> {
+    let instances = regions.iter().flat_map(|region| ec2.instances(region));
+    instances
+        .map(|instance| {
+            let options = Options {
+                state: String::new(),
+                ..instance.options
+            };
+            (instance.id, options)
+        })
+        .collect()
+}
+
+pub(crate) fn tokens(ec2: &Standin, id: &str) -> String {
+    ec2.instance(id).options.tokens
+}
+
+/// What each change asked for, but for `Action` and `Version`, in the order of arrival.
+pub(crate) fn modified(ec2: &Standin) -> Vec<BTreeMap<String, String>> {
+    let calls = ec2.calls_to(MODIFY).into_iter();
+    calls
+        .map(|Call { mut params, .. }| {
+            params.retain(|name, _| name != "Action" && name != "Version");
+            params
+        })
+        .collect()
+}
+
+/// A folder, and the path of a file that is not in it yet.
+pub(crate) struct Place {
+    pub(crate) folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Place { folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A file that holds this.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+}
+
+/// The lines of a journal.
+#[track_caller]
+pub(crate) fn lines(journal: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(journal).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+/// The instances of a journal's lines of a kind, in their order.
+pub(crate) fn named(lines: &[Value], kind: &str) -> Vec<String> {
+    let of_kind = lines.iter().filter(|line| line["line"] == kind);
+    of_kind
+        .map(|line| line["instance_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+pub(crate) fn ago(time: Duration) -> Timestamp {
+    let time = SignedDuration::try_from(time).unwrap();
+    Timestamp::now().checked_sub(time).unwrap()
+}
+
+/// Fails where a word is missing.
+#[track_caller]
+pub(crate) fn says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is missing in:\n{text}");
+    }
+}

@@ -1,0 +1,286 @@
+//! `imdsctl scan --templates`: what would launch the next wrong instance.
+
+use std::collections::BTreeMap;
+
+use imds_tests::{
+    Defaults, Fault, Standin, TemplateData, image, launch_configuration, template_data,
+};
+use serde_json::Value;
+
+use crate::reading::*;
+
+const OLD: &str = "ami-0abcdef1234567890";
+const NEW: &str = "ami-0fedcba9876543210";
+
+/// One region, with an image that says nothing of IMDS and one that demands tokens.
+fn region() -> Standin {
+    let ec2 = Standin::start();
+    ec2.set_regions(&[REGION, "us-east-1"]);
+    ec2.add_image(REGION, image(OLD));
+    ec2.add_image(REGION, image(NEW).imds_v2());
+    ec2
+}
+
+fn template(ec2: &Standin, name: &str, versions: impl IntoIterator<Item = TemplateData>) -> String {
+    let id = ec2.template(REGION, name);
+    for version in versions {
+        ec2.template_version(&id, version);
+    }
+    id
+}
+
+/// By name and version: verdict and reason.
+fn found(report: &Value) -> BTreeMap<String, (String, String)> {
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    list(report, "templates")
+        .iter()
+        .map(|row| {
+            let name = match row["kind"].as_str().unwrap() {
+                "launch template" => format!("{} {}", text(row, "name"), text(row, "version")),
+                _ => text(row, "id"),
+            };
+            (name, (text(row, "verdict"), text(row, "because")))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn verdict(report: &Value, name: &str, verdict: &str, because: &str) {
+    let found = found(report);
+    let (was, why) = found
+        .get(name)
+        .unwrap_or_else(|| panic!("no {name:?} in {found:#?}"));
+    assert_eq!(was, verdict, "{name}: {why}");
+    assert!(why.contains(because), "{name}: {why}");
+}
+
+#[test]
+fn the_default_and_the_latest_version_are_judged_and_no_other() {
+    let ec2 = region();
+    let three = ["required", "optional", "required"].map(|tokens| template_data().tokens(tokens));
+    let id = template(&ec2, "web", three);
+    template(&ec2, "one", [template_data().tokens("optional")]);
+    ec2.set_default_version(&id, 2);
+    let report = scanned(&ec2, "--templates", 1);
+    let names: Vec<String> = found(&report).into_keys().collect();
+    assert_eq!(
+        names,
+        [
+            "one 1 (default, latest)",
+            "web 2 (default)",
+            "web 3 (latest)"
+        ]
+    );
+    verdict(
+        &report,
+        "web 2 (default)",
+        "wrong",
+        "http_tokens is optional, not required (by itself)",
+    );
+    verdict(&report, "web 3 (latest)", "required", "by itself");
+    assert_eq!(list(&report, "templates")[1]["id"], id);
+}
+
+#[test]
+fn what_decides_is_named_template_then_defaults_then_image_then_ec2() {
+    let ec2 = region();
+    template(&ec2, "silent", [template_data().image(OLD)]);
+    template(&ec2, "by-image", [template_data().image(NEW)]);
+    template(
+        &ec2,
+        "against-image",
+        [template_data().image(NEW).tokens("optional")],
+    );
+    template(
+        &ec2,
+        "off",
+        [template_data().tokens("optional").endpoint("disabled")],
+    );
+    let report = scanned(&ec2, "--templates", 1);
+    verdict(
+        &report,
+        "silent 1 (default, latest)",
+        "wrong",
+        "by EC2's default",
+    );
+    verdict(
+        &report,
+        "by-image 1 (default, latest)",
+        "required",
+        "by its image",
+    );
+    verdict(
+        &report,
+        "against-image 1 (default, latest)",
+        "wrong",
+        "by itself",
+    );
+    verdict(&report, "off 1 (default, latest)", "required", "");
+
+    ec2.set_defaults(
+        REGION,
+        Defaults {
+            tokens: Some("required".to_owned()),
+            ..Defaults::default()
+        },
+    );
+    let report = scanned(&ec2, "--templates", 1);
+    verdict(
+        &report,
+        "silent 1 (default, latest)",
+        "required",
+        "by the account's defaults",
+    );
+    verdict(
+        &report,
+        "by-image 1 (default, latest)",
+        "required",
+        "by the account's defaults",
+    );
+    verdict(
+        &report,
+        "against-image 1 (default, latest)",
+        "wrong",
+        "by itself",
+    );
+
+    ec2.set_defaults(
+        REGION,
+        Defaults {
+            tokens: Some("optional".to_owned()),
+            ..Defaults::default()
+        },
+    );
+    let report = scanned(&ec2, "--templates", 1);
+    verdict(
+        &report,
+        "by-image 1 (default, latest)",
+        "wrong",
+        "by the account's defaults",
+    );
+
+    ec2.enforce_tokens(REGION);
+    let report = scanned(&ec2, "--templates", 1);
+    verdict(
+        &report,
+        "against-image 1 (default, latest)",
+        "wrong",
+        "HttpTokensEnforced",
+    );
+}
+
+#[test]
+fn an_image_that_cannot_be_seen_is_unknown() {
+    let ec2 = region();
+    template(
+        &ec2,
+        "elsewhere",
+        [template_data().image("ami-00000000000000001")],
+    );
+    template(
+        &ec2,
+        "by-parameter",
+        [template_data().image("resolve:ssm:/golden")],
+    );
+    template(&ec2, "no-image", [template_data().no_image()]);
+    let report = scanned(&ec2, "--templates", 1);
+    verdict(
+        &report,
+        "elsewhere 1 (default, latest)",
+        "unknown",
+        "ami-00000000000000001",
+    );
+    verdict(
+        &report,
+        "by-parameter 1 (default, latest)",
+        "unknown",
+        "resolve:ssm:/golden",
+    );
+    verdict(
+        &report,
+        "no-image 1 (default, latest)",
+        "unknown",
+        "names no image",
+    );
+    assert_eq!(list(&report, "unseen"), &[] as &[Value]);
+}
+
+#[test]
+fn launch_configurations_are_judged_too() {
+    let ec2 = region();
+    for configuration in [
+        launch_configuration("open").image(OLD),
+        launch_configuration("by-image").image(NEW),
+        launch_configuration("closed").tokens("required"),
+    ] {
+        ec2.add_launch_configuration(REGION, configuration);
+    }
+    let report = scanned(&ec2, "--templates", 1);
+    verdict(&report, "open", "wrong", "by EC2's default");
+    verdict(&report, "by-image", "required", "by its image");
+    verdict(&report, "closed", "required", "by itself");
+    assert_eq!(
+        list(&report, "templates")[0]["kind"],
+        "launch configuration"
+    );
+}
+
+#[test]
+fn a_hop_limit_of_the_policy_holds_for_templates() {
+    let ec2 = region();
+    for hops in [1, 2] {
+        let data = template_data().tokens("required").hop_limit(hops);
+        template(&ec2, &format!("hops-{hops}"), [data]);
+    }
+    let report = scanned(&ec2, "--templates --hop-limit 2", 1);
+    verdict(&report, "hops-1 1 (default, latest)", "wrong", "hop_limit");
+    verdict(&report, "hops-2 1 (default, latest)", "required", "");
+}
+
+#[test]
+fn only_the_calls_that_are_needed_are_made() {
+    let ec2 = region();
+    template(&ec2, "closed", [template_data().tokens("required")]);
+    scanned(&ec2, "--templates", 0);
+    let counts = [
+        ("DescribeLaunchTemplates", 2),
+        ("DescribeLaunchTemplateVersions", 1),
+        ("DescribeLaunchConfigurations", 2),
+        ("GetInstanceMetadataDefaults", 2),
+        ("DescribeImages", 0),
+        ("DescribeInstances", 2),
+    ];
+    for (action, count) in counts {
+        assert_eq!(ec2.count(action), count, "{action}");
+    }
+    assert_eq!(ec2.changing_calls().len(), 0);
+}
+
+#[test]
+fn what_cannot_be_listed_is_named_and_the_rest_is_shown() {
+    let ec2 = region();
+    template(&ec2, "closed", [template_data().tokens("required")]);
+    ec2.fault(Fault::error("AccessDenied", 403).action("DescribeLaunchConfigurations"));
+    let report = scanned(&ec2, "--templates", 3);
+    verdict(&report, "closed 1 (default, latest)", "required", "");
+    says(
+        &report["unseen"].to_string(),
+        &["DescribeLaunchConfigurations", "AccessDenied"],
+    );
+}
+
+#[test]
+fn a_table_shows_them_under_a_heading_of_their_own() {
+    let ec2 = region();
+    template(&ec2, "silent", [template_data().image(OLD)]);
+    let ran = imdsctl(&ec2, "scan --templates").run();
+    says(
+        &ran.ended_with(1).stdout,
+        &[
+            "Launch templates and configurations",
+            "silent",
+            "1 (default, latest)",
+            "by EC2's default",
+        ],
+    );
+}
