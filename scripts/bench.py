@@ -19,13 +19,20 @@ def main(arguments: list[str]) -> None:
     build.main(ARCH)
     enforcer = build.DIST / f"enforcer-{ARCH}.zip"
     floor = build.build("floor", ARCH, OUT)
-    command = ["cargo", "build", "--quiet", "--profile", "measure", "--package", "imds-bench"]
-    if subprocess.run(command, check=False).returncode != 0:
-        sys.exit("could not build the benchmark: see cargo's message above")
-    bench = Path(os.environ["CARGO_TARGET_DIR"], "measure", "bench")
+    imdsctl = cargo("imdsctl", "release", "imdsctl")
+    bench = cargo("imds-bench", "measure", "bench")
     programs = ["--enforcer", unpacked(enforcer), "--zip", enforcer]
-    programs += ["--floor", unpacked(floor), "--floor-zip", floor, "--out", OUT]
+    programs += ["--floor", unpacked(floor), "--floor-zip", floor]
+    programs += ["--imdsctl", imdsctl, "--out", OUT]
     os.execv(bench, list(map(os.fspath, [bench, *programs, *arguments])))
+
+
+def cargo(package: str, profile: str, binary: str) -> Path:
+    """Returns the binary; each package has no features but its own."""
+    command = ["cargo", "build", "--profile", profile, "--package", package]
+    if subprocess.run(command, check=False).returncode != 0:
+        sys.exit(f"could not build `{package}`: see cargo's message above")
+    return Path(os.environ["CARGO_TARGET_DIR"], profile, binary)
 
 
 def unpacked(archive: Path) -> Path:

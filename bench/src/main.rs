@@ -12,6 +12,7 @@ mod cold;
 mod machine;
 mod process;
 mod report;
+mod scan;
 mod setup;
 mod stats;
 mod tls;
@@ -26,7 +27,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use machine::Machine;
 use report::{Goal, Row, Unit};
 use setup::Setup;
@@ -46,12 +47,31 @@ struct Arguments {
     /// The release zip of `bench/floor`.
     #[arg(long, value_name = "FILE", value_parser = existing)]
     floor_zip: Option<PathBuf>,
+    /// The command's binary; without it no scan is measured.
+    #[arg(long, value_name = "FILE", value_parser = existing)]
+    imdsctl: Option<PathBuf>,
     /// Cold starts of each kind; the number of events follows from it.
     #[arg(long, value_name = "N", default_value_t = 30)]
     rounds: usize,
+    /// How many instances are scanned.
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    fleet: usize,
+    /// Only this part; repeat it, or separate parts by commas.
+    #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
     /// Where `bench.json` goes.
     #[arg(long, value_name = "FOLDER", default_value = "dist/bench")]
     out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Part {
+    /// Cold starts.
+    Cold,
+    /// Warm events.
+    Warm,
+    /// `imdsctl scan`.
+    Scan,
 }
 
 fn main() -> ExitCode {
@@ -76,15 +96,24 @@ fn run(arguments: &Arguments) -> Result<(), WriteError> {
     let setup = Setup {
         floor: arguments.floor.clone(),
         enforcer: arguments.enforcer.clone(),
-        core: process::take_sides(),
+        cores: process::Cores::leave_second(),
         rounds: arguments.rounds,
     };
     println!("{machine}");
     let mut rows = sizes(arguments);
-    eprintln!("cold starts …");
-    rows.extend(cold::measure(&setup, out).map_err(wrong)?);
-    eprintln!("warm events …");
-    rows.extend(warm::measure(&setup, out).map_err(wrong)?);
+    let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
+    if wanted(Part::Cold) {
+        eprintln!("cold starts …");
+        rows.extend(cold::measure(&setup, out).map_err(wrong)?);
+    }
+    if wanted(Part::Warm) {
+        eprintln!("warm events …");
+        rows.extend(warm::measure(&setup, out).map_err(wrong)?);
+    }
+    if let Some(imdsctl) = arguments.imdsctl.as_ref().filter(|_| wanted(Part::Scan)) {
+        eprintln!("scans …");
+        rows.extend(scan::measure(&setup, imdsctl, arguments.fleet));
+    }
     println!("{}", report::table(&rows));
     let file = out.join("bench.json");
     let json = format!("{:#}\n", report::json(&machine, &rows));
@@ -104,13 +133,18 @@ fn sizes(arguments: &Arguments) -> Vec<Row> {
             .measured(enforcer.map(size))
     };
     vec![
-        row("binary", Some(&arguments.floor), Some(&arguments.enforcer)),
+        row(
+            "function's binary",
+            Some(&arguments.floor),
+            Some(&arguments.enforcer),
+        ),
         row(
             "release zip",
             arguments.floor_zip.as_deref(),
             arguments.zip.as_deref(),
         )
         .goal(Goal::AtMost(2.5 * 1024.0 * 1024.0)),
+        row("imdsctl's binary", None, arguments.imdsctl.as_deref()),
     ]
 }
 

@@ -32,16 +32,35 @@ pub(crate) fn peak_memory(process: u32) -> Option<f64> {
     Some(kib * 1024.0)
 }
 
-/// Keeps this program, with the stand-ins in it, on its first core, and gives the second: the measured
-/// programs' own. Nothing where there is only one.
-pub(crate) fn take_sides() -> Option<usize> {
-    let allowed = sched_getaffinity(None).ok()?;
-    let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
-    let (ours, theirs) = (cores.next()?, cores.next()?);
-    let mut first = CpuSet::new();
-    first.set(ours);
-    sched_setaffinity(None, &first).ok()?;
-    Some(theirs)
+/// The cores that this program may use.
+#[derive(Clone, Debug)]
+pub(crate) struct Cores {
+    all: CpuSet,
+    /// The function's.
+    pub(crate) second: usize,
+}
+
+impl Cores {
+    /// Keeps this program, with the stand-ins in it, on the first of them, away from the function.
+    /// Nothing where there is only one.
+    pub(crate) fn leave_second() -> Option<Self> {
+        let all = sched_getaffinity(None).ok()?;
+        let mut cores = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
+        let (first, second) = (cores.next()?, cores.next()?);
+        let mut ours = CpuSet::new();
+        ours.set(first);
+        sched_setaffinity(None, &ours).ok()?;
+        Some(Cores { all, second })
+    }
+
+    /// Does the work on all of them; a process that it starts may use all of them too.
+    pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let moved = || {
+            sched_setaffinity(None, &self.all).expect("they are this program's");
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(moved).join()).expect("the thread has not panicked")
+    }
 }
 
 #[cfg(test)]
@@ -66,6 +85,18 @@ mod tests {
         drop(std::hint::black_box(vec![1_u8; SIZE]));
         let peak = peak_memory(std::process::id()).unwrap();
         assert!(peak > SIZE as f64, "{peak}");
+    }
+
+    #[test]
+    fn this_program_leaves_a_core_and_what_it_starts_on_all_may_use_all() {
+        let before = sched_getaffinity(None).unwrap();
+        let Some(cores) = Cores::leave_second() else {
+            return;
+        };
+        let ours = sched_getaffinity(None).unwrap();
+        assert!(ours.count() == 1 && !ours.is_set(cores.second));
+        let all = cores.run(|| sched_getaffinity(None).unwrap());
+        assert!(all == before && all.is_set(cores.second));
     }
 
     #[test]

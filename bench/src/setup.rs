@@ -6,7 +6,7 @@ use std::time::Instant;
 use imds_tests::{Function, FunctionBuilder, Instance, Invocation, Standin};
 use serde_json::Value;
 
-use crate::process::{cpu_time, peak_memory};
+use crate::process::{Cores, cpu_time, peak_memory};
 use crate::support::{ENFORCE, REGION, launched, report};
 
 /// What is measured, and where it runs.
@@ -14,8 +14,8 @@ use crate::support::{ENFORCE, REGION, launched, report};
 pub(crate) struct Setup {
     pub(crate) floor: PathBuf,
     pub(crate) enforcer: PathBuf,
-    /// The core that is theirs alone.
-    pub(crate) core: Option<usize>,
+    /// Where there is more than one.
+    pub(crate) cores: Option<Cores>,
     /// How many cold starts of each; events follow from it.
     pub(crate) rounds: usize,
 }
@@ -32,8 +32,9 @@ impl Setup {
     }
 
     fn placed(&self, function: FunctionBuilder) -> FunctionBuilder {
-        match self.core {
-            Some(core) => function.on_core(core),
+        match &self.cores {
+            // As in Lambda, which has at most one below 1,769 MB.
+            Some(cores) => function.on_core(cores.second),
             None => function,
         }
     }

@@ -21,13 +21,16 @@ fn bench(arguments: &[&str]) -> Output {
 #[test]
 fn one_round_fills_every_row_and_counts_the_least_calls() {
     let folder = tempfile::tempdir().unwrap();
-    let (enforcer, floor) = (binary("enforcer"), binary("floor"));
+    let (enforcer, floor, imdsctl) = (binary("enforcer"), binary("floor"), binary("imdsctl"));
     let ended = bench(&[
         "--rounds=1",
         "--enforcer",
         enforcer.to_str().unwrap(),
         "--floor",
         floor.to_str().unwrap(),
+        "--imdsctl",
+        imdsctl.to_str().unwrap(),
+        "--fleet=1000",
         "--out",
         folder.path().to_str().unwrap(),
     ]);
@@ -61,6 +64,10 @@ fn one_round_fills_every_row_and_counts_the_least_calls() {
         );
         assert!(ready < changed && changed < answered, "{table}");
     }
+    let section = "imdsctl, 17 regions";
+    let sequential = time(section, "the same, --sequential");
+    let scan = time(section, "scan of 1000; floor: the 1 pages of us-east-1");
+    assert!(scan < sequential, "{table}");
     // One call to look, and one to mend.
     assert!(time("warm events, plain", "1 wrong, 25 ms a call: latency") >= 0.050);
 

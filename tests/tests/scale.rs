@@ -12,32 +12,11 @@ use std::time::Duration;
 #[path = "enforcer/support.rs"]
 mod support;
 
-use imds_tests::{Function, Outcome, Standin, binary, launch};
+use imds_tests::{Function, Outcome, REGIONS, Standin, binary, launch};
 use serde_json::{Value, json};
 use support::*;
 
 const MODIFY: &str = "ModifyInstanceMetadataOptions";
-
-/// The regions of every account.
-const REGIONS: [&str; 17] = [
-    "ap-northeast-1",
-    "ap-northeast-2",
-    "ap-northeast-3",
-    "ap-south-1",
-    "ap-southeast-1",
-    "ap-southeast-2",
-    "ca-central-1",
-    "eu-central-1",
-    "eu-north-1",
-    "eu-west-1",
-    "eu-west-2",
-    "eu-west-3",
-    "sa-east-1",
-    "us-east-1",
-    "us-east-2",
-    "us-west-1",
-    "us-west-2",
-];
 
 #[test]
 fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {

@@ -46,7 +46,7 @@ pub use modify::TemplateOptions;
 pub use record::{Call, Outcome};
 pub use settle::Settle;
 pub use template_data::{TemplateData, template_data};
-pub use world::LastPage;
+pub use world::{LastPage, REGIONS};
 
 use serve::Shared;
 use templates::Template;

@@ -18,7 +18,7 @@ use super::settle::Settle;
 use super::templates::Template;
 
 /// The regions that every account has.
-const REGIONS: [&str; 17] = [
+pub const REGIONS: [&str; 17] = [
     "ap-northeast-1",
     "ap-northeast-2",
     "ap-northeast-3",

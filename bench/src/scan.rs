@@ -1,0 +1,182 @@
+//! `imdsctl scan` of a fleet in 17 regions, side by side and region by region. Its floor are the pages of
+//! the largest region alone, one after another: no scan that pages can be faster.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use imds_tests::{REGIONS, Standin};
+
+use crate::process::peak_memory;
+use crate::report::{Goal, Row, Unit};
+use crate::setup::Setup;
+
+/// Of each call.
+const LATENCY: Duration = Duration::from_millis(50);
+
+/// The most that EC2 puts on a page.
+const PAGE: usize = 1000;
+
+/// Between two looks at a process.
+const GLANCE: Duration = Duration::from_millis(2);
+
+/// `imdsctl`'s exit code for a fleet with violations.
+const VIOLATIONS: i32 = 1;
+
+/// Scan and floor by turns, of a fleet of so many; then one of five times as many.
+pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Row> {
+    let rounds = setup.rounds.div_ceil(4);
+    let fleet = Fleet::launch(instances);
+    let (mut floor, mut scans, mut sequential) = (vec![], vec![], vec![]);
+    for _ in 0..rounds {
+        floor.push(fleet.pages_one_after_another());
+        scans.push(fleet.scan(setup, imdsctl, &[]));
+    }
+    let calls = fleet.ec2.calls().len();
+    for _ in 0..rounds.div_ceil(4) {
+        sequential.push(fleet.scan(setup, imdsctl, &["--sequential"]));
+    }
+    let five = Fleet::launch(5 * instances).scan(setup, imdsctl, &[]);
+
+    let row = |what: String, unit| Row::new("imdsctl, 17 regions, 50 ms a call", what, unit);
+    let pages = fleet.pages(&fleet.largest);
+    let floor_of = |row: Row| row.floor(floor.iter().copied());
+    let scan = format!(
+        "scan of {instances}; floor: the pages of {} alone ({pages})",
+        fleet.largest
+    );
+    vec![
+        floor_of(row(scan, Unit::Seconds))
+            .measured(scans.iter().map(|scan| scan.time))
+            .calls(calls)
+            .goal(Goal::TimesFloor(1.3)),
+        floor_of(row("the same, --sequential".to_owned(), Unit::Seconds))
+            .measured(sequential.iter().map(|scan| scan.time)),
+        row(format!("peak memory, scan of {instances}"), Unit::Bytes)
+            .measured(scans.iter().map(|scan| scan.memory)),
+        row(
+            format!("peak memory, scan of {}", 5 * instances),
+            Unit::Bytes,
+        )
+        .measured([five.memory]),
+    ]
+}
+
+/// One scan, in seconds and bytes.
+struct Scan {
+    time: f64,
+    memory: f64,
+}
+
+struct Fleet {
+    ec2: Standin,
+    largest: String,
+    instances: BTreeMap<String, usize>,
+}
+
+impl Fleet {
+    fn launch(instances: usize) -> Self {
+        let ec2 = Standin::start();
+        ec2.launch_fleet(instances);
+        ec2.set_latency(LATENCY);
+        let instances: BTreeMap<String, usize> = REGIONS
+            .iter()
+            .map(|region| ((*region).to_owned(), ec2.instances(region).len()))
+            .collect();
+        let largest = instances.iter().max_by_key(|(_, instances)| **instances);
+        let largest = largest.expect("there are regions").0.clone();
+        Fleet {
+            ec2,
+            largest,
+            instances,
+        }
+    }
+
+    fn pages(&self, region: &str) -> usize {
+        self.instances[region].div_ceil(PAGE).max(1)
+    }
+
+    /// # Panics
+    /// When it ends with another exit code, or asks for other pages than there are.
+    fn scan(&self, setup: &Setup, imdsctl: &Path, arguments: &[&str]) -> Scan {
+        self.ec2.forget_calls();
+        let mut command = Command::new(imdsctl);
+        command
+            .arg("scan")
+            .args(arguments)
+            .env_clear()
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL", self.ec2.url())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        let mut start = || (Instant::now(), command.spawn());
+        let (started, child) = match &setup.cores {
+            Some(cores) => cores.run(start),
+            None => start(),
+        };
+        let mut child = child.expect("imdsctl can be started");
+        let memory = peak_until_its_end(&mut child);
+        let time = started.elapsed().as_secs_f64();
+        let status = child.wait().expect("it has been waited for");
+        assert_eq!(status.code(), Some(VIOLATIONS), "of `imdsctl scan`");
+        let pages: usize = self.instances.keys().map(|region| self.pages(region)).sum();
+        assert_eq!(self.ec2.count("DescribeInstances"), pages);
+        Scan { time, memory }
+    }
+
+    /// Asked for with as little as can be: one connection, and nothing read but the next page's token.
+    fn pages_one_after_another(&self) -> f64 {
+        let agent = ureq::Agent::new_with_defaults();
+        let scope = format!("AKIDEXAMPLE/20260101/{}/ec2/aws4_request", self.largest);
+        let authorization = format!("AWS4-HMAC-SHA256 Credential={scope}, Signature=none");
+        let mut token = String::new();
+        let started = Instant::now();
+        for _ in 0..self.pages(&self.largest) {
+            let form = [
+                ("Action", "DescribeInstances"),
+                ("Version", "2016-11-15"),
+                ("MaxResults", "1000"),
+                ("NextToken", &token),
+            ];
+            let asked = agent
+                .post(self.ec2.url())
+                .header("authorization", &authorization);
+            let answer = asked.send_form(form).expect("the stand-in answers");
+            let page = answer
+                .into_body()
+                .read_to_string()
+                .expect("the page comes whole");
+            token = next_token(&page).unwrap_or_default().to_owned();
+        }
+        assert_eq!(token, "", "there are more pages than were thought");
+        started.elapsed().as_secs_f64()
+    }
+}
+
+fn next_token(page: &str) -> Option<&str> {
+    let (_, rest) = page.split_once("<nextToken>")?;
+    Some(rest.split_once('<')?.0)
+}
+
+/// In bytes. A process that has ended tells no more, so that it is asked again and again.
+fn peak_until_its_end(child: &mut Child) -> f64 {
+    let process = child.id();
+    let (end, ended) = channel::<()>();
+    std::thread::scope(|scope| {
+        let sampler = scope.spawn(move || {
+            let mut peak = 0.0;
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(GLANCE) {
+                peak = peak_memory(process).unwrap_or(peak);
+            }
+            peak
+        });
+        child.wait().expect("it is ours to wait for");
+        drop(end);
+        sampler.join().expect("it has not panicked")
+    })
+}
