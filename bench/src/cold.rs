@@ -26,11 +26,13 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
     let wrong = Fleet::launch(&ec2, 1, true);
     let plain = || setup.enforcer(ec2.url());
     let secure = || front.trusted_by(setup.enforcer(&front.url));
+    let other = || front.trusted_at_last_by(setup.enforcer(&front.url));
 
     let mut floor = Starts::default();
     let mut idle = Starts::default();
     let mut mending = Starts::default();
     let mut secure_mending = Starts::default();
+    let mut other_mending = Starts::default();
     for _ in 0..setup.rounds {
         floor.push(start(setup.floor(), None));
         idle.push(start(plain(), Some(&compliant)));
@@ -38,6 +40,8 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
         mending.push(start(plain(), Some(&wrong)));
         floor.push(start(setup.floor(), None));
         secure_mending.push(start(secure(), Some(&wrong)));
+        floor.push(start(setup.floor(), None));
+        other_mending.push(start(other(), Some(&wrong)));
     }
 
     let http = Section {
@@ -45,7 +49,14 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
         floor: &floor,
     };
     let tls = Section {
-        name: format!("cold start, TLS, {} root certificates", front.roots),
+        name: "cold start, TLS".to_owned(),
+        floor: &floor,
+    };
+    let other = Section {
+        name: format!(
+            "cold start, TLS, then the system's {} roots",
+            front.system_roots
+        ),
         floor: &floor,
     };
     Ok(vec![
@@ -85,6 +96,11 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
         ),
         tls.row("CPU time of it", |s| s.cpu, &secure_mending),
         tls.memory("peak memory after the first event", &secure_mending),
+        other.row(
+            "process start → wrong instance mended and answered",
+            |s| s.answered,
+            &other_mending,
+        ),
     ])
 }
 

@@ -1,5 +1,5 @@
 //! HTTPS in front of a stand-in, with what a cold start in AWS pays for it: a handshake, a chain to
-//! check, and a store of root certificates as long as a system's.
+//! check, and root certificates to read: as many as Amazon's, or a system's.
 
 use std::fs;
 use std::io;
@@ -25,6 +25,8 @@ const SYSTEM_ROOTS: [&str; 2] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
+const AMAZON: &str = include_str!("../../aws/src/amazon-roots.pem");
+
 /// The name that is certified; it is looked up as any other.
 const HOST: &str = "localhost";
 
@@ -32,14 +34,15 @@ const HOST: &str = "localhost";
 #[derive(Debug)]
 pub(crate) struct Front {
     pub(crate) url: String,
-    /// How many root certificates a client has to read.
-    pub(crate) roots: usize,
-    roots_file: PathBuf,
+    /// How many root certificates the system has.
+    pub(crate) system_roots: usize,
+    amazon_file: PathBuf,
+    system_file: PathBuf,
 }
 
 impl Front {
-    /// Ends TLS before the stand-in at this URL; its root certificate is written into the folder, after
-    /// the system's.
+    /// Ends TLS before the stand-in at this URL; its root certificate is written into the folder, once
+    /// after Amazon's, and once after the system's.
     ///
     /// # Errors
     /// When the folder can't be written to.
@@ -51,9 +54,11 @@ impl Front {
         let system = SYSTEM_ROOTS
             .iter()
             .find_map(|file| fs::read_to_string(file).ok());
-        let roots = format!("{}\n{root}", system.unwrap_or_default());
-        let roots_file = folder.join("roots.pem");
-        fs::write(&roots_file, &roots)?;
+        let system = format!("{}\n{root}", system.unwrap_or_default());
+        let system_file = folder.join("system-roots.pem");
+        fs::write(&system_file, &system)?;
+        let amazon_file = folder.join("amazon-roots.pem");
+        fs::write(&amazon_file, format!("{AMAZON}\n{root}"))?;
 
         let target = url
             .trim_start_matches("http://")
@@ -66,14 +71,21 @@ impl Front {
         std::thread::spawn(move || serve(listener, &acceptor, target));
         Ok(Front {
             url: format!("https://{HOST}:{port}"),
-            roots: roots.matches("-----BEGIN CERTIFICATE-----").count(),
-            roots_file: roots_file.canonicalize()?,
+            system_roots: system.matches("-----BEGIN CERTIFICATE-----").count(),
+            amazon_file: amazon_file.canonicalize()?,
+            system_file: system_file.canonicalize()?,
         })
     }
 
-    /// A function that reads these roots instead of the system's.
+    /// To this function the stand-in's root is one of Amazon's, as AWS's are in Lambda.
     pub(crate) fn trusted_by(&self, function: FunctionBuilder) -> FunctionBuilder {
-        function.env("SSL_CERT_FILE", &self.roots_file.to_string_lossy())
+        function.env("AWS_CA_BUNDLE", &self.amazon_file.to_string_lossy())
+    }
+
+    /// To this function the stand-in's root is one of the system's, which it asks when Amazon's do
+    /// not do.
+    pub(crate) fn trusted_at_last_by(&self, function: FunctionBuilder) -> FunctionBuilder {
+        function.env("SSL_CERT_FILE", &self.system_file.to_string_lossy())
     }
 }
 
