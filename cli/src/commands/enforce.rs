@@ -67,8 +67,10 @@ pub(crate) async fn enforce(
             })?;
         show(&args, &intended, world)?;
         eprintln!(
-            "the plan is in {}; do it with: imdsctl enforce --plan {0}",
-            path.display()
+            "the plan is in {}; do it with: imdsctl enforce --plan {}{}",
+            path.display(),
+            quoted(path),
+            connection.words()
         );
         return Ok(scan::exit(&intended.document));
     }
@@ -97,7 +99,7 @@ pub(crate) async fn enforce(
     let done = act::act(&connected, intended, &args, &journal, world, &progress).await?;
     // Where the one fails, the other is told all the same.
     let told = files::tell(&args.output, &done.document, world);
-    tell::afterwards(&done, journal.path());
+    tell::afterwards(&done, journal.path(), connection);
     journal
         .close(done.how())
         .map_err(|error| Problem::Failed(chain(&error)))?;

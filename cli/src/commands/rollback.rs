@@ -71,7 +71,7 @@ pub(crate) async fn rollback(
     progress.end();
     // Where the one fails, the other is told all the same.
     let exit = tell(&done, args.output.json);
-    afterwards(&done, client.is_halted(), writer.path());
+    afterwards(&done, client.is_halted(), writer.path(), connection);
     let how = if client.is_halted() {
         How::Interrupted
     } else {
@@ -103,12 +103,15 @@ fn tell(done: &RolledBack, json: bool) -> Result<Exit, Problem> {
     Ok(done.exit())
 }
 
-fn afterwards(done: &RolledBack, interrupted: bool, journal: &Path) {
+fn afterwards(done: &RolledBack, interrupted: bool, journal: &Path, connection: &Connection) {
     if interrupted {
         eprintln!("interrupted: calls under way were finished and are in the journal");
     }
     if done.summary.restored > 0 {
         let journal = super::enforce::quoted(journal);
-        eprintln!("undo this with: imdsctl rollback {journal}");
+        eprintln!(
+            "undo this with: imdsctl rollback {journal}{}",
+            connection.words()
+        );
     }
 }

@@ -10,6 +10,7 @@ use imds_core::plan::Step;
 use imds_core::report::Summary;
 
 use super::act::Done;
+use crate::args::Connection;
 use crate::document::{Document, RegionTotal};
 use crate::spool::{Part, Spool};
 
@@ -47,7 +48,7 @@ pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
 }
 
 /// The way back, and what is left.
-pub(super) fn afterwards(done: &Done, journal: &Path) {
+pub(super) fn afterwards(done: &Done, journal: &Path, connection: &Connection) {
     let summary = &done.document.summary;
     if done.interrupted {
         eprintln!(
@@ -62,8 +63,9 @@ pub(super) fn afterwards(done: &Done, journal: &Path) {
         );
     }
     if summary.enforced > 0 {
-        eprintln!("take it back with: imdsctl rollback {}", quoted(journal));
-        eprintln!("see whose calls are refused now: imdsctl usage --rejected --days 1");
+        let (journal, connection) = (quoted(journal), connection.words());
+        eprintln!("take it back with: imdsctl rollback {journal}{connection}");
+        eprintln!("see whose calls are refused now: imdsctl usage --rejected --days 1{connection}");
     }
 }
 
