@@ -352,6 +352,36 @@ fn what_would_be_replaced_is_enforced_and_its_launch_template_named() {
 }
 
 #[test]
+fn what_a_person_asks_to_mend_is_neither_stopped_nor_terminated() {
+    for action in ["stop", "terminate"] {
+        let decision = decide(
+            &tokens_and_hops(action, ""),
+            &open(),
+            now(),
+            &Occasion::Asked,
+        );
+        let remedy = wrong(decision).remedy;
+        assert!(
+            matches!(
+                remedy,
+                Remedy::Enforce(Some(Instead {
+                    because: Because::Asked,
+                    ..
+                }))
+            ),
+            "{remedy:?}"
+        );
+    }
+    let decision = decide(
+        &tokens_and_hops("report", ""),
+        &open(),
+        now(),
+        &Occasion::Asked,
+    );
+    assert_eq!(wrong(decision).remedy, Remedy::Report(None));
+}
+
+#[test]
 fn drift_is_mended_and_never_punished() {
     for action in ["stop", "terminate"] {
         let decision = decide(
