@@ -1,6 +1,7 @@
 //! Sends signed calls to AWS's Query APIs through the SDK's orchestrator.
 
 use std::collections::HashMap;
+use std::str::Utf8Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -90,7 +91,7 @@ pub struct Client {
     operations: Mutex<HashMap<(Service, String), Arc<Query>>>,
 }
 
-type Query = Operation<Request, String, Answer>;
+type Query = Operation<Request, SdkBody, Answer>;
 
 /// The services that are called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,7 +203,8 @@ impl Client {
     ) -> Result<T, CallError> {
         let action = request.action;
         let body = self.call(service, region, request).await?;
-        quick_xml::de::from_str(&body).map_err(|e| CallError::unreadable(action, region, e))
+        let text = text_of(&body).map_err(|e| CallError::unreadable(action, region, e))?;
+        quick_xml::de::from_str(text).map_err(|e| CallError::unreadable(action, region, e))
     }
 
     /// Sends a call and returns the body of its answer; one that is throttled takes its turn again.
@@ -211,7 +213,7 @@ impl Client {
         service: Service,
         region: &str,
         request: Request,
-    ) -> Result<String, CallError> {
+    ) -> Result<SdkBody, CallError> {
         let action = request.action;
         let request = request.with("Version", service.version());
         let mut turns = 0;
@@ -332,17 +334,19 @@ fn serialize(request: Request, host: &str) -> Result<HttpRequest, BoxError> {
     Ok(http)
 }
 
-fn deserialize(response: &HttpResponse) -> Result<String, OrchestratorError<Answer>> {
-    let body = response.body().bytes().unwrap_or_default();
-    let text = std::str::from_utf8(body).map_err(OrchestratorError::other)?;
+/// A page of a thousand instances is 3 MB, which are shared and not copied.
+fn deserialize(response: &HttpResponse) -> Result<SdkBody, OrchestratorError<Answer>> {
     if response.status().is_success() {
-        Ok(text.to_owned())
-    } else {
-        Err(OrchestratorError::operation(Answer::refusal(
-            response.status().as_u16(),
-            text,
-        )))
+        let body = response.body().try_clone();
+        return body.ok_or_else(|| OrchestratorError::other("the answer is not in memory"));
     }
+    let text = text_of(response.body()).map_err(OrchestratorError::other)?;
+    let status = response.status().as_u16();
+    Err(OrchestratorError::operation(Answer::refusal(status, text)))
+}
+
+pub(crate) fn text_of(body: &SdkBody) -> Result<&str, Utf8Error> {
+    std::str::from_utf8(body.bytes().unwrap_or_default())
 }
 
 /// Keeps throttled calls from the SDK's own retries, where each would back off for itself: here they

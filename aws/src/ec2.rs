@@ -4,13 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_types::body::SdkBody;
+
 use imds_core::instance::{
     HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::client::{Client, Request, Service};
+use crate::client::{Client, Request, Service, text_of};
 use crate::error::CallError;
 
 /// The most values that a filter takes.
@@ -21,6 +24,8 @@ pub(crate) const ENDED_AT_ONCE: usize = 1000;
 
 /// The most resources that `CreateTags` takes.
 const TAGGED_AT_ONCE: usize = 1000;
+
+const DESCRIBE: &str = "DescribeInstances";
 
 /// The largest page of `DescribeInstances`.
 const PAGE: &str = "1000";
@@ -56,7 +61,7 @@ impl Client {
         let mut pages = self.pages(region, &filters);
         let mut instances = Vec::new();
         while let Some(page) = pages.next().await? {
-            instances.extend(page);
+            instances.extend(page.instances()?);
         }
         Ok(instances)
     }
@@ -163,13 +168,12 @@ impl Pages<'_> {
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
-    pub async fn next(&mut self) -> Result<Option<Vec<Instance>>, CallError> {
-        const ACTION: &str = "DescribeInstances";
+    pub async fn next(&mut self) -> Result<Option<Page>, CallError> {
         if self.ended {
             return Ok(None);
         }
         let region = self.region;
-        let mut request = Request::new(ACTION)
+        let mut request = Request::new(DESCRIBE)
             .with("MaxResults", PAGE)
             .with_some("NextToken", self.token.as_ref());
         for (n, filter) in self.filters.iter().enumerate() {
@@ -179,26 +183,64 @@ impl Pages<'_> {
                 request = request.with(&format!("{place}.Value.{}", n + 1), value);
             }
         }
-        let page: Described = self.client.read(Service::Ec2, region, request).await?;
+        let body = self.client.call(Service::Ec2, region, request).await?;
+        let unreadable = |why: BoxError| CallError::unreadable(DESCRIBE, region, why);
+        let next = next_token(&body).map_err(unreadable)?;
+        if next.is_some() && next == self.token {
+            return Err(unreadable("the same page token came twice".into()));
+        }
+        self.ended = next.is_none();
+        self.token.clone_from(&next);
+        let region = region.to_owned();
+        Ok(Some(Page { region, body, next }))
+    }
+}
+
+/// A page as it came: the next one can be on its way while this one is read.
+#[derive(Debug)]
+pub struct Page {
+    region: String,
+    body: SdkBody,
+    next: Option<String>,
+}
+
+impl Page {
+    /// The page's instances.
+    ///
+    /// # Errors
+    /// When EC2's answer is not understood.
+    pub fn instances(self) -> Result<Vec<Instance>, CallError> {
+        let Page { region, body, next } = self;
+        let unreadable = |why: BoxError| CallError::unreadable(DESCRIBE, &region, why);
+        let text = text_of(&body).map_err(|e| unreadable(e.into()))?;
+        let page: Described = quick_xml::de::from_str(text).map_err(|e| unreadable(e.into()))?;
+        if page.next_token.filter(|token| !token.is_empty()) != next {
+            return Err(unreadable("its page token is not where it belongs".into()));
+        }
+        // What it was read from takes more room than what was read.
+        drop(body);
         let mut instances = Vec::new();
         for reservation in page.reservation_set.item {
             for described in reservation.instances_set.item {
                 let instance = described
-                    .into_instance(region, reservation.owner_id.clone())
-                    .map_err(|e| CallError::unreadable(ACTION, region, e))?;
+                    .into_instance(&region, reservation.owner_id.clone())
+                    .map_err(|e| unreadable(e.into()))?;
                 instances.push(instance);
             }
         }
-        // The last page carries an empty token, or none.
-        let next = page.next_token.filter(|token| !token.is_empty());
-        if next.is_some() && next == self.token {
-            let twice = "the same page token came twice";
-            return Err(CallError::unreadable(ACTION, region, twice));
-        }
-        self.ended = next.is_none();
-        self.token = next;
-        Ok(Some(instances))
+        Ok(instances)
     }
+}
+
+/// Found without reading the page. The last page carries an empty token, or none.
+fn next_token(body: &SdkBody) -> Result<Option<String>, BoxError> {
+    let text = text_of(body)?;
+    let token = text
+        .rsplit_once("<nextToken>")
+        .and_then(|(_, rest)| rest.split_once("</nextToken>"))
+        .map_or("", |(token, _)| token);
+    let token = quick_xml::escape::unescape(token.trim())?;
+    Ok(Some(token.into_owned()).filter(|token| !token.is_empty()))
 }
 
 #[derive(Debug, Deserialize)]

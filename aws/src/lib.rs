@@ -26,7 +26,7 @@ pub use account::Identity;
 pub use apply::{Deadline, Remember, Terms, Witness, apply};
 pub use client::{Client, Settings};
 pub use cloudwatch::Metric;
-pub use ec2::{Filter, Pages};
+pub use ec2::{Filter, Page, Pages};
 pub use endpoint::Endpoints;
 pub use error::{CallError, Fault};
 #[cfg(feature = "login")]

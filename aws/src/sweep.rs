@@ -113,7 +113,7 @@ async fn read_pages(
     let now = (terms.now)();
     let mut pages = client.pages(region, &filters);
     while let Some(page) = pages.next().await? {
-        for instance in page {
+        for instance in page.instances()? {
             match decide(policy, &instance, now, &Occasion::Launch) {
                 Decision::Compliant(_) => {
                     swept.summary.compliant += 1;

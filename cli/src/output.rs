@@ -78,7 +78,7 @@ mod tests {
                 "{format:?}"
             );
             let rows = document.rows.rows().map(Result::unwrap);
-            for id in rows.map(|row| row.report.instance_id) {
+            for id in rows.map(|row| row.report.instance_id.clone()) {
                 assert!(text.contains(id.as_str()), "{format:?} lacks {id}");
             }
         }

@@ -1,6 +1,7 @@
 //! The rows of a scan: the first of them in memory and the rest on disk, so that memory does not grow
 //! with the fleet.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::sync::Arc;
@@ -75,13 +76,13 @@ impl Part {
         Ok(())
     }
 
-    fn rows(&self) -> impl Iterator<Item = io::Result<Row>> {
-        let kept = self.kept.iter().map(|row| Ok(row.clone()));
+    fn rows(&self) -> impl Iterator<Item = io::Result<Cow<'_, Row>>> {
+        let kept = self.kept.iter().map(|row| Ok(Cow::Borrowed(row)));
         let spilled = self.file.iter().flat_map(|file| {
             let mut file = file.get_ref();
             let start = file.seek(SeekFrom::Start(0)).err().map(Err);
             let lines = BufReader::new(file).lines();
-            let rows = lines.map(|line| Ok(serde_json::from_str(&line?)?));
+            let rows = lines.map(|line| Ok(Cow::Owned(serde_json::from_str(&line?)?)));
             start.into_iter().chain(rows)
         });
         kept.chain(spilled)
@@ -104,7 +105,7 @@ impl Spool {
     }
 
     /// All rows from the start; one reading at a time.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = io::Result<Row>> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = io::Result<Cow<'_, Row>>> {
         self.parts.iter().flat_map(Part::rows)
     }
 }
@@ -139,7 +140,7 @@ mod tests {
             let kept: usize = spool.parts.iter().map(|part| part.kept.len()).sum();
             assert_eq!(kept, room.min(30), "memory holds no more than it may");
             for _ in 0..2 {
-                let read: Vec<Row> = spool.rows().map(Result::unwrap).collect();
+                let read: Vec<Row> = spool.rows().map(|row| row.unwrap().into_owned()).collect();
                 assert_eq!(read, rows, "with room for {room}");
             }
         }

@@ -1,4 +1,5 @@
 //! What would launch the next instance, judged as EC2 chooses its options.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{HttpTokens, MetadataOptions, Toggle};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use imds_aws::{Filter, Metric};
+use imds_aws::{Filter, Metric, Page};
 use imds_core::decide::{Decision, Occasion, Remedy, decide};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::Step;
@@ -91,7 +91,7 @@ impl Looking<'_> {
         Ok(())
     }
 
-    /// While a page is judged, the next one is under way.
+    /// While a page is read and judged, the next one is under way.
     async fn pages(&mut self, filters: &[Filter<'_>]) -> io::Result<()> {
         let client = Arc::clone(self.client);
         let mut pages = client.pages(self.region, filters);
@@ -104,16 +104,24 @@ impl Looking<'_> {
                     self.seen.unseen.push(unseen);
                     return Ok(());
                 }
-                Ok(Some(instances)) => {
+                Ok(Some(seen)) => {
                     let judged;
-                    (page, judged) = join(pages.next(), self.page(instances)).await;
+                    (page, judged) = join(pages.next(), self.page(seen)).await;
                     judged?;
                 }
             }
         }
     }
 
-    async fn page(&mut self, instances: Vec<Instance>) -> io::Result<()> {
+    async fn page(&mut self, page: Page) -> io::Result<()> {
+        let instances = match page.instances() {
+            Ok(instances) => instances,
+            Err(error) => {
+                let unseen = Unseen::expected(self.region, chain(&error));
+                self.seen.unseen.push(unseen);
+                return Ok(());
+            }
+        };
         self.progress.seen(instances.len(), self.client.throttled());
         if !self.wishes.instances.ids.is_empty() {
             let ids = instances.iter().map(|instance| instance.id.clone());

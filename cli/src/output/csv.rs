@@ -50,7 +50,7 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     let mut writer = Writer::from_writer(out);
     writer.write_record(HEADER).map_err(cause)?;
     for row in document.rows.rows() {
-        writer.write_record(fields(&row?)).map_err(cause)?;
+        writer.write_record(fields(&*row?)).map_err(cause)?;
     }
     writer.flush()
 }
@@ -172,7 +172,11 @@ mod tests {
     #[test]
     fn it_reads_back_with_every_field_under_its_header() {
         let document = sample::fleet(300);
-        let rows: Vec<Row> = document.rows.rows().map(Result::unwrap).collect();
+        let rows: Vec<Row> = document
+            .rows
+            .rows()
+            .map(|row| row.unwrap().into_owned())
+            .collect();
         let lines = read(&written(&document));
         assert_eq!(lines.len(), rows.len());
         for (line, row) in lines.iter().zip(&rows) {

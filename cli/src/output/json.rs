@@ -122,7 +122,11 @@ mod tests {
         let document = sample::fleet(300);
         let value: Value = serde_json::from_str(&written(&document)).unwrap();
         let read: Vec<Row> = serde_json::from_value(value["instances"].clone()).unwrap();
-        let rows: Vec<Row> = document.rows.rows().map(Result::unwrap).collect();
+        let rows: Vec<Row> = document
+            .rows
+            .rows()
+            .map(|row| row.unwrap().into_owned())
+            .collect();
         assert_eq!(read, rows);
         for field in [
             "trigger", "account", "region", "summary", "unseen", "regions",

@@ -71,7 +71,7 @@ impl Survey {
     pub(super) fn of(document: &Document) -> io::Result<Self> {
         let mut survey = Survey::default();
         for row in document.rows.rows() {
-            survey.add(&row?);
+            survey.add(&*row?);
         }
         Ok(survey)
     }

@@ -144,7 +144,7 @@ fn instances(
     }
     let rows = || {
         let rows = document.rows.rows();
-        rows.map(|row| Ok(cells(&row?, document, survey)))
+        rows.map(|row| Ok(cells(&*row?, document, survey)))
     };
     let dropped = grid::write(&columns, rows, style, out)?;
     left_out(&dropped, style, out)
@@ -290,7 +290,8 @@ fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Re
     }
     heading("Failed", style, out)?;
     for row in document.rows.rows() {
-        let report = row?.report;
+        let row = row?;
+        let report = &row.report;
         if report.outcome == Outcome::Failed {
             let (region, id) = (Plain(&report.region), &report.instance_id);
             writeln!(out, "{region} {id}: {}", Message(&report.reason))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join;
-use imds_aws::{CallError, Client, Fault, Metric};
+use imds_aws::{CallError, Client, Fault, Metric, Page};
 use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use jiff::{SignedDuration, Timestamp};
 
@@ -35,11 +35,12 @@ pub(super) async fn look(client: Arc<Client>, region: String, now: Timestamp) ->
 }
 
 async fn instances(client: &Client, region: &str, now: Timestamp) -> Vec<Check> {
-    let seen = client.pages(region, &[]).next().await;
+    let page = client.pages(region, &[]).next().await;
+    let seen = page.and_then(|page| page.map(Page::instances).transpose());
     let (see, instances) = match seen {
-        Ok(page) => (
+        Ok(instances) => (
             Check::fine(SEE, "allowed".to_owned()),
-            page.unwrap_or_default(),
+            instances.unwrap_or_default(),
         ),
         Err(error) => (refused(SEE, &error), Vec::new()),
     };

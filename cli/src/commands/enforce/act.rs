@@ -235,7 +235,7 @@ fn with_outcomes(
     }
     let mut part = Part::new(&Arc::default());
     for row in seen.rows.rows() {
-        let mut row = row?;
+        let mut row = row?.into_owned();
         let before = row.report.outcome;
         if let Some(outcome) = outcomes.remove(&row.report.instance_id) {
             row.report = outcome;

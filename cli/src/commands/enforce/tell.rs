@@ -21,7 +21,7 @@ pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
     for row in seen.rows.rows() {
         let row = row?;
         if ids.contains(&row.report.instance_id) {
-            part.add(row)?;
+            part.add(row.into_owned())?;
         }
     }
     Ok(Document {

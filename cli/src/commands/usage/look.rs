@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
-use imds_aws::{Client, Metric};
+use imds_aws::{Client, Metric, Page};
 use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use imds_core::policy::Existing;
 use imds_core::report::Unseen;
@@ -111,7 +111,8 @@ impl Asked<'_> {
         for filters in search.filters() {
             let mut pages = self.client.pages(&region, &filters);
             loop {
-                match pages.next().await {
+                let page = pages.next().await;
+                match page.and_then(|page| page.map(Page::instances).transpose()) {
                     Ok(Some(instances)) => self.page(&region, instances, &mut seen).await,
                     Ok(None) => break,
                     Err(error) => {

@@ -24,7 +24,7 @@ pub(super) fn write(
     let columns = Columns::of(document, survey);
     emit(out, &start(document, &columns))?;
     for row in document.rows.rows() {
-        emit(out, &line(&row?, &columns))?;
+        emit(out, &line(&*row?, &columns))?;
     }
     out.write_all(b"</tbody></table></div><nav class=\"pages\" aria-label=\"Pages\" hidden></nav></section>\n")
 }

@@ -241,7 +241,11 @@ fn in_browser(document: &Document, view: &str) -> (Vec<String>, String) {
 #[ignore = "needs Chromium"]
 fn the_script_filters_and_sorts_by_the_address() {
     let document = sample::fleet(300);
-    let rows: Vec<Row> = document.rows.rows().map(Result::unwrap).collect();
+    let rows: Vec<Row> = document
+        .rows
+        .rows()
+        .map(|row| row.unwrap().into_owned())
+        .collect();
     let calls = |row: &Row| match row.report.usage {
         Some(Usage::InUse { calls, .. }) => calls,
         _ => 0,
