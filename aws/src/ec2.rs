@@ -2,18 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
 
-use std::collections::BTreeMap;
-
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_types::body::SdkBody;
 
-use imds_core::instance::{
-    HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle,
-};
-use jiff::Timestamp;
+use imds_core::instance::{HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, Toggle};
 use serde::Deserialize;
 
 use crate::client::{Client, Request, Service, text_of};
+use crate::described::Described;
 use crate::error::CallError;
 
 /// The most values that a filter takes.
@@ -27,8 +23,11 @@ const TAGGED_AT_ONCE: usize = 1000;
 
 const DESCRIBE: &str = "DescribeInstances";
 
-/// The largest page of `DescribeInstances`.
-const PAGE: &str = "1000";
+/// The largest page of `DescribeInstances`: the fewest calls, where all are looked at.
+const LARGEST_PAGE: &str = "1000";
+
+/// A page for a launch: one call for nearly all of them, and a quarter of the memory for the rest.
+const PAGE_OF_A_LAUNCH: &str = "250";
 
 /// A filter of `DescribeInstances`; it leaves out what it does not know, where `InstanceId` would
 /// fail the whole call.
@@ -46,6 +45,7 @@ pub struct Pages<'a> {
     client: &'a Client,
     region: &'a str,
     filters: &'a [Filter<'a>],
+    size: &'static str,
     token: Option<String>,
     ended: bool,
 }
@@ -58,7 +58,10 @@ impl Client {
         filter: &Filter<'_>,
     ) -> Result<Vec<Instance>, CallError> {
         let filters = [filter.clone()];
-        let mut pages = self.pages(region, &filters);
+        let mut pages = Pages {
+            size: PAGE_OF_A_LAUNCH,
+            ..self.pages(region, &filters)
+        };
         let mut instances = Vec::new();
         while let Some(page) = pages.next().await? {
             instances.extend(page.instances()?);
@@ -72,6 +75,7 @@ impl Client {
             client: self,
             region,
             filters,
+            size: LARGEST_PAGE,
             token: None,
             ended: false,
         }
@@ -174,7 +178,7 @@ impl Pages<'_> {
         }
         let region = self.region;
         let mut request = Request::new(DESCRIBE)
-            .with("MaxResults", PAGE)
+            .with("MaxResults", self.size)
             .with_some("NextToken", self.token.as_ref());
         for (n, filter) in self.filters.iter().enumerate() {
             let place = format!("Filter.{}", n + 1);
@@ -213,22 +217,11 @@ impl Page {
         let Page { region, body, next } = self;
         let unreadable = |why: BoxError| CallError::unreadable(DESCRIBE, &region, why);
         let text = text_of(&body).map_err(|e| unreadable(e.into()))?;
-        let page: Described = quick_xml::de::from_str(text).map_err(|e| unreadable(e.into()))?;
-        if page.next_token.filter(|token| !token.is_empty()) != next {
+        let page = Described::read(text, &region).map_err(unreadable)?;
+        if page.next_token != next {
             return Err(unreadable("its page token is not where it belongs".into()));
         }
-        // What it was read from takes more room than what was read.
-        drop(body);
-        let mut instances = Vec::new();
-        for reservation in page.reservation_set.item {
-            for described in reservation.instances_set.item {
-                let instance = described
-                    .into_instance(&region, reservation.owner_id.clone())
-                    .map_err(|e| unreadable(e.into()))?;
-                instances.push(instance);
-            }
-        }
-        Ok(instances)
+        Ok(page.instances)
     }
 }
 
@@ -241,14 +234,6 @@ fn next_token(body: &SdkBody) -> Result<Option<String>, BoxError> {
         .map_or("", |(token, _)| token);
     let token = quick_xml::escape::unescape(token.trim())?;
     Ok(Some(token.into_owned()).filter(|token| !token.is_empty()))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Described {
-    reservation_set: Items<Reservation>,
-    #[serde(default)]
-    next_token: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -273,53 +258,6 @@ impl<T> Default for Items<T> {
     fn default() -> Self {
         Items { item: Vec::new() }
     }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Reservation {
-    #[serde(default)]
-    owner_id: Option<String>,
-    instances_set: Items<DescribedInstance>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DescribedInstance {
-    instance_id: String,
-    #[serde(default)]
-    image_id: Option<String>,
-    #[serde(default)]
-    instance_type: Option<String>,
-    #[serde(default)]
-    launch_time: Option<String>,
-    instance_state: Option<StateName>,
-    #[serde(default)]
-    tag_set: Items<Tag>,
-    #[serde(default)]
-    metadata_options: Option<Options>,
-    #[serde(default)]
-    operator: Option<Operator>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StateName {
-    name: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Tag {
-    key: String,
-    #[serde(default)]
-    value: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Operator {
-    #[serde(default)]
-    managed: bool,
-    #[serde(default)]
-    principal: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -360,38 +298,5 @@ impl Options {
             http_protocol_ipv6: toggle(self.http_protocol_ipv6),
             instance_metadata_tags: toggle(self.instance_metadata_tags),
         }
-    }
-}
-
-impl DescribedInstance {
-    fn into_instance(
-        self,
-        region: &str,
-        account: Option<String>,
-    ) -> Result<Instance, imds_core::instance::MalformedId> {
-        let id = InstanceId::try_from(self.instance_id.as_str())?;
-        let options = self.metadata_options.unwrap_or_default();
-        let managed = self.operator.filter(|operator| operator.managed);
-        Ok(Instance {
-            account,
-            image: self.image_id,
-            instance_type: self.instance_type,
-            tags: self
-                .tag_set
-                .item
-                .into_iter()
-                .map(|t| (t.key, t.value))
-                .collect::<BTreeMap<_, _>>(),
-            launched_at: self
-                .launch_time
-                .and_then(|time| time.parse::<Timestamp>().ok()),
-            state: self
-                .instance_state
-                .and_then(|state| State::from_word(&state.name)),
-            applied: options.state.as_deref().map(|state| state == "applied"),
-            options: options.into_options(),
-            managed_by: managed.map(|o| o.principal.unwrap_or_else(|| "an AWS service".to_owned())),
-            ..Instance::unknown(id, region)
-        })
     }
 }

@@ -8,6 +8,7 @@ mod account;
 mod apply;
 mod client;
 mod cloudwatch;
+mod described;
 mod dry_run;
 mod ec2;
 mod endpoint;
