@@ -183,12 +183,12 @@ impl Kind {
         ((rounds as f64 * self.events) as usize).max(1)
     }
 
-    /// One look for 200 by their ids or for 1,000 by their token, and one change for each.
+    /// One look for 200 by their ids or for 250 by their token, and one change for each.
     fn least_calls(&self) -> usize {
         match self.form {
             Form::Compliant => 0,
             Form::Wrong => self.instances.div_ceil(200) + self.instances,
-            Form::WrongUnnamed => self.instances.div_ceil(1000) + self.instances,
+            Form::WrongUnnamed => self.instances.div_ceil(250) + self.instances,
         }
     }
 
