@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use imds_core::event::Launch;
 use imds_core::instance::{Instance, InstanceId};
 use jiff::{SignedDuration, Timestamp};
@@ -12,10 +11,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::client::Client;
 use crate::ec2::{FILTER_VALUES, Filter};
 use crate::error::CallError;
-
-/// Looks under way together: an answer for 200 instances takes half a megabyte, and twice that while
-/// it is read.
-const AT_ONCE: usize = 2;
 
 /// What EC2 knows of the instances that were asked for.
 #[derive(Debug)]
@@ -32,23 +27,18 @@ impl Client {
     /// # Errors
     /// When EC2 does not answer, or refuses.
     pub async fn look(&self, region: &str, ids: &[InstanceId]) -> Result<Found, CallError> {
-        let once: BTreeSet<&InstanceId> = ids.iter().collect();
-        let values: Vec<InstanceId> = once.into_iter().cloned().collect();
-        let chunks = values.chunks(FILTER_VALUES).map(<[InstanceId]>::to_vec);
-        let chunks: Vec<Vec<InstanceId>> = chunks.collect();
-        let calls = chunks.into_iter().map(|ids| async move {
+        let once: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
+        let values: Vec<&str> = once.into_iter().collect();
+        let mut seen = BTreeMap::new();
+        // One after another, for an answer takes half a megabyte and twice that while it is read.
+        for values in values.chunks(FILTER_VALUES) {
             let filter = Filter {
                 name: "instance-id",
-                values: ids.iter().map(InstanceId::as_str).collect(),
+                values: values.to_vec(),
             };
-            self.describe(region, &filter).await
-        });
-        let answers: Vec<_> = stream::iter(calls).buffered(AT_ONCE).try_collect().await?;
-        let mut seen: BTreeMap<InstanceId, Instance> = answers
-            .into_iter()
-            .flatten()
-            .map(|i| (i.id.clone(), i))
-            .collect();
+            let instances = self.describe(region, &filter).await?;
+            seen.extend(instances.into_iter().map(|i| (i.id.clone(), i)));
+        }
         let mut found = Found {
             instances: Vec::new(),
             unknown: Vec::new(),

@@ -13,6 +13,7 @@ use imds_core::plan::{Plan, Waiting};
 use imds_core::report::{InstanceReport, Outcome, Report, Trigger, Unseen};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Config;
@@ -56,13 +57,15 @@ impl App {
     /// When the event is malformed, or something that should have been done was not.
     pub(crate) async fn answer(
         &self,
-        event: &str,
+        payload: Box<RawValue>,
         context: &Context,
         now: fn() -> Timestamp,
     ) -> Result<Report, Failure> {
         let request_id = context.request_id.as_str();
-        let event = understood(event, &context.invoked_function_arn)
+        let event = understood(payload.get(), &context.invoked_function_arn)
             .inspect_err(|e| tracing::error!(request_id, "{}", chain(e)))?;
+        // An event takes up to 1 MB, and its answers need the room.
+        drop(payload);
         let start = Instant::now();
         let left = time_left(context.deadline, now());
         let job = Job {

@@ -43,7 +43,7 @@ fn run(config: Config) -> Result<(), lambda_runtime::Error> {
             let app = &app;
             async move {
                 let LambdaEvent { payload, context } = event;
-                app.answer(payload.get(), &context, now).await
+                app.answer(payload, &context, now).await
             }
         },
     )))
