@@ -49,15 +49,25 @@ pub(crate) fn tell_unseen(wanted: &Output, unseen: &[Unseen]) {
     }
 }
 
-/// Writes to a file, whole or not at all; without one, to standard output.
+/// Writes to a file, whole or not at all; without one, to standard output. A device or a pipe is
+/// written to and never replaced, and so is what a link leads to.
 pub(crate) fn put(
     path: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), Problem> {
     match path {
         None => print(write),
+        Some(path) if path.metadata().is_ok_and(|found| !found.is_file()) => {
+            let put = || {
+                let mut out = BufWriter::new(File::options().write(true).open(path)?);
+                write(&mut out)?;
+                out.flush()
+            };
+            put().map_err(Problem::writing("the output", path))
+        }
         Some(path) => {
             // Beside its place at first, so that nobody finds half of it.
+            let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
             let folder = path
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());

@@ -736,6 +736,23 @@ fn html_is_one_file_that_asks_for_nothing_else() {
 }
 
 #[test]
+fn a_device_is_written_to_and_a_link_is_followed_and_neither_is_replaced() {
+    let ec2 = Standin::start();
+    let id = ec2.launch(launch(REGION));
+    let ran = imdsctl(&ec2, "scan --output /dev/stdout").run();
+    assert!(ran.ended_with(1).stdout.contains(&id), "{}", ran.stdout);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+    std::fs::write(&target, "before").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let ran = imdsctl(&ec2, "scan --output").arg(&link).run();
+    ran.ended_with(1);
+    assert!(link.is_symlink());
+    assert!(std::fs::read_to_string(&target).unwrap().contains(&id));
+}
+
+#[test]
 fn output_that_cannot_be_written_is_a_failure_that_names_the_file() {
     let (ec2, _) = three();
     let place = Place::new();

@@ -71,6 +71,7 @@ pub(super) async fn act(
         chosen,
     } = intended;
     let client = &connected.client;
+    let begin = Instant::now();
     interrupt::halts(client, progress)?;
     progress.begin("instances", steps.len());
     let recorder = Recorder {
@@ -112,6 +113,7 @@ pub(super) async fn act(
     Ok(Done {
         document: Document {
             at: (world.now)(),
+            took: document.took + begin.elapsed(),
             ..document
         },
         interrupted: client.is_halted(),
