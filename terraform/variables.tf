@@ -96,8 +96,9 @@ variable "zip" {
 variable "memory" {
   description = "Memory of the function in MB, which also sets its share of a processor."
   type        = number
-  # The function takes 7 MB for a launch of 40, and 36 MB for a sweep of 20,000 instances in 17 regions. The rest buys
-  # a seventh of a processor, for start and TLS.
+  # The function takes 7 MB for a launch, 14 MB for one of 1,000 instances, and 36 MB for a sweep of 20,000 in 17
+  # regions. The rest buys a seventh of a processor, which halves what 128 MB would wait for one: see
+  # docs/performance.md. A million launches cost $0.20 that are right, and $0.43 that are wrong.
   default  = 256
   nullable = false
   validation {
