@@ -62,7 +62,8 @@ fn one_round_fills_every_row_and_counts_the_least_calls() {
             section,
             &format!("{start}wrong instance mended and answered"),
         );
-        assert!(ready < changed && changed < answered, "{table}");
+        // Of one start each; when another was ready says nothing of it.
+        assert!(ready > 0.0 && changed < answered, "{table}");
     }
     let section = "imdsctl, 17 regions";
     let sequential = time(section, "the same, --sequential");
