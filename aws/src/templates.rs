@@ -38,15 +38,11 @@ impl Client {
     /// When EC2 does not answer, or refuses.
     pub async fn launch_templates(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
         let mut templates: Vec<Template> = Vec::new();
-        self.each(
-            "DescribeLaunchTemplates",
-            region,
-            "200",
-            |page: Templates| {
-                templates.extend(page.launch_templates.item);
-                page.next_token
-            },
-        )
+        let request = Request::new("DescribeLaunchTemplates").with("MaxResults", "200");
+        self.each(Service::Ec2, region, request, |page: Templates| {
+            templates.extend(page.launch_templates.item);
+            page.next_token
+        })
         .await?;
         if templates.is_empty() {
             return Ok(Vec::new());
@@ -105,24 +101,18 @@ impl Client {
         region: &str,
         template: Option<&str>,
     ) -> Result<Vec<Version>, CallError> {
-        const ACTION: &str = "DescribeLaunchTemplateVersions";
+        let request = Request::new("DescribeLaunchTemplateVersions")
+            .with_some("LaunchTemplateId", template)
+            .with("LaunchTemplateVersion.1", "$Default")
+            .with("LaunchTemplateVersion.2", "$Latest")
+            .with("MaxResults", "200");
         let mut versions = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = Request::new(ACTION)
-                .with_some("LaunchTemplateId", template)
-                .with("LaunchTemplateVersion.1", "$Default")
-                .with("LaunchTemplateVersion.2", "$Latest")
-                .with("MaxResults", "200")
-                .with_some("NextToken", token.as_ref());
-            let page: Versions = self.read(Service::Ec2, region, request).await?;
+        self.each(Service::Ec2, region, request, |page: Versions| {
             versions.extend(page.launch_template_version_set.item);
-            let next = page.next_token.filter(|next| !next.is_empty());
-            if next.is_none() || next == token {
-                return Ok(versions);
-            }
-            token = next;
-        }
+            page.next_token
+        })
+        .await?;
+        Ok(versions)
     }
 
     /// The launch configurations of a region, which new accounts cannot make any more.
@@ -131,30 +121,25 @@ impl Client {
     /// When Auto Scaling does not answer, or refuses.
     pub async fn launch_configurations(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
         const ACTION: &str = "DescribeLaunchConfigurations";
-        let mut found = Vec::new();
-        let mut token: Option<String> = None;
-        loop {
-            let request = Request::new(ACTION)
-                .with("MaxRecords", "100")
-                .with_some("NextToken", token.as_ref());
-            let page: Configured = self.read(Service::AutoScaling, region, request).await?;
-            for configuration in page.result.launch_configurations.member {
-                let options = configuration.metadata_options.unwrap_or_default();
-                found.push(Launcher {
-                    template: None,
-                    name: configuration.launch_configuration_name,
-                    version: None,
-                    options: Options::from(options).into_options(),
-                    image: configuration.image_id.filter(|id| !id.is_empty()),
-                    user_data: decoded(ACTION, region, configuration.user_data)?,
-                });
-            }
-            let next = page.result.next_token.filter(|next| !next.is_empty());
-            if next.is_none() || next == token {
-                return Ok(found);
-            }
-            token = next;
-        }
+        let request = Request::new(ACTION).with("MaxRecords", "100");
+        let mut configurations = Vec::new();
+        self.each(Service::AutoScaling, region, request, |page: Configured| {
+            configurations.extend(page.result.launch_configurations.member);
+            page.result.next_token
+        })
+        .await?;
+        let found = configurations.into_iter().map(|configuration| {
+            let options = configuration.metadata_options.unwrap_or_default();
+            Ok(Launcher {
+                template: None,
+                name: configuration.launch_configuration_name,
+                version: None,
+                options: Options::from(options).into_options(),
+                image: configuration.image_id.filter(|id| !id.is_empty()),
+                user_data: decoded(ACTION, region, configuration.user_data)?,
+            })
+        });
+        found.collect()
     }
 
     /// Which of these images have `ImdsSupport=v2.0`; those that cannot be seen are left out.
@@ -201,19 +186,18 @@ impl Client {
         decoded(ACTION, region, answer.user_data.and_then(|data| data.value))
     }
 
+    /// Hands over the pages, each of which tells the token of the next.
     async fn each<T: serde::de::DeserializeOwned>(
         &self,
-        action: &'static str,
+        service: Service,
         region: &str,
-        most: &str,
+        request: Request,
         mut page: impl FnMut(T) -> Option<String>,
     ) -> Result<(), CallError> {
         let mut token: Option<String> = None;
         loop {
-            let request = Request::new(action)
-                .with("MaxResults", most)
-                .with_some("NextToken", token.as_ref());
-            let next = page(self.read(Service::Ec2, region, request).await?);
+            let request = request.clone().with_some("NextToken", token.as_ref());
+            let next = page(self.read(service, region, request).await?);
             let next = next.filter(|next| !next.is_empty());
             if next.is_none() || next == token {
                 return Ok(());

@@ -11,7 +11,6 @@ use std::sync::Arc;
 
 use imds_core::plan::Step;
 use imds_core::policy::Action;
-use jiff::Timestamp;
 
 use super::files;
 use super::scan::{self, Chosen};
@@ -233,9 +232,4 @@ fn question(args: &args::Enforce, steps: &[Step], account: &str) -> String {
             .collect::<Vec<_>>()
             .join(", ")
     )
-}
-
-/// The time by which all is judged.
-fn now(world: &World) -> Timestamp {
-    (world.now)()
 }

@@ -11,7 +11,7 @@ use imds_core::plan::Step;
 use imds_core::report::{Outcome, Summary, Unseen};
 use tokio::time::Instant;
 
-use super::{Intended, account, now};
+use super::{Intended, account};
 use crate::commands::scan::Chosen;
 use crate::connect::Connected;
 use crate::document::{Document, RegionTotal};
@@ -53,7 +53,7 @@ pub(super) async fn read(
             Err(error) => unseen.push(Unseen::expected(region, chain(&error))),
         }
     }
-    let at = now(world);
+    let at = (world.now)();
     let mut steps = Vec::new();
     let room = Arc::default();
     let mut totals: BTreeMap<String, (RegionTotal, Part)> = BTreeMap::new();

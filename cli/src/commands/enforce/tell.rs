@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
-use imds_core::report::Summary;
 
 use super::act::Done;
 use crate::args::Connection;
-use crate::document::{Document, RegionTotal};
+use crate::document::Document;
 use crate::spool::{Part, Spool};
 
 /// The rows that are to be changed, as a scan shows them.
@@ -30,14 +29,7 @@ pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
         at: seen.at,
         took: seen.took,
         summary: seen.summary,
-        regions: seen
-            .regions
-            .iter()
-            .map(|total| RegionTotal {
-                region: total.region.clone(),
-                summary: Summary { ..total.summary },
-            })
-            .collect(),
+        regions: seen.regions.clone(),
         unseen: seen.unseen.clone(),
         rows: Spool::of([part])?,
         usage_days: seen.usage_days,
