@@ -284,3 +284,16 @@ fn a_table_shows_them_under_a_heading_of_their_own() {
         ],
     );
 }
+
+#[test]
+fn templates_and_configurations_on_later_pages_are_seen() {
+    let ec2 = region();
+    for n in 0..3 {
+        template(&ec2, &format!("t{n}"), [template_data().tokens("required")]);
+        let name = format!("c{n}");
+        ec2.add_launch_configuration(REGION, launch_configuration(&name).tokens("required"));
+    }
+    ec2.set_page_size(1);
+    let found = found(&scanned(&ec2, "--templates", 0));
+    assert_eq!(found.len(), 6, "{found:?}");
+}
