@@ -46,7 +46,7 @@ def take_over(holder: int, target: Path) -> None:
     except BlockingIOError:
         print(f"waiting for another checkout to leave {target}", file=sys.stderr, flush=True)
         fcntl.flock(holder, fcntl.LOCK_EX)
-    for manifest in ROOT.glob("*/Cargo.toml"):
+    for manifest in [*ROOT.glob("*/Cargo.toml"), *ROOT.glob("*/*/Cargo.toml")]:
         for source in manifest.parent.rglob("*.rs"):
             source.touch()
     os.ftruncate(holder, 0)

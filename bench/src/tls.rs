@@ -25,7 +25,7 @@ const SYSTEM_ROOTS: [&str; 2] = [
     "/etc/pki/tls/certs/ca-bundle.crt",
 ];
 
-const AMAZON: &str = include_str!("../../aws/src/amazon-roots.pem");
+const AMAZON: &str = include_str!("../../crates/aws/src/amazon-roots.pem");
 
 /// The name that is certified; it is looked up as any other.
 const HOST: &str = "localhost";

@@ -1,7 +1,7 @@
 //! Any text as an event.
 #![no_main]
 
-#[path = "../../core/tests/promises/event.rs"]
+#[path = "../../crates/core/tests/promises/event.rs"]
 mod promises;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

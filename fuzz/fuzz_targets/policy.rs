@@ -1,7 +1,7 @@
 //! Any text as a policy.
 #![no_main]
 
-#[path = "../../core/tests/promises/policy.rs"]
+#[path = "../../crates/core/tests/promises/policy.rs"]
 mod promises;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

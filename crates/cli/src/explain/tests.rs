@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::*;
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../events")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events")
 }
 
 fn read(name: &str) -> String {

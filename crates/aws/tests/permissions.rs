@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 #[test]
 fn terraform_grants_the_permissions_that_the_code_names() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../terraform/permissions.json");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../terraform/permissions.json");
     let granted: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let named = PERMISSIONS.map(|(part, actions)| (part.to_owned(), json!(actions)));
     assert_eq!(granted, Value::Object(named.into_iter().collect()));

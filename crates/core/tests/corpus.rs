@@ -45,7 +45,7 @@ fn seen(json: &str) -> String {
 
 #[test]
 fn every_real_event_yields_the_trigger_that_it_is() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/events");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/events");
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in ["cloudtrail", "eventbridge"] {
         // A checkout that stands alone has no corpus; the project's own events cover its shapes.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 #[test]
 fn the_schema_in_the_repository_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy.schema.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policy.schema.json");
     let generated = schema();
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, format!("{generated:#}\n")).unwrap();

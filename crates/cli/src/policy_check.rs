@@ -15,7 +15,7 @@ const SOON: i32 = 30;
 
 /// The JSON Schema of policies.
 pub(crate) fn schema() -> &'static str {
-    include_str!("../../policy.schema.json")
+    include_str!("../../../policy.schema.json")
 }
 
 /// What a policy says: what it requires, its rules with their last days, its limits.

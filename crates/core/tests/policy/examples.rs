@@ -7,7 +7,7 @@ use imds_core::policy::{Action, Policy};
 use serde_json::Value;
 
 fn policies() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../policies")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies")
 }
 
 fn example(name: &str) -> Policy {
