@@ -1,5 +1,7 @@
 //! The actions: their services, the parameters that they know, what carries them out.
 
+use ciborium::Value;
+
 use super::refusal::Refusal;
 use super::request::Request;
 use super::world::World;
@@ -21,7 +23,7 @@ pub(super) struct Action {
     pub(super) run: Run,
 }
 
-/// An API: where its documents live and the version that we know.
+/// An API with XML: where its documents live and the version that we know.
 #[derive(Debug)]
 pub(super) struct Service {
     name: &'static str,
@@ -41,11 +43,6 @@ const SERVICES: &[Service] = &[
         name: "sts",
         namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
         version: "2011-06-15",
-    },
-    Service {
-        name: "monitoring",
-        namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/",
-        version: "2010-08-01",
     },
     Service {
         name: "autoscaling",
@@ -110,19 +107,35 @@ const ACTIONS: &[Action] = &[
     ec2("DescribeLaunchTemplates", &["LaunchTemplateId", "LaunchTemplateName", "MaxResults", "NextToken"], templates::describe_templates),
     ec2("DescribeLaunchTemplateVersions", TEMPLATE_VERSIONS, templates::describe_versions),
     ec2("DescribeImages", IMAGES, images::describe),
-    Action { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: run::run },
+    Action { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: Run::Xml(run::run) },
     other("sts", "GetCallerIdentity", &[], account::caller_identity),
-    other("monitoring", "GetMetricData", METRICS, metrics::get_metric_data),
+    of("monitoring", "GetMetricData", METRICS, Run::Cbor(metrics::get_metric_data)),
     other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
 ];
 
-type Run = fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>;
+/// How an action is carried out, by how its service answers.
+#[derive(Debug)]
+pub(super) enum Run {
+    Xml(RunXml),
+    Cbor(fn(&mut World, &Request) -> Result<Value, Refusal>),
+}
 
-const fn ec2(name: &'static str, parameters: &'static [&'static str], run: Run) -> Action {
+type RunXml = fn(&mut World, &Request, &mut Xml) -> Result<(), Refusal>;
+
+const fn ec2(name: &'static str, parameters: &'static [&'static str], run: RunXml) -> Action {
     other("ec2", name, parameters, run)
 }
 
 const fn other(
+    service: &'static str,
+    name: &'static str,
+    parameters: &'static [&'static str],
+    run: RunXml,
+) -> Action {
+    of(service, name, parameters, Run::Xml(run))
+}
+
+const fn of(
     service: &'static str,
     name: &'static str,
     parameters: &'static [&'static str],
@@ -144,7 +157,7 @@ impl Action {
     }
 }
 
-/// The API that a call is signed for; EC2 where that isn't known.
+/// The API with XML that a call is signed for; EC2 where that isn't known.
 pub(super) fn service(name: &str) -> &'static Service {
     SERVICES
         .iter()
@@ -154,17 +167,15 @@ pub(super) fn service(name: &str) -> &'static Service {
 
 /// The action that a call asks for, with parameters that it knows.
 pub(super) fn action(request: &Request) -> Result<&'static Action, Refusal> {
-    let invalid = |message| Refusal::new("InvalidAction", message);
     let action = ACTIONS
         .iter()
-        .find(|action| action.service == request.service && action.name == request.action)
-        .ok_or_else(|| {
-            invalid(format!(
-                "The action {} is not valid for this web service.",
-                request.action
-            ))
-        })?;
-    if request.get("Version") != Some(service(&request.service).version) {
+        .find(|action| {
+            action.service == request.service
+                && action.name == request.action
+                && matches!(action.run, Run::Cbor(_)) == request.is_cbor
+        })
+        .ok_or_else(|| unknown(request))?;
+    if !request.is_cbor && request.get("Version") != Some(service(&request.service).version) {
         let message = format!(
             "The requested version is not supported by {}.",
             request.service
@@ -175,4 +186,17 @@ pub(super) fn action(request: &Request) -> Result<&'static Action, Refusal> {
         request.allow(parameters)?;
     }
     Ok(action)
+}
+
+fn unknown(request: &Request) -> Refusal {
+    let code = if request.expects_cbor() {
+        "UnknownOperationException"
+    } else {
+        "InvalidAction"
+    };
+    let message = format!(
+        "The action {} is not valid for this web service.",
+        request.action
+    );
+    Refusal::new(code, message)
 }

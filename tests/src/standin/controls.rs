@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::bucket::Rate;
+use super::instance_xml::write_described;
+use super::xml::Xml;
 use super::{Defaults, Fault, LastPage, Settle, Standin};
 
 /// How it behaves.
@@ -105,6 +107,21 @@ impl Standin {
     /// Adds a fault; those added first are tried first.
     pub fn fault(&self, fault: Fault) {
         self.shared.world().faults.push(fault);
+    }
+
+    /// In every answer of DescribeInstances, in this instance's XML alone, `what` is replaced by `into`:
+    /// `<httpTokens>optional<` by `<httpTokens>perhaps<`.
+    ///
+    /// # Panics
+    /// On an unknown id, and where its XML has no such text.
+    pub fn garble(&self, id: &str, what: &str, into: &str) {
+        let mut world = self.shared.world();
+        let account = world.account.clone();
+        let machine = world.machine(id);
+        let mut shown = Xml::default();
+        write_described(&mut shown, machine, &account);
+        assert!(shown.contains(what), "the XML of `{id}` has no `{what}`");
+        machine.garbled.push((what.to_owned(), into.to_owned()));
     }
 
     /// All is well again.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::filter::filters;
-use super::instance_xml::write_instance;
+use super::instance_xml::write_described;
 use super::page::{next, page};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -66,7 +66,7 @@ pub(super) fn describe_instances(
             .text("ownerId", &world.account)
             .empty("groupSet")
             .items("instancesSet", together, |xml, position| {
-                write_instance(xml, &machines[*position], &world.account)
+                write_described(xml, &machines[*position], &world.account)
             });
     });
     for position in shown {

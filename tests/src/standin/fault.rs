@@ -24,7 +24,7 @@ pub(super) enum Effect {
     Throttle,
     /// Refused with this error.
     Refuse(Refusal),
-    /// A gateway's answer, which is not XML.
+    /// A gateway's answer, which is neither XML nor CBOR.
     Gateway(u16),
     /// Reset, and not done.
     Reset,

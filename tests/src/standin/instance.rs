@@ -89,6 +89,8 @@ pub(super) struct Machine {
     pub(super) refuses_changes: bool,
     pub(super) shows_options: bool,
     pub(super) user_data: Option<Vec<u8>>,
+    /// What DescribeInstances writes otherwise of it, and how.
+    pub(super) garbled: Vec<(String, String)>,
 }
 
 impl Machine {

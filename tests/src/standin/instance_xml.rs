@@ -23,6 +23,19 @@ pub(super) fn write_state(xml: &mut Xml, state: &str) {
     xml.plain("code", state_code(state)).text("name", state);
 }
 
+/// An item of `instancesSet` of DescribeInstances, as garbled as the test wishes.
+pub(super) fn write_described(xml: &mut Xml, machine: &Machine, account: &str) {
+    if machine.garbled.is_empty() {
+        return write_instance(xml, machine, account);
+    }
+    let mut one = Xml::default();
+    write_instance(&mut one, machine, account);
+    for (what, into) in &machine.garbled {
+        one.replace(what, into);
+    }
+    xml.piece(&one);
+}
+
 /// An item of `instancesSet`, as much of it as matters to size and shape.
 pub(super) fn write_instance(xml: &mut Xml, machine: &Machine, account: &str) {
     let instance = &machine.instance;

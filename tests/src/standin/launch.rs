@@ -234,6 +234,7 @@ impl Launch {
             refuses_changes: self.refuses_changes,
             shows_options: self.shows_options,
             user_data: self.user_data,
+            garbled: Vec::new(),
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ciborium::Value;
 use jiff::{SignedDuration, Timestamp};
 
+use super::cbor;
 use super::page::{position, token};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::world::World;
-use super::xml::Xml;
 use crate::clock::now;
 
 const MOST_QUERIES: usize = 500;
@@ -61,11 +62,7 @@ impl Metrics {
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 ///
 /// A result that an answer has no room for goes on in the next one, under the same id.
-pub(super) fn get_metric_data(
-    world: &mut World,
-    request: &Request,
-    xml: &mut Xml,
-) -> Result<(), Refusal> {
+pub(super) fn get_metric_data(world: &mut World, request: &Request) -> Result<Value, Refusal> {
     let (from, until) = (time(request, "StartTime")?, time(request, "EndTime")?);
     if from >= until {
         return Err(invalid(
@@ -105,25 +102,30 @@ pub(super) fn get_metric_data(
             break;
         }
     }
-    xml.members(
-        "MetricDataResults",
-        &results,
-        |xml, (query, points, whole)| {
-            xml.text("Id", query.id)
-                .text("Label", query.metric)
-                .members("Timestamps", points, |xml, (at, _)| xml.value(at))
-                .members("Values", points, |xml, (_, value)| xml.value(value))
-                .plain(
-                    "StatusCode",
-                    if *whole { "Complete" } else { "PartialData" },
-                );
-        },
-    );
+    let mut answer = vec![
+        (
+            "MetricDataResults".into(),
+            Value::Array(results.iter().map(written).collect()),
+        ),
+        ("Messages".into(), Value::Array(Vec::new())),
+    ];
     if !whole {
-        xml.text("NextToken", token(request, begin + most));
+        answer.push(("NextToken".into(), token(request, begin + most).into()));
     }
-    xml.empty("Messages");
-    Ok(())
+    Ok(Value::Map(answer))
+}
+
+fn written((query, points, whole): &(Query<'_>, Vec<(Timestamp, f64)>, bool)) -> Value {
+    let status = if *whole { "Complete" } else { "PartialData" };
+    let times = points.iter().map(|(at, _)| cbor::time(*at)).collect();
+    let values = points.iter().map(|(_, value)| Value::Float(*value));
+    cbor::map([
+        ("Id", query.id.into()),
+        ("Label", query.metric.into()),
+        ("Timestamps", Value::Array(times)),
+        ("Values", Value::Array(values.collect())),
+        ("StatusCode", status.into()),
+    ])
 }
 
 struct Query<'a> {

@@ -1,10 +1,12 @@
 //! A stand-in for EC2's query API, and for what is needed of STS, CloudWatch and Auto Scaling, on loopback.
+//! CloudWatch is asked in CBOR, the others by forms, which they answer with XML.
 //! It behaves as AWS does where that is awkward, records every call, and takes faults.
 
 mod account;
 mod actions;
 mod attribute;
 mod bucket;
+mod cbor;
 mod controls;
 mod describe;
 mod fault;

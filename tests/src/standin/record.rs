@@ -16,7 +16,7 @@ pub struct Call {
     pub service: String,
     /// Such as `DescribeInstances`.
     pub action: String,
-    /// All of its form, `Action` and `Version` included.
+    /// All of its form, `Action` and `Version` included; what came as CBOR is named as in a form.
     pub params: BTreeMap<String, String>,
     /// Whose call it was.
     pub access_key: String,

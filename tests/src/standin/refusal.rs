@@ -16,6 +16,7 @@ impl Refusal {
         let status = match code {
             "AuthFailure" => 401,
             "UnauthorizedOperation" | "MissingAuthenticationToken" | "OptInRequired" => 403,
+            "UnknownOperationException" => 404,
             "DryRunOperation" => 412,
             "InternalError" => 500,
             "RequestLimitExceeded" | "Unavailable" => 503,

@@ -1,4 +1,4 @@
-//! One call as it came over the wire: a form and a signature's scope.
+//! One call as it came over the wire: a form or CBOR, and a signature's scope.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use hyper::http::request::Parts;
 use hyper::{Method, header};
 
+use super::cbor;
 use super::refusal::Refusal;
 
 /// A call. The signature is not checked; its scope says service and region.
@@ -17,6 +18,10 @@ pub(super) struct Request {
     pub(super) params: BTreeMap<String, String>,
     pub(super) access_key: String,
     pub(super) user_agent: String,
+    /// Whether it came as CloudWatch's calls do: `POST /service/…/operation/…`.
+    pub(super) is_cbor: bool,
+    /// Whether errors are to tell the code that the Query protocol had.
+    pub(super) wants_query_error: bool,
 }
 
 impl Request {
@@ -24,10 +29,19 @@ impl Request {
     pub(super) fn parse(head: &Parts, body: &[u8]) -> (Request, Result<(), Refusal>) {
         let mut request = Request {
             user_agent: text(head, &header::USER_AGENT),
+            wants_query_error: head
+                .headers
+                .get("x-amzn-query-mode")
+                .is_some_and(|mode| mode == "true"),
             ..Request::default()
         };
         let result = request.read(head, body);
         (request, result)
+    }
+
+    /// Whether CBOR is the answer, even to a call in the Query protocol that is refused for that.
+    pub(super) fn expects_cbor(&self) -> bool {
+        self.is_cbor || self.service == "monitoring"
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -108,14 +122,21 @@ impl Request {
     }
 
     fn read(&mut self, head: &Parts, body: &[u8]) -> Result<(), Refusal> {
+        let authorization = text(head, &header::AUTHORIZATION);
+        if let Some(operation) = cbor::operation(head) {
+            self.is_cbor = true;
+            operation.clone_into(&mut self.action);
+            let read = cbor::params(body).map(|params| self.params = params);
+            return self.read_scope(&authorization).and(read);
+        }
         let form =
             text(head, &header::CONTENT_TYPE).starts_with("application/x-www-form-urlencoded");
         if head.method == Method::POST && form {
             self.params = form_urlencoded::parse(body).into_owned().collect();
         }
         self.action = self.params.get("Action").cloned().unwrap_or_default();
-        self.read_scope(&text(head, &header::AUTHORIZATION))?;
-        if self.action.is_empty() {
+        self.read_scope(&authorization)?;
+        if self.action.is_empty() && !self.expects_cbor() {
             return Err(Refusal::new(
                 "MissingAction",
                 "The request is missing an Action parameter.",

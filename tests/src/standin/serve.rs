@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode, header};
 
-use super::actions::{EC2, action, service};
+use super::actions::{EC2, Run, action, service};
+use super::cbor;
 use super::fault::{Effect, befall};
 use super::record::Outcome;
 use super::refusal::Refusal;
@@ -106,32 +108,23 @@ fn answer(
         |refusal| Outcome::Err(refusal.code.clone()),
         |_| Outcome::Ok,
     );
-    let (status, mut document) = match answer {
-        Ok(document) => (200, document),
-        Err(refusal) => (
-            refusal.status,
-            error_document(request, &refusal, &request_id),
-        ),
-    };
+    let mut answer = answer.map_or_else(
+        |refusal| error_response(request, &refusal, &request_id),
+        |body| response(200, content_type(request), &request_id, body),
+    );
     match effect {
         Some(Effect::ResetAfter) => return (Outcome::Reset, Err(HangUp)),
-        Some(Effect::Malformed) => {
-            document.truncate(document.floor_char_boundary(document.len() / 2))
-        }
+        Some(Effect::Malformed) => answer = answer.map(|body| first_half(&body)),
         _ => {}
     }
-    (
-        outcome,
-        Ok(response(
-            status,
-            "text/xml;charset=UTF-8",
-            &request_id,
-            document,
-        )),
-    )
+    if request.expects_cbor() {
+        let protocol = HeaderValue::from_static(cbor::PROTOCOL);
+        answer.headers_mut().insert("smithy-protocol", protocol);
+    }
+    (outcome, Ok(answer.map(Full::from)))
 }
 
-fn perform(world: &mut World, request: &Request, request_id: &str) -> Result<String, Refusal> {
+fn perform(world: &mut World, request: &Request, request_id: &str) -> Result<Vec<u8>, Refusal> {
     match world
         .regions
         .get(&request.region)
@@ -148,26 +141,31 @@ fn perform(world: &mut World, request: &Request, request_id: &str) -> Result<Str
     if !action.rehearses {
         request.end_rehearsal()?;
     }
-    let mut inner = Xml::default();
-    (action.run)(world, request, &mut inner)?;
+    match action.run {
+        Run::Cbor(run) => run(world, request).map(|value| cbor::bytes(&value)),
+        Run::Xml(run) => {
+            let mut inner = Xml::default();
+            run(world, request, &mut inner)?;
+            Ok(document(request, &inner, request_id).into())
+        }
+    }
+}
+
+fn document(request: &Request, inner: &Xml, request_id: &str) -> String {
     let name = &request.action;
     let namespace = service(&request.service).namespace;
-    Ok(Xml::document(
-        &format!("{name}Response"),
-        Some(namespace),
-        |xml| {
-            if request.service == "ec2" {
-                xml.text("requestId", request_id).piece(&inner);
-            } else {
-                xml.within(&format!("{name}Result"), |xml| {
-                    xml.piece(&inner);
-                })
-                .within("ResponseMetadata", |xml| {
-                    xml.text("RequestId", request_id);
-                });
-            }
-        },
-    ))
+    Xml::document(&format!("{name}Response"), Some(namespace), |xml| {
+        if request.service == "ec2" {
+            xml.text("requestId", request_id).piece(inner);
+        } else {
+            xml.within(&format!("{name}Result"), |xml| {
+                xml.piece(inner);
+            })
+            .within("ResponseMetadata", |xml| {
+                xml.text("RequestId", request_id);
+            });
+        }
+    })
 }
 
 /// Reads like a fault of the credentials, as it does in AWS.
@@ -189,6 +187,37 @@ fn throttled(request: &Request) -> Refusal {
     }
 }
 
+fn content_type(request: &Request) -> &'static str {
+    if request.expects_cbor() {
+        cbor::CONTENT_TYPE
+    } else {
+        "text/xml;charset=UTF-8"
+    }
+}
+
+fn error_response(request: &Request, refusal: &Refusal, request_id: &str) -> Response<Vec<u8>> {
+    let body = if request.expects_cbor() {
+        cbor::bytes(&cbor::error(refusal))
+    } else {
+        error_document(request, refusal, request_id).into()
+    };
+    let mut response = response(refusal.status, content_type(request), request_id, body);
+    if request.expects_cbor() && request.wants_query_error {
+        let told = format!("{};{}", refusal.code, blamed(refusal));
+        let told = HeaderValue::try_from(told).expect("codes are words");
+        response.headers_mut().insert("x-amzn-query-error", told);
+    }
+    response
+}
+
+fn blamed(refusal: &Refusal) -> &'static str {
+    if refusal.status < 500 {
+        "Sender"
+    } else {
+        "Receiver"
+    }
+}
+
 fn error_document(request: &Request, refusal: &Refusal, request_id: &str) -> String {
     let write = |xml: &mut Xml| {
         xml.text("Code", &refusal.code)
@@ -205,36 +234,31 @@ fn error_document(request: &Request, refusal: &Refusal, request_id: &str) -> Str
     }
     Xml::document("ErrorResponse", Some(service.namespace), |xml| {
         xml.within("Error", |xml| {
-            xml.plain(
-                "Type",
-                if refusal.status < 500 {
-                    "Sender"
-                } else {
-                    "Receiver"
-                },
-            );
+            xml.plain("Type", blamed(refusal));
             write(xml);
         })
         .text("RequestId", request_id);
     })
 }
 
-fn gateway(status: u16) -> Response<Full<Bytes>> {
-    let body = format!("<html><body><h1>{status}</h1>The server is unreachable.</body></html>\n");
-    response(status, "text/html", "", body)
+/// Whole characters, where it is text.
+fn first_half(body: &[u8]) -> Vec<u8> {
+    let half = body.len() / 2;
+    let end = str::from_utf8(body).map_or(half, |text| text.floor_char_boundary(half));
+    body[..end].to_vec()
 }
 
-fn response(
-    status: u16,
-    content_type: &str,
-    request_id: &str,
-    body: String,
-) -> Response<Full<Bytes>> {
+fn gateway(status: u16) -> Response<Full<Bytes>> {
+    let body = format!("<html><body><h1>{status}</h1>The server is unreachable.</body></html>\n");
+    response(status, "text/html", "", body.into()).map(Full::from)
+}
+
+fn response(status: u16, content_type: &str, request_id: &str, body: Vec<u8>) -> Response<Vec<u8>> {
     Response::builder()
         .status(StatusCode::from_u16(status).expect("a status that HTTP has"))
         .header(header::CONTENT_TYPE, content_type)
         .header("x-amzn-requestid", request_id)
-        .body(Full::from(body))
+        .body(body)
         .expect("valid headers")
 }
 

@@ -21,11 +21,6 @@ impl Xml {
         self.close(name)
     }
 
-    /// The content of the element that stands open; not escaped.
-    pub(super) fn value(&mut self, value: impl Display) {
-        let _ = write!(self.0, "{value}");
-    }
-
     /// As `text`, or nothing.
     pub(super) fn maybe(&mut self, name: &str, text: Option<impl AsRef<str>>) -> &mut Self {
         if let Some(text) = text {
@@ -90,6 +85,15 @@ impl Xml {
     pub(super) fn piece(&mut self, piece: &Xml) -> &mut Self {
         self.0.push_str(&piece.0);
         self
+    }
+
+    /// Replaces text, markup included.
+    pub(super) fn replace(&mut self, what: &str, into: &str) {
+        self.0 = self.0.replace(what, into);
+    }
+
+    pub(super) fn contains(&self, what: &str) -> bool {
+        self.0.contains(what)
     }
 
     fn each<T>(

@@ -30,10 +30,6 @@ pub(crate) fn sts(standin: &Standin, region: &str) -> Client {
     client(standin, region, "sts", "2011-06-15")
 }
 
-pub(crate) fn cloudwatch(standin: &Standin, region: &str) -> Client {
-    client(standin, region, "monitoring", "2010-08-01")
-}
-
 pub(crate) fn autoscaling(standin: &Standin, region: &str) -> Client {
     client(standin, region, "autoscaling", "2011-01-01")
 }
@@ -43,6 +39,14 @@ pub(crate) fn agent() -> Agent {
         .http_status_as_error(false)
         .timeout_global(Some(Duration::from_secs(20)));
     config.build().into()
+}
+
+/// A signature's look; only its scope is read.
+pub(crate) fn authorization(region: &str, service: &str) -> String {
+    let scope = format!("20260101/{region}/{service}/aws4_request");
+    format!(
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{scope}, SignedHeaders=host;x-amz-date, Signature=abc"
+    )
 }
 
 fn client(standin: &Standin, region: &str, service: &'static str, version: &'static str) -> Client {
@@ -72,7 +76,7 @@ impl Client {
         let mut response = self
             .agent
             .post(&self.url)
-            .header("Authorization", &self.authorization())
+            .header("Authorization", authorization(&self.region, self.service))
             .header("User-Agent", "self-test")
             .send_form(form)?;
         Ok(Answer {
@@ -116,13 +120,6 @@ impl Client {
             .chain(params.iter().copied())
             .collect();
         self.call("ModifyInstanceMetadataOptions", &params)
-    }
-
-    fn authorization(&self) -> String {
-        let scope = format!("20260101/{}/{}/aws4_request", self.region, self.service);
-        format!(
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{scope}, SignedHeaders=host;x-amz-date, Signature=abc"
-        )
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use imds_tests::{Fault, Outcome, Standin, launch};
 
 use crate::REGION;
-use crate::client::{cloudwatch, ec2, sts};
+use crate::client::{ec2, sts};
+use crate::cloudwatch::{cloudwatch, map};
 
 const REQUIRE: &[(&str, &str)] = &[("HttpTokens", "required")];
 
@@ -51,14 +52,21 @@ fn a_gateway_answers_without_xml() {
 fn other_services_throttle_in_their_own_words() {
     let standin = Standin::start();
     standin.fault(Fault::throttle());
-    sts(&standin, REGION)
-        .call("GetCallerIdentity", &[])
-        .is_refused(400, "Throttling");
-    let answer = cloudwatch(&standin, REGION).call("GetMetricData", &[]);
+    let answer = sts(&standin, REGION).call("GetCallerIdentity", &[]);
     answer.is_refused(400, "Throttling");
-    assert!(answer.body.contains(
-        "<ErrorResponse xmlns=\"http://monitoring.amazonaws.com/doc/2010-08-01/\"><Error>"
-    ));
+    assert!(
+        answer
+            .body
+            .contains("<ErrorResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><Error>")
+    );
+    let answer = cloudwatch(&standin, REGION).get_metric_data(&map([]));
+    answer.is_refused(400, "Throttling");
+    assert_eq!(
+        answer.error_type(),
+        "com.amazon.coral.availability#ThrottlingException"
+    );
+    let calls = standin.calls_to("GetMetricData");
+    assert_eq!(calls[0].outcome, Outcome::Err("Throttling".to_owned()));
 }
 
 #[test]
@@ -177,6 +185,33 @@ fn a_malformed_answer_ends_in_the_middle() {
     assert!(roxmltree::Document::parse(&answer.body).is_err());
     client.modify(&id, REQUIRE);
     assert_eq!(standin.instance(&id).options.tokens, "required");
+}
+
+#[test]
+fn what_is_garbled_of_an_instance_is_seen_in_every_look_at_it_alone() {
+    let standin = Standin::start();
+    let ids = standin.launch_many(launch(REGION), 2);
+    standin.garble(&ids[0], "HopLimit>1<", "HopLimit>many<");
+    standin.garble(&ids[0], "<launchTime>", "<launchTime>around ");
+    let client = ec2(&standin, REGION);
+    for _ in 0..2 {
+        let answer = client.call("DescribeInstances", &[]);
+        assert_eq!(answer.ids(), ids);
+        assert_eq!(answer.texts("httpPutResponseHopLimit"), ["many", "1"]);
+        let times = answer.texts("launchTime");
+        assert_eq!(times[0], format!("around {}", times[1]));
+    }
+    let named = client.with_ids("DescribeInstances", &[&ids[0]]);
+    assert_eq!(named.texts("httpPutResponseHopLimit"), ["many"]);
+    assert_eq!(standin.instance(&ids[0]).options.hop_limit, 1);
+}
+
+#[test]
+#[should_panic(expected = "has no `<httpTokens>required<`")]
+fn what_an_instance_does_not_say_cannot_be_garbled() {
+    let standin = Standin::start();
+    let id = standin.launch(launch(REGION));
+    standin.garble(&id, "<httpTokens>required<", "<httpTokens><");
 }
 
 #[test]

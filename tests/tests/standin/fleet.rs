@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imds_tests::{Instance, Standin};
 
-use crate::client::{autoscaling, cloudwatch, ec2};
+use crate::client::{autoscaling, ec2};
+use crate::cloudwatch::{cloudwatch, list, map, numbers, query, time};
 
 /// All instances, by region.
 fn fleet(standin: &Standin) -> BTreeMap<String, Vec<Instance>> {
@@ -89,47 +90,16 @@ fn a_fleets_use_of_imdsv1_is_known_of_some() {
     let (mut in_use, mut zero, mut unknown) = (0, 0, 0);
     #[expect(clippy::disallowed_methods, reason = "the stand-in keeps AWS's time")]
     let now = jiff::Timestamp::now();
-    let from = (now - std::time::Duration::from_hours(14 * 24)).to_string();
+    let from = now - std::time::Duration::from_hours(14 * 24);
     for instance in standin.instances("us-east-1") {
-        let query = "MetricDataQueries.member.1";
-        let params = [
-            (format!("{query}.Id"), "a".to_owned()),
-            (
-                format!("{query}.MetricStat.Metric.Namespace"),
-                "AWS/EC2".to_owned(),
-            ),
-            (
-                format!("{query}.MetricStat.Metric.MetricName"),
-                "MetadataNoToken".to_owned(),
-            ),
-            (
-                format!("{query}.MetricStat.Metric.Dimensions.member.1.Name"),
-                "InstanceId".to_owned(),
-            ),
-            (
-                format!("{query}.MetricStat.Metric.Dimensions.member.1.Value"),
-                instance.id.clone(),
-            ),
-            (format!("{query}.MetricStat.Period"), "86400".to_owned()),
-            (format!("{query}.MetricStat.Stat"), "Sum".to_owned()),
-            ("StartTime".to_owned(), from.clone()),
-            ("EndTime".to_owned(), now.to_string()),
-        ];
-        let params: Vec<_> = params
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        let answer = client.call("GetMetricData", &params);
-        answer.is_done();
-        let document = roxmltree::Document::parse(&answer.body).unwrap();
-        let values = document
-            .descendants()
-            .find(|node| node.tag_name().name() == "Values")
-            .unwrap();
-        let sums: Vec<f64> = values
-            .children()
-            .filter_map(|value| value.text()?.parse().ok())
-            .collect();
+        let query = query("a", &instance.id, "MetadataNoToken", "Sum", 86_400);
+        let answer = client.get_metric_data(&map([
+            ("MetricDataQueries", list([query])),
+            ("StartTime", time(from)),
+            ("EndTime", time(now)),
+        ]));
+        let results = answer.member("MetricDataResults").unwrap();
+        let sums = numbers(&results.as_array().unwrap()[0], "Values");
         match sums.iter().sum::<f64>() {
             _ if sums.is_empty() => unknown += 1,
             0.0 => zero += 1,

@@ -8,6 +8,7 @@
 
 mod account;
 mod client;
+mod cloudwatch;
 mod describe;
 mod dry_runs;
 mod faults;
@@ -15,6 +16,7 @@ mod fleet;
 mod images;
 mod launch_configurations;
 mod metrics;
+mod metrics_wire;
 mod modify;
 mod power;
 mod rates;

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use ciborium::Value;
 use imds_tests::{Standin, launch};
 use jiff::Timestamp;
 
 use crate::REGION;
-use crate::client::{Answer, cloudwatch};
+use crate::cloudwatch::{Answer, at, cloudwatch, list, map, member, numbers, query, text, time};
 
 const DAY: u64 = 86_400;
 
 #[expect(clippy::disallowed_methods, reason = "the stand-in keeps AWS's time")]
-fn ago(seconds: u64) -> Timestamp {
+pub(crate) fn ago(seconds: u64) -> Timestamp {
     Timestamp::now() - Duration::from_secs(seconds)
 }
 
@@ -20,8 +21,7 @@ struct Query<'a> {
     instances: &'a [String],
     metric: &'a str,
     stat: &'a str,
-    period: &'a str,
-    extra: Vec<(&'a str, String)>,
+    period: u32,
 }
 
 fn sums<'a>(instances: &'a [String], metric: &'a str) -> Query<'a> {
@@ -29,95 +29,49 @@ fn sums<'a>(instances: &'a [String], metric: &'a str) -> Query<'a> {
         instances,
         metric,
         stat: "Sum",
-        period: "300",
-        extra: Vec::new(),
+        period: 300,
     }
 }
 
 impl Query<'_> {
+    fn body(&self, days: u64) -> Value {
+        let queries = (1..).zip(self.instances).map(|(number, instance)| {
+            let id = format!("m{number}");
+            query(&id, instance, self.metric, self.stat, self.period)
+        });
+        map([
+            ("MetricDataQueries", list(queries)),
+            ("StartTime", time(ago(days * DAY))),
+            ("EndTime", time(ago(0))),
+        ])
+    }
+
     fn over(&self, standin: &Standin, days: u64) -> Answer {
-        let mut params = vec![
-            ("StartTime".to_owned(), ago(days * DAY).to_string()),
-            ("EndTime".to_owned(), ago(0).to_string()),
-        ];
-        for (number, instance) in (1..).zip(self.instances) {
-            let prefix = format!("MetricDataQueries.member.{number}");
-            let fields = [
-                ("Id", format!("m{number}")),
-                ("MetricStat.Metric.Namespace", "AWS/EC2".to_owned()),
-                ("MetricStat.Metric.MetricName", self.metric.to_owned()),
-                (
-                    "MetricStat.Metric.Dimensions.member.1.Name",
-                    "InstanceId".to_owned(),
-                ),
-                (
-                    "MetricStat.Metric.Dimensions.member.1.Value",
-                    instance.clone(),
-                ),
-                ("MetricStat.Period", self.period.to_owned()),
-                ("MetricStat.Stat", self.stat.to_owned()),
-            ];
-            params.extend(fields.map(|(name, value)| (format!("{prefix}.{name}"), value)));
-        }
-        params.retain(|(name, _)| !self.extra.iter().any(|(extra, _)| extra == name));
-        params.extend(
-            self.extra
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone())),
-        );
-        let params: Vec<_> = params
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        cloudwatch(standin, REGION).call("GetMetricData", &params)
+        cloudwatch(standin, REGION).get_metric_data(&self.body(days))
     }
 }
 
-/// Id and values of each result.
-fn results(answer: &Answer) -> Vec<(String, Vec<String>, String)> {
-    let document = roxmltree::Document::parse(&answer.body).unwrap();
-    let named = |node: roxmltree::Node<'_, '_>, name: &str| {
-        let found = node
-            .children()
-            .find(|child| child.tag_name().name() == name)
-            .map(|node| {
-                node.children()
-                    .filter_map(|member| member.text())
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            });
-        found.unwrap_or_default()
-    };
-    let text = |node: roxmltree::Node<'_, '_>, name: &str| {
-        node.children()
-            .find(|child| child.tag_name().name() == name)
-            .unwrap()
-            .text()
-            .unwrap()
-            .to_owned()
-    };
-    let results = document
-        .descendants()
-        .find(|node| node.tag_name().name() == "MetricDataResults")
-        .unwrap();
+type Shown = (String, Vec<f64>, String);
+
+/// Id, values and status of each result.
+#[track_caller]
+fn results(answer: &Answer) -> Vec<Shown> {
+    let results = answer.member("MetricDataResults").unwrap();
+    let results = results.as_array().unwrap();
     results
-        .children()
-        .map(|member| {
-            (
-                text(member, "Id"),
-                named(member, "Values"),
-                text(member, "StatusCode"),
-            )
+        .iter()
+        .map(|result| {
+            let values = numbers(result, "Values");
+            let times = member(result, "Timestamps").unwrap().as_array().unwrap();
+            assert_eq!(times.len(), values.len());
+            let status = text(result, "StatusCode").to_owned();
+            (text(result, "Id").to_owned(), values, status)
         })
         .collect()
 }
 
-fn result(id: &str, values: &[&str], status: &str) -> (String, Vec<String>, String) {
-    (
-        id.to_owned(),
-        values.iter().map(|value| (*value).to_owned()).collect(),
-        status.to_owned(),
-    )
+fn result(id: &str, values: &[f64], status: &str) -> Shown {
+    (id.to_owned(), values.to_vec(), status.to_owned())
 }
 
 #[test]
@@ -132,26 +86,42 @@ fn datapoints_are_summed_by_period_newest_first() {
     assert_eq!(
         results(&answer),
         [
-            result("m1", &["4", "2"], "Complete"),
+            result("m1", &[4.0, 2.0], "Complete"),
             result("m2", &[], "Complete")
         ]
     );
-    assert_eq!(answer.texts("Label")[0], "MetadataNoToken");
+    let shown = answer.member("MetricDataResults").unwrap();
+    assert_eq!(
+        text(&shown.as_array().unwrap()[0], "Label"),
+        "MetadataNoToken"
+    );
+    assert_eq!(answer.member("Messages"), Some(list([])));
     let stat = |stat| {
-        results(
-            &Query {
-                stat,
-                ..sums(&ids[..1], "MetadataNoToken")
-            }
-            .over(&standin, 1),
-        )[0]
-        .1
-        .clone()
+        let query = Query {
+            stat,
+            ..sums(&ids[..1], "MetadataNoToken")
+        };
+        results(&query.over(&standin, 1))[0].1.clone()
     };
     assert_eq!(
         [stat("Maximum"), stat("SampleCount"), stat("Average")],
-        [["2", "2"], ["2", "1"], ["2", "2"]]
+        [[2.0, 2.0], [2.0, 1.0], [2.0, 2.0]]
     );
+}
+
+#[test]
+fn a_datapoint_comes_with_the_begin_of_its_period() {
+    let standin = Standin::start();
+    let ids = standin.launch_many(launch(REGION), 1);
+    let seen = ago(3_600);
+    standin.datapoint(&ids[0], "MetadataNoToken", seen, 0.1);
+    let answer = sums(&ids, "MetadataNoToken").over(&standin, 1);
+    assert_eq!(results(&answer), [result("m1", &[0.1], "Complete")]);
+    let shown = answer.member("MetricDataResults").unwrap();
+    let times = member(&shown.as_array().unwrap()[0], "Timestamps").unwrap();
+    let (tag, seconds) = times.as_array().unwrap()[0].as_tag().unwrap();
+    let begin = seen.as_second() - seen.as_second() % 300;
+    assert_eq!((tag, seconds.as_float()), (1, Some(begin as f64)));
 }
 
 #[test]
@@ -164,12 +134,8 @@ fn only_the_window_and_the_region_count() {
     let query = sums(&ids, "MetadataNoToken");
     assert_eq!(results(&query.over(&standin, 2))[0].1.len(), 0);
     assert_eq!(results(&query.over(&standin, 4))[0].1.len(), 1);
-    assert_eq!(
-        results(&sums(&elsewhere, "MetadataNoToken").over(&standin, 4))[0]
-            .1
-            .len(),
-        0
-    );
+    let other = sums(&elsewhere, "MetadataNoToken");
+    assert_eq!(results(&other.over(&standin, 4))[0].1.len(), 0);
 }
 
 #[test]
@@ -186,7 +152,7 @@ fn old_datapoints_are_kept_in_longer_periods_only() {
         };
         results(&query.over(&standin, 80))[0].1.len()
     };
-    assert_eq!([found("60"), found("300"), found("3600")], [1, 2, 3]);
+    assert_eq!([found(60), found(300), found(3600)], [1, 2, 3]);
 }
 
 #[test]
@@ -200,33 +166,47 @@ fn a_result_may_be_cut_over_pages() {
     }
     standin.set_metric_page(2);
     // All pages are of one query: the token holds for its times too.
-    let times = [
-        ("StartTime", ago(DAY).to_string()),
-        ("EndTime", ago(0).to_string()),
-    ];
+    let body = sums(&ids, "MetadataNoToken").body(1);
     let page = |token: Option<&str>| {
-        let token = token.map(|token| ("NextToken", token.to_owned()));
-        let extra = times.iter().cloned().chain(token).collect();
-        Query {
-            extra,
-            ..sums(&ids, "MetadataNoToken")
+        let mut body = body.clone();
+        if let Some(token) = token {
+            *at(&mut body, "NextToken") = token.into();
         }
-        .over(&standin, 1)
+        cloudwatch(&standin, REGION).get_metric_data(&body)
+    };
+    let token = |answer: &Answer| {
+        let token = answer.member("NextToken")?;
+        Some(token.as_text().unwrap().to_owned())
     };
     let first = page(None);
     assert_eq!(
         results(&first),
         [
-            result("m1", &["1", "1"], "Complete"),
+            result("m1", &[1.0, 1.0], "Complete"),
             result("m2", &[], "Complete")
         ]
     );
-    let second = page(Some(&first.text("NextToken")));
-    assert_eq!(results(&second), [result("m3", &["1", "1"], "PartialData")]);
-    let third = page(Some(&second.text("NextToken")));
-    assert_eq!(results(&third), [result("m3", &["1"], "Complete")]);
-    assert_eq!(third.texts("NextToken").len(), 0);
+    let second = page(token(&first).as_deref());
+    assert_eq!(results(&second), [result("m3", &[1.0, 1.0], "PartialData")]);
+    let third = page(token(&second).as_deref());
+    assert_eq!(results(&third), [result("m3", &[1.0], "Complete")]);
+    assert_eq!(token(&third), None);
     page(Some("abc")).is_refused(400, "InvalidNextToken");
+}
+
+#[test]
+fn no_more_datapoints_come_than_are_asked_for() {
+    let standin = Standin::start();
+    let ids = standin.launch_many(launch(REGION), 1);
+    for hour in 1..=3 {
+        standin.datapoint(&ids[0], "MetadataNoToken", ago(3_600 * hour), 1.0);
+    }
+    let mut body = sums(&ids, "MetadataNoToken").body(1);
+    *at(&mut body, "MaxDatapoints") = 2.into();
+    *at(&mut body, "ScanBy") = "TimestampDescending".into();
+    *at(&mut body, "MetricDataQueries.0.ReturnData") = true.into();
+    let answer = cloudwatch(&standin, REGION).get_metric_data(&body);
+    assert_eq!(results(&answer), [result("m1", &[1.0, 1.0], "PartialData")]);
 }
 
 #[test]
@@ -246,31 +226,24 @@ fn five_hundred_queries_are_the_most() {
 fn queries_that_make_no_sense_are_refused() {
     let standin = Standin::start();
     let ids = standin.launch_many(launch(REGION), 2);
-    let refused = |extra: (&str, &str)| {
-        let extra = vec![(extra.0, extra.1.to_owned())];
-        Query {
-            extra,
-            ..sums(&ids, "MetadataNoToken")
-        }
-        .over(&standin, 1)
-        .error()
+    let refused = |path: &str, value: Value| {
+        let mut body = sums(&ids, "MetadataNoToken").body(1);
+        *at(&mut body, path) = value;
+        cloudwatch(&standin, REGION).get_metric_data(&body).error()
     };
     let invalid = (400, "ValidationError".to_owned());
-    assert_eq!(refused(("MetricDataQueries.member.2.Id", "m1")), invalid);
+    let second = "MetricDataQueries.1";
+    assert_eq!(refused(&format!("{second}.Id"), "m1".into()), invalid);
+    assert_eq!(refused(&format!("{second}.Id"), "i-0123".into()), invalid);
+    let stat = format!("{second}.MetricStat");
+    assert_eq!(refused(&format!("{stat}.Period"), 7.into()), invalid);
+    assert_eq!(refused(&format!("{stat}.Stat"), "p99".into()), invalid);
+    let long_ago = time("2020-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(refused("EndTime", long_ago), invalid);
     assert_eq!(
-        refused(("MetricDataQueries.member.2.Id", "i-0123")),
-        invalid
+        refused("Colour", "red".into()),
+        (400, "UnknownParameter".to_owned())
     );
-    assert_eq!(
-        refused(("MetricDataQueries.member.2.MetricStat.Period", "7")),
-        invalid
-    );
-    assert_eq!(
-        refused(("MetricDataQueries.member.2.MetricStat.Stat", "p99")),
-        invalid
-    );
-    assert_eq!(refused(("StartTime", "yesterday")), invalid);
-    assert_eq!(refused(("EndTime", "2020-01-01T00:00:00Z")), invalid);
     sums(&[], "MetadataNoToken")
         .over(&standin, 1)
         .is_refused(400, "MissingParameter");
