@@ -1,6 +1,6 @@
 //! The function's configuration, read once at start.
 
-use imds_aws::{Client, Credentials, Endpoints, Settings};
+use imds_aws::{Client, EnvironmentCredentials, SettingError, Settings, environment};
 use imds_core::policy::{Faults, Policy};
 
 /// What the function needs to know.
@@ -37,6 +37,8 @@ pub(crate) enum ConfigError {
     },
     #[error("no credentials: `{0}` is not set")]
     Credentials(&'static str),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
 }
 
 impl Config {
@@ -54,14 +56,9 @@ impl Config {
         let policy =
             Policy::parse(&text).map_err(|source| ConfigError::Policy { variable, source })?;
         // Lambda hands the role's credentials over in variables, for the life of the process.
-        let required = |name: &'static str| given(name).ok_or(ConfigError::Credentials(name));
-        let credentials = Credentials::new(
-            required("AWS_ACCESS_KEY_ID")?,
-            required("AWS_SECRET_ACCESS_KEY")?,
-            given("AWS_SESSION_TOKEN"),
-            None,
-            "Lambda",
-        );
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+            given(name).ok_or(ConfigError::Credentials(name))?;
+        }
         let ca_bundle = match given("AWS_CA_BUNDLE") {
             Some(path) => match std::fs::read(&path) {
                 Ok(pem) => Some(pem.into()),
@@ -73,7 +70,7 @@ impl Config {
             ca_bundle,
             ..Settings::default()
         };
-        let client = Client::new(credentials, Endpoints::from_vars(&var), settings);
+        let client = Client::new(&environment(&var)?, EnvironmentCredentials::new(), settings);
         Ok(Config {
             policy,
             client,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join};
-use imds_aws::{Backoff, Deadline, Found, Remember, Terms, apply};
+use imds_aws::{Backoff, Deadline, Found, Page, Remember, Terms, Unreadable, apply};
 use imds_core::decide::{Decision, Occasion};
 use imds_core::event::{Event, Ignored, Launch, MetadataChange, Origin, parse};
 use imds_core::instance::{Instance, InstanceId};
@@ -190,13 +190,19 @@ impl Job<'_> {
             }
             let look = timeout_at(self.deadline.look, self.client().look_for_launched(launch));
             let error = match look.await {
-                Ok(Ok(seen)) => {
+                Ok(Ok(Page {
+                    instances,
+                    unreadable,
+                })) => {
                     let settled_before = known.len();
                     let is_new = |i: &Instance| !known.contains(&i.id);
-                    let new: Vec<Instance> = seen.into_iter().filter(is_new).collect();
+                    let new: Vec<Instance> = instances.into_iter().filter(is_new).collect();
+                    let mut unread = Done::unreadable(&launch.origin.region, unreadable);
+                    unread.instances.retain(|i| !known.contains(&i.instance_id));
                     let known = known
                         .iter()
                         .chain(new.iter().map(|i| &i.id))
+                        .chain(unread.instances.iter().map(|i| &i.instance_id))
                         .cloned()
                         .collect::<BTreeSet<_>>();
                     let found = known.len();
@@ -205,7 +211,8 @@ impl Job<'_> {
                     let surely_all = found >= most && launch.client_token.is_some();
                     let no_more = found >= least && found == settled_before;
                     if surely_all || no_more {
-                        return self.settle(new, &Occasion::Launch).await;
+                        let settled = self.settle(new, &Occasion::Launch).await;
+                        return settled.and(unread);
                     }
                     let rest = async {
                         if backoff.wait(self.deadline.look).await {
@@ -221,7 +228,7 @@ impl Job<'_> {
                         }
                     };
                     let (settled, rest) = join(self.settle(new, &Occasion::Launch), rest).await;
-                    return settled.and(rest);
+                    return settled.and(rest).and(unread);
                 }
                 Ok(Err(error))
                     if error.fault.may_pass() && backoff.wait(self.deadline.look).await =>
@@ -253,7 +260,9 @@ impl Job<'_> {
                     Ok(Ok(Found {
                         mut instances,
                         unknown,
+                        unreadable,
                     })) => {
+                        let unread = Done::unreadable(&region, unreadable);
                         let mut known: BTreeMap<_, _> = open
                             .into_iter()
                             .map(|instance| (instance.id.clone(), instance))
@@ -275,7 +284,7 @@ impl Job<'_> {
                             }
                         };
                         let (settled, rest) = join(self.settle(instances, occasion), rest).await;
-                        return settled.and(rest);
+                        return settled.and(rest).and(unread);
                     }
                     Ok(Err(error))
                         if error.fault.may_pass() && backoff.wait(self.deadline.look).await =>
@@ -374,6 +383,17 @@ impl Done {
                 .into_iter()
                 .map(|instance| InstanceReport::unseen(instance, Outcome::Failed, why.to_owned())),
         )
+    }
+
+    fn unreadable(region: &str, unreadable: Vec<Unreadable>) -> Self {
+        let mut done = Done::default();
+        for unreadable in unreadable {
+            match unreadable.into_report(region) {
+                Ok(report) => done.instances.push(report),
+                Err(unseen) => done.unseen.push(unseen),
+            }
+        }
+        done
     }
 
     fn unseen(region: &str, error: String) -> Self {

@@ -100,7 +100,7 @@ impl Whole {
 }
 
 fn unseen(region: &str, swept: &Swept, expected: bool) -> Vec<Unseen> {
-    let mut unseen = Vec::new();
+    let mut unseen = swept.nameless.clone();
     if let Some(error) = &swept.unseen {
         let expected = expected || !is_closed(error);
         unseen.push(Unseen {

@@ -2,11 +2,14 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetInstanceMetadataDefaults.html>
 
-use imds_core::defaults::MetadataDefaults;
-use imds_core::instance::{HopLimit, HttpTokens, Toggle};
-use serde::Deserialize;
+use std::convert::Infallible;
+use std::str::FromStr;
 
-use crate::client::{Client, Request, Service};
+use imds_core::defaults::MetadataDefaults;
+use imds_core::instance::HopLimit;
+
+use crate::client::Client;
+use crate::convert::{hop_limit, toggle, tokens};
 use crate::error::CallError;
 
 /// Whose credentials these are.
@@ -24,10 +27,19 @@ impl Client {
     /// # Errors
     /// When STS does not answer, or refuses.
     pub async fn identity(&self, region: &str) -> Result<Identity, CallError> {
-        let request = Request::new("GetCallerIdentity");
-        let answer: Caller = self.read(Service::Sts, region, request).await?;
-        let Identified { account, arn } = answer.result;
-        Ok(Identity { account, arn })
+        const ACTION: &str = "GetCallerIdentity";
+        let answer = self
+            .call(ACTION, region, |services| {
+                services.sts().get_caller_identity().send()
+            })
+            .await?;
+        match (answer.account, answer.arn) {
+            (Some(account), Some(arn)) => Ok(Identity { account, arn }),
+            _ => {
+                let why = "no `Account` or no `Arn`";
+                Err(CallError::unreadable(ACTION, region, why))
+            }
+        }
     }
 
     /// The account's metadata defaults in a region.
@@ -35,21 +47,25 @@ impl Client {
     /// # Errors
     /// When EC2 does not answer, or refuses.
     pub async fn metadata_defaults(&self, region: &str) -> Result<MetadataDefaults, CallError> {
-        let request = Request::new("GetInstanceMetadataDefaults");
-        let answer: Defaults = self.read(Service::Ec2, region, request).await?;
-        let has = answer.account_level;
-        let toggle = |word: Option<String>| word.and_then(|word| Toggle::from_word(&word));
+        let answer = self
+            .call("GetInstanceMetadataDefaults", region, |services| {
+                services.ec2().get_instance_metadata_defaults().send()
+            })
+            .await?;
+        // An account without any has an empty element, or none.
+        let Some(has) = answer.account_level else {
+            return Ok(MetadataDefaults::default());
+        };
+        let tags = has.instance_metadata_tags;
         Ok(MetadataDefaults {
-            http_tokens: has
-                .http_tokens
-                .and_then(|word| HttpTokens::from_word(&word)),
-            hop_limit: has
-                .http_put_response_hop_limit
-                .and_then(|n| HopLimit::try_from(n).ok()),
-            http_endpoint: toggle(has.http_endpoint),
-            instance_metadata_tags: toggle(has.instance_metadata_tags),
-            http_tokens_enforced: toggle(has.http_tokens_enforced),
-            managed_by: has.managed_by,
+            http_tokens: tokens(has.http_tokens.as_ref().map(|word| word.as_str())),
+            hop_limit: hop_limit(has.http_put_response_hop_limit),
+            http_endpoint: toggle(has.http_endpoint.as_ref().map(|word| word.as_str())),
+            instance_metadata_tags: toggle(tags.as_ref().map(|word| word.as_str())),
+            http_tokens_enforced: toggle(
+                has.http_tokens_enforced.as_ref().map(|word| word.as_str()),
+            ),
+            managed_by: has.managed_by.map(|word| word.as_str().to_owned()),
         })
     }
 
@@ -63,72 +79,34 @@ impl Client {
         from: &MetadataDefaults,
         to: &MetadataDefaults,
     ) -> Result<(), CallError> {
-        fn differs<T: PartialEq + ToString>(
+        fn differs<T: PartialEq + ToString, W: FromStr<Err = Infallible>>(
             from: Option<T>,
             to: Option<T>,
-            none: &str,
-        ) -> Option<String> {
-            (from != to).then(|| to.map_or(none.to_owned(), |value| value.to_string()))
+        ) -> Option<W> {
+            let word = |to: Option<T>| to.map_or("no-preference".to_owned(), |it| it.to_string());
+            (from != to).then(|| word(to).parse().unwrap_or_else(|never| match never {}))
         }
-        const NONE: &str = "no-preference";
-        let request = Request::new("ModifyInstanceMetadataDefaults")
-            .with_some(
-                "HttpTokens",
-                differs(from.http_tokens, to.http_tokens, NONE),
-            )
-            .with_some(
-                "HttpPutResponseHopLimit",
-                differs(from.hop_limit, to.hop_limit, "-1"),
-            )
-            .with_some(
-                "HttpEndpoint",
-                differs(from.http_endpoint, to.http_endpoint, NONE),
-            )
-            .with_some(
-                "InstanceMetadataTags",
-                differs(from.instance_metadata_tags, to.instance_metadata_tags, NONE),
-            )
-            .with_some(
-                "HttpTokensEnforced",
-                differs(from.http_tokens_enforced, to.http_tokens_enforced, NONE),
-            );
-        self.call(Service::Ec2, region, request).await.map(drop)
+        let hops = |to: Option<HopLimit>| to.map_or(-1, |hops| i32::from(u8::from(hops)));
+        self.call("ModifyInstanceMetadataDefaults", region, |services| {
+            services
+                .ec2()
+                .modify_instance_metadata_defaults()
+                .set_http_tokens(differs(from.http_tokens, to.http_tokens))
+                .set_http_put_response_hop_limit(
+                    (from.hop_limit != to.hop_limit).then(|| hops(to.hop_limit)),
+                )
+                .set_http_endpoint(differs(from.http_endpoint, to.http_endpoint))
+                .set_instance_metadata_tags(differs(
+                    from.instance_metadata_tags,
+                    to.instance_metadata_tags,
+                ))
+                .set_http_tokens_enforced(differs(
+                    from.http_tokens_enforced,
+                    to.http_tokens_enforced,
+                ))
+                .send()
+        })
+        .await
+        .map(drop)
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct Caller {
-    #[serde(rename = "GetCallerIdentityResult")]
-    result: Identified,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Identified {
-    account: String,
-    arn: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Defaults {
-    #[serde(default)]
-    account_level: AccountLevel,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccountLevel {
-    #[serde(default)]
-    http_tokens: Option<String>,
-    #[serde(default)]
-    http_put_response_hop_limit: Option<i64>,
-    #[serde(default)]
-    http_endpoint: Option<String>,
-    #[serde(default)]
-    instance_metadata_tags: Option<String>,
-    #[serde(default)]
-    http_tokens_enforced: Option<String>,
-    #[serde(default)]
-    managed_by: Option<String>,
 }

@@ -8,7 +8,7 @@ use std::io;
 use futures_util::future::{join, join_all};
 use futures_util::{StreamExt, stream};
 use imds_core::decide::{Because, Decision, Instead, Remedy, Wrong};
-use imds_core::instance::{Instance, InstanceId, MetadataOptions};
+use imds_core::instance::{Instance, InstanceId, MetadataOptions, State};
 use imds_core::marks;
 use imds_core::plain::Plain;
 use imds_core::plan::{Plan, Step};
@@ -255,9 +255,29 @@ async fn end(
             client.stop(region, ids).await
         }
     };
-    in_time(until, call)
-        .await
-        .map_err(|failed| failed.to_string())
+    match in_time(until, call).await {
+        Ok(()) => Ok(()),
+        Err(failed) if failed.may_have_worked() && all_end(client, region, ids, until).await => {
+            Ok(())
+        }
+        Err(failed) => Err(failed.to_string()),
+    }
+}
+
+/// Whether EC2 shows all instances stopping, stopped, shutting down or terminated.
+async fn all_end(client: &Client, region: &str, ids: &[&InstanceId], until: Instant) -> bool {
+    let ids: Vec<InstanceId> = ids.iter().map(|id| (*id).clone()).collect();
+    let ends = |state: State| state.is_final() || state.is_stopped();
+    match in_time(until, client.look(region, &ids)).await {
+        Ok(found) => {
+            found.instances.len() == ids.len()
+                && found
+                    .instances
+                    .iter()
+                    .all(|instance| instance.state.is_some_and(ends))
+        }
+        Err(_) => false,
+    }
 }
 
 /// Why there is no answer to a call.
@@ -285,6 +305,11 @@ impl Failed {
 
     fn may_pass(&self) -> bool {
         self.fault.is_none_or(Fault::may_pass)
+    }
+
+    /// The call was sent, and its answer was not understood or did not come.
+    fn may_have_worked(&self) -> bool {
+        matches!(self.fault, Some(Fault::Unreadable | Fault::Passing))
     }
 }
 
@@ -454,7 +479,7 @@ async fn gone(
             };
             // Without an answer nothing is known to be gone, and so it stays a failure.
             let answer = in_time(until, client.describe(region, &filter)).await;
-            for instance in answer.unwrap_or_default() {
+            for instance in answer.unwrap_or_default().instances {
                 if let Some(state) = instance.state.filter(|state| state.is_final()) {
                     gone.insert(instance.id, Decision::Gone(state));
                 }

@@ -4,13 +4,17 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_cloudwatch::types::{self, Dimension, MetricDataQuery, MetricDataResult, MetricStat};
+use aws_smithy_types::DateTime;
 use imds_core::instance::InstanceId;
 use imds_core::usage::Datapoint;
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
 
-use crate::client::{Client, Request, Service};
+use crate::client::Client;
+use crate::convert;
 use crate::error::CallError;
+
+const ACTION: &str = "GetMetricData";
 
 /// A metric of an instance, in the namespace `AWS/EC2`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,35 +54,38 @@ impl Client {
         (begin, end): (Timestamp, Timestamp),
     ) -> Result<BTreeMap<InstanceId, Vec<Datapoint>>, CallError> {
         let mut found: BTreeMap<InstanceId, Vec<Datapoint>> = BTreeMap::new();
+        // CloudWatch refuses an empty window.
+        let hour_ago = end
+            .checked_sub(SignedDuration::from_hours(1))
+            .unwrap_or(begin);
+        let begin = begin.min(hour_ago);
         for ids in ids.chunks(METRICS) {
+            let queries = queries(metric, ids, end.duration_since(begin));
             let mut token: Option<String> = None;
             loop {
-                let request =
-                    request(metric, ids, begin, end).with_some("NextToken", token.as_ref());
-                let answer: Answer = self.read(Service::CloudWatch, region, request).await?;
-                for series in answer.result.series.member {
-                    let unreadable = || {
-                        let what = format!("unexpected series `{}`", series.id);
-                        CallError::unreadable("GetMetricData", region, what)
+                let answer = self
+                    .call(ACTION, region, |services| {
+                        services
+                            .cloudwatch()
+                            .get_metric_data()
+                            .set_metric_data_queries(Some(queries.clone()))
+                            .start_time(date_time(begin))
+                            .end_time(date_time(end))
+                            .set_next_token(token.clone())
+                            .send()
+                    })
+                    .await?;
+                for series in answer.metric_data_results.unwrap_or_default() {
+                    let name = series.id.clone().unwrap_or_default();
+                    let Some((id, points)) = read(series, ids) else {
+                        let what = format!("unexpected series `{name}`");
+                        return Err(CallError::unreadable(ACTION, region, what));
                     };
-                    let place = series
-                        .id
-                        .strip_prefix('m')
-                        .and_then(|n| n.parse::<usize>().ok());
-                    let id = place
-                        .and_then(|place| ids.get(place))
-                        .ok_or_else(unreadable)?;
-                    let times = series.timestamps.member.iter();
-                    let points: Option<Vec<Datapoint>> = times
-                        .zip(series.values.member)
-                        .map(|(time, value)| Some((time.parse().ok()?, value)))
-                        .collect();
-                    let points = points.ok_or_else(unreadable)?;
                     if !points.is_empty() {
-                        found.entry((*id).clone()).or_default().extend(points);
+                        found.entry(id.clone()).or_default().extend(points);
                     }
                 }
-                let next = answer.result.next_token.filter(|token| !token.is_empty());
+                let next = convert::token(answer.next_token);
                 if next.is_none() || next == token {
                     break;
                 }
@@ -90,72 +97,46 @@ impl Client {
 }
 
 /// Sums over periods of whole hours, as long as needed to cover the window with 200 of them.
-fn request(metric: Metric, ids: &[&InstanceId], begin: Timestamp, end: Timestamp) -> Request {
-    // CloudWatch refuses an empty window.
-    let hour_ago = end
-        .checked_sub(SignedDuration::from_hours(1))
-        .unwrap_or(begin);
-    let begin = begin.min(hour_ago);
-    let window = end.duration_since(begin).as_hours();
-    let period = SignedDuration::from_hours(window.div_euclid(PERIODS) + 1);
-    let mut request = Request::new("GetMetricData")
-        .with("StartTime", begin.to_string())
-        .with("EndTime", end.to_string());
-    for (n, id) in ids.iter().enumerate() {
-        let query = format!("MetricDataQueries.member.{}", n + 1);
-        let stat = format!("{query}.MetricStat");
-        request = request
-            .with(&format!("{query}.Id"), format!("m{n}"))
-            .with(&format!("{stat}.Metric.Namespace"), "AWS/EC2")
-            .with(&format!("{stat}.Metric.MetricName"), metric.name())
-            .with(
-                &format!("{stat}.Metric.Dimensions.member.1.Name"),
-                "InstanceId",
-            )
-            .with(
-                &format!("{stat}.Metric.Dimensions.member.1.Value"),
-                id.as_str(),
-            )
-            .with(&format!("{stat}.Period"), period.as_secs().to_string())
-            .with(&format!("{stat}.Stat"), "Sum");
-    }
-    request
+fn queries(metric: Metric, ids: &[&InstanceId], window: SignedDuration) -> Vec<MetricDataQuery> {
+    let hours = window.as_hours().div_euclid(PERIODS) + 1;
+    let period = i32::try_from(SignedDuration::from_hours(hours).as_secs()).unwrap_or(i32::MAX);
+    let query = |(n, id): (usize, &&InstanceId)| {
+        let instance = Dimension::builder()
+            .name("InstanceId")
+            .value(id.as_str())
+            .build();
+        let metric = types::Metric::builder()
+            .namespace("AWS/EC2")
+            .metric_name(metric.name())
+            .dimensions(instance)
+            .build();
+        let sum = MetricStat::builder()
+            .metric(metric)
+            .period(period)
+            .stat("Sum")
+            .build();
+        MetricDataQuery::builder()
+            .id(format!("m{n}"))
+            .metric_stat(sum)
+            .build()
+    };
+    ids.iter().enumerate().map(query).collect()
 }
 
-#[derive(Debug, Deserialize)]
-struct Answer {
-    #[serde(rename = "GetMetricDataResult")]
-    result: Results,
+/// Whose series it is, and its datapoints; `None`: it was not asked for, or is not understood.
+fn read<'a>(
+    series: MetricDataResult,
+    ids: &[&'a InstanceId],
+) -> Option<(&'a InstanceId, Vec<Datapoint>)> {
+    let place: usize = series.id?.strip_prefix('m')?.parse().ok()?;
+    let times = series.timestamps.unwrap_or_default().into_iter();
+    let values = series.values.unwrap_or_default();
+    let points = times
+        .zip(values)
+        .map(|(time, value)| Some((convert::timestamp(time)?, value)));
+    Some((ids.get(place)?, points.collect::<Option<_>>()?))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Results {
-    #[serde(rename = "MetricDataResults", default)]
-    series: Members<Series>,
-    #[serde(default)]
-    next_token: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Series {
-    id: String,
-    #[serde(default)]
-    timestamps: Members<String>,
-    #[serde(default)]
-    values: Members<f64>,
-}
-
-/// A list, as the Query protocol writes it.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Members<T> {
-    #[serde(default = "Vec::new")]
-    pub(crate) member: Vec<T>,
-}
-
-impl<T> Default for Members<T> {
-    fn default() -> Self {
-        Members { member: Vec::new() }
-    }
+fn date_time(time: Timestamp) -> DateTime {
+    DateTime::from_secs_and_nanos(time.as_second(), time.subsec_nanosecond().unsigned_abs())
 }

@@ -2,9 +2,10 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>
 
+use aws_sdk_ec2::types::{HttpTokensState, InstanceMetadataEndpointState};
 use imds_core::instance::InstanceId;
 
-use crate::client::{Client, Request, Service};
+use crate::client::Client;
 use crate::error::{CallError, Fault};
 
 impl Client {
@@ -15,12 +16,17 @@ impl Client {
     /// When EC2 does not answer, or refuses for another reason than a missing permission.
     pub async fn may_set_options(&self, region: &str, id: &InstanceId) -> Result<bool, CallError> {
         const ACTION: &str = "ModifyInstanceMetadataOptions";
-        let request = Request::new(ACTION)
-            .with("DryRun", "true")
-            .with("InstanceId", id.as_str())
-            .with("HttpTokens", "required")
-            .with("HttpEndpoint", "enabled");
-        match self.call(Service::Ec2, region, request).await {
+        let answer = self.call(ACTION, region, |services| {
+            services
+                .ec2()
+                .modify_instance_metadata_options()
+                .dry_run(true)
+                .instance_id(id.as_str())
+                .http_tokens(HttpTokensState::Required)
+                .http_endpoint(InstanceMetadataEndpointState::Enabled)
+                .send()
+        });
+        match answer.await {
             Ok(_) => {
                 let done = "a dry run was answered as if it had been carried out";
                 Err(CallError::unreadable(ACTION, region, done))

@@ -2,15 +2,18 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
 
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_types::body::SdkBody;
+use std::fmt;
 
-use imds_core::instance::{HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, Toggle};
-use serde::Deserialize;
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
+use aws_sdk_ec2::types;
+use imds_core::instance::{Instance, InstanceId, MetadataOptions};
+use imds_core::plain::Plain;
+use imds_core::report::{InstanceReport, Outcome, Unseen};
 
-use crate::client::{Client, Request, Service, text_of};
-use crate::described::Described;
-use crate::error::CallError;
+use crate::client::Client;
+use crate::convert;
+use crate::error::{CallError, Fault};
+use crate::whole::Outline;
 
 /// The most values that a filter takes.
 pub(crate) const FILTER_VALUES: usize = 200;
@@ -24,10 +27,10 @@ const TAGGED_AT_ONCE: usize = 1000;
 const DESCRIBE: &str = "DescribeInstances";
 
 /// The largest page of `DescribeInstances`: the fewest calls, where all are looked at.
-const LARGEST_PAGE: &str = "1000";
+const LARGEST_PAGE: i32 = 1000;
 
 /// A page for a launch: one call for nearly all of them, and a quarter of the memory for the rest.
-const PAGE_OF_A_LAUNCH: &str = "250";
+const PAGE_OF_A_LAUNCH: i32 = 250;
 
 /// A filter of `DescribeInstances`; it leaves out what it does not know, where `InstanceId` would
 /// fail the whole call.
@@ -39,13 +42,75 @@ pub struct Filter<'a> {
     pub values: Vec<&'a str>,
 }
 
+impl Filter<'_> {
+    fn by_ids<'a>(ids: &[&'a str]) -> Filter<'a> {
+        Filter {
+            name: "instance-id",
+            values: ids.to_vec(),
+        }
+    }
+}
+
+impl From<&Filter<'_>> for types::Filter {
+    fn from(filter: &Filter<'_>) -> Self {
+        let values = filter.values.iter().map(|value| (*value).to_owned());
+        types::Filter::builder()
+            .name(filter.name)
+            .set_values(Some(values.collect()))
+            .build()
+    }
+}
+
+/// Instances as EC2 describes them.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// Those that could be read.
+    pub instances: Vec<Instance>,
+    /// Those that are there, and of which no more than that is known.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// An instance whose description is not understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// As EC2 gave it; it may be no id.
+    pub id: String,
+    /// Why not.
+    pub why: String,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Unreadable { id, why } = self;
+        let (id, why) = (Plain(id), Plain(why));
+        write!(f, "EC2's description of `{id}` could not be read: {why}")
+    }
+}
+
+impl Unreadable {
+    /// It failed by its name, or where its id is malformed its region was not seen whole.
+    ///
+    /// # Errors
+    /// The latter.
+    pub fn into_report(self, region: &str) -> Result<InstanceReport, Unseen> {
+        let reason = self.to_string();
+        match InstanceId::try_from(self.id) {
+            Ok(id) => {
+                let instance = Instance::unknown(id, region);
+                Ok(InstanceReport::unseen(instance, Outcome::Failed, reason))
+            }
+            Err(_) => Err(Unseen::expected(region, reason)),
+        }
+    }
+}
+
 /// The pages of `DescribeInstances`, one at a time.
 #[derive(Debug)]
 pub struct Pages<'a> {
     client: &'a Client,
     region: &'a str,
     filters: &'a [Filter<'a>],
-    size: &'static str,
+    size: i32,
     token: Option<String>,
     ended: bool,
 }
@@ -56,17 +121,18 @@ impl Client {
         &self,
         region: &str,
         filter: &Filter<'_>,
-    ) -> Result<Vec<Instance>, CallError> {
+    ) -> Result<Page, CallError> {
         let filters = [filter.clone()];
         let mut pages = Pages {
             size: PAGE_OF_A_LAUNCH,
             ..self.pages(region, &filters)
         };
-        let mut instances = Vec::new();
+        let mut all = Page::default();
         while let Some(page) = pages.next().await? {
-            instances.extend(page.instances()?);
+            all.instances.extend(page.instances);
+            all.unreadable.extend(page.unreadable);
         }
-        Ok(instances)
+        Ok(all)
     }
 
     /// The instances that pass all filters, page by page, so that memory holds but one.
@@ -81,21 +147,91 @@ impl Client {
         }
     }
 
+    async fn describe_page(
+        &self,
+        region: &str,
+        filters: &[Filter<'_>],
+        size: i32,
+        token: Option<&str>,
+    ) -> Result<DescribeInstancesOutput, CallError> {
+        let filters: Vec<types::Filter> = filters.iter().map(types::Filter::from).collect();
+        self.call(DESCRIBE, region, |services| {
+            services
+                .ec2()
+                .describe_instances()
+                .set_filters(Some(filters.clone()))
+                .max_results(size)
+                .set_next_token(token.map(str::to_owned))
+                .send()
+        })
+        .await
+    }
+
+    /// Describes instances of which some cannot be read, by halves, until those are alone.
+    async fn describe_apart(&self, region: &str, ids: Vec<String>) -> Result<Page, CallError> {
+        let mut page = Page::default();
+        let (known, odd): (Vec<String>, Vec<String>) = ids
+            .into_iter()
+            .partition(|id| InstanceId::try_from(id.as_str()).is_ok());
+        let malformed = |id| Unreadable {
+            id,
+            why: "its id is malformed".to_owned(),
+        };
+        page.unreadable.extend(odd.into_iter().map(malformed));
+        let ids: Vec<&str> = known.iter().map(String::as_str).collect();
+        let mut parts: Vec<&[&str]> = ids.chunks(FILTER_VALUES).collect();
+        while let Some(part) = parts.pop() {
+            let filters = [Filter::by_ids(part)];
+            let answer = self
+                .describe_page(region, &filters, LARGEST_PAGE, None)
+                .await
+                .and_then(|answer| convert::page(answer, region));
+            match (answer, part) {
+                (Ok((read, None)), _) => {
+                    page.instances.extend(read.instances);
+                    page.unreadable.extend(read.unreadable);
+                }
+                (Ok((_, Some(_))), _) => {
+                    let why = "200 instances came on more than one page";
+                    return Err(CallError::unreadable(DESCRIBE, region, why));
+                }
+                (Err(error), [id]) if error.fault == Fault::Unreadable => {
+                    page.unreadable.push(Unreadable {
+                        id: (*id).to_owned(),
+                        why: error.cause(),
+                    });
+                }
+                (Err(error), _) if error.fault == Fault::Unreadable => {
+                    let (left, right) = part.split_at(part.len().div_ceil(2));
+                    parts.extend([left, right]);
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(page)
+    }
+
     /// The regions that are enabled for the account, as the given region tells.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
     pub async fn enabled_regions(&self, from: &str) -> Result<Vec<String>, CallError> {
-        let request = Request::new("DescribeRegions");
-        let answer: DescribedRegions = self.read(Service::Ec2, from, request).await?;
-        let mut regions: Vec<String> = answer
-            .region_info
-            .item
+        const ACTION: &str = "DescribeRegions";
+        let answer = self
+            .call(ACTION, from, |services| {
+                services.ec2().describe_regions().send()
+            })
+            .await?;
+        let regions = answer
+            .regions
+            .ok_or_else(|| CallError::unreadable(ACTION, from, "no `regionInfo`"))?;
+        let mut names: Vec<String> = regions
             .into_iter()
             .map(|region| region.region_name)
-            .collect();
-        regions.sort_unstable();
-        Ok(regions)
+            .collect::<Option<_>>()
+            .ok_or_else(|| CallError::unreadable(ACTION, from, "a region without a name"))?;
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// Sets one tag on instances of a region; one that is not known fails the whole call.
@@ -106,14 +242,17 @@ impl Client {
         key: &str,
         value: &str,
     ) -> Result<(), CallError> {
+        let tag = types::Tag::builder().key(key).value(value).build();
         for ids in ids.chunks(TAGGED_AT_ONCE) {
-            let mut request = Request::new("CreateTags")
-                .with("Tag.1.Key", key)
-                .with("Tag.1.Value", value);
-            for (n, id) in ids.iter().enumerate() {
-                request = request.with(&format!("ResourceId.{}", n + 1), id.as_str());
-            }
-            self.call(Service::Ec2, region, request).await?;
+            self.call("CreateTags", region, |services| {
+                services
+                    .ec2()
+                    .create_tags()
+                    .set_resources(Some(texts(ids)))
+                    .tags(tag.clone())
+                    .send()
+            })
+            .await?;
         }
         Ok(())
     }
@@ -127,20 +266,46 @@ impl Client {
         instance: &Instance,
         send: &MetadataOptions,
     ) -> Result<MetadataOptions, CallError> {
-        let request = Request::new("ModifyInstanceMetadataOptions")
-            .with("InstanceId", instance.id.as_str())
-            .with_some("HttpTokens", send.http_tokens)
-            .with_some("HttpEndpoint", send.http_endpoint)
-            .with_some("HttpPutResponseHopLimit", send.hop_limit)
-            .with_some("HttpProtocolIpv6", send.http_protocol_ipv6)
-            .with_some("InstanceMetadataTags", send.instance_metadata_tags);
-        let answer: Modified = self.read(Service::Ec2, &instance.region, request).await?;
-        Ok(answer.instance_metadata_options.into_options())
+        const ACTION: &str = "ModifyInstanceMetadataOptions";
+        fn word<T: std::str::FromStr>(value: Option<impl ToString>) -> Option<T> {
+            value.and_then(|value| value.to_string().parse().ok())
+        }
+        let answer = self
+            .call(ACTION, &instance.region, |services| {
+                services
+                    .ec2()
+                    .modify_instance_metadata_options()
+                    .instance_id(instance.id.as_str())
+                    .set_http_tokens(word(send.http_tokens))
+                    .set_http_endpoint(word(send.http_endpoint))
+                    .set_http_put_response_hop_limit(
+                        send.hop_limit.map(|hops| i32::from(u8::from(hops))),
+                    )
+                    .set_http_protocol_ipv6(word(send.http_protocol_ipv6))
+                    .set_instance_metadata_tags(word(send.instance_metadata_tags))
+                    .send()
+            })
+            .await?;
+        match answer.instance_metadata_options {
+            Some(options) => Ok(convert::options(&options)),
+            None => {
+                let why = "no `instanceMetadataOptions`";
+                Err(CallError::unreadable(ACTION, &instance.region, why))
+            }
+        }
     }
 
     /// Stops instances: all, or none where one id is bad.
     pub(crate) async fn stop(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
-        self.end(region, "StopInstances", ids).await
+        self.call("StopInstances", region, |services| {
+            services
+                .ec2()
+                .stop_instances()
+                .set_instance_ids(Some(texts(ids)))
+                .send()
+        })
+        .await
+        .map(drop)
     }
 
     /// Terminates instances. One bad id and none is terminated; a protected one keeps those of its
@@ -150,153 +315,56 @@ impl Client {
         region: &str,
         ids: &[&InstanceId],
     ) -> Result<(), CallError> {
-        self.end(region, "TerminateInstances", ids).await
+        self.call("TerminateInstances", region, |services| {
+            services
+                .ec2()
+                .terminate_instances()
+                .set_instance_ids(Some(texts(ids)))
+                .send()
+        })
+        .await
+        .map(drop)
     }
+}
 
-    async fn end(
-        &self,
-        region: &str,
-        action: &'static str,
-        ids: &[&InstanceId],
-    ) -> Result<(), CallError> {
-        let mut request = Request::new(action);
-        for (n, id) in ids.iter().enumerate() {
-            request = request.with(&format!("InstanceId.{}", n + 1), id.as_str());
-        }
-        self.call(Service::Ec2, region, request).await.map(drop)
-    }
+fn texts(ids: &[&InstanceId]) -> Vec<String> {
+    ids.iter().map(|id| id.as_str().to_owned()).collect()
 }
 
 impl Pages<'_> {
     /// The next page of up to 1,000 instances; `None` after the last.
     ///
+    /// One odd value hides no page: what the SDK cannot read as a whole is asked for again in parts.
+    ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// When EC2 does not answer, or refuses, or its answer is not whole.
     pub async fn next(&mut self) -> Result<Option<Page>, CallError> {
         if self.ended {
             return Ok(None);
         }
         let region = self.region;
-        let mut request = Request::new(DESCRIBE)
-            .with("MaxResults", self.size)
-            .with_some("NextToken", self.token.as_ref());
-        for (n, filter) in self.filters.iter().enumerate() {
-            let place = format!("Filter.{}", n + 1);
-            request = request.with(&format!("{place}.Name"), filter.name);
-            for (n, value) in filter.values.iter().enumerate() {
-                request = request.with(&format!("{place}.Value.{}", n + 1), value);
-            }
-        }
-        let body = self.client.call(Service::Ec2, region, request).await?;
-        let unreadable = |why: BoxError| CallError::unreadable(DESCRIBE, region, why);
-        let next = next_token(&body).map_err(unreadable)?;
+        let token = self.token.as_deref();
+        let answer = self
+            .client
+            .describe_page(region, self.filters, self.size, token)
+            .await
+            .and_then(|answer| convert::page(answer, region));
+        let (page, next) = match answer {
+            Ok(read) => read,
+            Err(error) => match error.body.as_deref().and_then(Outline::read) {
+                Some(Outline { ids, next_token }) => {
+                    let page = self.client.describe_apart(region, ids).await?;
+                    (page, convert::token(next_token))
+                }
+                None => return Err(error),
+            },
+        };
         if next.is_some() && next == self.token {
-            return Err(unreadable("the same page token came twice".into()));
+            let why = "the same page token came twice";
+            return Err(CallError::unreadable(DESCRIBE, region, why));
         }
         self.ended = next.is_none();
-        self.token.clone_from(&next);
-        let region = region.to_owned();
-        Ok(Some(Page { region, body, next }))
-    }
-}
-
-/// A page as it came: the next one can be on its way while this one is read.
-#[derive(Debug)]
-pub struct Page {
-    region: String,
-    body: SdkBody,
-    next: Option<String>,
-}
-
-impl Page {
-    /// The page's instances.
-    ///
-    /// # Errors
-    /// When EC2's answer is not understood.
-    pub fn instances(self) -> Result<Vec<Instance>, CallError> {
-        let Page { region, body, next } = self;
-        let unreadable = |why: BoxError| CallError::unreadable(DESCRIBE, &region, why);
-        let text = text_of(&body).map_err(|e| unreadable(e.into()))?;
-        let page = Described::read(text, &region).map_err(unreadable)?;
-        if page.next_token != next {
-            return Err(unreadable("its page token is not where it belongs".into()));
-        }
-        Ok(page.instances)
-    }
-}
-
-/// Found without reading the page. The last page carries an empty token, or none.
-fn next_token(body: &SdkBody) -> Result<Option<String>, BoxError> {
-    let text = text_of(body)?;
-    let token = text
-        .rsplit_once("<nextToken>")
-        .and_then(|(_, rest)| rest.split_once("</nextToken>"))
-        .map_or("", |(token, _)| token);
-    let token = quick_xml::escape::unescape(token.trim())?;
-    Ok(Some(token.into_owned()).filter(|token| !token.is_empty()))
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DescribedRegions {
-    region_info: Items<DescribedRegion>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DescribedRegion {
-    region_name: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct Items<T> {
-    #[serde(default = "Vec::new")]
-    pub(crate) item: Vec<T>,
-}
-
-impl<T> Default for Items<T> {
-    fn default() -> Self {
-        Items { item: Vec::new() }
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Modified {
-    instance_metadata_options: Options,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct Options {
-    #[serde(default)]
-    pub(crate) http_tokens: Option<String>,
-    #[serde(default)]
-    pub(crate) http_endpoint: Option<String>,
-    #[serde(default)]
-    pub(crate) http_put_response_hop_limit: Option<i64>,
-    #[serde(default)]
-    pub(crate) http_protocol_ipv6: Option<String>,
-    #[serde(default)]
-    pub(crate) instance_metadata_tags: Option<String>,
-    #[serde(default)]
-    pub(crate) state: Option<String>,
-}
-
-impl Options {
-    /// A word or number that is not known leaves the option unknown, and so never compliant.
-    pub(crate) fn into_options(self) -> MetadataOptions {
-        let toggle = |word: Option<String>| word.and_then(|word| Toggle::from_word(&word));
-        MetadataOptions {
-            http_tokens: self
-                .http_tokens
-                .and_then(|word| HttpTokens::from_word(&word)),
-            http_endpoint: toggle(self.http_endpoint),
-            hop_limit: self
-                .http_put_response_hop_limit
-                .and_then(|n| HopLimit::try_from(n).ok()),
-            http_protocol_ipv6: toggle(self.http_protocol_ipv6),
-            instance_metadata_tags: toggle(self.instance_metadata_tags),
-        }
+        self.token = next;
+        Ok(Some(page))
     }
 }

@@ -1,11 +1,13 @@
 //! What can go wrong with a call, sorted by what follows from it.
 
+use std::error::Error;
 use std::fmt;
 
+use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::metadata::{ErrorMetadata, ProvideErrorMetadata};
-use serde::Deserialize;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +19,9 @@ pub struct CallError {
     pub region: String,
     /// What follows from it.
     pub fault: Fault,
-    source: Box<dyn std::error::Error + Send + Sync>,
+    source: Box<dyn Error + Send + Sync>,
+    /// Of an answer that was not understood.
+    pub(crate) body: Option<Box<[u8]>>,
 }
 
 /// What follows from a failed call.
@@ -87,12 +91,7 @@ impl Fault {
             | "UnrecognizedClientException"
             | "SignatureDoesNotMatch"
             | "MissingAuthenticationToken" => Fault::Credentials,
-            "RequestLimitExceeded"
-            | "Throttling"
-            | "ThrottlingException"
-            | "EC2ThrottledException"
-            | "TooManyRequestsException"
-            | "SlowDown" => Fault::Throttled,
+            code if THROTTLING_ERRORS.contains(&code) => Fault::Throttled,
             "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable"
             | "RequestTimeout" => Fault::Passing,
             _ if status >= 500 => Fault::Passing,
@@ -102,20 +101,41 @@ impl Fault {
 }
 
 impl CallError {
-    pub(crate) fn new(
+    pub(crate) fn new<E>(
         action: &'static str,
         region: &str,
-        source: SdkError<Answer, HttpResponse>,
-    ) -> Self {
+        source: SdkError<E, HttpResponse>,
+    ) -> Self
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+    {
+        let status = source.raw_response().map(|answer| answer.status());
         let fault = match &source {
-            SdkError::ServiceError(refusal) => refusal.err().fault(),
+            // The SDK calls an answer that it cannot read an error of the service too.
+            SdkError::ServiceError(_) if status.is_some_and(|status| status.is_success()) => {
+                Fault::Unreadable
+            }
+            SdkError::ServiceError(refusal) => {
+                let status = refusal.raw().status().as_u16();
+                Fault::of(status, refusal.err().code().unwrap_or_default())
+            }
             SdkError::ResponseError(_) => Fault::Unreadable,
-            SdkError::ConstructionFailure(_) => Fault::Credentials,
+            SdkError::ConstructionFailure(_) if has_source::<CredentialsError>(&source) => {
+                Fault::Credentials
+            }
+            SdkError::ConstructionFailure(_) => Fault::Refused,
             _ => Fault::Passing,
         };
+        let body = match (fault, source.raw_response()) {
+            (Fault::Unreadable, Some(answer)) => answer.body().bytes().map(Box::from),
+            _ => None,
+        };
         // The answer itself says more than the SDK's "service error" around it.
-        let source: Box<dyn std::error::Error + Send + Sync> = match source {
-            SdkError::ServiceError(refusal) => Box::new(refusal.into_err()),
+        let source: Box<dyn Error + Send + Sync> = match source {
+            SdkError::ServiceError(refusal) if fault != Fault::Unreadable => {
+                Box::new(Answer::of(refusal.raw().status().as_u16(), refusal.err()))
+            }
+            SdkError::ServiceError(unread) => Box::new(unread.into_err()),
             other => Box::new(other),
         };
         CallError {
@@ -123,20 +143,21 @@ impl CallError {
             region: region.to_owned(),
             fault,
             source,
+            body,
         }
     }
 
     pub(crate) fn unreadable(
         action: &'static str,
         region: &str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        let region = region.to_owned();
         CallError {
             action,
-            region,
+            region: region.to_owned(),
             fault: Fault::Unreadable,
             source: source.into(),
+            body: None,
         }
     }
 
@@ -146,12 +167,13 @@ impl CallError {
             region: region.to_owned(),
             fault: Fault::Halted,
             source: "interrupted before it was sent".into(),
+            body: None,
         }
     }
 
     /// The innermost cause in one line, for a report that names act and subject itself.
     pub fn cause(&self) -> String {
-        let mut innermost: &dyn std::error::Error = &*self.source;
+        let mut innermost: &dyn Error = &*self.source;
         let mut words = innermost.to_string();
         while let Some(source) = innermost.source() {
             innermost = source;
@@ -164,65 +186,30 @@ impl CallError {
     }
 }
 
-/// A refusal, as EC2 words it.
+/// A refusal, as AWS words it.
 #[derive(Debug)]
-pub(crate) struct Answer {
+struct Answer {
     status: u16,
-    meta: ErrorMetadata,
+    code: String,
+    message: String,
 }
 
 impl Answer {
-    /// Reads `<Response><Errors><Error><Code>` (EC2) and `<ErrorResponse><Error><Code>` (others).
-    pub(crate) fn refusal(status: u16, body: &str) -> Self {
-        #[derive(Deserialize, Default)]
-        struct Body {
-            #[serde(rename = "Errors", default)]
-            errors: Errors,
-            #[serde(rename = "Error", default)]
-            error: Detail,
+    fn of(status: u16, error: &impl ProvideErrorMetadata) -> Self {
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        Answer {
+            status,
+            code: text(error.code()),
+            message: text(error.message()),
         }
-        #[derive(Deserialize, Default)]
-        struct Errors {
-            #[serde(rename = "Error", default)]
-            error: Detail,
-        }
-        #[derive(Deserialize, Default)]
-        struct Detail {
-            #[serde(rename = "Code", default)]
-            code: String,
-            #[serde(rename = "Message", default)]
-            message: String,
-        }
-        // A body that is no XML leaves both empty: the status then speaks alone.
-        let body: Body = quick_xml::de::from_str(body).unwrap_or_default();
-        let of_ec2 = !body.errors.error.code.is_empty();
-        let Detail { code, message } = if of_ec2 {
-            body.errors.error
-        } else {
-            body.error
-        };
-        let meta = ErrorMetadata::builder().code(code).message(message).build();
-        Answer { status, meta }
-    }
-
-    pub(crate) fn fault(&self) -> Fault {
-        Fault::of(self.status, self.code_or())
-    }
-
-    fn code_or(&self) -> &str {
-        self.meta.code().unwrap_or_default()
-    }
-}
-
-impl ProvideErrorMetadata for Answer {
-    fn meta(&self) -> &ErrorMetadata {
-        &self.meta
     }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code_or(), self.meta.message().unwrap_or_default()) {
+        let Answer { code, message, .. } = self;
+        match (code.as_str(), message.as_str()) {
+            // A body that is not understood leaves both empty: the status then speaks alone.
             ("", _) => write!(f, "HTTP status {}", self.status),
             (code, "") => f.write_str(code),
             (code, message) => write!(f, "{code}: {message}"),
@@ -230,4 +217,15 @@ impl fmt::Display for Answer {
     }
 }
 
-impl std::error::Error for Answer {}
+impl Error for Answer {}
+
+fn has_source<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<T>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

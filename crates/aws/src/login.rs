@@ -5,13 +5,12 @@ use std::sync::Arc;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 
 use crate::client::{Client, Settings};
-use crate::endpoint::Endpoints;
 use crate::trust::{Roots, https};
 
 /// What was asked for; the rest comes from the environment and the AWS CLI's files.
@@ -87,6 +86,9 @@ pub async fn login(
     if let Some(profile) = &wanted.profile {
         loader = loader.profile_name(profile);
     }
+    if let Some(url) = &wanted.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
     let config = loader.load().await;
     let region = config
         .region()
@@ -97,9 +99,8 @@ pub async fn login(
     if let Err(error) = credentials.provide_credentials().await {
         return Err(explained(error, profile.as_deref()));
     }
-    let endpoints = Endpoints::from_vars(|name| endpoint_setting(wanted, &config, &var, name));
     Ok(Login {
-        client: Client::new(credentials, endpoints, settings),
+        client: Client::new(&config, credentials, settings),
         region,
     })
 }
@@ -129,28 +130,6 @@ async fn provider(
                 .await,
         ),
     }
-}
-
-/// `--endpoint-url` is for all services; else the environment comes before the profile.
-fn endpoint_setting(
-    wanted: &Wanted,
-    config: &SdkConfig,
-    var: &impl Fn(&str) -> Option<String>,
-    name: &str,
-) -> Option<String> {
-    if let Some(url) = &wanted.endpoint_url {
-        return match name {
-            "AWS_ENDPOINT_URL" => Some(url.clone()),
-            _ if name.starts_with("AWS_USE_") => var(name),
-            _ => None,
-        };
-    }
-    var(name).or_else(|| match name {
-        "AWS_ENDPOINT_URL" => config.endpoint_url().map(str::to_owned),
-        "AWS_USE_FIPS_ENDPOINT" => config.use_fips().map(|on| on.to_string()),
-        "AWS_USE_DUALSTACK_ENDPOINT" => config.use_dual_stack().map(|on| on.to_string()),
-        _ => None,
-    })
 }
 
 fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::Client;
-use crate::ec2::{FILTER_VALUES, Filter};
+use crate::ec2::{FILTER_VALUES, Filter, Page, Unreadable};
 use crate::error::CallError;
 
 /// What EC2 knows of the instances that were asked for.
@@ -19,6 +19,8 @@ pub struct Found {
     pub instances: Vec<Instance>,
     /// The ids that it does not know: not yet, or no more.
     pub unknown: Vec<InstanceId>,
+    /// Those that it knows, in an answer that is not understood.
+    pub unreadable: Vec<Unreadable>,
 }
 
 impl Client {
@@ -29,27 +31,30 @@ impl Client {
     pub async fn look(&self, region: &str, ids: &[InstanceId]) -> Result<Found, CallError> {
         let once: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
         let values: Vec<&str> = once.into_iter().collect();
-        let mut seen = BTreeMap::new();
+        let (mut seen, mut unreadable) = (BTreeMap::new(), Vec::new());
         // One after another, for an answer takes half a megabyte and twice that while it is read.
         for values in values.chunks(FILTER_VALUES) {
             let filter = Filter {
                 name: "instance-id",
                 values: values.to_vec(),
             };
-            let instances = self.describe(region, &filter).await?;
-            seen.extend(instances.into_iter().map(|i| (i.id.clone(), i)));
+            let page = self.describe(region, &filter).await?;
+            seen.extend(page.instances.into_iter().map(|i| (i.id.clone(), i)));
+            unreadable.extend(page.unreadable);
         }
+        let mut asked: BTreeSet<&str> = unreadable.iter().map(|it| it.id.as_str()).collect();
         let mut found = Found {
             instances: Vec::new(),
             unknown: Vec::new(),
+            unreadable: Vec::new(),
         };
-        let mut asked = BTreeSet::new();
-        for id in ids.iter().filter(|&id| asked.insert(id)) {
+        for id in ids.iter().filter(|id| asked.insert(id.as_str())) {
             match seen.remove(id) {
                 Some(instance) => found.instances.push(instance),
                 None => found.unknown.push(id.clone()),
             }
         }
+        found.unreadable = unreadable;
         Ok(found)
     }
 
@@ -58,26 +63,26 @@ impl Client {
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
-    pub async fn look_for_launched(&self, launch: &Launch) -> Result<Vec<Instance>, CallError> {
+    pub async fn look_for_launched(&self, launch: &Launch) -> Result<Page, CallError> {
         let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
         let filter = match &launch.client_token {
             Some(token) => Filter {
                 name: "client-token",
                 values: vec![token],
             },
-            None if minutes.is_empty() => return Ok(Vec::new()),
+            None if minutes.is_empty() => return Ok(Page::default()),
             None => Filter {
                 name: "launch-time",
                 values: minutes.iter().map(String::as_str).collect(),
             },
         };
-        let mut instances = self.describe(&launch.origin.region, &filter).await?;
+        let mut page = self.describe(&launch.origin.region, &filter).await?;
         if launch.client_token.is_some() {
-            for instance in &mut instances {
+            for instance in &mut page.instances {
                 instance.principals.clone_from(&launch.origin.principals);
             }
         }
-        Ok(instances)
+        Ok(page)
     }
 }
 

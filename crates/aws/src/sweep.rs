@@ -9,7 +9,7 @@ use imds_core::instance::{Instance, InstanceId};
 use imds_core::marks;
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Policy;
-use imds_core::report::{InstanceReport, Outcome, Summary};
+use imds_core::report::{InstanceReport, Outcome, Summary, Unseen};
 use imds_core::usage::{Breaking, Usage};
 use jiff::Timestamp;
 use tokio::sync::Semaphore;
@@ -48,6 +48,8 @@ pub struct Swept {
     pub instances: Vec<InstanceReport>,
     /// Wrong instances beyond what can be done at once: counted as failed, and not listed.
     pub left: usize,
+    /// Instances whose very id could not be read.
+    pub nameless: Vec<Unseen>,
     /// Why the region was not seen, or not to its end.
     pub unseen: Option<CallError>,
     /// The region's answer did not come before the deadline.
@@ -113,7 +115,14 @@ async fn read_pages(
     let now = (terms.now)();
     let mut pages = client.pages(region, &filters);
     while let Some(page) = pages.next().await? {
-        for instance in page.instances()? {
+        // Nothing is known of it but that it is there, so it is left, and told.
+        for unreadable in page.unreadable {
+            match unreadable.into_report(region) {
+                Ok(report) => swept.instances.push(report),
+                Err(nameless) => swept.nameless.push(nameless),
+            }
+        }
+        for instance in page.instances {
             match decide(policy, &instance, now, &Occasion::Launch) {
                 Decision::Compliant(_) => {
                     swept.summary.compliant += 1;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::types::{Filter, LaunchTemplate, LaunchTemplateVersion};
+use aws_sdk_ec2::types::{InstanceAttributeName, LaunchTemplateInstanceMetadataOptions};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use imds_core::instance::{InstanceId, MetadataOptions};
-use serde::Deserialize;
 
-use crate::client::{Client, Request, Service};
-use crate::cloudwatch::Members;
-use crate::ec2::{FILTER_VALUES, Items, Options};
+use crate::client::Client;
+use crate::convert::{hop_limit, toggle, token, tokens};
+use crate::ec2::FILTER_VALUES;
 use crate::error::{CallError, Fault};
 
 /// A version of a launch template, or a launch configuration.
@@ -31,28 +32,28 @@ pub struct Launcher {
 /// Templates asked one by one, where EC2 does not tell of all at once.
 const AT_ONCE: usize = 8;
 
+/// The most that a page holds.
+const PAGE: i32 = 200;
+
+/// The most launch configurations that a page holds.
+const CONFIGURATIONS: i32 = 100;
+
+const VERSIONS: &str = "DescribeLaunchTemplateVersions";
+
 impl Client {
     /// The default and the latest version of every launch template of a region.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
     pub async fn launch_templates(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
-        let mut templates: Vec<Template> = Vec::new();
-        let request = Request::new("DescribeLaunchTemplates").with("MaxResults", "200");
-        self.each(Service::Ec2, region, request, |page: Templates| {
-            templates.extend(page.launch_templates.item);
-            page.next_token
-        })
-        .await?;
+        let templates = self.templates(region).await?;
         if templates.is_empty() {
             return Ok(Vec::new());
         }
         let versions = match self.versions(region, None).await {
             Err(error) if error.fault == Fault::Refused => {
-                let ids: Vec<String> = templates
-                    .iter()
-                    .map(|template| template.launch_template_id.clone())
-                    .collect();
+                let ids = templates.iter();
+                let ids: Vec<String> = ids.filter_map(|it| it.launch_template_id.clone()).collect();
                 let each = ids
                     .into_iter()
                     .map(|id| async move { self.versions(region, Some(&id)).await });
@@ -62,57 +63,87 @@ impl Client {
         };
         let mut found = BTreeMap::new();
         for version in versions {
-            let of =
-                |template: &&Template| template.launch_template_id == version.launch_template_id;
-            let number = version.version_number;
             let latest = templates
                 .iter()
-                .find(of)
-                .is_some_and(|template| template.latest_version_number == number);
-            let word = match (version.default_version, latest) {
+                .find(|it| it.launch_template_id == version.launch_template_id)
+                .is_some_and(|it| it.latest_version_number == version.version_number);
+            let word = match (version.default_version == Some(true), latest) {
                 (true, true) => "default, latest",
                 (true, false) => "default",
                 (false, true) => "latest",
                 (false, false) => continue,
             };
-            let key = (
-                version.launch_template_name.clone(),
-                version.launch_template_id.clone(),
-                number,
-            );
+            let (Some(id), Some(name), Some(number)) = (
+                version.launch_template_id,
+                version.launch_template_name,
+                version.version_number,
+            ) else {
+                let why = "a version without id, name or number";
+                return Err(CallError::unreadable(VERSIONS, region, why));
+            };
+            let key = (name.clone(), id.clone(), number);
             let data = version.launch_template_data;
-            found.insert(
-                key,
-                Launcher {
-                    template: Some(version.launch_template_id),
-                    name: version.launch_template_name,
-                    version: Some(format!("{number} ({word})")),
-                    options: data.metadata_options.unwrap_or_default().into_options(),
-                    image: data.image_id.filter(|id| !id.is_empty()),
-                    user_data: decoded("DescribeLaunchTemplateVersions", region, data.user_data)?,
-                },
-            );
+            let options = data
+                .as_ref()
+                .and_then(|data| data.metadata_options.as_ref());
+            let launcher = Launcher {
+                template: Some(id),
+                name,
+                version: Some(format!("{number} ({word})")),
+                options: options.map(template_options).unwrap_or_default(),
+                image: data.as_ref().and_then(|data| given(data.image_id.as_ref())),
+                user_data: decoded(VERSIONS, region, data.and_then(|data| data.user_data))?,
+            };
+            found.insert(key, launcher);
         }
         Ok(found.into_values().collect())
+    }
+
+    async fn templates(&self, region: &str) -> Result<Vec<LaunchTemplate>, CallError> {
+        let mut templates = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let page = self.call("DescribeLaunchTemplates", region, |services| {
+                services
+                    .ec2()
+                    .describe_launch_templates()
+                    .max_results(PAGE)
+                    .set_next_token(next.clone())
+                    .send()
+            });
+            let page = page.await?;
+            templates.extend(page.launch_templates.unwrap_or_default());
+            if !advance(&mut next, page.next_token) {
+                return Ok(templates);
+            }
+        }
     }
 
     async fn versions(
         &self,
         region: &str,
         template: Option<&str>,
-    ) -> Result<Vec<Version>, CallError> {
-        let request = Request::new("DescribeLaunchTemplateVersions")
-            .with_some("LaunchTemplateId", template)
-            .with("LaunchTemplateVersion.1", "$Default")
-            .with("LaunchTemplateVersion.2", "$Latest")
-            .with("MaxResults", "200");
+    ) -> Result<Vec<LaunchTemplateVersion>, CallError> {
         let mut versions = Vec::new();
-        self.each(Service::Ec2, region, request, |page: Versions| {
-            versions.extend(page.launch_template_version_set.item);
-            page.next_token
-        })
-        .await?;
-        Ok(versions)
+        let mut next: Option<String> = None;
+        loop {
+            let page = self.call(VERSIONS, region, |services| {
+                services
+                    .ec2()
+                    .describe_launch_template_versions()
+                    .set_launch_template_id(template.map(str::to_owned))
+                    .versions("$Default")
+                    .versions("$Latest")
+                    .max_results(PAGE)
+                    .set_next_token(next.clone())
+                    .send()
+            });
+            let page = page.await?;
+            versions.extend(page.launch_template_versions.unwrap_or_default());
+            if !advance(&mut next, page.next_token) {
+                return Ok(versions);
+            }
+        }
     }
 
     /// The launch configurations of a region, which new accounts cannot make any more.
@@ -121,25 +152,37 @@ impl Client {
     /// When Auto Scaling does not answer, or refuses.
     pub async fn launch_configurations(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
         const ACTION: &str = "DescribeLaunchConfigurations";
-        let request = Request::new(ACTION).with("MaxRecords", "100");
-        let mut configurations = Vec::new();
-        self.each(Service::AutoScaling, region, request, |page: Configured| {
-            configurations.extend(page.result.launch_configurations.member);
-            page.result.next_token
-        })
-        .await?;
-        let found = configurations.into_iter().map(|configuration| {
-            let options = configuration.metadata_options.unwrap_or_default();
-            Ok(Launcher {
-                template: None,
-                name: configuration.launch_configuration_name,
-                version: None,
-                options: Options::from(options).into_options(),
-                image: configuration.image_id.filter(|id| !id.is_empty()),
-                user_data: decoded(ACTION, region, configuration.user_data)?,
-            })
-        });
-        found.collect()
+        let mut found = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let page = self.call(ACTION, region, |services| {
+                services
+                    .auto_scaling()
+                    .describe_launch_configurations()
+                    .max_records(CONFIGURATIONS)
+                    .set_next_token(next.clone())
+                    .send()
+            });
+            let page = page.await?;
+            for configuration in page.launch_configurations.unwrap_or_default() {
+                let Some(name) = configuration.launch_configuration_name else {
+                    let why = "a launch configuration without a name";
+                    return Err(CallError::unreadable(ACTION, region, why));
+                };
+                let options = configuration.metadata_options;
+                found.push(Launcher {
+                    template: None,
+                    name,
+                    version: None,
+                    options: options.as_ref().map(configured_options).unwrap_or_default(),
+                    image: given(configuration.image_id.as_ref()),
+                    user_data: decoded(ACTION, region, configuration.user_data)?,
+                });
+            }
+            if !advance(&mut next, page.next_token) {
+                return Ok(found);
+            }
+        }
     }
 
     /// Which of these images have `ImdsSupport=v2.0`; those that cannot be seen are left out.
@@ -153,17 +196,26 @@ impl Client {
     ) -> Result<BTreeMap<String, bool>, CallError> {
         let mut found = BTreeMap::new();
         for ids in ids.chunks(FILTER_VALUES) {
-            let mut request = Request::new("DescribeImages")
-                .with("IncludeDeprecated", "true")
-                .with("IncludeDisabled", "true")
-                .with("Filter.1.Name", "image-id");
-            for (n, id) in ids.iter().enumerate() {
-                request = request.with(&format!("Filter.1.Value.{}", n + 1), id);
-            }
-            let answer: Images = self.read(Service::Ec2, region, request).await?;
-            found.extend(answer.images_set.item.into_iter().map(|image| {
-                let demands = image.imds_support.is_some_and(|word| word == "v2.0");
-                (image.image_id, demands)
+            let values = ids.iter().map(|id| (*id).to_owned()).collect();
+            let by_id = Filter::builder()
+                .name("image-id")
+                .set_values(Some(values))
+                .build();
+            let answer = self.call("DescribeImages", region, |services| {
+                services
+                    .ec2()
+                    .describe_images()
+                    .include_deprecated(true)
+                    .include_disabled(true)
+                    .filters(by_id.clone())
+                    .send()
+            });
+            let images = answer.await?.images.unwrap_or_default();
+            found.extend(images.into_iter().filter_map(|image| {
+                let demands = image
+                    .imds_support
+                    .is_some_and(|word| word.as_str() == "v2.0");
+                Some((image.image_id?, demands))
             }));
         }
         Ok(found)
@@ -179,31 +231,50 @@ impl Client {
         id: &InstanceId,
     ) -> Result<Option<Vec<u8>>, CallError> {
         const ACTION: &str = "DescribeInstanceAttribute";
-        let request = Request::new(ACTION)
-            .with("InstanceId", id.as_str())
-            .with("Attribute", "userData");
-        let answer: Attribute = self.read(Service::Ec2, region, request).await?;
-        decoded(ACTION, region, answer.user_data.and_then(|data| data.value))
+        let answer = self.call(ACTION, region, |services| {
+            services
+                .ec2()
+                .describe_instance_attribute()
+                .instance_id(id.as_str())
+                .attribute(InstanceAttributeName::UserData)
+                .send()
+        });
+        let data = answer.await?.user_data.and_then(|data| data.value);
+        decoded(ACTION, region, data)
     }
+}
 
-    /// Hands over the pages, each of which tells the token of the next.
-    async fn each<T: serde::de::DeserializeOwned>(
-        &self,
-        service: Service,
-        region: &str,
-        request: Request,
-        mut page: impl FnMut(T) -> Option<String>,
-    ) -> Result<(), CallError> {
-        let mut token: Option<String> = None;
-        loop {
-            let request = request.clone().with_some("NextToken", token.as_ref());
-            let next = page(self.read(service, region, request).await?);
-            let next = next.filter(|next| !next.is_empty());
-            if next.is_none() || next == token {
-                return Ok(());
-            }
-            token = next;
-        }
+/// Whether there is a page more. The same token again leads nowhere.
+fn advance(next: &mut Option<String>, told: Option<String>) -> bool {
+    let told = token(told);
+    let more = told.is_some() && told != *next;
+    *next = told;
+    more
+}
+
+fn given(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).cloned()
+}
+
+fn template_options(says: &LaunchTemplateInstanceMetadataOptions) -> MetadataOptions {
+    let (ipv6, tags) = (&says.http_protocol_ipv6, &says.instance_metadata_tags);
+    MetadataOptions {
+        http_tokens: tokens(says.http_tokens.as_ref().map(|word| word.as_str())),
+        http_endpoint: toggle(says.http_endpoint.as_ref().map(|word| word.as_str())),
+        hop_limit: hop_limit(says.http_put_response_hop_limit),
+        http_protocol_ipv6: toggle(ipv6.as_ref().map(|word| word.as_str())),
+        instance_metadata_tags: toggle(tags.as_ref().map(|word| word.as_str())),
+    }
+}
+
+fn configured_options(
+    says: &aws_sdk_autoscaling::types::InstanceMetadataOptions,
+) -> MetadataOptions {
+    MetadataOptions {
+        http_tokens: tokens(says.http_tokens.as_ref().map(|word| word.as_str())),
+        http_endpoint: toggle(says.http_endpoint.as_ref().map(|word| word.as_str())),
+        hop_limit: hop_limit(says.http_put_response_hop_limit),
+        ..MetadataOptions::default()
     }
 }
 
@@ -219,131 +290,5 @@ fn decoded(
     match aws_smithy_types::base64::decode(text) {
         Ok(data) => Ok(Some(data)),
         Err(error) => Err(CallError::unreadable(action, region, error)),
-    }
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Templates {
-    #[serde(default)]
-    launch_templates: Items<Template>,
-    #[serde(default)]
-    next_token: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Template {
-    launch_template_id: String,
-    latest_version_number: u64,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Versions {
-    #[serde(default)]
-    launch_template_version_set: Items<Version>,
-    #[serde(default)]
-    next_token: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Version {
-    launch_template_id: String,
-    launch_template_name: String,
-    version_number: u64,
-    #[serde(default)]
-    default_version: bool,
-    #[serde(default)]
-    launch_template_data: TemplateData,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TemplateData {
-    #[serde(default)]
-    image_id: Option<String>,
-    #[serde(default)]
-    user_data: Option<String>,
-    #[serde(default)]
-    metadata_options: Option<Options>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Images {
-    #[serde(default)]
-    images_set: Items<Image>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Image {
-    image_id: String,
-    #[serde(default)]
-    imds_support: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attribute {
-    #[serde(default)]
-    user_data: Option<Value>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Value {
-    #[serde(default)]
-    value: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Configured {
-    #[serde(rename = "DescribeLaunchConfigurationsResult")]
-    result: Configurations,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Configurations {
-    #[serde(default)]
-    launch_configurations: Members<Configuration>,
-    #[serde(default)]
-    next_token: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Configuration {
-    launch_configuration_name: String,
-    #[serde(default)]
-    image_id: Option<String>,
-    #[serde(default)]
-    user_data: Option<String>,
-    #[serde(default)]
-    metadata_options: Option<ConfiguredOptions>,
-}
-
-/// Auto Scaling writes in capitals what EC2 writes small.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct ConfiguredOptions {
-    #[serde(default)]
-    http_tokens: Option<String>,
-    #[serde(default)]
-    http_endpoint: Option<String>,
-    #[serde(default)]
-    http_put_response_hop_limit: Option<i64>,
-}
-
-impl From<ConfiguredOptions> for Options {
-    fn from(options: ConfiguredOptions) -> Self {
-        Options {
-            http_tokens: options.http_tokens,
-            http_endpoint: options.http_endpoint,
-            http_put_response_hop_limit: options.http_put_response_hop_limit,
-            ..Options::default()
-        }
     }
 }

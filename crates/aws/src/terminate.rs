@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::apply::{Task, Terms, end_all, in_time};
 use crate::client::Client;
-use crate::ec2::Filter;
+use crate::ec2::{Filter, Page};
 
 /// A claim that took longer to write is void: the others may have looked already.
 const WRITTEN: Duration = Duration::from_secs(1);
@@ -106,9 +106,17 @@ async fn claim(client: &Client, region: &str, ids: &[InstanceId], terms: Terms<'
         name: "tag-key",
         values: vec![marks::TERMINATE],
     };
-    let seen = in_time(until, client.describe(region, &filter))
-        .await
-        .map_err(|e| e.to_string());
+    let seen = match in_time(until, client.describe(region, &filter)).await {
+        // What cannot be read may hold a claim.
+        Ok(Page {
+            instances,
+            unreadable,
+        }) => match unreadable.first() {
+            Some(unreadable) => Err(unreadable.to_string()),
+            None => Ok(instances),
+        },
+        Err(error) => Err(error.to_string()),
+    };
     Claimed { seen, refused }
 }
 

@@ -1,4 +1,4 @@
-//! Whose certificates are trusted.
+//! Whose certificates are trusted, and which proxy is used.
 //!
 //! Reading the system's hundred and more roots was three quarters of the work before the first call,
 //! and AWS's endpoints need but Amazon's own five. Where those do not do, as behind a proxy that ends
@@ -9,13 +9,21 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aws_smithy_http_client::Builder;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 
 /// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
+
+/// The longest time that a connection may take to be made; the SDK's own default is 3.1 s.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Which roots are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,20 +36,36 @@ pub(crate) enum Roots {
     System,
 }
 
-/// A client with a pool of connections of its own.
+/// A client with one pool of connections for all services and regions; `HTTPS_PROXY`, `HTTP_PROXY` and
+/// `NO_PROXY` are obeyed.
+///
+/// The connector is made once: the SDK would make one, and read the roots, for every service client.
 pub(crate) fn https(roots: &Roots) -> SharedHttpClient {
-    let builder = Builder::new().tls_provider(Provider::Rustls(rustls_provider::CryptoMode::Ring));
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new())
+        .proxy_config(ProxyConfig::from_env())
+        .tls_provider(Provider::Rustls(rustls_provider::CryptoMode::Ring));
+    let connector = SharedHttpConnector::new(match tls(roots) {
+        Some(context) => connector.tls_context(context).build(),
+        None => connector.build(),
+    });
+    http_client_fn(move |_, _| connector.clone())
+}
+
+/// `None`: the SDK's own, with the system's roots. A context of roots alone cannot fail to be built; if
+/// it did, the system's roots are safe too.
+fn tls(roots: &Roots) -> Option<TlsContext> {
     let pem = match roots {
-        Roots::System => return builder.build_https(),
+        Roots::System => return None,
         Roots::Amazon => AMAZON,
         Roots::Bundle(pem) => pem,
     };
     let store = TrustStore::empty().with_pem_certificate(pem);
-    // A context of roots alone cannot fail; if it did, the system's roots are safe too.
-    match TlsContext::builder().with_trust_store(store).build() {
-        Ok(context) => builder.tls_context(context).build_https(),
-        Err(_) => builder.build_https(),
-    }
+    TlsContext::builder().with_trust_store(store).build().ok()
 }
 
 /// Whether a call failed because nobody who is trusted has signed the certificate.

@@ -221,7 +221,11 @@ async fn look(client: &impl Ec2, region: &str, ids: &[InstanceId]) -> HashMap<In
                 (id, Seen::Instance(Box::new(instance)))
             });
             let unknown = found.unknown.into_iter().map(|id| (id, Seen::Unknown));
-            known.chain(unknown).collect()
+            let unreadable = found.unreadable.into_iter().filter_map(|unreadable| {
+                let why = unreadable.to_string();
+                Some((InstanceId::try_from(unreadable.id).ok()?, Seen::Not(why)))
+            });
+            known.chain(unknown).chain(unreadable).collect()
         }
         Err(refusal) => ids
             .iter()

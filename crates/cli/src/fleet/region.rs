@@ -114,14 +114,14 @@ impl Looking<'_> {
     }
 
     async fn page(&mut self, page: Page) -> io::Result<()> {
-        let instances = match page.instances() {
-            Ok(instances) => instances,
-            Err(error) => {
-                let unseen = Unseen::expected(self.region, chain(&error));
-                self.seen.unseen.push(unseen);
-                return Ok(());
-            }
-        };
+        let Page {
+            instances,
+            unreadable,
+        } = page;
+        for unreadable in unreadable {
+            let unseen = Unseen::expected(self.region, unreadable.to_string());
+            self.seen.unseen.push(unseen);
+        }
         self.progress.seen(instances.len(), self.client.throttled());
         if !self.wishes.instances.ids.is_empty() {
             let ids = instances.iter().map(|instance| instance.id.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join;
-use imds_aws::{CallError, Client, Fault, Metric, Page};
+use imds_aws::{CallError, Client, Fault, Metric};
 use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use jiff::{SignedDuration, Timestamp};
 
@@ -35,12 +35,10 @@ pub(super) async fn look(client: Arc<Client>, region: String, now: Timestamp) ->
 }
 
 async fn instances(client: &Client, region: &str, now: Timestamp) -> Vec<Check> {
-    let page = client.pages(region, &[]).next().await;
-    let seen = page.and_then(|page| page.map(Page::instances).transpose());
-    let (see, instances) = match seen {
-        Ok(instances) => (
+    let (see, instances) = match client.pages(region, &[]).next().await {
+        Ok(page) => (
             Check::fine(SEE, "allowed".to_owned()),
-            instances.unwrap_or_default(),
+            page.unwrap_or_default().instances,
         ),
         Err(error) => (refused(SEE, &error), Vec::new()),
     };

@@ -49,6 +49,8 @@ pub(super) async fn read(
                     Unseen::expected(region, format!("{id} is planned, and EC2 does not know it"))
                 });
                 unseen.extend(missing);
+                let unreadable = found.unreadable.iter();
+                unseen.extend(unreadable.map(|it| Unseen::expected(region, it.to_string())));
             }
             Err(error) => unseen.push(Unseen::expected(region, chain(&error))),
         }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
-use imds_aws::{Client, Metric, Page};
+use imds_aws::{Client, Metric};
 use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use imds_core::policy::Existing;
 use imds_core::report::Unseen;
@@ -111,9 +111,14 @@ impl Asked<'_> {
         for filters in search.filters() {
             let mut pages = self.client.pages(&region, &filters);
             loop {
-                let page = pages.next().await;
-                match page.and_then(|page| page.map(Page::instances).transpose()) {
-                    Ok(Some(instances)) => self.page(&region, instances, &mut seen).await,
+                match pages.next().await {
+                    Ok(Some(page)) => {
+                        let unreadable = page.unreadable.iter();
+                        let unreadable =
+                            unreadable.map(|it| Unseen::expected(&region, it.to_string()));
+                        seen.unseen.extend(unreadable);
+                        self.page(&region, page.instances, &mut seen).await;
+                    }
                     Ok(None) => break,
                     Err(error) => {
                         seen.unseen.push(Unseen::expected(&region, chain(&error)));

@@ -117,6 +117,7 @@ impl Ec2 for Fake {
         let mut found = Found {
             instances: Vec::new(),
             unknown: Vec::new(),
+            unreadable: Vec::new(),
         };
         for id in ids {
             match world.instances.get(id).filter(|i| i.region == region) {

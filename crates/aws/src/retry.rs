@@ -1,0 +1,67 @@
+//! What the SDK tries again by itself: all that may pass, but throttled calls.
+
+use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataError;
+use aws_sdk_ec2::operation::create_tags::CreateTagsError;
+use aws_sdk_ec2::operation::describe_instances::DescribeInstancesError;
+use aws_sdk_ec2::operation::describe_regions::DescribeRegionsError;
+use aws_sdk_ec2::operation::modify_instance_metadata_options::ModifyInstanceMetadataOptionsError;
+use aws_sdk_ec2::operation::stop_instances::StopInstancesError;
+use aws_sdk_ec2::operation::terminate_instances::TerminateInstancesError;
+use aws_smithy_runtime_api::client::interceptors::context::{Error, InterceptorContext};
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::trust::is_untrusted;
+
+/// Keeps throttled calls from the SDK's own retries, where each would back off for itself: here they
+/// take turns. Nor does a certificate get trusted by asking again.
+#[derive(Debug)]
+pub(crate) struct LeaveThrottling;
+
+impl ClassifyRetry for LeaveThrottling {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let Some(Err(error)) = context.output_or_error() else {
+            return RetryAction::NoActionIndicated;
+        };
+        let is_throttled = || {
+            let code = error.as_operation_error().and_then(code);
+            code.is_some_and(|code| THROTTLING_ERRORS.contains(&code))
+        };
+        if is_untrusted(error) || is_throttled() {
+            RetryAction::RetryForbidden
+        } else {
+            RetryAction::NoActionIndicated
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "leave throttling to the rate limiter"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::http_status_code_classifier())
+    }
+}
+
+/// The code that AWS gives an error: the SDK hides of which operation it is.
+fn code(error: &Error) -> Option<&str> {
+    fn of<E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static>(
+        error: &Error,
+    ) -> Option<&str> {
+        error.downcast_ref::<E>()?.code()
+    }
+    // Calls that the command alone makes are few: the SDK's backoff does for them.
+    let of_any: [fn(&Error) -> Option<&str>; 7] = [
+        of::<ModifyInstanceMetadataOptionsError>,
+        of::<DescribeInstancesError>,
+        of::<GetMetricDataError>,
+        of::<StopInstancesError>,
+        of::<TerminateInstancesError>,
+        of::<CreateTagsError>,
+        of::<DescribeRegionsError>,
+    ];
+    of_any.iter().find_map(|of| of(error))
+}

@@ -1,0 +1,161 @@
+//! Answers in XML are taken whole or not at all.
+//!
+//! The SDK's reader passes over an end that is missing and tags that do not match: of an answer that
+//! was cut it makes a shorter list, and no error.
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    AfterDeserializationInterceptorContextRef, BeforeDeserializationInterceptorContextMut,
+};
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
+use http_body_util::BodyExt;
+use xmlparser::{ElementEnd, Token, Tokenizer};
+
+/// Sees every answer of a service that speaks XML.
+#[derive(Debug)]
+pub(crate) struct WholeAnswers;
+
+#[dyn_dispatch_hint]
+impl Intercept for WholeAnswers {
+    fn name(&self) -> &'static str {
+        "whole answers"
+    }
+
+    /// XML has no control characters, but a tag's text may: the reader would refuse the whole page.
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        let read = std::mem::replace(body, SdkBody::taken());
+        *body = SdkBody::from_body_1_x(read.map_frame(|frame| {
+            frame.map_data(|data| match data.iter().any(is_control) {
+                false => data,
+                true => data.iter().map(printable).collect(),
+            })
+        }));
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let answer = context.response();
+        // What the reader refuses is an error already.
+        if !answer.status().is_success() || context.output_or_error().is_err() {
+            return Ok(());
+        }
+        let text = std::str::from_utf8(answer.body().bytes().unwrap_or_default())?;
+        Ok(check(text)?)
+    }
+}
+
+fn is_control(byte: &u8) -> bool {
+    *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+fn printable(byte: &u8) -> u8 {
+    if is_control(byte) { b'?' } else { *byte }
+}
+
+/// Why a text is not one XML element from its begin to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Malformed {
+    #[error("the answer is no XML")]
+    Token(#[from] xmlparser::Error),
+    #[error("the answer has `</{0}>` where another element ends")]
+    Mismatched(String),
+    #[error("the answer was cut: it ends within `<{0}>`")]
+    Cut(String),
+    #[error("the answer has no element")]
+    Empty,
+}
+
+/// Reads with the tokenizer that the SDK reads with, so that both see the same.
+pub(crate) fn check(text: &str) -> Result<(), Malformed> {
+    let mut open = Vec::new();
+    let mut elements = 0;
+    for token in Tokenizer::from(text) {
+        match token? {
+            Token::ElementStart { local, .. } => {
+                elements += 1;
+                open.push(local.as_str());
+            }
+            Token::ElementEnd { end, .. } => match end {
+                ElementEnd::Open => {}
+                ElementEnd::Empty => drop(open.pop()),
+                ElementEnd::Close(_, local) if open.pop() == Some(local.as_str()) => {}
+                ElementEnd::Close(_, local) => {
+                    return Err(Malformed::Mismatched(local.as_str().to_owned()));
+                }
+            },
+            _ => {}
+        }
+    }
+    match open.last() {
+        Some(name) => Err(Malformed::Cut((*name).to_owned())),
+        None if elements == 0 => Err(Malformed::Empty),
+        None => Ok(()),
+    }
+}
+
+/// What a page of `DescribeInstances` holds, where one odd value keeps the SDK from reading it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Outline {
+    /// Of all instances.
+    pub(crate) ids: Vec<String>,
+    /// Of the next page.
+    pub(crate) next_token: Option<String>,
+}
+
+impl Outline {
+    /// `None`: the page is not whole, or none.
+    pub(crate) fn read(body: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(body).replace(['\u{fffe}', '\u{ffff}'], "?");
+        check(&text).ok()?;
+        let texts = |path: &[&str]| {
+            let mut found = Vec::new();
+            collect(Document::new(&text).root_element()?, path, &mut found)?;
+            Ok::<_, XmlDecodeError>(found)
+        };
+        let ids = texts(&[
+            "reservationSet",
+            "item",
+            "instancesSet",
+            "item",
+            "instanceId",
+        ]);
+        let tokens = texts(&["nextToken"]);
+        Some(Outline {
+            ids: ids.ok()?,
+            next_token: tokens.ok()?.pop(),
+        })
+    }
+}
+
+/// The texts of all elements at a path below an element.
+fn collect(
+    mut element: ScopedDecoder<'_, '_>,
+    path: &[&str],
+    found: &mut Vec<String>,
+) -> Result<(), XmlDecodeError> {
+    let Some((name, below)) = path.split_first() else {
+        found.push(try_data(&mut element)?.into_owned());
+        return Ok(());
+    };
+    while let Some(child) = element.next_tag() {
+        if child.start_el().local() == *name {
+            collect(child, below, found)?;
+        }
+    }
+    Ok(())
+}
