@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -58,6 +59,24 @@ def look(instance_id: str, region: str, endpoint: str) -> Seen:
     answer = client("ec2", region, endpoint).describe_instances(InstanceIds=[instance_id])
     instance = answer["Reservations"][0]["Instances"][0]
     return Seen(instance["State"]["Name"], instance["MetadataOptions"])
+
+
+def called(
+    cloudwatch: Any,
+    instance_id: str,
+    calls: Mapping[timedelta, int],
+    metric: str = "MetadataNoToken",
+) -> None:
+    """Has CloudWatch know of calls to the metadata service, by how long ago they were."""
+    now = datetime.now(UTC)
+    of_instance = {
+        "MetricName": metric,
+        "Dimensions": [{"Name": "InstanceId", "Value": instance_id}],
+    }
+    points = [{"Timestamp": now - ago, "Value": count} for ago, count in calls.items()]
+    cloudwatch.put_metric_data(
+        Namespace="AWS/EC2", MetricData=[of_instance | point for point in points]
+    )
 
 
 def on_its_own(tokens: str, **tags: str) -> Callable[[str, str], events.Launch]:

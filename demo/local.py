@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 POLICY = Path(__file__).with_name("policy.json").resolve()
+SERVER = Path(__file__).with_name("aws.py").resolve()
 HOST = "127.0.0.1"
 START_SECONDS = 60
 END_SECONDS = 10
@@ -54,13 +55,36 @@ def build() -> None:
 
 
 @contextmanager
-def aws(folder: Path) -> Iterator[str]:
-    """Moto's server; yields its endpoint."""
+def aws(folder: Path, server: Path = SERVER) -> Iterator[str]:
+    """Moto's server, or one that adds to it; yields its endpoint."""
     port = free_port()
     endpoint = f"http://{HOST}:{port}"
-    command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
-    with running("moto", command, folder / "moto.log", lambda: answers(f"{endpoint}/moto-api/")):
+    command = [sys.executable, str(server), "-H", HOST, "-p", str(port)]
+    log = folder / "moto.log"
+    env = {"PYTHONPATH": str(SERVER.parents[1])}
+    with running("moto", command, log, lambda: answers(f"{endpoint}/moto-api/"), env):
         yield endpoint
+
+
+@contextmanager
+def permissions_enforced(endpoint: str) -> Iterator[None]:
+    """Moto allows nothing but what its IAM allows."""
+    authorise_after(endpoint, "0")
+    try:
+        yield
+    finally:
+        authorise_after(endpoint, "inf")
+
+
+def authorise_after(endpoint: str, calls: str) -> None:
+    """The calls that moto lets through first."""
+    request = urllib.request.Request(
+        f"{endpoint}/moto-api/reset-auth",
+        data=calls.encode(),
+        headers={"Content-Type": "text/plain"},
+        method="POST",
+    )
+    opener().open(request, timeout=10).close()
 
 
 @contextmanager
@@ -142,12 +166,17 @@ def listens(port: int) -> bool:
 def answers(url: str) -> bool:
     """Whether an HTTP server is there, whatever it says."""
     try:
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=5).close()
+        opener().open(url, timeout=5).close()
     except urllib.error.HTTPError:
         return True
     except OSError:
         return False
     return True
+
+
+def opener() -> urllib.request.OpenerDirector:
+    """Goes through no proxy."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def say(what: str) -> None:

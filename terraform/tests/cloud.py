@@ -1,9 +1,6 @@
 """The account as its APIs show it."""
 
 import json
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from demo import launches
@@ -81,21 +78,3 @@ class Cloud:
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
             "AWS_SESSION_TOKEN": keys["SessionToken"],
         }
-
-    @contextmanager
-    def permissions_enforced(self) -> Iterator[None]:
-        """Nothing is allowed but what IAM allows."""
-        self.authorise_after("0")
-        try:
-            yield
-        finally:
-            self.authorise_after("inf")
-
-    def authorise_after(self, calls: str) -> None:
-        """The calls that moto lets through first."""
-        url = f"{self.endpoint}/moto-api/reset-auth"
-        request = urllib.request.Request(url, data=calls.encode(), method="POST")
-        request.add_header("Content-Type", "text/plain")
-        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
-            request, timeout=10
-        ).close()

@@ -94,12 +94,7 @@ def zip_file() -> Path:
 def endpoint(folder: Path) -> Iterator[str]:
     """An empty account."""
     local.shield_environment()
-    port = local.free_port()
-    url = f"http://{local.HOST}:{port}"
-    script = str(Path(__file__).with_name("stand_in.py"))
-    command = [sys.executable, script, "-H", local.HOST, "-p", str(port)]
-    log = folder / "moto.log"
-    with local.running("moto", command, log, lambda: local.answers(f"{url}/moto-api/")):
+    with local.aws(folder, Path(__file__).with_name("stand_in.py")) as url:
         yield url
 
 

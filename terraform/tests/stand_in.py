@@ -11,9 +11,10 @@ from moto.ec2.responses import EC2Response
 from moto.events.models import Rule
 from moto.events.utils import EventTemplateParser
 from moto.iam.access_control import IAMPolicy, IAMRequest, PermissionResult
-from moto.server import main
 from moto.sns.models import sns_backends
 from moto.utilities.utils import get_partition
+
+from demo.aws import main
 
 
 def describe_regions(self: EC2Response) -> ActionResult:

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import enforcer
 import pytest
 from conftest import HOME, OPTED_OUT, REGIONS, Deployed
 
-from demo import events, launches
+from demo import events, launches, local
 
 ACCOUNT = "123456789012"
 IN_EVERY_REGION = pytest.mark.parametrize("region", REGIONS)
@@ -48,7 +49,7 @@ def function(
     env |= deployed.cloud.session(config["Role"], config["FunctionName"])
     with (
         enforcer.running(zip_file, folder, env, config["Timeout"]) as running,
-        deployed.cloud.permissions_enforced(),
+        local.permissions_enforced(deployed.cloud.endpoint),
     ):
         yield running
 
@@ -168,7 +169,7 @@ def test_what_fails_for_good_is_kept_and_told(deployed: Deployed) -> None:
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (2, 21600)
 
 
-def test_the_schedule_starts_a_sweep_of_every_region(
+def test_the_schedule_starts_a_sweep_of_every_region_that_breaks_nothing_in_use(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     schedule = deployed.cloud.client("scheduler", HOME).get_schedule(Name="imds-enforcer-sweep")
@@ -181,11 +182,15 @@ def test_the_schedule_starts_a_sweep_of_every_region(
     event = json.loads(target["Input"])
     assert event["detail"]["regions"] == sorted(REGIONS)
     untold = {region: launch(deployed, region)[0] for region in REGIONS}
+    in_use, _ = launch(deployed, HOME)
+    cloudwatch = deployed.cloud.client("cloudwatch", HOME)
+    launches.called(cloudwatch, in_use, {timedelta(hours=2): 3})
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(event)
     assert (report["trigger"], report["unseen"]) == ("sweep", [])
     for region, instance_id in untold.items():
         assert seen(deployed, region, instance_id).tokens == "required", report
+    assert seen(deployed, HOME, in_use).tokens == "optional", report
 
 
 @pytest.fixture(scope="module")

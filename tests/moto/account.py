@@ -5,7 +5,8 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug/imdsctl"
 REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "sa-east-1", "us-east-1")
 TIME_LIMIT = 120
+NO_CALLS = {timedelta(days=day, hours=1): 0 for day in range(13)}
+CALLS = NO_CALLS | {timedelta(days=2, hours=1): 5, timedelta(days=9, hours=1): 4}
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,37 @@ class Kind:
     count: int
     options: dict[str, Any]
     becomes: str = "running"
+    # To the metadata service, by metric; what is missing is what CloudWatch does not know.
+    calls: dict[str, dict[timedelta, int]] = field(default_factory=dict)
 
 
 KINDS = (
-    Kind("web", 3, {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1}),
-    Kind("node", 2, {"HttpTokens": "optional", "HttpPutResponseHopLimit": 3}),
+    Kind(
+        "web",
+        3,
+        {"HttpTokens": "optional", "HttpPutResponseHopLimit": 1},
+        calls={"MetadataNoToken": CALLS},
+    ),
+    Kind(
+        "node",
+        2,
+        {"HttpTokens": "optional", "HttpPutResponseHopLimit": 3},
+        calls={"MetadataNoToken": NO_CALLS},
+    ),
     Kind("tagged", 1, {"HttpTokens": "optional", "InstanceMetadataTags": "enabled"}),
-    Kind("parked", 1, {"HttpTokens": "optional"}, becomes="stopped"),
-    Kind("api", 3, {"HttpTokens": "required", "HttpPutResponseHopLimit": 2}),
+    Kind(
+        "parked",
+        1,
+        {"HttpTokens": "optional"},
+        becomes="stopped",
+        calls={"MetadataNoToken": NO_CALLS},
+    ),
+    Kind(
+        "api",
+        3,
+        {"HttpTokens": "required", "HttpPutResponseHopLimit": 2},
+        calls={"MetadataNoTokenRejected": CALLS},
+    ),
     Kind("off", 1, {"HttpTokens": "optional", "HttpEndpoint": "disabled"}),
     Kind("ended", 1, {"HttpTokens": "optional"}, becomes="terminated"),
 )
@@ -84,6 +110,10 @@ class Account:
         for each in ids:
             self.kinds[each] = kind
             self.regions[each] = region
+        cloudwatch = launches.client("cloudwatch", region, self.endpoint)
+        for each in ids:
+            for metric, calls in kind.calls.items():
+                launches.called(cloudwatch, each, calls, metric)
         if kind.becomes == "stopped":
             ec2.stop_instances(InstanceIds=ids)
         if kind.becomes == "terminated":

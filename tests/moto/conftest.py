@@ -11,13 +11,19 @@ from demo import local
 
 
 @pytest.fixture(scope="session")
-def launched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[account.Account]:
-    """The account, on moto."""
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Moto's."""
     local.shield_environment()
-    account.required()
     folder = tmp_path_factory.mktemp("moto")
-    with local.aws(folder) as endpoint:
-        yield account.Account(endpoint, folder)
+    with local.aws(folder, Path(__file__).with_name("stand_in.py")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def launched(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> account.Account:
+    """The account, on moto."""
+    account.required()
+    return account.Account(endpoint, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture

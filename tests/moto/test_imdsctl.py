@@ -5,10 +5,12 @@ import io
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 from account import REGIONS, ROOT, WRONG, Account
 
 COMMANDS = ("scan", "enforce", "usage", "rollback", "explain", "defaults", "policy", "doctor")
+TRIED = {"scan", "enforce", "usage", "rollback", "explain"}
 JOURNAL = "journal.jsonl"
 
 
@@ -34,7 +36,7 @@ def test_every_command_has_help_and_every_example_of_it_runs(fleet: Account) -> 
         assert ran.code == 0, ran.err
         assert "Usage: imdsctl" in ran.out
         shown += examples(ran.out)
-    tried = [each for each in shown if each[0] in {"scan", "enforce", "rollback", "explain"}]
+    tried = [each for each in shown if each[0] in TRIED]
     assert len(tried) >= 15
     journal = enforced(fleet)
     for example in tried:
@@ -223,10 +225,78 @@ def test_the_fleet_is_written_for_people_and_for_spreadsheets(fleet: Account) ->
     assert {row["instance_id"]: row["region"] for row in rows} == fleet.regions
 
 
-def test_usage_is_never_taken_for_unused_where_nothing_is_known(fleet: Account) -> None:
-    before = fleet.options()
-    ran = fleet.imdsctl("enforce", "--unused-only", "--yes", "--format", "json")
+def verdicts(fleet: Account, rows: list[Any]) -> dict[str, tuple[str, str | None]]:
+    """What is said of the usage of each kind that anything is said of."""
+    told = {
+        (fleet.kinds[row["instance_id"]].name, row["usage"]["verdict"], row["usage"].get("because"))
+        for row in rows
+        if "usage" in row
+    }
+    assert len({kind for kind, *_ in told}) == len(told), told
+    return {kind: (verdict, because) for kind, verdict, because in told}
+
+
+USAGE = {
+    "web": ("in_use", None),
+    "node": ("unused", None),
+    "tagged": ("unknown", "no_data"),
+    "parked": ("unknown", "stopped"),
+}
+
+
+def test_usage_tells_in_use_from_unused_and_from_unknown(fleet: Account) -> None:
+    ran = fleet.imdsctl("usage", "--format", "json")
     assert ran.code == 1, ran.err
-    usages = [each["usage"]["verdict"] for each in ran.json()["instances"] if "usage" in each]
-    assert usages == ["unknown"] * 35
+    told = ran.json()
+    assert told["unseen"] == []
+    assert told["summary"] == {"in_use": 15, "unused": 10, "unknown": 10, "closed": 20}
+    assert verdicts(fleet, told["instances"]) == USAGE
+    by_day = {
+        "web": [None, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 5, 0, 0],
+        "node": [None, *[0] * 13],
+        "tagged": [None] * 14,
+        "parked": [None, *[0] * 13],
+    }
+    for row in told["instances"]:
+        kind = fleet.kinds[row["instance_id"]].name
+        assert row["days"] == by_day[kind]
+        assert row["calls"] == {"web": 9, "node": 0}.get(kind)
+
+
+def test_usage_is_that_of_the_days_asked_for(fleet: Account) -> None:
+    week = fleet.imdsctl("usage", "--days", "7", "--format", "json").json()["instances"]
+    assert verdicts(fleet, week) == USAGE
+    assert {row["calls"] for row in week} == {5, 0, None}
+
+
+def test_refused_calls_are_told_by_who_made_them(fleet: Account) -> None:
+    ran = fleet.imdsctl("usage", "--rejected", "--format", "json")
+    assert ran.code == 1, ran.err
+    rows = ran.json()["instances"]
+    assert {row["instance_id"] for row in rows} == fleet.of_kinds("api")
+    assert {row["calls"] for row in rows} == {9}
+
+
+def test_only_what_is_unused_is_mended_where_that_is_asked_for(fleet: Account) -> None:
+    before = fleet.options()
+    planned = fleet.imdsctl("enforce", "--unused-only", "--dry-run", "--format", "json")
+    assert fleet.options() == before
+    done = fleet.imdsctl("enforce", "--unused-only", "--yes", "--format", "json")
+    assert (planned.code, done.code) == (1, 1), done.err
+    scanned = fleet.imdsctl("scan", "--usage", "--format", "json")
+    for ran in (planned, done):
+        assert verdicts(fleet, ran.json()["instances"]) == USAGE
+    after = fleet.options()
+    assert {each for each in before if after[each] != before[each]} == fleet.of_kinds("node")
+    left = {kind: usage for kind, usage in USAGE.items() if kind != "node"}
+    assert verdicts(fleet, scanned.json()["instances"]) == left
+
+
+def test_what_was_not_there_all_the_time_is_never_taken_for_unused(fleet: Account) -> None:
+    before = fleet.options()
+    # All were launched 30 days ago.
+    ran = fleet.imdsctl("enforce", "--unused-only", "60", "--yes", "--format", "json")
+    assert ran.code == 1, ran.err
+    started = ("unknown", "started_in_window")
+    assert verdicts(fleet, ran.json()["instances"]) == USAGE | {"node": started, "tagged": started}
     assert fleet.options() == before

@@ -1,0 +1,76 @@
+"""moto's server, whose CloudWatch here also reads and writes CBOR.
+
+AWS's SDK for Rust asks CloudWatch in nothing else, and moto answers 404 to that.
+
+<https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
+"""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from botocore.model import DenormalizedStructureBuilder, Shape
+from botocore.parsers import RpcV2CBORParser
+from botocore.serialize import RpcV2CBORSerializer
+from moto.cloudwatch import urls
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.parse import default_timestamp_parser
+from moto.core.request import Request
+from moto.core.serialize import SERIALIZERS, JSONSerializer
+from moto.server import main
+from werkzeug.exceptions import HTTPException
+
+PATH = "{0}/service/GraniteServiceVersion20100801/operation/(?P<operation>[^/]+)$"
+TEXTS = {"__type": {"type": "string"}, "message": {"type": "string"}}
+ERROR = DenormalizedStructureBuilder().with_members(TEXTS).build_model()
+
+
+def cbor(value: Mapping[str, Any], shape: Shape | None) -> bytes:
+    """As botocore writes it; nothing where there is nothing to say."""
+    return RpcV2CBORSerializer()._serialize_body_params(value, shape) if shape else b""
+
+
+class Serializer(JSONSerializer):
+    """What moto would write as JSON."""
+
+    def _serialize_body(self, body: Mapping[str, Any]) -> bytes:
+        if "__type" in body:
+            return cbor({"__type": body["__type"], "message": body.get("Message")}, ERROR)
+        return cbor(body, self.operation_model.output_shape)
+
+
+class CborResponse(CloudWatchResponse):
+    """Moto's CloudWatch, asked by path and body."""
+
+    use_raw_body = True
+
+    def setup_class(self, *args: Any, **more: Any) -> None:
+        """With the headers of every answer."""
+        super().setup_class(*args, **more)
+        self.response_headers |= {
+            "Content-Type": "application/cbor",
+            "smithy-protocol": "rpc-v2-cbor",
+        }
+
+    def _get_action(self) -> str:
+        return self.path.rpartition("/")[2]
+
+    def parse_parameters(self, request: Request) -> None:
+        """As botocore reads it, with times as moto keeps them."""
+        parser = RpcV2CBORParser(timestamp_parser=default_timestamp_parser)
+        self.params = parser._initial_body_parse(request.data)
+
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        try:
+            super()._authenticate_and_authorize_normal_action(resource)
+        except HTTPException as refusal:
+            said = {"__type": refusal.error_type, "message": refusal.message}
+            refusal.description = cbor(said, ERROR)
+            raise
+
+
+SERIALIZERS["smithy-rpc-v2-cbor"] = Serializer
+urls.url_paths[PATH] = CborResponse.dispatch
+
+if __name__ == "__main__":
+    sys.exit(main())
