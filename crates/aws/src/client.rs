@@ -82,8 +82,20 @@ impl Client {
         credentials: impl ProvideCredentials + 'static,
         settings: Settings,
     ) -> Self {
-        let roots = settings.ca_bundle.map_or(Roots::Amazon, Roots::Bundle);
+        let roots = settings.ca_bundle.clone();
+        let roots = roots.map_or(Roots::Amazon, Roots::Bundle);
         let http = https(&roots);
+        Client::over(http, roots, config, credentials, settings)
+    }
+
+    /// A client over connections that are there.
+    pub(crate) fn over(
+        http: SharedHttpClient,
+        roots: Roots,
+        config: &SdkConfig,
+        credentials: impl ProvideCredentials + 'static,
+        settings: Settings,
+    ) -> Self {
         let retries = config.retry_config().cloned();
         let retries = retries
             .unwrap_or_else(RetryConfig::standard)

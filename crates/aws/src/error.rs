@@ -8,10 +8,11 @@ use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use imds_core::plain::Plain;
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("could not call {action} in {region}")]
+#[error("could not call {action} in {}", Plain(region))]
 pub struct CallError {
     /// The API action.
     pub action: &'static str,

@@ -26,6 +26,8 @@ mod templates;
 mod terminate;
 mod trust;
 mod whole;
+#[cfg(test)]
+mod wire_tests;
 
 #[cfg(feature = "command")]
 pub use account::Identity;

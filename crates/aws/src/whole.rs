@@ -118,43 +118,55 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// `None`: the page is not whole, or none.
+    /// `None`: the page is not whole, or has no instance that could be odd.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(body).replace(['\u{fffe}', '\u{ffff}'], "?");
         check(&text).ok()?;
-        let texts = |path: &[&str]| {
-            let mut found = Vec::new();
-            collect(Document::new(&text).root_element()?, path, &mut found)?;
-            Ok::<_, XmlDecodeError>(found)
-        };
-        let ids = texts(&[
-            "reservationSet",
-            "item",
-            "instancesSet",
-            "item",
-            "instanceId",
-        ]);
-        let tokens = texts(&["nextToken"]);
-        Some(Outline {
-            ids: ids.ok()?,
-            next_token: tokens.ok()?.pop(),
-        })
+        let mut document = Document::new(&text);
+        let mut root = document.root_element().ok()?;
+        if root.start_el().local() != "DescribeInstancesResponse" {
+            return None;
+        }
+        let (mut ids, mut next_token) = (Vec::new(), None);
+        while let Some(mut child) = root.next_tag() {
+            match child.start_el().local() {
+                "nextToken" => next_token = Some(try_data(&mut child).ok()?.into_owned()),
+                "reservationSet" => {
+                    each(
+                        child,
+                        &["item", "instancesSet", "item"],
+                        &mut |mut instance| {
+                            let mut id = String::new();
+                            while let Some(mut field) = instance.next_tag() {
+                                if field.start_el().local() == "instanceId" {
+                                    id = try_data(&mut field)?.into_owned();
+                                }
+                            }
+                            ids.push(id);
+                            Ok(())
+                        },
+                    )
+                    .ok()?;
+                }
+                _ => {}
+            }
+        }
+        (!ids.is_empty()).then_some(Outline { ids, next_token })
     }
 }
 
-/// The texts of all elements at a path below an element.
-fn collect(
-    mut element: ScopedDecoder<'_, '_>,
+/// Hands over all elements at a path below an element.
+fn each<'i>(
+    mut element: ScopedDecoder<'i, '_>,
     path: &[&str],
-    found: &mut Vec<String>,
+    found: &mut impl FnMut(ScopedDecoder<'i, '_>) -> Result<(), XmlDecodeError>,
 ) -> Result<(), XmlDecodeError> {
     let Some((name, below)) = path.split_first() else {
-        found.push(try_data(&mut element)?.into_owned());
-        return Ok(());
+        return found(element);
     };
     while let Some(child) = element.next_tag() {
         if child.start_el().local() == *name {
-            collect(child, below, found)?;
+            each(child, below, found)?;
         }
     }
     Ok(())

@@ -1,14 +1,14 @@
 //! What an event asks for, recognised by its shape.
 //!
 //! Events arrive in EventBridge's envelope, in an SNS message around it, or as a bare CloudTrail
-//! record. `aws_lambda_events` is not used for the envelope: it demands a well-formed `time`, and
-//! AWS's own samples carry `yyyy-mm-ddThh:mm:ssZ`.
+//! record. `aws_lambda_events` reads the envelope; what is within is read leniently.
 
 mod lenient;
 mod record;
 
 use std::fmt;
 
+use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -201,24 +201,34 @@ impl Malformed {
 /// # Errors
 /// [`Malformed`] names the JSON path of what cannot be understood; such an event is never ignored.
 pub fn parse(json: &str) -> Result<Event, Malformed> {
-    let envelope: Envelope = read(json)?;
-    if let Some(records) = envelope.records {
+    let shape: Shape = read(json)?;
+    if let Some(records) = shape.records {
         return through_sns(records);
     }
-    if envelope.event_name.is_some() {
+    if shape.event_name.is_some() {
         return read::<Record>(json)?.into_event("", &Envelope::default());
     }
-    let Some(kind) = envelope.detail_type.as_deref() else {
+    if shape.detail_type.is_none() {
         return Err(Malformed::new(
             "detail-type",
             "missing: expected an EventBridge event or a CloudTrail record",
         ));
-    };
-    let detail = envelope.detail.map_or("null", RawValue::get);
-    match kind {
+    }
+    let envelope: Envelope = read(json).map_err(|e| match (&*e.path, &shape.time) {
+        ("time", Some(time)) => Malformed::new(
+            "time",
+            format!(
+                "`{}`: expected a time such as `2026-03-01T10:00:00Z`",
+                &**time
+            ),
+        ),
+        _ => e,
+    })?;
+    let detail = envelope.detail.get();
+    match envelope.detail_type.as_str() {
         "EC2 Instance State-change Notification" => state_change(detail, &envelope),
-        "Sweep" if envelope.source.as_deref() == Some("imds-enforcer") => sweep(detail, &envelope),
-        _ => {
+        "Sweep" if envelope.source == "imds-enforcer" => sweep(detail, &envelope),
+        kind => {
             let shape: CallShape = read(detail).map_err(|e| e.under("detail"))?;
             match shape.event_name {
                 Some(_) => read::<Record>(detail)
@@ -228,30 +238,25 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
                     "detail.eventName",
                     "missing: expected the API call's name",
                 )),
-                None => Ok(envelope.ignored(Reason::OtherEvent(kind.to_owned()))),
+                None => Ok(ignored(&envelope, Reason::OtherEvent(kind.to_owned()))),
             }
         }
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Envelope<'a> {
+type Envelope = EventBridgeEvent<Box<RawValue>>;
+
+/// What tells one kind of event from another.
+#[derive(Deserialize)]
+struct Shape<'a> {
     #[serde(rename = "detail-type", default)]
     detail_type: Option<Text>,
-    #[serde(default)]
-    source: Option<Text>,
-    #[serde(default)]
-    account: Option<Text>,
-    #[serde(default)]
-    region: Option<Text>,
-    #[serde(default)]
-    time: Option<Text>,
-    #[serde(borrow, default)]
-    detail: Option<&'a RawValue>,
     #[serde(borrow, rename = "Records", default)]
     records: Option<&'a RawValue>,
     #[serde(rename = "eventName", default)]
     event_name: Option<Text>,
+    #[serde(default)]
+    time: Option<Text>,
 }
 
 #[derive(Deserialize, Default)]
@@ -276,8 +281,8 @@ fn through_sns(records: &RawValue) -> Result<Event, Malformed> {
     match records.as_slice() {
         [SnsRecord { sns: Some(sns) }] => {
             let path = "Records[0].Sns.Message";
-            let envelope: Envelope = read(&sns.message).map_err(|e| e.under(path))?;
-            if envelope.records.is_some() {
+            let shape: Shape = read(&sns.message).map_err(|e| e.under(path))?;
+            if shape.records.is_some() {
                 return Err(Malformed::new(path, "a notification within a notification"));
             }
             parse(&sns.message).map_err(|e| e.under(path))
@@ -314,7 +319,7 @@ fn state_change(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
     };
     match State::from_word(&word) {
         Some(state @ (State::Pending | State::Running)) => {
-            let origin = envelope.origin()?;
+            let origin = origin(envelope)?;
             Ok(Event::StateChange(StateChange {
                 origin,
                 instance_id,
@@ -323,7 +328,7 @@ fn state_change(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
         }
         Some(
             state @ (State::Stopping | State::Stopped | State::ShuttingDown | State::Terminated),
-        ) => Ok(envelope.ignored(Reason::OtherState(instance_id, state))),
+        ) => Ok(ignored(envelope, Reason::OtherState(instance_id, state))),
         None => Err(Malformed::new(
             "detail.state",
             format!("`{}` is no state of an instance", &*word),
@@ -349,27 +354,34 @@ fn sweep(detail: &str, envelope: &Envelope) -> Result<Event, Malformed> {
     for (n, region) in regions.iter().flatten().enumerate() {
         check_region(region, &format!("detail.regions[{n}]"))?;
     }
-    let account = envelope.account.as_ref().map(Text::shown);
+    let account = envelope.account.as_deref().map(shown);
     Ok(Event::Sweep(Sweep { account, regions }))
 }
 
-impl Envelope<'_> {
-    fn ignored(&self, reason: Reason) -> Event {
-        Event::Ignored(Ignored {
-            account: self.account.as_ref().map(Text::shown),
-            region: self.region.as_ref().map(Text::shown),
-            reason,
-        })
-    }
+fn ignored(envelope: &Envelope, reason: Reason) -> Event {
+    Event::Ignored(Ignored {
+        account: envelope.account.as_deref().map(shown),
+        region: envelope.region.as_deref().map(shown),
+        reason,
+    })
+}
 
-    fn origin(&self) -> Result<Origin, Malformed> {
-        Ok(Origin {
-            account: self.account.as_ref().map(Text::shown),
-            region: region(self.region.clone(), "region")?,
-            time: self.time.as_deref().and_then(lenient::time),
-            principals: Vec::new(),
-        })
-    }
+fn origin(envelope: &Envelope) -> Result<Origin, Malformed> {
+    Ok(Origin {
+        account: envelope.account.as_deref().map(shown),
+        region: region(envelope.region.as_deref(), "region")?,
+        time: time_of(envelope),
+        principals: Vec::new(),
+    })
+}
+
+fn time_of(envelope: &Envelope) -> Option<Timestamp> {
+    Timestamp::from_millisecond(envelope.time?.timestamp_millis()).ok()
+}
+
+/// For what is only told again and compared: without blanks around it, and fit for a report.
+fn shown(text: &str) -> String {
+    Plain(text.trim()).to_string()
 }
 
 fn instance_id(text: Option<Text>, path: &str) -> Result<InstanceId, Malformed> {
@@ -379,7 +391,7 @@ fn instance_id(text: Option<Text>, path: &str) -> Result<InstanceId, Malformed> 
     InstanceId::try_from(&*text).map_err(|e| Malformed::new(path, e.to_string()))
 }
 
-fn region(text: Option<Text>, path: &str) -> Result<String, Malformed> {
+fn region(text: Option<&str>, path: &str) -> Result<String, Malformed> {
     let Some(text) = text else {
         return Err(Malformed::new(path, "missing: expected a region"));
     };

@@ -268,11 +268,14 @@ fn the_account_is_the_recipient_s_or_the_envelope_s_or_the_caller_s() {
 }
 
 #[test]
-fn a_time_that_is_a_placeholder_does_no_harm() {
-    let json = event(|e| {
-        e["time"] = json!("yyyy-mm-ddThh:mm:ssZ");
-        e["detail"]["eventTime"] = json!("2026-03-01 10:00:01.000000000");
-    });
+fn a_time_that_is_a_placeholder_is_refused_in_the_envelope_and_does_no_harm_in_the_record() {
+    let json = event(|e| e["time"] = json!("yyyy-mm-ddThh:mm:ssZ"));
+    assert_eq!(
+        parse(&json).unwrap_err().to_string(),
+        "malformed event: `time`: `yyyy-mm-ddThh:mm:ssZ`: expected a time such as \
+         `2026-03-01T10:00:00Z`"
+    );
+    let json = event(|e| e["detail"]["eventTime"] = json!("2026-03-01 10:00:01.000000000"));
     assert_eq!(
         launch(&json).origin.time,
         Some("2026-03-01T10:00:01Z".parse().unwrap())

@@ -13,8 +13,6 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredA
 use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-use crate::plain::Plain;
-
 /// Text, also where a number or a boolean stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text(String);
@@ -22,11 +20,6 @@ pub(super) struct Text(String);
 impl Text {
     pub(super) fn into_inner(self) -> String {
         self.0
-    }
-
-    /// For what is only told again and compared: without blanks around it, and fit for a report.
-    pub(super) fn shown(&self) -> String {
-        Plain(self.0.trim()).to_string()
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::lenient::{List, Number, Text, structure, time};
 use super::{Envelope, Event, Ignored, Launch, Malformed, MetadataChange, Origin, Reason};
-use super::{instance_id, region};
+use super::{instance_id, region, shown, time_of};
 use crate::instance::{HopLimit, HttpTokens, Instance, MetadataOptions, Toggle};
 
 #[derive(Debug, Deserialize)]
@@ -228,10 +228,10 @@ impl Record {
     }
 
     fn ignored(&self, envelope: &Envelope, reason: Reason) -> Event {
-        let region = self.aws_region.as_ref().or(envelope.region.as_ref());
+        let region = self.aws_region.as_deref().or(envelope.region.as_deref());
         Event::Ignored(Ignored {
             account: self.account(envelope),
-            region: region.map(Text::shown),
+            region: region.map(shown),
             reason,
         })
     }
@@ -240,13 +240,13 @@ impl Record {
         let of_caller = self
             .user_identity
             .as_ref()
-            .and_then(|u| u.account_id.as_ref());
+            .and_then(|u| u.account_id.as_deref());
         let told = self
             .recipient_account_id
-            .as_ref()
-            .or(envelope.account.as_ref())
+            .as_deref()
+            .or(envelope.account.as_deref())
             .or(of_caller);
-        told.map(Text::shown)
+        told.map(shown)
     }
 
     fn origin(&self, envelope: &Envelope) -> Result<Origin, Malformed> {
@@ -258,15 +258,17 @@ impl Record {
             identity.and_then(|u| u.invoked_by.as_deref()),
         ];
         let region = match &self.aws_region {
-            Some(text) => region(Some(text.clone()), "awsRegion")?,
-            None if envelope.region.is_some() => region(envelope.region.clone(), "region")?,
+            Some(text) => region(Some(text), "awsRegion")?,
+            None if envelope.region.is_some() => region(envelope.region.as_deref(), "region")?,
             None => region(None, "awsRegion")?,
         };
-        let time_text = self.event_time.as_deref().or(envelope.time.as_deref());
         Ok(Origin {
             account: self.account(envelope),
             region,
-            time: time_text.and_then(time),
+            time: match &self.event_time {
+                Some(text) => time(text),
+                None => time_of(envelope),
+            },
             principals: principals
                 .into_iter()
                 .flatten()
