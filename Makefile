@@ -49,8 +49,9 @@ corpus: $(CARGO_FUZZ) ## fuzz/corpus-min anew, from what `make fuzz` has kept
 $(CARGO_FUZZ):
 	cargo install --quiet --locked --root $(CACHE)/tools cargo-fuzz@0.13.2
 
-check: $(VENV) ## Format, lints and documentation, all without warnings
+check: $(VENV) ## Format, lints, documentation and dependencies, all without warnings
 	cargo fmt --all --check
+	python scripts/tree.py
 	$(CLAIMED) cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CLAIMED) cargo doc --workspace --no-deps
 	ruff format --check --quiet

@@ -19,11 +19,11 @@ def main(arguments: list[str]) -> None:
     build.main(ARCH)
     enforcer = build.DIST / f"enforcer-{ARCH}.zip"
     floor = build.build("floor", ARCH, OUT)
-    imdsctl = cargo("imdsctl", "release", "imdsctl")
+    imdsctl = build.build("imdsctl", ARCH, OUT)
     bench = cargo("imds-bench", "measure", "bench")
     programs = ["--enforcer", unpacked(enforcer), "--zip", enforcer]
     programs += ["--floor", unpacked(floor), "--floor-zip", floor]
-    programs += ["--imdsctl", imdsctl, "--out", OUT]
+    programs += ["--imdsctl", unpacked(imdsctl), "--out", OUT]
     os.execv(bench, list(map(os.fspath, [bench, *programs, *arguments])))
 
 

@@ -65,7 +65,7 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
             |s| s.ready,
             &idle,
         )
-        .goal(Goal::TimesFloor(1.5)),
+        .goal(Goal::TimesFloor(1.4)),
         http.row(
             "process start → compliant launch answered",
             |s| s.answered,
@@ -77,7 +77,7 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
             |s| s.answered,
             &mending,
         )
-        .goal(Goal::TimesFloor(3.0)),
+        .goal(Goal::TimesFloor(2.2)),
         http.row("CPU time of it, compliant", |s| s.cpu, &idle),
         http.row("CPU time of it, mended", |s| s.cpu, &mending),
         http.memory("peak memory after the first event, compliant", &idle),
@@ -93,7 +93,8 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
             "process start → wrong instance mended and answered",
             |s| s.answered,
             &secure_mending,
-        ),
+        )
+        .goal(Goal::TimesFloor(3.0)),
         tls.row("CPU time of it", |s| s.cpu, &secure_mending),
         tls.memory("peak memory after the first event", &secure_mending),
         other.row(

@@ -58,7 +58,7 @@ pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Ro
         of_alone(row(scan, Unit::Seconds))
             .measured(scans.iter().map(|scan| scan.time))
             .calls(calls)
-            .goal(Goal::TimesFloor(1.3)),
+            .goal(Goal::TimesFloor(1.4)),
         row(unread, Unit::Seconds)
             .floor(floor.iter().copied())
             .measured(scans.iter().map(|scan| scan.time)),

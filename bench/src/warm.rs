@@ -52,7 +52,7 @@ const KINDS: [Kind; 15] = [
         .cpu(Goal::AtMost(0.3))
         .memory(LEAN),
     kind(1000, Wrong, 25, 0.2)
-        .latency(Goal::AtMost(2.0))
+        .latency(Goal::AtMost(1.2))
         .memory(LEAN),
     kind(1000, WrongUnnamed, 0, 0.5).memory(LEAN),
     kind(1000, WrongUnnamed, 25, 0.2).memory(LEAN),

@@ -88,18 +88,23 @@ impl fmt::Display for Unreadable {
 }
 
 impl Unreadable {
+    /// `None` where it is no id.
+    pub fn instance_id(&self) -> Option<InstanceId> {
+        InstanceId::try_from(self.id.as_str()).ok()
+    }
+
     /// It failed by its name, or where its id is malformed its region was not seen whole.
     ///
     /// # Errors
     /// The latter.
     pub fn into_report(self, region: &str) -> Result<InstanceReport, Unseen> {
         let reason = self.to_string();
-        match InstanceId::try_from(self.id) {
-            Ok(id) => {
+        match self.instance_id() {
+            Some(id) => {
                 let instance = Instance::unknown(id, region);
                 Ok(InstanceReport::unseen(instance, Outcome::Failed, reason))
             }
-            Err(_) => Err(Unseen::expected(region, reason)),
+            None => Err(Unseen::expected(region, reason)),
         }
     }
 }

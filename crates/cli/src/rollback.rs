@@ -223,7 +223,7 @@ async fn look(client: &impl Ec2, region: &str, ids: &[InstanceId]) -> HashMap<In
             let unknown = found.unknown.into_iter().map(|id| (id, Seen::Unknown));
             let unreadable = found.unreadable.into_iter().filter_map(|unreadable| {
                 let why = unreadable.to_string();
-                Some((InstanceId::try_from(unreadable.id).ok()?, Seen::Not(why)))
+                Some((unreadable.instance_id()?, Seen::Not(why)))
             });
             known.chain(unknown).chain(unreadable).collect()
         }

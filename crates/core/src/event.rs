@@ -168,12 +168,22 @@ impl fmt::Display for Reason {
 
 /// An event that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("malformed event: `{}`: {}", Plain(path), Plain(problem))]
 pub struct Malformed {
-    /// Where, for example `detail.responseElements.instancesSet.items[0].instanceId`.
+    /// Where, for example `detail.responseElements.instancesSet.items[0].instanceId`; empty: in the
+    /// event itself.
     pub path: String,
     /// What is there and what was expected.
     pub problem: String,
+}
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, problem) = (Plain(&self.path), Plain(&self.problem));
+        match self.path.as_str() {
+            "" => write!(f, "malformed event: {problem}"),
+            _ => write!(f, "malformed event: `{path}`: {problem}"),
+        }
+    }
 }
 
 impl Malformed {

@@ -285,6 +285,16 @@ fn a_time_that_is_a_placeholder_is_refused_in_the_envelope_and_does_no_harm_in_t
 }
 
 #[test]
+fn an_envelope_without_a_source_is_a_plain_fault() {
+    let json = event(|e| without(e, "", "source"));
+    let fault = parse(&json).unwrap_err().to_string();
+    assert!(
+        fault.starts_with("malformed event: missing field `source`"),
+        "{fault}"
+    );
+}
+
+#[test]
 fn an_identity_may_be_empty_or_hardly_there() {
     for identity in [
         json!(null),

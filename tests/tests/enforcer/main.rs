@@ -8,6 +8,7 @@
 )]
 
 mod actions;
+mod answers;
 mod launch;
 mod limits;
 mod process;

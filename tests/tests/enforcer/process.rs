@@ -216,7 +216,9 @@ fn the_same_process_answers_event_after_event() {
             outcome(report(&function.invoke(&launched_one(&ec2, &id))), &id),
             "enforced"
         );
-        let run = function.invoke(&json!({ "detail-type": "Scheduled Event", "detail": {} }));
+        let scheduled =
+            json!({ "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} });
+        let run = function.invoke(&scheduled);
         assert_eq!(report(&run)["trigger"], "ignored");
     }
     assert_eq!(

@@ -809,3 +809,26 @@ fn what_would_launch_the_next_wrong_one_is_named() {
         ],
     );
 }
+
+#[test]
+fn an_instance_with_an_odd_value_is_named_and_hides_no_other() {
+    let (ec2, ids) = three();
+    let odd = &ids[1];
+    ec2.launch_many(launch(REGIONS[1]), 3);
+    let hops = "<httpPutResponseHopLimit>";
+    ec2.garble(odd, &format!("{hops}1<"), &format!("{hops}many<"));
+    let report = scanned(&ec2, "", 3);
+    assert_eq!(list(&report, "instances").len(), 5);
+    let [unseen] = &list(&report, "unseen")[..] else {
+        panic!("{report:#}");
+    };
+    assert_eq!(unseen["region"], REGIONS[1]);
+    let error = unseen["error"].as_str().unwrap();
+    assert!(error.contains(odd.as_str()), "{error}");
+    let ran = imdsctl(&ec2, &format!("scan --instance {odd}")).run();
+    assert_eq!(ran.code, Some(3));
+    assert!(
+        !ran.stderr.contains("is in none of these regions"),
+        "{ran:?}"
+    );
+}

@@ -106,10 +106,10 @@ impl Sim {
         self.faults > 0 && (self.now + phase) % (3 * HOUR) < 7 * MINUTE
     }
 
-    /// Whether one of four attempts gets through, and how long those before it took.
+    /// Whether one of three attempts gets through, and how long those before it took.
     pub(crate) fn tries(&mut self, region: &str) -> (bool, Time) {
         let mut took = 0;
-        for attempt in 0..4 {
+        for attempt in 0..3 {
             if !self.is_down(region) && self.rng.u32(0..100) >= self.faults {
                 return (true, took);
             }

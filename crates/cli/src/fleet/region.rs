@@ -121,6 +121,7 @@ impl Looking<'_> {
         for unreadable in unreadable {
             let unseen = Unseen::expected(self.region, unreadable.to_string());
             self.seen.unseen.push(unseen);
+            self.seen.found.extend(unreadable.instance_id());
         }
         self.progress.seen(instances.len(), self.client.throttled());
         if !self.wishes.instances.ids.is_empty() {

@@ -113,10 +113,11 @@ impl Asked<'_> {
             loop {
                 match pages.next().await {
                     Ok(Some(page)) => {
-                        let unreadable = page.unreadable.iter();
-                        let unreadable =
-                            unreadable.map(|it| Unseen::expected(&region, it.to_string()));
-                        seen.unseen.extend(unreadable);
+                        for unreadable in page.unreadable {
+                            let unseen = Unseen::expected(&region, unreadable.to_string());
+                            seen.unseen.push(unseen);
+                            seen.found.extend(unreadable.instance_id());
+                        }
                         self.page(&region, page.instances, &mut seen).await;
                     }
                     Ok(None) => break,
