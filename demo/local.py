@@ -47,7 +47,7 @@ def build() -> None:
     """Builds the way `cargo lambda watch` does, which then finds all done."""
     say("building the function (some minutes the first time, then seconds)")
     try:
-        built = subprocess.run(["cargo", "build", "--workspace"], check=False)
+        built = subprocess.run(["cargo", "build", "--package", "enforcer"], check=False)
     except FileNotFoundError:
         raise Failure("`cargo` is not on this machine: see https://rustup.rs") from None
     if built.returncode != 0:
@@ -92,7 +92,7 @@ def function(folder: Path, endpoint: str) -> Iterator[int]:
     """The function under `cargo lambda watch`; yields the port that takes invocations."""
     port = free_port()
     command = ["cargo-lambda", "lambda", "watch", "--ignore-changes", "--color", "never"]
-    command += ["--invoke-address", HOST, "--invoke-port", str(port)]
+    command += ["--invoke-address", HOST, "--invoke-port", str(port), "--package", "enforcer"]
     env = {"AWS_ENDPOINT_URL": endpoint, "IMDS_POLICY_FILE": str(POLICY)}
     log = folder / "function.log"
     with running("cargo lambda watch", command, log, lambda: listens(port), env):
