@@ -9,8 +9,8 @@ use imds_core::instance::{
 };
 use jiff::Timestamp;
 
-use crate::ec2::{Page, Unreadable};
 use crate::error::CallError;
+use crate::page::{Page, Unreadable};
 
 /// A page and the token of the next.
 pub(crate) fn page(

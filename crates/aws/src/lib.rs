@@ -18,6 +18,7 @@ mod error;
 mod login;
 mod look;
 mod pace;
+mod page;
 mod permissions;
 mod retry;
 mod sweep;
@@ -34,12 +35,13 @@ pub use account::Identity;
 pub use apply::{Deadline, Remember, Terms, Witness, apply};
 pub use client::{Client, Settings};
 pub use cloudwatch::Metric;
-pub use ec2::{Filter, Page, Pages, Unreadable};
+pub use ec2::{Filter, Pages};
 pub use environment::{SettingError, environment};
 pub use error::{CallError, Fault};
 #[cfg(feature = "command")]
 pub use login::{Login, LoginError, Wanted, login};
 pub use look::{Backoff, Found};
+pub use page::{Page, Unreadable};
 pub use permissions::PERMISSIONS;
 pub use sweep::{Bounds, Swept, sweep_region};
 #[cfg(feature = "command")]

@@ -9,8 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
 use crate::client::Client;
-use crate::ec2::{FILTER_VALUES, Filter, Page, Unreadable};
+use crate::ec2::{FILTER_VALUES, Filter};
 use crate::error::CallError;
+use crate::page::{Page, Unreadable};
 
 /// What EC2 knows of the instances that were asked for.
 #[derive(Debug)]

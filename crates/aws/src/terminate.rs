@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep};
 
 use crate::apply::{Task, Terms, end_all, in_time};
 use crate::client::Client;
-use crate::ec2::{Filter, Page};
+use crate::ec2::Filter;
+use crate::page::Page;
 
 /// A claim that took longer to write is void: the others may have looked already.
 const WRITTEN: Duration = Duration::from_secs(1);

@@ -14,8 +14,9 @@ use jiff::Timestamp;
 
 use crate::client::{Client, Settings};
 use crate::cloudwatch::Metric;
-use crate::ec2::{Filter, Page};
+use crate::ec2::Filter;
 use crate::error::{CallError, Fault};
+use crate::page::Page;
 use crate::trust::Roots;
 
 const REGION: &str = "eu-central-1";
