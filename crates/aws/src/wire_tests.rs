@@ -104,6 +104,10 @@ async fn first_page(answer: impl Into<Vec<u8>>) -> Result<Option<Page>, CallErro
         .await
 }
 
+fn up_to(text: &str, end: usize) -> &str {
+    text.get(..end).unwrap()
+}
+
 #[tokio::test]
 async fn what_is_of_use_is_read() {
     let page = first_page(three()).await.unwrap().unwrap();
@@ -143,10 +147,10 @@ async fn an_answer_that_is_cut_anywhere_is_an_error() {
     let whole = three();
     let end = whole.trim_end().len();
     for cut in 0..end {
-        let error = first_page(&whole[..cut]).await.unwrap_err();
+        let error = first_page(up_to(&whole, cut)).await.unwrap_err();
         assert_eq!(error.fault, Fault::Unreadable, "{cut}");
     }
-    assert!(first_page(&whole[..end]).await.is_ok());
+    assert!(first_page(up_to(&whole, end)).await.is_ok());
 }
 
 #[tokio::test]
@@ -159,13 +163,13 @@ async fn answers_of_other_calls_that_are_cut_anywhere_are_errors() {
          <httpTokens>required</httpTokens></instanceMetadataOptions>\
          </ModifyInstanceMetadataOptionsResponse>";
     for cut in 0..regions.len() {
-        let client = client(move |_| regions[..cut].into());
+        let client = client(move |_| up_to(regions, cut).into());
         let error = client.enabled_regions(REGION).await.unwrap_err();
         assert_eq!(error.fault, Fault::Unreadable, "{cut}");
     }
     let instance = Instance::unknown(InstanceId::try_from(IDS[0]).unwrap(), REGION);
     for cut in 0..modified.len() {
-        let client = client(move |_| modified[..cut].into());
+        let client = client(move |_| up_to(modified, cut).into());
         let sent = instance.options;
         let error = client.set_options(&instance, &sent).await.unwrap_err();
         assert_eq!(error.fault, Fault::Unreadable, "{cut}");
@@ -176,7 +180,8 @@ async fn answers_of_other_calls_that_are_cut_anywhere_are_errors() {
 async fn an_end_that_matches_no_begin_is_an_error() {
     let whole = three();
     for (at, _) in whole.match_indices("</") {
-        let garbled = format!("{}</x{}", &whole[..at], &whole[at + 3..]);
+        let (begin, end) = whole.split_at(at + 2);
+        let garbled = format!("{begin}x{}", end.get(1..).unwrap());
         let error = first_page(garbled).await.unwrap_err();
         assert_eq!(error.fault, Fault::Unreadable, "{at}");
     }

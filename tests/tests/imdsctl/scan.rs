@@ -819,7 +819,7 @@ fn an_instance_with_an_odd_value_is_named_and_hides_no_other() {
     ec2.garble(odd, &format!("{hops}1<"), &format!("{hops}many<"));
     let report = scanned(&ec2, "", 3);
     assert_eq!(list(&report, "instances").len(), 5);
-    let [unseen] = &list(&report, "unseen")[..] else {
+    let [unseen] = list(&report, "unseen") else {
         panic!("{report:#}");
     };
     assert_eq!(unseen["region"], REGIONS[1]);

@@ -1,0 +1,58 @@
+"""What AWS says in these tests."""
+
+from listener import Answer, Request
+
+ACCOUNT = "111122223333"
+REGION = "eu-central-1"
+ROLE_KEY = "ASIA3XMPLROLEEXAMPLE"
+
+INSTANCES = f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+  <requestId>a70f576f-f62c-4278-a931-9bf5935c55b1</requestId>
+  <reservationSet><item>
+    <reservationId>r-0a5a654fac0090f2b</reservationId>
+    <ownerId>{ACCOUNT}</ownerId>
+    <instancesSet><item>
+      <instanceId>i-07ec6babf5e39a2ec</instanceId>
+      <imageId>ami-0b3e92d7c5f418a60</imageId>
+      <instanceState><code>16</code><name>running</name></instanceState>
+      <launchTime>2026-02-04T15:41:32.000Z</launchTime>
+      <metadataOptions>
+        <state>applied</state>
+        <httpTokens>optional</httpTokens>
+        <httpPutResponseHopLimit>1</httpPutResponseHopLimit>
+        <httpEndpoint>enabled</httpEndpoint>
+      </metadataOptions>
+    </item></instancesSet>
+  </item></reservationSet>
+</DescribeInstancesResponse>"""
+
+CALLER = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <GetCallerIdentityResult>
+    <Arn>arn:aws:iam::{ACCOUNT}:user/mira</Arn>
+    <UserId>AIDA3XMPLMIRA7EXAMPLE</UserId>
+    <Account>{ACCOUNT}</Account>
+  </GetCallerIdentityResult>
+</GetCallerIdentityResponse>"""
+
+ROLE = f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
+  <AssumeRoleResult><Credentials>
+    <AccessKeyId>{ROLE_KEY}</AccessKeyId>
+    <SecretAccessKey>secret</SecretAccessKey>
+    <SessionToken>token</SessionToken>
+    <Expiration>2100-01-01T00:00:00Z</Expiration>
+  </Credentials></AssumeRoleResult>
+</AssumeRoleResponse>"""
+
+KNOWN = {"DescribeInstances": INSTANCES, "GetCallerIdentity": CALLER, "AssumeRole": ROLE}
+
+
+def of_an_account(request: Request) -> Answer:
+    """One instance that answers IMDSv1 in every region; no more may be asked."""
+    body = KNOWN.get(request.action)
+    return Answer(200, body) if body else Answer(403)
+
+
+def refusal(code: str) -> str:
+    """As EC2 words it."""
+    error = f"<Error><Code>{code}</Code><Message>No.</Message></Error>"
+    return f"<Response><Errors>{error}</Errors><RequestID>a70f576f</RequestID></Response>"

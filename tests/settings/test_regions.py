@@ -1,0 +1,125 @@
+"""FIPS and dual stack in every region of every partition, beside botocore's own rules."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+
+import boto3
+import pytest
+from answers import of_an_account
+from authority import Authority
+from botocore.exceptions import EndpointProviderError
+from conftest import Look
+from listener import Listener
+from programs import KEYS, Function, imdsctl, launch, sweep
+from rules import DATA, MODES, REGIONS, SERVICES, host, known, url
+
+AT_ONCE = 4
+EVERY_REGION = [region for regions in REGIONS.values() for region in regions]
+# All four services are called.
+SCAN = ("scan", "--templates", "--usage", "14", "--region")
+
+# Where each service of each region was called, as the proxy was asked for it.
+Called = dict[tuple[str, str], str | None]
+
+
+def called(proxy: Listener) -> Called:
+    """Fails where the proxy was asked for a host that no call went to."""
+    hosts: Called = {}
+    for request in proxy.requests:
+        row = request.region, request.service
+        assert hosts.setdefault(row, request.through) == request.through
+    assert proxy.hosts == set(hosts.values())
+    return hosts
+
+
+def expected(services: list[str], regions: list[str], mode: str) -> Called:
+    """What botocore says."""
+    rows = product(regions, services)
+    return {(region, service): host(service, region, mode) for region, service in rows}
+
+
+def through(proxy: Listener, authority: Authority, mode: str) -> dict[str, str]:
+    """Settings that lead to no other host."""
+    once = {"AWS_MAX_ATTEMPTS": "1", "AWS_CA_BUNDLE": str(authority.bundle)}
+    return once | MODES[mode] | {"HTTPS_PROXY": proxy.url}
+
+
+@pytest.fixture(scope="module")
+def scans(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], Called]:
+    """Where the command went in each mode and region, a run for each."""
+    home = tmp_path_factory.mktemp("home")
+
+    def scan(row: tuple[str, str]) -> Called:
+        mode, region = row
+        with Listener(of_an_account, every_host=authority) as proxy:
+            imdsctl(home, KEYS | through(proxy, authority, mode), *SCAN, region)
+        return called(proxy)
+
+    rows = list(product(MODES, EVERY_REGION))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(rows, pool.map(scan, rows), strict=True))
+
+
+@pytest.mark.parametrize("partition", REGIONS)
+@pytest.mark.parametrize("mode", MODES)
+def test_the_command_calls_the_hosts_that_botocore_would(
+    scans: dict[tuple[str, str], Called], mode: str, partition: str
+) -> None:
+    seen: Called = {}
+    for region in REGIONS[partition]:
+        seen |= scans[mode, region]
+    assert seen == expected(list(SERVICES), REGIONS[partition], mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_sweep_calls_the_hosts_that_botocore_would(
+    authority: Authority, tmp_path: Path, mode: str
+) -> None:
+    with (
+        Listener(of_an_account, every_host=authority) as proxy,
+        Function(tmp_path, through(proxy, authority, mode)) as function,
+    ):
+        function.invoke(sweep(*EVERY_REGION))
+    assert called(proxy) == expected(["ec2", "monitoring"], EVERY_REGION, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_launch_is_followed_to_the_hosts_that_botocore_would_call(
+    authority: Authority, tmp_path: Path, mode: str
+) -> None:
+    with (
+        Listener(of_an_account, every_host=authority) as proxy,
+        Function(tmp_path, through(proxy, authority, mode)) as function,
+    ):
+        for region in EVERY_REGION:
+            proxy.forget()
+            function.invoke(launch(region))
+            assert proxy.named("ModifyInstanceMetadataOptions")
+            assert called(proxy) == expected(["ec2"], [region], mode)
+
+
+def test_no_region_of_botocore_is_left_out() -> None:
+    session = boto3.Session()
+    for partition, service in product(DATA["partitions"], SERVICES.values()):
+        available = session.get_available_regions(service, partition["id"])
+        assert set(available) <= set(known(partition))
+
+
+@pytest.mark.parametrize("mode", ["FIPS", "dual stack"])
+def test_a_custom_endpoint_is_refused_as_botocore_refuses_it(
+    look: Look, authority: Authority, mode: str
+) -> None:
+    with (
+        Listener(of_an_account, every_host=authority) as proxy,
+        Listener(of_an_account) as endpoint,
+    ):
+        with pytest.raises(EndpointProviderError) as refused:
+            url("ec2", "eu-central-1", mode, Endpoint=endpoint.url)
+        settings = through(proxy, authority, mode)
+        said = look(**settings, AWS_ENDPOINT_URL=endpoint.url)
+    assert str(refused.value) in said
+    assert not endpoint.requests
+    assert not proxy.hosts
