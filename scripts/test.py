@@ -9,13 +9,16 @@ from pathlib import Path
 from demo.local import shield_environment
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
-OURS = re.compile(r"^(?:demo|moto|terraform): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+OURS = re.compile(
+    r"^(?:demo|moto|settings|terraform): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$"
+)
 OUTCOMES = ("passed", "failed", "skipped")
 
 STEPS = [
     ["cargo", "test", "--workspace", "--no-fail-fast"],
     [sys.executable, "-m", "demo", "--check"],
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/moto"],
+    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/settings"],
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "terraform/tests"],
 ]
 # What a step says of what this machine could not do.

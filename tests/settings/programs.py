@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug"
 EVENTS = ROOT / "events"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA3XMPLMIRAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
-TIME_LIMIT = 60
+TIME_LIMIT = 30
 # Of an invocation; while its calls fail in passing, the function tries for most of it.
 INVOCATION = 15
 
