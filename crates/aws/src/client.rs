@@ -84,7 +84,7 @@ impl Client {
     ) -> Self {
         let roots = settings.ca_bundle.clone();
         let roots = roots.map_or(Roots::Amazon, Roots::Bundle);
-        let http = https(&roots);
+        let http = https(roots.clone());
         Client::over(http, roots, config, credentials, settings)
     }
 
@@ -223,7 +223,7 @@ impl Client {
         if connections.roots == Roots::Amazon {
             *connections = Connections {
                 roots: Roots::System,
-                http: https(&Roots::System),
+                http: https(Roots::System),
                 regions: HashMap::new(),
             };
         }

@@ -73,7 +73,7 @@ pub async fn login(
     settings: Settings,
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Login, LoginError> {
-    let http = https(&match &settings.ca_bundle {
+    let http = https(match &settings.ca_bundle {
         Some(pem) => Roots::Bundle(Arc::clone(pem)),
         None => Roots::System,
     });

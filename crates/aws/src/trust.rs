@@ -8,7 +8,7 @@
 //! <https://www.amazontrust.com/repository/>
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -39,8 +39,14 @@ pub(crate) enum Roots {
 /// A client with one pool of connections for all services and regions; `HTTPS_PROXY`, `HTTP_PROXY` and
 /// `NO_PROXY` are obeyed.
 ///
-/// The connector is made once: the SDK would make one, and read the roots, for every service client.
-pub(crate) fn https(roots: &Roots) -> SharedHttpClient {
+/// The connector is made once, with the first service client: by itself the SDK would make one, and
+/// read the roots, for each of them.
+pub(crate) fn https(roots: Roots) -> SharedHttpClient {
+    let connector = OnceLock::new();
+    http_client_fn(move |_, _| connector.get_or_init(|| connect(&roots)).clone())
+}
+
+fn connect(roots: &Roots) -> SharedHttpConnector {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .build();
@@ -49,11 +55,10 @@ pub(crate) fn https(roots: &Roots) -> SharedHttpClient {
         .sleep_impl(TokioSleep::new())
         .proxy_config(ProxyConfig::from_env())
         .tls_provider(Provider::Rustls(rustls_provider::CryptoMode::Ring));
-    let connector = SharedHttpConnector::new(match tls(roots) {
+    SharedHttpConnector::new(match tls(roots) {
         Some(context) => connector.tls_context(context).build(),
         None => connector.build(),
-    });
-    http_client_fn(move |_, _| connector.clone())
+    })
 }
 
 /// `None`: the SDK's own, with the system's roots. A context of roots alone cannot fail to be built; if

@@ -10,7 +10,8 @@ use std::fmt;
 
 use aws_lambda_events::event::eventbridge::EventBridgeEvent;
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::instance::{Instance, InstanceId, MetadataOptions, State};
@@ -234,7 +235,7 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
         ),
         _ => e,
     })?;
-    let detail = envelope.detail.get();
+    let detail = shape.detail.map_or("null", RawValue::get);
     match envelope.detail_type.as_str() {
         "EC2 Instance State-change Notification" => state_change(detail, &envelope),
         "Sweep" if envelope.source == "imds-enforcer" => sweep(detail, &envelope),
@@ -254,7 +255,23 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
     }
 }
 
-type Envelope = EventBridgeEvent<Box<RawValue>>;
+type Envelope = EventBridgeEvent<ReadApart>;
+
+/// A detail of up to 1 MB, which is not copied: [`Shape`] has it.
+#[derive(Debug, Default)]
+struct ReadApart;
+
+impl<'de> Deserialize<'de> for ReadApart {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        IgnoredAny::deserialize(deserializer).map(|_| ReadApart)
+    }
+}
+
+impl Serialize for ReadApart {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
 
 /// What tells one kind of event from another.
 #[derive(Deserialize)]
@@ -267,6 +284,8 @@ struct Shape<'a> {
     event_name: Option<Text>,
     #[serde(default)]
     time: Option<Text>,
+    #[serde(borrow, default)]
+    detail: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
