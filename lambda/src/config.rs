@@ -1,6 +1,8 @@
 //! The function's configuration, read once at start.
 
-use imds_aws::{Client, EnvironmentCredentials, SettingError, Settings, environment};
+use imds_aws::{
+    BundleError, CaBundle, Client, EnvironmentCredentials, SettingError, Settings, environment,
+};
 use imds_core::policy::{Faults, Policy};
 
 /// What the function needs to know.
@@ -31,10 +33,12 @@ pub(crate) enum ConfigError {
         source: Faults,
     },
     #[error("could not read the certificates from `AWS_CA_BUNDLE` `{path}`")]
-    CaBundle {
+    CaBundleFile {
         path: String,
         source: std::io::Error,
     },
+    #[error("could not use the certificates in `AWS_CA_BUNDLE` `{path}`")]
+    CaBundle { path: String, source: BundleError },
     #[error("no credentials: `{0}` is not set")]
     Credentials(&'static str),
     #[error(transparent)]
@@ -61,8 +65,11 @@ impl Config {
         }
         let ca_bundle = match given("AWS_CA_BUNDLE") {
             Some(path) => match std::fs::read(&path) {
-                Ok(pem) => Some(pem.into()),
-                Err(source) => return Err(ConfigError::CaBundle { path, source }),
+                Ok(pem) => Some(
+                    CaBundle::parse(pem)
+                        .map_err(|source| ConfigError::CaBundle { path, source })?,
+                ),
+                Err(source) => return Err(ConfigError::CaBundleFile { path, source }),
             },
             None => None,
         };
@@ -137,6 +144,15 @@ mod tests {
         refused(
             &[("IMDS_POLICY", POLICY), ("AWS_CA_BUNDLE", "/no/such/file")],
             "from `AWS_CA_BUNDLE` `/no/such/file`: No such file",
+        );
+    }
+
+    #[test]
+    fn a_ca_bundle_without_certificates_is_refused_with_its_path() {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        refused(
+            &[("IMDS_POLICY", POLICY), ("AWS_CA_BUNDLE", manifest)],
+            "Cargo.toml`: it has no certificate in PEM",
         );
     }
 

@@ -1,9 +1,9 @@
-"""The function does not start with a setting that it cannot use."""
+"""Neither program starts with a setting that it cannot use, and both name it."""
 
 from pathlib import Path
 
 import pytest
-from programs import Function
+from programs import KEYS, Function, imdsctl
 
 SWITCHES = (
     "AWS_USE_FIPS_ENDPOINT",
@@ -29,3 +29,42 @@ def test_good_values_are_taken(tmp_path: Path) -> None:
     with Function(tmp_path, settings) as function:
         assert function.invoke(event)["trigger"] == "ignored"
     assert function.runtime.asked
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("AWS_MAX_ATTEMPTS", "many"), ("AWS_RETRY_MODE", "patient")]
+)
+def test_the_command_names_a_bad_value_of_variable_or_profile(
+    tmp_path: Path, variable: str, value: str
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(f"[default]\n{variable.removeprefix('AWS_').lower()} = {value}\n")
+    for settings in ({variable: value}, {"AWS_CONFIG_FILE": str(config)}):
+        ended = imdsctl(tmp_path, KEYS | settings, "scan", "--region", "eu-west-1")
+        assert ended.code == 2
+        assert f"`{variable}` is `{value}`: expected" in ended.words
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("", "it has no certificate in PEM"),
+        (
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+            "its certificate 1 cannot be used",
+        ),
+    ],
+)
+def test_a_bundle_without_a_usable_root_is_refused_by_its_path(
+    tmp_path: Path, content: str, fault: str
+) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_text(content)
+    settings = {"AWS_CA_BUNDLE": str(bundle)}
+    with Function(tmp_path, settings) as function:
+        ended = function.ended()
+    assert ended.code == 1
+    ran = imdsctl(tmp_path, KEYS | settings, "scan", "--region", "eu-west-1")
+    assert ran.code == 2
+    for words in (ended.words, ran.words):
+        assert f"`AWS_CA_BUNDLE` `{bundle}`: {fault}" in words

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::error::{CallError, Fault};
 use crate::pace::Pacer;
 use crate::retry::LeaveThrottling;
-use crate::trust::{Roots, https, is_untrusted};
+use crate::trust::{CaBundle, Roots, https, is_untrusted};
 use crate::whole::WholeAnswers;
 
 /// Calls in flight at once, over all regions.
@@ -39,9 +39,8 @@ pub struct Settings {
     pub first_backoff: Duration,
     /// The longest time that one attempt may take.
     pub attempt_timeout: Duration,
-    /// Roots in PEM that are trusted and no others, as `AWS_CA_BUNDLE` names them; `None`: Amazon's,
-    /// and where they do not do the system's.
-    pub ca_bundle: Option<Arc<[u8]>>,
+    /// `None`: Amazon's roots are trusted, and where they do not do the system's.
+    pub ca_bundle: Option<CaBundle>,
 }
 
 impl Default for Settings {

@@ -3,9 +3,10 @@
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use aws_config::SdkConfig;
-use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::retry::{RetryConfig, RetryMode};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 
 /// A variable whose value cannot be used.
@@ -43,8 +44,18 @@ pub fn environment(var: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, Se
         .set_use_fips(switch("AWS_USE_FIPS_ENDPOINT")?)
         .set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT")?)
         .set_service_config(Some(ServiceUrls::read(url)));
+    let retries = retries(|name, _| given(name))?;
+    Ok(config.retry_config(retries).build())
+}
+
+/// How often the SDK tries, by a function from a variable, or a key of a profile, to its value.
+///
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html>
+pub(crate) fn retries(
+    value: impl Fn(&'static str, &'static str) -> Option<String>,
+) -> Result<RetryConfig, SettingError> {
     let mut retries = RetryConfig::standard();
-    if let Some(value) = given("AWS_MAX_ATTEMPTS") {
+    if let Some(value) = value("AWS_MAX_ATTEMPTS", "max_attempts") {
         match value.parse() {
             Ok(attempts @ 1..) => retries = retries.with_max_attempts(attempts),
             _ => {
@@ -56,7 +67,21 @@ pub fn environment(var: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, Se
             }
         }
     }
-    Ok(config.retry_config(retries).build())
+    if let Some(value) = value("AWS_RETRY_MODE", "retry_mode") {
+        match RetryMode::from_str(&value) {
+            Ok(mode) => retries = retries.with_retry_mode(mode),
+            // The word of older tools, whose behaviour the SDK does not have.
+            Err(_) if value == "legacy" => {}
+            Err(_) => {
+                return Err(SettingError {
+                    name: "AWS_RETRY_MODE",
+                    value,
+                    expected: "`standard` or `adaptive`",
+                });
+            }
+        }
+    }
+    Ok(retries)
 }
 
 /// The endpoints of single services, by variable.

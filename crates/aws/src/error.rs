@@ -5,10 +5,13 @@ use std::fmt;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
+use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use imds_core::plain::Plain;
+
+use crate::trust::is_untrusted;
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +128,10 @@ impl CallError {
                 Fault::Credentials
             }
             SdkError::ConstructionFailure(_) => Fault::Refused,
+            // What is wrong is on this side, and stays so.
+            _ if is_untrusted(&source) || has_source::<ResolveEndpointError>(&source) => {
+                Fault::Refused
+            }
             _ => Fault::Passing,
         };
         let body = match (fault, source.raw_response()) {

@@ -46,5 +46,6 @@ pub use permissions::PERMISSIONS;
 pub use sweep::{Bounds, Swept, sweep_region};
 #[cfg(feature = "command")]
 pub use templates::Launcher;
+pub use trust::{BundleError, CaBundle};
 
 pub use aws_config::environment::EnvironmentVariableCredentialsProvider as EnvironmentCredentials;

@@ -1,16 +1,19 @@
 //! Credentials, region and endpoint as the AWS CLI finds them.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
-use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::client::{Client, Settings};
+use crate::environment::{self, SettingError};
 use crate::trust::{Roots, https};
 
 /// What was asked for; the rest comes from the environment and the AWS CLI's files.
@@ -54,6 +57,9 @@ pub enum LoginError {
         /// What the SDK says.
         source: CredentialsError,
     },
+    /// A setting has a value that cannot be used.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// Anything else.
     #[error("could not load credentials{of}: check the profile in ~/.aws/config")]
     Unusable {
@@ -74,7 +80,7 @@ pub async fn login(
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Login, LoginError> {
     let http = https(match &settings.ca_bundle {
-        Some(pem) => Roots::Bundle(Arc::clone(pem)),
+        Some(bundle) => Roots::Bundle(bundle.clone()),
         None => Roots::System,
     });
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -89,7 +95,17 @@ pub async fn login(
     if let Some(url) = &wanted.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    let config = loader.load().await;
+    // Left to itself, the loader panics at a value that it cannot use.
+    let profile = wanted.profile.clone().map(Cow::Owned);
+    let files = EnvConfigFiles::default();
+    let profiles = profile::load(&Fs::real(), &Env::real(), &files, profile).await;
+    let retries = environment::retries(|name, key| {
+        let of_profile = || profiles.as_ref().ok()?.get(key).map(str::to_owned);
+        var(name)
+            .filter(|value| !value.is_empty())
+            .or_else(of_profile)
+    });
+    let config = loader.retry_config(retries?).load().await;
     let region = config
         .region()
         .map_or_else(|| "us-east-1".to_owned(), ToString::to_string);

@@ -18,6 +18,9 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provi
 use aws_smithy_runtime_api::client::http::{
     HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
@@ -25,13 +28,57 @@ const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
 /// The longest time that a connection may take to be made; the SDK's own default is 3.1 s.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Roots in PEM that are trusted and no others, as `AWS_CA_BUNDLE` names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CaBundle(Arc<[u8]>);
+
+impl CaBundle {
+    /// The SDK panics on a root that it cannot use, and trusts nobody where there is none.
+    ///
+    /// # Errors
+    /// When there is no certificate, or one that cannot be used.
+    pub fn parse(pem: Vec<u8>) -> Result<Self, BundleError> {
+        let mut roots = RootCertStore::empty();
+        for (place, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
+            let certificate = certificate.map_err(BundleError::Pem)?;
+            let place = place + 1;
+            roots
+                .add(certificate)
+                .map_err(|source| BundleError::Certificate { place, source })?;
+        }
+        if roots.is_empty() {
+            return Err(BundleError::Empty);
+        }
+        Ok(CaBundle(pem.into()))
+    }
+}
+
+/// Why no roots can be had from a file.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// It has none.
+    #[error("it has no certificate in PEM")]
+    Empty,
+    /// It is no PEM.
+    #[error("it is no PEM")]
+    Pem(#[source] rustls::pki_types::pem::Error),
+    /// One is none.
+    #[error("its certificate {place} cannot be used")]
+    Certificate {
+        /// Counted from 1.
+        place: usize,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
+}
+
 /// Which roots are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Roots {
     /// Amazon's.
     Amazon,
     /// Those of a bundle, and no others.
-    Bundle(Arc<[u8]>),
+    Bundle(CaBundle),
     /// The system's, and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     System,
 }
@@ -67,7 +114,7 @@ fn tls(roots: &Roots) -> Option<TlsContext> {
     let pem = match roots {
         Roots::System => return None,
         Roots::Amazon => AMAZON,
-        Roots::Bundle(pem) => pem,
+        Roots::Bundle(CaBundle(pem)) => pem,
     };
     let store = TrustStore::empty().with_pem_certificate(pem);
     TlsContext::builder().with_trust_store(store).build().ok()
@@ -83,4 +130,26 @@ pub(crate) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
         cause = error.source();
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn refused(pem: &[u8], expected: &str) {
+        let error = CaBundle::parse(pem.to_vec()).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn a_bundle_of_which_nobody_could_be_trusted_is_refused() {
+        assert!(CaBundle::parse(AMAZON.to_vec()).is_ok());
+        refused(b"", "it has no certificate in PEM");
+        refused(b"{}", "it has no certificate in PEM");
+        let none = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        refused(none, "its certificate 1 cannot be used");
+        refused(&[AMAZON, none].concat(), "its certificate 6 cannot be used");
+        refused(b"-----BEGIN CERTIFICATE-----\nAAAA\n", "it is no PEM");
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{Client, Login, Settings, Wanted, login};
+use imds_aws::{CaBundle, Client, Login, Settings, Wanted, login};
 
 use crate::args::Connection;
 use crate::error::Problem;
@@ -31,7 +31,8 @@ pub(crate) async fn connect(
         Some(path) => {
             let path = PathBuf::from(path);
             let pem = std::fs::read(&path).map_err(Problem::reading("AWS_CA_BUNDLE", &path))?;
-            Some(pem.into())
+            let bundle = CaBundle::parse(pem);
+            Some(bundle.map_err(|source| Problem::CaBundle { path, source })?)
         }
         None => None,
     };

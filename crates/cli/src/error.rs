@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imds_aws::{CallError, Fault, LoginError};
+use imds_aws::{BundleError, CallError, Fault, LoginError};
 use imds_core::event::Malformed;
 use imds_core::policy::Faults;
 
@@ -39,6 +39,8 @@ pub(crate) enum Problem {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error("could not use the certificates in `AWS_CA_BUNDLE` `{}`", path.display())]
+    CaBundle { path: PathBuf, source: BundleError },
     #[error("could not write {what} `{}`", path.display())]
     Write {
         what: &'static str,
@@ -107,6 +109,7 @@ impl Problem {
             }
             Problem::Login(_)
             | Problem::Read { .. }
+            | Problem::CaBundle { .. }
             | Problem::Policy { .. }
             | Problem::Event { .. }
             | Problem::Regions(_)
