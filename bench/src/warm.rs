@@ -133,8 +133,8 @@ impl Kind {
         // Beside calls that take their time, the floor's nothing is no measure.
         let floor = (self.latency_ms == 0).then(|| setup.floor().start());
         // The first event of each opens connections, and is a cold start's affair.
-        floor.iter().for_each(|floor| drop(run(floor, &event())));
-        run(&enforcer, &event());
+        let first_of_floor = floor.as_ref().map(|floor| run(floor, &event()));
+        let first = run(&enforcer, &event());
         ec2.set_latency(Duration::from_millis(self.latency_ms));
         let (mut of_floor, mut of_enforcer, mut calls) = (vec![], vec![], 0);
         for _ in 0..self.events(setup.rounds) {
@@ -157,18 +157,25 @@ impl Kind {
             row("CPU", Unit::Seconds, |a| a.cpu).goal(self.cpu),
         ];
         if self.instances >= 1000 {
+            let memory = |what: &str, floor: Option<&Answered>, enforcer: Option<&Answered>| {
+                Row::new(
+                    self.section(),
+                    format!("{}: {what}", self.name()),
+                    Unit::Bytes,
+                )
+                .floor(floor.map(|a| a.memory))
+                .measured(enforcer.map(|a| a.memory))
+            };
+            let first = memory(
+                "peak memory, one event",
+                first_of_floor.as_ref(),
+                Some(&first),
+            );
+            rows.push(first.goal(self.memory));
             // A peak only grows: the last one is that of all events.
-            let memory = Row::new(
-                self.section(),
-                format!("{}: peak memory", self.name()),
-                Unit::Bytes,
-            );
-            rows.push(
-                memory
-                    .floor(of_floor.last().map(|a| a.memory))
-                    .measured(of_enforcer.last().map(|a| a.memory))
-                    .goal(self.memory),
-            );
+            let events = of_enforcer.len() + 1;
+            let what = format!("peak memory, {events} events");
+            rows.push(memory(&what, of_floor.last(), of_enforcer.last()));
         }
         Ok(rows)
     }
