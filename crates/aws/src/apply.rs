@@ -257,17 +257,26 @@ async fn end(
     };
     match in_time(until, call).await {
         Ok(()) => Ok(()),
-        Err(failed) if failed.may_have_worked() && all_end(client, region, ids, until).await => {
+        Err(failed)
+            if failed.may_have_worked() && all_end(client, region, action, ids, until).await =>
+        {
             Ok(())
         }
         Err(failed) => Err(failed.to_string()),
     }
 }
 
-/// Whether EC2 shows all instances stopping, stopped, shutting down or terminated.
-async fn all_end(client: &Client, region: &str, ids: &[&InstanceId], until: Instant) -> bool {
+/// Whether EC2 shows that all instances are ending as they were told to: what is stopped is not
+/// terminated.
+async fn all_end(
+    client: &Client,
+    region: &str,
+    action: Action,
+    ids: &[&InstanceId],
+    until: Instant,
+) -> bool {
     let ids: Vec<InstanceId> = ids.iter().map(|id| (*id).clone()).collect();
-    let ends = |state: State| state.is_final() || state.is_stopped();
+    let ends = |state: State| state.is_final() || action == Action::Stop && state.is_stopped();
     match in_time(until, client.look(region, &ids)).await {
         Ok(found) => {
             found.instances.len() == ids.len()

@@ -110,3 +110,14 @@ fn a_termination_that_was_not_done_and_not_answered_is_enforced_instead() {
     assert_eq!(outcome(report(&run), &id), "enforced");
     assert_eq!(ec2.instance(&id).state, "running");
 }
+
+#[test]
+fn an_instance_that_is_stopped_is_not_taken_for_terminated() {
+    let ec2 = Standin::start();
+    let id = ec2.launch(launch(REGION));
+    ec2.set_state(&id, "stopped");
+    ec2.fault(Fault::reset().action("TerminateInstances"));
+    let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
+    assert_eq!(outcome(report(&run), &id), "enforced");
+    assert_eq!(ec2.instance(&id).options.tokens, "required");
+}
