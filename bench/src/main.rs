@@ -15,6 +15,7 @@ mod report;
 mod scan;
 mod setup;
 mod stats;
+mod sweep;
 mod tls;
 mod warm;
 
@@ -56,6 +57,9 @@ struct Arguments {
     /// How many instances are scanned.
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     fleet: usize,
+    /// How many instances are swept, in six regions.
+    #[arg(long, value_name = "N", default_value_t = 12_000)]
+    swept: usize,
     /// Only this part; repeat it, or separate parts by commas.
     #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
     only: Vec<Part>,
@@ -70,6 +74,8 @@ enum Part {
     Cold,
     /// Warm events.
     Warm,
+    /// A sweep.
+    Sweep,
     /// `imdsctl scan`.
     Scan,
 }
@@ -109,6 +115,10 @@ fn run(arguments: &Arguments) -> Result<(), WriteError> {
     if wanted(Part::Warm) {
         eprintln!("warm events …");
         rows.extend(warm::measure(&setup, out).map_err(wrong)?);
+    }
+    if wanted(Part::Sweep) {
+        eprintln!("sweeps …");
+        rows.extend(sweep::measure(&setup, arguments.swept));
     }
     if let Some(imdsctl) = arguments.imdsctl.as_ref().filter(|_| wanted(Part::Scan)) {
         eprintln!("scans …");

@@ -3,21 +3,17 @@
 
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use imds_tests::FunctionBuilder;
+use imds_tests::{FunctionBuilder, Standin, TlsListener};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::ServerConfig;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::copy_bidirectional;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use rustls::{CipherSuite, ServerConfig, SupportedCipherSuite};
 
 /// Where systems keep their root certificates in one file: Debian, and Amazon Linux as in Lambda.
 const SYSTEM_ROOTS: [&str; 2] = [
@@ -30,10 +26,10 @@ const AMAZON: &str = include_str!("../../crates/aws/src/amazon-roots.pem");
 /// The name that is certified; it is looked up as any other.
 const HOST: &str = "localhost";
 
-/// A listener; it lives as long as the program.
+/// A stand-in behind TLS.
 #[derive(Debug)]
 pub(crate) struct Front {
-    pub(crate) url: String,
+    listener: TlsListener,
     /// How many root certificates the system has.
     pub(crate) system_roots: usize,
     amazon_file: PathBuf,
@@ -41,15 +37,12 @@ pub(crate) struct Front {
 }
 
 impl Front {
-    /// Ends TLS before the stand-in at this URL; its root certificate is written into the folder, once
-    /// after Amazon's, and once after the system's.
+    /// Lets the stand-in listen with TLS; its root certificate is written into the folder, once after
+    /// Amazon's, and once after the system's.
     ///
     /// # Errors
     /// When the folder can't be written to.
-    ///
-    /// # Panics
-    /// When loopback has no free port.
-    pub(crate) fn before(url: &str, folder: &Path) -> io::Result<Self> {
+    pub(crate) fn of(ec2: &Standin, folder: &Path) -> io::Result<Self> {
         let (config, root) = certified();
         let system = SYSTEM_ROOTS
             .iter()
@@ -60,21 +53,16 @@ impl Front {
         let amazon_file = folder.join("amazon-roots.pem");
         fs::write(&amazon_file, format!("{AMAZON}\n{root}"))?;
 
-        let target = url
-            .trim_start_matches("http://")
-            .parse()
-            .expect("stand-ins tell an address");
-        // The first address of the name, which a client tries first too.
-        let listener = std::net::TcpListener::bind((HOST, 0)).expect("loopback has a free port");
-        let port = listener.local_addr()?.port();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        std::thread::spawn(move || serve(listener, &acceptor, target));
         Ok(Front {
-            url: format!("https://{HOST}:{port}"),
+            listener: ec2.listen_tls(HOST, config),
             system_roots: system.matches("-----BEGIN CERTIFICATE-----").count(),
             amazon_file: amazon_file.canonicalize()?,
             system_file: system_file.canonicalize()?,
         })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        self.listener.url()
     }
 
     /// To this function the stand-in's root is one of Amazon's, as AWS's are in Lambda.
@@ -89,35 +77,6 @@ impl Front {
     }
 }
 
-fn serve(listener: std::net::TcpListener, acceptor: &TlsAcceptor, target: SocketAddr) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime can be made");
-    runtime.block_on(async {
-        listener
-            .set_nonblocking(true)
-            .expect("a socket can be made non-blocking");
-        let listener = TcpListener::from_std(listener).expect("made non-blocking above");
-        loop {
-            if let Ok((stream, _)) = listener.accept().await {
-                let acceptor = acceptor.clone();
-                // A client that goes away is none of ours.
-                tokio::spawn(async move { pass_on(stream, &acceptor, target).await.ok() });
-            }
-        }
-    });
-}
-
-async fn pass_on(stream: TcpStream, acceptor: &TlsAcceptor, target: SocketAddr) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    let mut plain = TcpStream::connect(target).await?;
-    plain.set_nodelay(true)?;
-    let mut secure = acceptor.accept(stream).await?;
-    copy_bidirectional(&mut secure, &mut plain).await?;
-    Ok(())
-}
-
 /// A server's configuration, and the root that its chain of two leads to.
 fn certified() -> (ServerConfig, String) {
     let (root, issuer) = authority("imds-bench root", None);
@@ -128,7 +87,12 @@ fn certified() -> (ServerConfig, String) {
         .expect("a certificate can be made");
     let chain = vec![leaf.der().clone(), intermediate.der().clone()];
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+    let mut provider = default_provider();
+    // As AWS's endpoints do, which choose AES-128 of what a client offers.
+    let aes_256 =
+        |suite: &SupportedCipherSuite| suite.suite() == CipherSuite::TLS13_AES_256_GCM_SHA384;
+    provider.cipher_suites.retain(|suite| !aes_256(suite));
+    let config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .expect("the key fits the certificate");

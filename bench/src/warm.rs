@@ -125,8 +125,8 @@ impl Kind {
             }
         };
         let enforcer = if self.tls {
-            let front = Front::before(ec2.url(), folder)?;
-            front.trusted_by(setup.enforcer(&front.url)).start()
+            let front = Front::of(&ec2, folder)?;
+            front.trusted_by(setup.enforcer(front.url())).start()
         } else {
             setup.enforcer(ec2.url()).start()
         };

@@ -168,11 +168,14 @@ impl Job<'_> {
             settled.instances.push(report);
         }
         let named: BTreeSet<InstanceId> = launch.instances.iter().map(|i| i.id.clone()).collect();
-        let (seen, found) = join(
-            self.see(open, &Occasion::Launch, Backoff::default()),
-            self.find(launch, named, Backoff::default()),
-        )
-        .await;
+        let seen = self.see(open, &Occasion::Launch, Backoff::default());
+        let found = async {
+            match launch.is_cut() {
+                true => self.find(launch, named, Backoff::default()).await,
+                false => Done::default(),
+            }
+        };
+        let (seen, found) = join(seen, found).await;
         settled.and(seen).and(found)
     }
 
@@ -185,9 +188,6 @@ impl Job<'_> {
     ) -> BoxFuture<'s, Done> {
         let (least, most) = launch.asked.unwrap_or((1, 1));
         Box::pin(async move {
-            if !launch.is_cut() {
-                return Done::default();
-            }
             let look = timeout_at(self.deadline.look, self.client().look_for_launched(launch));
             let error = match look.await {
                 Ok(Ok(Page {
@@ -277,7 +277,9 @@ impl Job<'_> {
                             .filter_map(|id| known.remove(&id))
                             .collect();
                         let rest = async {
-                            if open.is_empty() || backoff.wait(self.deadline.look).await {
+                            if open.is_empty() {
+                                Done::default()
+                            } else if backoff.wait(self.deadline.look).await {
                                 self.see(open, occasion, backoff).await
                             } else {
                                 Done::of(open.into_iter().map(|instance| self.unknown(instance)))

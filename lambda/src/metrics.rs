@@ -26,15 +26,16 @@ pub(crate) fn event(report: &Report, now: Timestamp) {
             .count();
         let mut counts = outcomes(&Summary::of(instances.iter().copied()));
         counts.extend((drifting > 0).then(|| ("Drifting".to_owned(), json!(drifting))));
-        write(&document(region, now, "Count", counts));
+        let mut documents = vec![document(region, now, "Count", counts)];
         // What ran before the event says nothing of how fast a launch is mended.
         if matches!(report.trigger, Trigger::Launch | Trigger::StateChange) {
             let seconds: Vec<f64> = instances.iter().filter_map(|i| exposed(i, now)).collect();
             for values in seconds.chunks(VALUES) {
                 let values = vec![("SecondsExposed".to_owned(), json!(values))];
-                write(&document(region, now, "Seconds", values));
+                documents.push(document(region, now, "Seconds", values));
             }
         }
+        write(&documents);
     }
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn region(region: &str, swept: &Swept, to_its_end: bool, now: Timesta
     counts.push(("Breaking".to_owned(), json!(breaking)));
     counts.push(("Swept".to_owned(), json!(usize::from(to_its_end))));
     counts.push(("Unseen".to_owned(), json!(usize::from(!to_its_end))));
-    write(&document(region, now, "Count", counts));
+    write(&[document(region, now, "Count", counts)]);
 }
 
 fn outcomes(summary: &Summary) -> Vec<(String, Value)> {
@@ -57,9 +58,11 @@ fn outcomes(summary: &Summary) -> Vec<(String, Value)> {
     Outcome::ALL.iter().map(count).collect()
 }
 
-fn write(line: &Value) {
+/// A line each, and all of them in one system call.
+fn write(documents: &[Value]) {
+    let lines: String = documents.iter().map(|line| format!("{line}\n")).collect();
     // Standard output that is closed leaves nobody to tell.
-    let _closed = writeln!(std::io::stdout().lock(), "{line}");
+    let _closed = std::io::stdout().lock().write_all(lines.as_bytes());
 }
 
 /// The most values of one metric in one document.

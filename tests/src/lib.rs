@@ -19,6 +19,6 @@ pub use imdsctl::{Closed, Imdsctl, Ran, Running, Terminal};
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};
 pub use standin::{
     Call, Defaults, Fault, Image, Instance, LastPage, Launch, LaunchConfiguration, Options,
-    Outcome, REGIONS, Settle, Standin, TemplateData, TemplateOptions, image, launch,
+    Outcome, REGIONS, Settle, Standin, TemplateData, TemplateOptions, TlsListener, image, launch,
     launch_configuration, template_data,
 };

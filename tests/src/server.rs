@@ -1,7 +1,7 @@
-//! HTTP/1.1 on loopback, on a thread and runtime of its own, so that sync and async tests can use it.
+//! HTTP/1.1 on loopback, with TLS or without, on a thread and runtime of its own, so that sync and async tests can use it.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{SocketAddr, TcpListener as Listener, ToSocketAddrs};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -11,8 +11,12 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 /// What a server answers with.
 pub(crate) type Reply = Result<Response<Full<Bytes>>, HangUp>;
@@ -40,9 +44,26 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on loopback; port 0 takes a free one.
-    pub(crate) fn start(port: u16, service: Arc<impl Service>) -> io::Result<Server> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    /// Listens there; port 0 takes a free one.
+    pub(crate) fn start(at: impl ToSocketAddrs, service: Arc<impl Service>) -> io::Result<Server> {
+        Server::over(Listener::bind(at)?, None, service)
+    }
+
+    /// The same over TLS.
+    pub(crate) fn start_tls(
+        at: impl ToSocketAddrs,
+        tls: ServerConfig,
+        service: Arc<impl Service>,
+    ) -> io::Result<Server> {
+        let tls = TlsAcceptor::from(Arc::new(tls));
+        Server::over(Listener::bind(at)?, Some(tls), service)
+    }
+
+    fn over(
+        listener: Listener,
+        tls: Option<TlsAcceptor>,
+        service: Arc<impl Service>,
+    ) -> io::Result<Server> {
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -54,7 +75,7 @@ impl Server {
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, service) => {}
+                        () = accept(listener, tls, service) => {}
                         _ = stopped => {}
                     }
                 });
@@ -76,18 +97,30 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: std::net::TcpListener, service: Arc<impl Service>) {
+async fn accept(listener: Listener, tls: Option<TlsAcceptor>, service: Arc<impl Service>) {
     let listener = TcpListener::from_std(listener).expect("made non-blocking above");
     loop {
-        if let Ok((stream, _)) = listener.accept().await {
-            service.connected();
-            tokio::spawn(serve(stream, Arc::clone(&service)));
-        }
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
+        service.connected();
+        let _ = stream.set_nodelay(true);
+        let (service, tls) = (Arc::clone(&service), tls.clone());
+        tokio::spawn(async move {
+            match tls {
+                None => serve(stream, service).await,
+                // A client that trusts another certificate goes away.
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        serve(stream, service).await;
+                    }
+                }
+            }
+        });
     }
 }
 
-async fn serve(stream: TcpStream, service: Arc<impl Service>) {
-    let _ = stream.set_nodelay(true);
+async fn serve(stream: impl Stream, service: Arc<impl Service>) {
     let mut connection = http1::Builder::new().serve_connection(
         TokioIo::new(stream),
         service_fn(|request| Arc::clone(&service).answer(request)),
@@ -96,6 +129,23 @@ async fn serve(stream: TcpStream, service: Arc<impl Service>) {
         && error.is_user()
     {
         // Closing with a lingering time of zero sends RST instead of FIN.
-        let _ = connection.into_parts().io.into_inner().set_zero_linger();
+        let _ = connection.into_parts().io.inner().tcp().set_zero_linger();
+    }
+}
+
+/// What a connection is read from and written to.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    fn tcp(&self) -> &TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
     }
 }

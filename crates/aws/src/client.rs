@@ -165,7 +165,8 @@ impl Client {
                 ready = async { (self.pacer.turn(action, region).await, self.in_flight.acquire().await) } => ready,
             };
             turns += 1;
-            let answer = send(&services).await;
+            // The SDK's future takes 10 KB, which all that wait for it would have to hold.
+            let answer = Box::pin(send(&services)).await;
             drop(in_flight);
             match answer {
                 Ok(answer) => {

@@ -239,19 +239,20 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
     match envelope.detail_type.as_str() {
         "EC2 Instance State-change Notification" => state_change(detail, &envelope),
         "Sweep" if envelope.source == "imds-enforcer" => sweep(detail, &envelope),
-        kind => {
-            let shape: CallShape = read(detail).map_err(|e| e.under("detail"))?;
-            match shape.event_name {
-                Some(_) => read::<Record>(detail)
-                    .map_err(|e| e.under("detail"))?
-                    .into_event("detail", &envelope),
-                None if kind == "AWS API Call via CloudTrail" => Err(Malformed::new(
-                    "detail.eventName",
-                    "missing: expected the API call's name",
-                )),
-                None => Ok(ignored(&envelope, Reason::OtherEvent(kind.to_owned()))),
-            }
-        }
+        "AWS API Call via CloudTrail" => match read::<Record>(detail) {
+            Ok(record) => record.into_event("detail", &envelope),
+            Err(_) if call(detail)?.is_none() => Err(Malformed::new(
+                "detail.eventName",
+                "missing: expected the API call's name",
+            )),
+            Err(error) => Err(error.under("detail")),
+        },
+        kind => match call(detail)? {
+            Some(_) => read::<Record>(detail)
+                .map_err(|e| e.under("detail"))?
+                .into_event("detail", &envelope),
+            None => Ok(ignored(&envelope, Reason::OtherEvent(kind.to_owned()))),
+        },
     }
 }
 
@@ -288,10 +289,15 @@ struct Shape<'a> {
     detail: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize, Default)]
-struct CallShape {
-    #[serde(rename = "eventName", default)]
-    event_name: Option<Text>,
+/// The API call that a record is of.
+fn call(detail: &str) -> Result<Option<Text>, Malformed> {
+    #[derive(Deserialize)]
+    struct Call {
+        #[serde(rename = "eventName", default)]
+        event_name: Option<Text>,
+    }
+    let call: Call = read(detail).map_err(|e| e.under("detail"))?;
+    Ok(call.event_name)
 }
 
 /// The envelope as the message of an SNS notification.
@@ -440,16 +446,16 @@ fn check_region(region: &str, path: &str) -> Result<(), Malformed> {
 }
 
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, Malformed> {
-    let mut reader = serde_json::Deserializer::from_str(json);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
-        let path = e.path().to_string();
-        Malformed::new(
-            if path == "." { "" } else { &path },
-            e.into_inner().to_string(),
-        )
-    })?;
-    reader
-        .end()
-        .map_err(|e| Malformed::new("", e.to_string()))?;
-    Ok(value)
+    serde_json::from_str(json).map_err(|error| {
+        // To keep the path all the way costs as much as to read, so only a fault is looked for.
+        let mut reader = serde_json::Deserializer::from_str(json);
+        match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+            Ok(_) => Malformed::new("", error.to_string()),
+            Err(error) => {
+                let path = error.path().to_string();
+                let path = if path == "." { "" } else { &path };
+                Malformed::new(path, error.inner().to_string())
+            }
+        }
+    })
 }

@@ -1,6 +1,7 @@
 //! How a function is started: its program, its environment, its timeout.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -153,7 +154,8 @@ impl FunctionBuilder {
     }
 
     fn spawn_with(&self, exchange: Arc<Exchange>, output: &Output) -> Sandbox {
-        let server = Server::start(0, Arc::clone(&exchange)).expect("loopback has a free port");
+        let server = Server::start((Ipv4Addr::LOCALHOST, 0), Arc::clone(&exchange))
+            .expect("loopback has a free port");
         let (stdout, stderr) = output.handles().expect("open files can be opened again");
         let mut command = Command::new(&self.binary);
         command

@@ -34,6 +34,7 @@ mod templates;
 mod world;
 mod xml;
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -52,6 +53,7 @@ pub use world::{LastPage, REGIONS};
 
 use serve::Shared;
 use templates::Template;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::server::Server;
 
@@ -61,6 +63,21 @@ pub struct Standin {
     shared: Arc<Shared>,
     url: String,
     _server: Server,
+}
+
+/// What else a stand-in listens at; it stops when dropped.
+#[derive(Debug)]
+pub struct TlsListener {
+    url: String,
+    _server: Server,
+}
+
+impl TlsListener {
+    /// For `AWS_ENDPOINT_URL`, as [`Standin::url`].
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
 }
 
 /// Starting it.
@@ -81,12 +98,27 @@ impl Standin {
     #[must_use]
     pub fn start_on(port: u16) -> Self {
         let shared = Arc::new(Shared::new());
-        let server = Server::start(port, Arc::clone(&shared))
+        let server = Server::start((Ipv4Addr::LOCALHOST, port), Arc::clone(&shared))
             .unwrap_or_else(|error| panic!("could not listen on port {port}: {error}"));
         let url = format!("http://{}", server.address);
         Standin {
             shared,
             url,
+            _server: server,
+        }
+    }
+
+    /// Listens with TLS too, for as long as the answer lives; its URL has this host, which resolves
+    /// to loopback.
+    ///
+    /// # Panics
+    /// When it does not, or there is no free port.
+    #[must_use]
+    pub fn listen_tls(&self, host: &str, tls: ServerConfig) -> TlsListener {
+        let server = Server::start_tls((host, 0), tls, Arc::clone(&self.shared))
+            .unwrap_or_else(|error| panic!("could not listen at `{host}`: {error}"));
+        TlsListener {
+            url: format!("https://{host}:{}", server.address.port()),
             _server: server,
         }
     }

@@ -1,0 +1,55 @@
+//! A sweep of many instances that are as required: all of it is reading.
+
+use imds_tests::Standin;
+use serde_json::json;
+
+use crate::report::{Row, Unit};
+use crate::setup::{Cost, Setup};
+use crate::support::report;
+
+const REGIONS: [&str; 6] = [
+    "us-east-1",
+    "us-west-2",
+    "eu-central-1",
+    "eu-west-1",
+    "ap-southeast-1",
+    "sa-east-1",
+];
+
+/// One sweep in each process.
+pub(crate) fn measure(setup: &Setup, instances: usize) -> Vec<Row> {
+    let ec2 = Standin::start();
+    for region in REGIONS {
+        let launch = imds_tests::launch(region).tokens("required");
+        ec2.launch_many(launch, instances / REGIONS.len());
+    }
+    let event = json!({
+        "source": "imds-enforcer",
+        "detail-type": "Sweep",
+        "detail": { "regions": REGIONS },
+    });
+    let (mut times, mut cpu, mut memory, mut calls) = (vec![], vec![], vec![], 0);
+    for _ in 0..setup.rounds.div_ceil(4) {
+        let function = setup.enforcer(ec2.url()).start();
+        assert_eq!(function.init_error(), None);
+        ec2.forget_calls();
+        let before = Cost::of(&function);
+        let invocation = function.invoke(&event);
+        let after = Cost::of(&function);
+        let report = report(&invocation);
+        assert_eq!(report["summary"]["compliant"], instances, "{report:#}");
+        calls = ec2.calls().len();
+        times.push(invocation.duration.as_secs_f64());
+        cpu.push(after.cpu - before.cpu);
+        memory.push(after.memory);
+    }
+    let row = |what: &str, unit| {
+        let what = format!("{instances} compliant: {what}");
+        Row::new("sweep of 6 regions, plain HTTP", what, unit)
+    };
+    vec![
+        row("latency", Unit::Seconds).measured(times).calls(calls),
+        row("CPU", Unit::Seconds).measured(cpu),
+        row("peak memory", Unit::Bytes).measured(memory),
+    ]
+}
