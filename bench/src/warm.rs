@@ -124,12 +124,15 @@ impl Kind {
                 Form::WrongUnnamed => cut(REGION, Some(TOKEN), self.instances),
             }
         };
-        let enforcer = if self.tls {
-            let front = Front::of(&ec2, folder)?;
-            front.trusted_by(setup.enforcer(front.url())).start()
-        } else {
-            setup.enforcer(ec2.url()).start()
+        let front = match self.tls {
+            true => Some(Front::of(&ec2, folder)?),
+            false => None,
         };
+        let enforcer = match &front {
+            Some(front) => front.trusted_by(setup.enforcer(front.url())),
+            None => setup.enforcer(ec2.url()),
+        };
+        let enforcer = enforcer.start();
         // Beside calls that take their time, the floor's nothing is no measure.
         let floor = (self.latency_ms == 0).then(|| setup.floor().start());
         // The first event of each opens connections, and is a cold start's affair.

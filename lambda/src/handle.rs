@@ -51,6 +51,11 @@ impl App {
         App { config }
     }
 
+    /// Most events come from the function's own region.
+    pub(crate) fn prepare(&self) {
+        self.config.client.prepare(&self.config.region);
+    }
+
     /// Answers an event with the report, logs it and emits its metrics.
     ///
     /// # Errors

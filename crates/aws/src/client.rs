@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -12,7 +12,6 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::SystemTimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
@@ -24,7 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::error::{CallError, Fault};
 use crate::pace::Pacer;
 use crate::retry::LeaveThrottling;
-use crate::trust::{CaBundle, Roots, https, is_untrusted};
+use crate::trust::{CaBundle, Https, Roots, is_untrusted};
 use crate::whole::WholeAnswers;
 
 /// Calls in flight at once, over all regions.
@@ -68,8 +67,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Connections {
-    roots: Roots,
-    http: SharedHttpClient,
+    http: Https,
     regions: HashMap<String, Arc<Services>>,
 }
 
@@ -83,14 +81,12 @@ impl Client {
     ) -> Self {
         let roots = settings.ca_bundle.clone();
         let roots = roots.map_or(Roots::Amazon, Roots::Bundle);
-        let http = https(roots.clone());
-        Client::over(http, roots, config, credentials, settings)
+        Client::over(Https::new(roots), config, credentials, settings)
     }
 
     /// A client over connections that are there.
     pub(crate) fn over(
-        http: SharedHttpClient,
-        roots: Roots,
+        http: Https,
         config: &SdkConfig,
         credentials: impl ProvideCredentials + 'static,
         settings: Settings,
@@ -117,7 +113,6 @@ impl Client {
         Client {
             config: config.build(),
             connections: Mutex::new(Connections {
-                roots,
                 http,
                 regions: HashMap::new(),
             }),
@@ -127,6 +122,13 @@ impl Client {
             throttled: AtomicUsize::new(0),
             halted: watch::Sender::new(false),
         }
+    }
+
+    /// Makes what the first call in a region would have to wait for.
+    pub fn prepare(&self, region: &str) {
+        let (services, http) = self.services(region);
+        services.ec2();
+        http.connector();
     }
 
     /// From now on no call is sent; those under way are answered.
@@ -157,7 +159,7 @@ impl Client {
     {
         let mut turns = 0;
         loop {
-            let (services, roots) = self.services(region);
+            let (services, http) = self.services(region);
             let mut halted = self.halted.subscribe();
             let (turn, in_flight) = tokio::select! {
                 biased;
@@ -173,7 +175,7 @@ impl Client {
                     turn.passed();
                     return Ok(answer);
                 }
-                Err(source) if roots == Roots::Amazon && is_untrusted(&source) => {
+                Err(source) if *http.roots() == Roots::Amazon && is_untrusted(&source) => {
                     self.trust_the_system();
                 }
                 Err(source) => {
@@ -191,19 +193,11 @@ impl Client {
         }
     }
 
-    fn services(&self, region: &str) -> (Arc<Services>, Roots) {
-        // A poisoned lock guards what is whole: nothing panics while it is held.
-        let mut connections = self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Connections {
-            roots,
-            http,
-            regions,
-        } = &mut *connections;
+    fn services(&self, region: &str) -> (Arc<Services>, Https) {
+        let mut connections = self.connections();
+        let Connections { http, regions } = &mut *connections;
         if let Some(services) = regions.get(region) {
-            return (Arc::clone(services), roots.clone());
+            return (Arc::clone(services), http.clone());
         }
         let config = self
             .config
@@ -212,21 +206,23 @@ impl Client {
             .http_client(http.clone());
         let services = Arc::new(Services::new(config.build()));
         regions.insert(region.to_owned(), Arc::clone(&services));
-        (services, roots.clone())
+        (services, http.clone())
     }
 
     fn trust_the_system(&self) {
-        let mut connections = self
-            .connections
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if connections.roots == Roots::Amazon {
+        let mut connections = self.connections();
+        if *connections.http.roots() == Roots::Amazon {
             *connections = Connections {
-                roots: Roots::System,
-                http: https(Roots::System),
+                http: Https::new(Roots::System),
                 regions: HashMap::new(),
             };
         }
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Connections> {
+        // A poisoned lock guards what is whole: nothing panics while it is held.
+        let connections = self.connections.lock();
+        connections.unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,12 +9,11 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::EnvConfigFiles;
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::os_shim_internal::{Env, Fs};
 
 use crate::client::{Client, Settings};
 use crate::environment::{self, SettingError};
-use crate::trust::{Roots, https};
+use crate::trust::{Https, Roots};
 
 /// What was asked for; the rest comes from the environment and the AWS CLI's files.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +78,7 @@ pub async fn login(
     settings: Settings,
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Login, LoginError> {
-    let http = https(match &settings.ca_bundle {
+    let http = Https::new(match &settings.ca_bundle {
         Some(bundle) => Roots::Bundle(bundle.clone()),
         None => Roots::System,
     });
@@ -121,11 +120,7 @@ pub async fn login(
     })
 }
 
-async fn provider(
-    wanted: &Wanted,
-    region: &str,
-    http: SharedHttpClient,
-) -> SharedCredentialsProvider {
+async fn provider(wanted: &Wanted, region: &str, http: Https) -> SharedCredentialsProvider {
     let region = Region::new(region.to_owned());
     let config = ProviderConfig::without_region()
         .with_region(Some(region.clone()))

@@ -16,8 +16,9 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider};
 use aws_smithy_runtime_api::client::http::{
-    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    HttpClient, HttpConnectorSettings, SharedHttpConnector,
 };
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -83,14 +84,52 @@ pub(crate) enum Roots {
     System,
 }
 
-/// A client with one pool of connections for all services and regions; `HTTPS_PROXY`, `HTTP_PROXY` and
-/// `NO_PROXY` are obeyed.
+/// One pool of connections for all services and regions; `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are
+/// obeyed.
 ///
-/// The connector is made once, with the first service client: by itself the SDK would make one, and
-/// read the roots, for each of them.
-pub(crate) fn https(roots: Roots) -> SharedHttpClient {
-    let connector = OnceLock::new();
-    http_client_fn(move |_, _| connector.get_or_init(|| connect(&roots)).clone())
+/// The connector is made once, when it is first needed: by itself the SDK would make one, and read the
+/// roots, for each region and service.
+#[derive(Debug, Clone)]
+pub(crate) struct Https(Arc<Connecting>);
+
+#[derive(Debug)]
+struct Connecting {
+    roots: Roots,
+    connector: OnceLock<SharedHttpConnector>,
+}
+
+impl Https {
+    pub(crate) fn new(roots: Roots) -> Self {
+        let connector = OnceLock::new();
+        Https(Arc::new(Connecting { roots, connector }))
+    }
+
+    /// Connections that a test answers for.
+    #[cfg(test)]
+    pub(crate) fn over(connector: SharedHttpConnector) -> Self {
+        let connector = OnceLock::from(connector);
+        let roots = Roots::System;
+        Https(Arc::new(Connecting { roots, connector }))
+    }
+
+    pub(crate) fn roots(&self) -> &Roots {
+        &self.0.roots
+    }
+
+    pub(crate) fn connector(&self) -> &SharedHttpConnector {
+        let Connecting { roots, connector } = &*self.0;
+        connector.get_or_init(|| connect(roots))
+    }
+}
+
+impl HttpClient for Https {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        self.connector().clone()
+    }
 }
 
 fn connect(roots: &Roots) -> SharedHttpConnector {

@@ -1,11 +1,9 @@
 //! What the client makes of what comes over the wire: cut, garbled and odd answers.
 
-use std::sync::Arc;
-
 use aws_config::SdkConfig;
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
@@ -17,18 +15,12 @@ use crate::cloudwatch::Metric;
 use crate::ec2::Filter;
 use crate::error::{CallError, Fault};
 use crate::page::Page;
-use crate::trust::Roots;
+use crate::trust::Https;
 
 const REGION: &str = "eu-central-1";
 
 /// Answers every request with status 200 and what a function makes of the request's body.
-struct Canned<F>(Arc<F>);
-
-impl<F> Clone for Canned<F> {
-    fn clone(&self) -> Self {
-        Canned(Arc::clone(&self.0))
-    }
-}
+struct Canned<F>(F);
 
 impl<F> std::fmt::Debug for Canned<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -48,17 +40,10 @@ impl<F: Fn(&str) -> Vec<u8> + Send + Sync + 'static> HttpConnector for Canned<F>
 }
 
 fn client(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Client {
-    let canned = Canned(Arc::new(answer));
-    let http = http_client_fn(move |_, _| SharedHttpConnector::new(canned.clone()));
+    let http = Https::over(SharedHttpConnector::new(Canned(answer)));
     let credentials = Credentials::new("key", "secret", None, None, "test");
     let config = SdkConfig::builder().build();
-    Client::over(
-        http,
-        Roots::System,
-        &config,
-        credentials,
-        Settings::default(),
-    )
+    Client::over(http, &config, credentials, Settings::default())
 }
 
 fn instance(id: &str, hop_limit: &str, app: &str) -> String {

@@ -26,8 +26,8 @@ pub(super) struct Refused;
 #[derive(Clone)]
 pub(super) struct Node<'a> {
     reader: &'a Reader,
+    root: &'a Json,
     json: &'a Json,
-    path: String,
     place: Place,
 }
 
@@ -41,8 +41,8 @@ impl Reader {
     pub(super) fn root<'a>(&'a self, json: &'a Json) -> Node<'a> {
         Node {
             reader: self,
+            root: json,
             json,
-            path: "$".to_owned(),
             place: Place::new(),
         }
     }
@@ -61,16 +61,28 @@ impl Reader {
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn path(&self) -> &str {
-        &self.path
+    /// Made of the place, for few nodes are ever asked.
+    pub(super) fn path(&self) -> String {
+        let mut path = "$".to_owned();
+        let mut json = Some(self.root);
+        for &index in &self.place {
+            json = match json {
+                Some(Json::Object(fields)) => fields.get(index).map(|(key, json)| {
+                    path.push_str(&step(key));
+                    json
+                }),
+                Some(Json::List(items)) => {
+                    path.push_str(&format!("[{index}]"));
+                    items.get(index)
+                }
+                _ => None,
+            };
+        }
+        path
     }
 
     pub(super) fn refuse(&self, expected: impl Into<String>) -> Refused {
-        self.note(
-            self.path.clone(),
-            cut(self.json.to_string()),
-            expected.into(),
-        )
+        self.note(self.path(), cut(self.json.to_string()), expected.into())
     }
 
     /// The fields of an object that may have any key.
@@ -80,7 +92,7 @@ impl<'a> Node<'a> {
         };
         let mut fields: Vec<(&str, Node)> = Vec::with_capacity(entries.len());
         for (index, (key, json)) in entries.iter().enumerate() {
-            let field = self.child(format!("{}{}", self.path, step(key)), index, json);
+            let field = self.child(index, json);
             if fields.iter().any(|(known, _)| known == key) {
                 field.refuse(format!("the key {} only once in its object", quoted(key)));
             } else {
@@ -186,16 +198,16 @@ impl<'a> Node<'a> {
     fn children(&self, items: &'a [Json]) -> Vec<Node<'a>> {
         let numbered = items.iter().enumerate();
         numbered
-            .map(|(index, json)| self.child(format!("{}[{index}]", self.path), index, json))
+            .map(|(index, json)| self.child(index, json))
             .collect()
     }
 
-    fn child(&self, path: String, index: usize, json: &'a Json) -> Node<'a> {
+    fn child(&self, index: usize, json: &'a Json) -> Node<'a> {
         let place = self.place.iter().copied().chain([index]).collect();
         Node {
             reader: self.reader,
+            root: self.root,
             json,
-            path,
             place,
         }
     }
@@ -243,7 +255,7 @@ impl<'a> Object<'a> {
     }
 
     pub(super) fn missing(&self, key: &str, expected: &str) -> Refused {
-        let path = format!("{}{}", self.node.path, step(key));
+        let path = format!("{}{}", self.node.path(), step(key));
         self.node
             .note(path, "missing".to_owned(), expected.to_owned())
     }

@@ -51,7 +51,7 @@ fn rule(node: &Node, earlier: &mut Vec<Earlier>) -> Read<Rule> {
     }
     let ends = object.get("until").is_some();
     earlier.push(Earlier {
-        path: node.path().to_owned(),
+        path: node.path(),
         name: name.as_ref().ok().cloned(),
         when: when.as_ref().ok().filter(|_| !ends).cloned(),
     });
