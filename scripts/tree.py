@@ -1,7 +1,8 @@
 """Checks what cargo would build: `tree.py`.
 
 A feature more or less below one of AWS's generated clients compiles it once more, for minutes. So
-every way of selecting packages has to agree on them. And one TLS stack is enough.
+every way of selecting packages has to agree on them. One TLS stack is enough, and AWS's protocols
+are for its SDK to speak.
 """
 
 import subprocess
@@ -23,6 +24,8 @@ CLIENTS = {
 }
 # TLS stacks beside rustls with ring.
 UNWANTED = ("aws-lc-rs", "hyper v0.14", "native-tls", "openssl-sys")
+# What AWS's SDK does for those who call AWS.
+PROTOCOLS = ("aws-sigv4", "form_urlencoded", "quick-xml")
 
 Features = dict[str, set[str]]
 
@@ -47,6 +50,12 @@ def main() -> None:
             for package in tree(selection)
             if package.startswith(UNWANTED)
         ]
+    faults += [
+        f"{package} asks for {dependency}, which AWS's SDK stands for"
+        for package in ("enforcer", "imds-aws", "imdsctl")
+        for dependency in tree(("--package", package, "--depth", "1"))
+        if dependency.startswith(PROTOCOLS)
+    ]
     if faults:
         sys.exit("\n".join(faults))
 
