@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
+use std::process::{Child, Command, ExitStatus, Stdio, exit};
+use std::sync::Once;
+use std::thread::{sleep, spawn};
 use std::time::Instant;
 
 use rustix::process::Signal;
 use tempfile::NamedTempFile;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{GLANCE, Imdsctl, send};
 
@@ -50,8 +53,26 @@ impl Ran {
     }
 }
 
+/// Where SIGINT is ignored, as in a shell's background jobs, every child would ignore it too. What is
+/// caught is no child's affair: each begins with the default.
+fn catch_interrupts() {
+    static CAUGHT: Once = Once::new();
+    CAUGHT.call_once(|| {
+        let mut loops = runtime::Builder::new_current_thread();
+        let runtime = loops.enable_io().build().expect("a runtime can be made");
+        let interrupts = runtime.block_on(async { signal(SignalKind::interrupt()) });
+        let mut interrupts = interrupts.expect("SIGINT can be caught");
+        spawn(move || {
+            runtime.block_on(interrupts.recv());
+            // As the default would have ended it.
+            exit(130);
+        });
+    });
+}
+
 impl Running {
     pub(super) fn start(plan: Imdsctl) -> Self {
+        catch_interrupts();
         let (stdout, stderr) = (file(), file());
         let child = Command::new(&plan.program)
             .args(&plan.arguments)
