@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::decide::Violation;
 use crate::instance::{HopLimit, HttpTokens, MetadataOptions, Toggle};
+use crate::violation::Violation;
 
 /// Only what is to be mended; EC2 keeps every option that a call leaves out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

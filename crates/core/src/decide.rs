@@ -3,14 +3,16 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::tz::Offset;
 
 use crate::change::Change;
-use crate::instance::{HopLimit, HttpTokens, Instance, LaunchTemplate, State, Toggle};
+use crate::instance::{Instance, LaunchTemplate, State, Toggle};
 use crate::marks;
 use crate::plain::Plain;
-use crate::policy::{Action, HopRange, Match, Policy, Require, Rule, Then};
+use crate::policy::{Action, Policy, Rule, Then};
+use crate::replacer::Replacer;
+use crate::standing::{Standing, standings};
 use crate::usage::Usage;
+use crate::violation::{Violation, violations};
 
 /// How an instance came to our notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,95 +157,6 @@ pub enum Because {
     Refused(String),
 }
 
-/// What launches an instance anew when it ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Replacer {
-    /// An Auto Scaling group, by name.
-    AutoScalingGroup(String),
-    /// An EC2 Fleet, by id.
-    Ec2Fleet(String),
-    /// A Spot Fleet request, by id.
-    SpotFleet(String),
-    /// An EKS managed node group, by name.
-    EksNodeGroup(String),
-    /// A Karpenter node pool, by name.
-    KarpenterNodePool(String),
-    /// An AWS service that manages the instance.
-    Service(String),
-}
-
-impl Replacer {
-    /// Tags that only the replacing service sets, and the most telling one first.
-    pub fn of(instance: &Instance) -> Option<Self> {
-        let tag = |key: &str| instance.tags.get(key).cloned();
-        if let Some(name) = tag("eks:nodegroup-name") {
-            return Some(Replacer::EksNodeGroup(name));
-        }
-        if let Some(name) = instance.auto_scaling_group() {
-            return Some(Replacer::AutoScalingGroup(name.to_owned()));
-        }
-        if let Some(name) = tag("karpenter.sh/nodepool") {
-            return Some(Replacer::KarpenterNodePool(name));
-        }
-        if let Some(id) = tag("aws:ec2:fleet-id") {
-            return Some(Replacer::Ec2Fleet(id));
-        }
-        if let Some(id) = tag("aws:ec2spot:fleet-request-id") {
-            return Some(Replacer::SpotFleet(id));
-        }
-        instance.managed_by.clone().map(Replacer::Service)
-    }
-}
-
-/// One option that is not as the policy requires; `found: None` is not known, and never compliant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Violation {
-    /// Tokens must be required.
-    HttpTokens {
-        /// What the instance has.
-        found: Option<HttpTokens>,
-    },
-    /// The hop limit is outside its range.
-    HopLimit {
-        /// What the instance has.
-        found: Option<HopLimit>,
-        /// What the policy allows.
-        allowed: HopRange,
-    },
-    /// The endpoint must be disabled.
-    HttpEndpoint {
-        /// What the instance has.
-        found: Option<Toggle>,
-    },
-    /// The IPv6 endpoint is not as required.
-    HttpProtocolIpv6 {
-        /// What the instance has.
-        found: Option<Toggle>,
-        /// What the policy requires.
-        required: Toggle,
-    },
-    /// Access to the instance's tags is not as required.
-    InstanceMetadataTags {
-        /// What the instance has.
-        found: Option<Toggle>,
-        /// What the policy requires.
-        required: Toggle,
-    },
-}
-
-impl Violation {
-    /// The option's name, as in the policy.
-    pub fn option(&self) -> &'static str {
-        match self {
-            Violation::HttpTokens { .. } => "http_tokens",
-            Violation::HopLimit { .. } => "hop_limit",
-            Violation::HttpEndpoint { .. } => "http_endpoint",
-            Violation::HttpProtocolIpv6 { .. } => "http_protocol_ipv6",
-            Violation::InstanceMetadataTags { .. } => "instance_metadata_tags",
-        }
-    }
-}
-
 /// Decides about one instance.
 pub fn decide(
     policy: &Policy,
@@ -325,53 +238,6 @@ fn applicable<'p>(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Ap
     found
 }
 
-/// How a rule stands to an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// It matches, and no rule before it does.
-    Decides,
-    /// It may match: a fact that it asks for is not known.
-    Unknown,
-    /// It would match, but its exemption is over.
-    Expired,
-    /// Its exemption is over, and it is not known whether it would match.
-    PerhapsExpired,
-    /// It does not match.
-    No,
-}
-
-impl Standing {
-    /// By whether the rule's conditions hold and its exemption is over, where no rule before it
-    /// decides.
-    pub fn of(matched: Match, expired: bool) -> Self {
-        match (matched, expired) {
-            (Match::No, _) => Standing::No,
-            (Match::Unknown, true) => Standing::PerhapsExpired,
-            (Match::Unknown, false) => Standing::Unknown,
-            (Match::Yes, true) => Standing::Expired,
-            (Match::Yes, false) => Standing::Decides,
-        }
-    }
-}
-
-/// How the rules stand to an instance, in their order, up to the one that decides.
-pub fn standings<'p>(
-    policy: &'p Policy,
-    instance: &Instance,
-    now: Timestamp,
-) -> impl Iterator<Item = (&'p Rule, Standing)> {
-    let today = Offset::UTC.to_datetime(now).date();
-    let mut decided = false;
-    policy.rules.iter().map_while(move |rule| {
-        if decided {
-            return None;
-        }
-        let standing = Standing::of(rule.when.matches(instance), rule.expired(today));
-        decided = standing == Standing::Decides;
-        Some((rule, standing))
-    })
-}
-
 /// The mildest of what may apply, but never less than a report: what is unknown is not compliant.
 fn remedy(
     policy: &Policy,
@@ -435,46 +301,6 @@ fn remedy(
     }
 }
 
-/// Judges every option that is required; one that is not known is not as required.
-fn violations(require: &Require, instance: &Instance) -> Vec<Violation> {
-    let has = &instance.options;
-    let mut violations = Vec::new();
-    if require.http_tokens.is_some() && has.http_tokens != Some(HttpTokens::Required) {
-        violations.push(Violation::HttpTokens {
-            found: has.http_tokens,
-        });
-    }
-    if let Some(allowed) = require.hop_limit
-        && !has.hop_limit.is_some_and(|hops| allowed.contains(hops))
-    {
-        violations.push(Violation::HopLimit {
-            found: has.hop_limit,
-            allowed,
-        });
-    }
-    // A requirement of `enabled` is met by not touching it: a disabled one was judged above.
-    if require.http_endpoint == Some(Toggle::Disabled) {
-        violations.push(Violation::HttpEndpoint {
-            found: has.http_endpoint,
-        });
-    }
-    if let Some(required) = require.http_protocol_ipv6
-        && has.http_protocol_ipv6 != Some(required)
-    {
-        violations.push(Violation::HttpProtocolIpv6 {
-            found: has.http_protocol_ipv6,
-            required,
-        });
-    }
-    if let Some(required) = require.instance_metadata_tags
-        && has.instance_metadata_tags != Some(required)
-    {
-        let found = has.instance_metadata_tags;
-        violations.push(Violation::InstanceMetadataTags { found, required });
-    }
-    violations
-}
-
 impl fmt::Display for Decision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -527,39 +353,6 @@ impl fmt::Display for Wrong {
             write!(f, "; the exemption of rule `{rule}` has expired")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fn found<T: fmt::Display>(found: &Option<T>) -> String {
-            found.as_ref().map_or("not known".to_owned(), T::to_string)
-        }
-        let option = self.option();
-        match self {
-            Violation::HttpTokens { found: has } => {
-                write!(f, "{option} is {}, not required", found(has))
-            }
-            Violation::HopLimit {
-                found: has,
-                allowed,
-            } => {
-                write!(f, "{option} is {}, not {allowed}", found(has))
-            }
-            Violation::HttpEndpoint { found: has } => {
-                write!(f, "{option} is {}, not disabled", found(has))
-            }
-            Violation::HttpProtocolIpv6 {
-                found: has,
-                required,
-            }
-            | Violation::InstanceMetadataTags {
-                found: has,
-                required,
-            } => {
-                write!(f, "{option} is {}, not {required}", found(has))
-            }
-        }
     }
 }
 
@@ -616,18 +409,5 @@ fn past(action: Action) -> &'static str {
         Action::Enforce => "enforced",
         Action::Stop => "stopped",
         Action::Terminate => "terminated",
-    }
-}
-
-impl fmt::Display for Replacer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Replacer::AutoScalingGroup(name) => write!(f, "Auto Scaling group `{}`", Plain(name)),
-            Replacer::Ec2Fleet(id) => write!(f, "EC2 Fleet `{}`", Plain(id)),
-            Replacer::SpotFleet(id) => write!(f, "Spot Fleet `{}`", Plain(id)),
-            Replacer::EksNodeGroup(name) => write!(f, "EKS node group `{}`", Plain(name)),
-            Replacer::KarpenterNodePool(name) => write!(f, "Karpenter node pool `{}`", Plain(name)),
-            Replacer::Service(name) => write!(f, "`{}`", Plain(name)),
-        }
     }
 }

@@ -2,6 +2,7 @@
 //! Nothing here knows the SDK, the clock, files or async.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod chain;
 pub mod change;
 pub mod decide;
 pub mod defaults;
@@ -13,5 +14,8 @@ mod own;
 pub mod plain;
 pub mod plan;
 pub mod policy;
+pub mod replacer;
 pub mod report;
+pub mod standing;
 pub mod usage;
+pub mod violation;

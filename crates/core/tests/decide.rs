@@ -6,14 +6,14 @@
     reason = "a test stops at what it did not expect"
 )]
 
-use imds_core::decide::{
-    Because, Compliant, Decision, Instead, Occasion, Remedy, Replacer, Violation, Wrong, decide,
-};
+use imds_core::decide::{Because, Compliant, Decision, Instead, Occasion, Remedy, Wrong, decide};
 use imds_core::instance::{
     HopLimit, HttpTokens, Instance, InstanceId, LaunchTemplate, MetadataOptions, State, Toggle,
 };
 use imds_core::plan::Plan;
 use imds_core::policy::{Action, Policy};
+use imds_core::replacer::Replacer;
+use imds_core::violation::Violation;
 use jiff::Timestamp;
 
 const NOW: &str = "2026-06-15T12:00:00Z";

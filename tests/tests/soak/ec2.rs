@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use imds_core::change::Change;
-use imds_core::decide::Replacer;
 use imds_core::instance::{HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle};
 use imds_core::policy::Action;
+use imds_core::replacer::Replacer;
 use jiff::Timestamp;
 
 /// Milliseconds since 1970.

@@ -1,9 +1,9 @@
 //! The policy's rules, one by one: whether each matches, and which condition tells.
 
-use imds_core::decide::{Standing, standings};
 use imds_core::event::Origin;
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::policy::{Condition, Match, Policy, Require, Rule, Then};
+use imds_core::standing::{Standing, standings};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
