@@ -109,7 +109,7 @@ mod tests {
         match Config::from_vars(var) {
             Ok(_) => panic!("accepted"),
             Err(error) => {
-                let chain = crate::error::chain(&error);
+                let chain = imds_core::chain::chain(&error);
                 assert!(chain.contains(expected), "{chain}");
             }
         }

@@ -1,7 +1,6 @@
 //! Why an invocation fails, so that Lambda tries again and the event is not lost.
 
-use std::error::Error;
-
+use imds_core::chain::chain;
 use imds_core::event::Malformed;
 use imds_core::report::{Outcome, Report};
 use lambda_runtime::Diagnostic;
@@ -55,16 +54,4 @@ fn incomplete(report: &Report) -> String {
         named.push(format!("and {more} more"));
     }
     format!("left undone: {}", named.join("; "))
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push_str(": ");
-        words.push_str(&error.to_string());
-        cause = error.source();
-    }
-    words
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join};
 use imds_aws::{Backoff, Deadline, Found, Page, Remember, Terms, Unreadable, apply};
+use imds_core::chain::chain;
 use imds_core::decide::{Decision, Occasion};
 use imds_core::event::{Event, Ignored, Launch, MetadataChange, Origin, parse};
 use imds_core::instance::{Instance, InstanceId};
@@ -17,7 +18,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::config::Config;
-use crate::error::{Failure, chain};
+use crate::error::Failure;
 use crate::{log, metrics};
 
 /// An id that EC2 does not know this long after its launch will not come any more.

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use config::Config;
 use futures_util::future::join;
 use handle::App;
+use imds_core::chain::chain;
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     match started {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{}", error::chain(&*error));
+            tracing::error!("{}", chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -3,11 +3,11 @@
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use imds_aws::{Bounds, CallError, Fault, Remember, Swept, sweep_region};
+use imds_core::chain::chain;
 use imds_core::event::Sweep;
 use imds_core::report::{InstanceReport, Report, Summary, Trigger, Unseen};
 use tokio::time::timeout_at;
 
-use crate::error::chain;
 use crate::handle::Job;
 use crate::{log, metrics};
 

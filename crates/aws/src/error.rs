@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::endpoint::error::ResolveEndpointError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use imds_core::chain::{causes, chain};
 use imds_core::plain::Plain;
 
 use crate::trust::is_untrusted;
@@ -181,16 +182,7 @@ impl CallError {
 
     /// The innermost cause in one line, for a report that names act and subject itself.
     pub fn cause(&self) -> String {
-        let mut innermost: &dyn Error = &*self.source;
-        let mut words = innermost.to_string();
-        while let Some(source) = innermost.source() {
-            innermost = source;
-            let deeper = innermost.to_string();
-            if !words.contains(&deeper) {
-                words = format!("{words}: {deeper}");
-            }
-        }
-        words
+        chain(&*self.source)
     }
 }
 
@@ -228,12 +220,5 @@ impl fmt::Display for Answer {
 impl Error for Answer {}
 
 fn has_source<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<T>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.is::<T>())
 }

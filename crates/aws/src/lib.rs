@@ -6,9 +6,11 @@
 #[cfg(feature = "command")]
 mod account;
 mod apply;
+mod attempt;
 mod client;
 mod cloudwatch;
 mod convert;
+mod disrupt;
 #[cfg(feature = "command")]
 mod dry_run;
 mod ec2;
@@ -22,9 +24,11 @@ mod page;
 mod permissions;
 mod retry;
 mod sweep;
+mod task;
 #[cfg(feature = "command")]
 mod templates;
 mod terminate;
+mod terms;
 mod trust;
 mod whole;
 #[cfg(test)]
@@ -32,7 +36,7 @@ mod wire_tests;
 
 #[cfg(feature = "command")]
 pub use account::Identity;
-pub use apply::{Deadline, Remember, Terms, Witness, apply};
+pub use apply::apply;
 pub use client::{Client, Settings};
 pub use cloudwatch::Metric;
 pub use ec2::{Filter, Pages};
@@ -46,6 +50,7 @@ pub use permissions::PERMISSIONS;
 pub use sweep::{Bounds, Swept, sweep_region};
 #[cfg(feature = "command")]
 pub use templates::Launcher;
+pub use terms::{Deadline, Remember, Terms, Witness};
 pub use trust::{BundleError, CaBundle};
 
 pub use aws_config::environment::EnvironmentVariableCredentialsProvider as EnvironmentCredentials;

@@ -15,11 +15,12 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
-use crate::apply::{Terms, apply};
+use crate::apply::apply;
 use crate::client::Client;
 use crate::cloudwatch::Metric;
 use crate::ec2::Filter;
 use crate::error::CallError;
+use crate::terms::Terms;
 
 /// What bounds a sweep's memory, shared by its regions.
 #[derive(Debug)]

@@ -11,10 +11,13 @@ use imds_core::marks;
 use imds_core::policy::Action;
 use tokio::time::{Instant, sleep};
 
-use crate::apply::{Task, Terms, end_all, in_time};
+use crate::attempt::in_time;
 use crate::client::Client;
+use crate::disrupt::end_all;
 use crate::ec2::Filter;
 use crate::page::Page;
+use crate::task::Task;
+use crate::terms::Terms;
 
 /// A claim that took longer to write is void: the others may have looked already.
 const WRITTEN: Duration = Duration::from_secs(1);

@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnectorSettings, SharedHttpConnector,
 };
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use imds_core::chain::causes;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -161,14 +162,7 @@ fn tls(roots: &Roots) -> Option<TlsContext> {
 
 /// Whether a call failed because nobody who is trusted has signed the certificate.
 pub(crate) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.to_string().contains("UnknownIssuer") {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.to_string().contains("UnknownIssuer"))
 }
 
 #[cfg(test)]
