@@ -40,7 +40,7 @@ faults: ## The fault matrix: every call, every way to fail, every trigger, and w
 	@$(CLAIMED) cargo build --quiet --package enforcer
 	@$(CLAIMED) cargo test --quiet --package imds-tests --test faults -- --nocapture
 
-fuzz: $(CARGO_FUZZ) ## Feeds made-up input to the parsers of events and policies: see fuzz/README.md
+fuzz: $(CARGO_FUZZ) ## Feeds made-up input to what reads events, policies and user data: see fuzz/README.md
 	@$(FUZZED) fuzz/run $(FUZZ_SECONDS)
 
 corpus: $(CARGO_FUZZ) ## fuzz/corpus-min anew, from what `make fuzz` has kept

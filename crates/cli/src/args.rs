@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use imds_core::instance::{HopLimit, HttpTokens, InstanceId, State, Toggle};
 
-use crate::commands::enforce::quoted;
 use crate::output::Format;
+use crate::quote::quoted;
 
 /// Finds EC2 instances that answer IMDSv1, mends them, and takes it back.
 ///

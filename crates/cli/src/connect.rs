@@ -15,6 +15,14 @@ pub(crate) struct Connected {
     pub(crate) region: String,
 }
 
+impl Connected {
+    /// Whose credentials these are; without that nothing is recorded, and so nothing is changed.
+    pub(crate) async fn account(&self) -> Result<String, Problem> {
+        let identity = self.client.identity(&self.region).await;
+        Ok(identity.map_err(Problem::identity)?.account)
+    }
+}
+
 /// Finds credentials as the AWS CLI does.
 pub(crate) async fn connect(
     connection: &Connection,

@@ -1,13 +1,13 @@
-//! What a scan or an enforcement found, as a whole; its instances are read from the spool.
+//! What a scan or an enforcement found, as a whole.
 
 use std::time::Duration;
 
 use imds_core::report::{Summary, Unseen};
+use imds_user_data::Finding;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::spool::Spool;
-use crate::user_data::Finding;
+use crate::row::Row;
 
 /// All that a command has to tell.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Document {
     /// What could not be seen.
     pub(crate) unseen: Vec<Unseen>,
     /// Every instance that passed the filters, region by region.
-    pub(crate) rows: Spool,
+    pub(crate) rows: Vec<Row>,
     /// The days of the usage window, where usage was asked.
     pub(crate) usage_days: Option<u8>,
     /// Whether user data was searched.

@@ -49,8 +49,6 @@ pub(crate) enum Problem {
     },
     #[error("could not write to standard output")]
     Print(#[source] std::io::Error),
-    #[error("could not keep what was seen in a temporary file")]
-    Spool(#[source] std::io::Error),
     #[error("the policy in `{}` is refused", path.display())]
     Policy { path: PathBuf, source: Faults },
     #[error("the event in `{}` is refused", path.display())]
@@ -104,9 +102,7 @@ impl Problem {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Problem::Spool(_) | Problem::Write { .. } | Problem::Print(_) | Problem::Failed(_) => {
-                ExitCode::from(3)
-            }
+            Problem::Write { .. } | Problem::Print(_) | Problem::Failed(_) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
             | Problem::CaBundle { .. }
@@ -120,18 +116,4 @@ impl Problem {
             | Problem::Usage(_) => ExitCode::from(2),
         }
     }
-}
-
-/// An error with all its causes, each said once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let deeper = cause.to_string();
-        if !words.contains(&deeper) {
-            words = format!("{words}: {deeper}");
-        }
-        source = cause.source();
-    }
-    words
 }

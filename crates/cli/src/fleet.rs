@@ -9,11 +9,11 @@ pub(crate) use region::row;
 pub(crate) use search::Search;
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 
 use futures_util::future::join;
 use imds_aws::Client;
+use imds_core::chain::chain;
 use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
 use imds_core::policy::Policy;
@@ -26,9 +26,8 @@ use tokio::time::Instant;
 use crate::args::{Instances, Regions};
 use crate::connect::Connected;
 use crate::document::Document;
-use crate::error::{Problem, chain};
+use crate::error::Problem;
 use crate::progress::Progress;
-use crate::spool::{Room, Spool};
 
 /// What is to be looked at.
 #[derive(Debug, Clone)]
@@ -96,12 +95,12 @@ pub(crate) async fn look(
     let mut summary = Summary::default();
     let mut unseen = Vec::new();
     let mut found = BTreeSet::new();
-    let (mut totals, mut parts, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut totals, mut rows, mut steps) = (Vec::new(), Vec::new(), Vec::new());
     let (mut templates, mut defaults) = (Vec::new(), Vec::new());
     for region in seen {
         summary.add(region.total.summary);
         totals.push(region.total);
-        parts.push(region.part);
+        rows.extend(region.rows);
         steps.extend(region.steps);
         unseen.extend(region.unseen);
         found.extend(region.found);
@@ -125,7 +124,7 @@ pub(crate) async fn look(
             summary,
             regions: totals,
             unseen,
-            rows: Spool::of(parts).map_err(Problem::Spool)?,
+            rows,
             usage_days: wishes.usage_days,
             user_data: wishes.user_data,
             templates: wishes.templates.then_some(templates),
@@ -142,9 +141,8 @@ struct Tasks {
     progress: Arc<Progress>,
     /// How many regions at once.
     turns: Arc<Semaphore>,
-    room: Arc<Room>,
     begun: BTreeSet<String>,
-    running: JoinSet<io::Result<region::Seen>>,
+    running: JoinSet<region::Seen>,
 }
 
 impl Tasks {
@@ -154,7 +152,6 @@ impl Tasks {
             turns: Arc::new(Semaphore::new(wishes.regions.at_once())),
             wishes: Arc::new(wishes),
             progress: Arc::clone(progress),
-            room: Arc::default(),
             begun: BTreeSet::new(),
             running: JoinSet::new(),
         }
@@ -174,11 +171,11 @@ impl Tasks {
         }
         let client = Arc::clone(&self.client);
         let (wishes, progress) = (Arc::clone(&self.wishes), Arc::clone(&self.progress));
-        let (turns, room) = (Arc::clone(&self.turns), Arc::clone(&self.room));
+        let turns = Arc::clone(&self.turns);
         self.running.spawn(async move {
             // Nobody closes the semaphore.
             let _turn = turns.acquire().await;
-            region::look(client, region, wishes, progress, room).await
+            region::look(client, region, wishes, progress).await
         });
     }
 
@@ -188,7 +185,6 @@ impl Tasks {
         while let Some(task) = self.running.join_next().await {
             let region =
                 task.map_err(|error| Problem::Failed(format!("a region was left: {error}")))?;
-            let region = region.map_err(Problem::Spool)?;
             if regions.contains(&region.total.region) {
                 seen.push(region);
                 self.progress.done();

@@ -12,10 +12,10 @@ mod output;
 mod plan_file;
 mod policy_check;
 mod progress;
+mod quote;
 mod rollback;
 mod row;
 mod side_by_side;
-mod spool;
 mod terminal;
 mod user_data;
 mod world;
@@ -23,10 +23,11 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
+use imds_core::chain::chain;
 use jiff::Timestamp;
 
 use crate::args::{Cli, Command};
-use crate::error::{Exit, Problem, chain};
+use crate::error::{Exit, Problem};
 use crate::world::World;
 
 fn main() -> ExitCode {

@@ -40,7 +40,7 @@ pub(crate) struct Style {
     pub(crate) width: Option<u16>,
 }
 
-/// Writes the document; rows are read from its spool one by one, more than once.
+/// Writes the document.
 ///
 /// CSV tells of instances only: what could not be seen must be told elsewhere.
 pub(crate) fn write(
@@ -77,8 +77,8 @@ mod tests {
                 text.starts_with(begin) && text.ends_with('\n'),
                 "{format:?}"
             );
-            let rows = document.rows.rows().map(Result::unwrap);
-            for id in rows.map(|row| row.report.instance_id.clone()) {
+            let rows = document.rows.iter();
+            for id in rows.map(|row| &row.report.instance_id) {
                 assert!(text.contains(id.as_str()), "{format:?} lacks {id}");
             }
         }

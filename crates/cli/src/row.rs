@@ -2,9 +2,8 @@
 
 use imds_core::instance::State;
 use imds_core::report::InstanceReport;
+use imds_user_data::Finding;
 use serde::{Deserialize, Serialize};
-
-use crate::user_data::Finding;
 
 /// One instance of a scan, or what became of it. As JSON it is the report's instance with a few
 /// fields more.

@@ -6,12 +6,13 @@ mod set;
 mod show;
 
 use futures_util::future::join;
+use imds_core::chain::chain;
 use imds_core::defaults::MetadataDefaults;
 use imds_core::report::Unseen;
 
 use crate::args::{Connection, DefaultsOf, Regions};
 use crate::connect::{Connected, connect};
-use crate::error::{Exit, Problem, chain};
+use crate::error::{Exit, Problem};
 use crate::progress::Progress;
 use crate::side_by_side::side_by_side;
 use crate::world::World;

@@ -8,11 +8,12 @@ mod show;
 use std::sync::Arc;
 
 use imds_aws::{CallError, Fault};
+use imds_core::chain::chain;
 
 use self::check::Check;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
-use crate::error::{Exit, Problem, chain};
+use crate::error::{Exit, Problem};
 use crate::progress::Progress;
 use crate::side_by_side::side_by_side;
 use crate::world::World;

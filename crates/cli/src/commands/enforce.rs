@@ -1,39 +1,31 @@
 //! `imdsctl enforce`: sees, shows the plan, asks, acts, and waits until it holds.
 
 mod act;
+mod intended;
 mod planned;
 mod tell;
-
-pub(crate) use tell::quoted;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use imds_core::chain::chain;
 use imds_core::plan::Step;
 use imds_core::policy::Action;
+use intended::Intended;
 
 use super::files;
-use super::scan::{self, Chosen};
+use super::scan;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
-use crate::document::Document;
-use crate::error::{Exit, Problem, chain};
+use crate::error::{Exit, Problem};
 use crate::fleet::{self, Wishes};
 use crate::journal::{Act, Header, Place, Writer};
 use crate::output::{self, Format};
 use crate::plan_file::{Entry, PlanFile, PlanFileError};
 use crate::progress::Progress;
+use crate::quote::quoted;
 use crate::terminal;
 use crate::world::World;
-
-/// What is to be done, and what was seen beside it.
-struct Intended {
-    /// Every instance that was seen.
-    document: Document,
-    /// Those whose options are to be set.
-    steps: Vec<Step>,
-    chosen: Chosen,
-}
 
 pub(crate) async fn enforce(
     connection: &Connection,
@@ -51,7 +43,7 @@ pub(crate) async fn enforce(
     };
     let account = match intended.document.account.clone() {
         Some(account) => account,
-        None => account(&connected).await?,
+        None => connected.account().await?,
     };
     let left = limit(&mut intended.steps, args.limit);
     if left > 0 {
@@ -141,12 +133,6 @@ async fn see(
     })
 }
 
-/// Whose credentials these are; without that nothing is recorded, and so nothing is changed.
-pub(crate) async fn account(connected: &Connected) -> Result<String, Problem> {
-    let identity = connected.client.identity(&connected.region).await;
-    Ok(identity.map_err(Problem::identity)?.account)
-}
-
 /// A new journal, in the file that was asked for or the platform's state folder.
 pub(crate) fn journal(
     act: &args::Act,
@@ -203,7 +189,7 @@ fn plan_file(intended: &Intended, account: &str, world: &World) -> Result<PlanFi
 /// What is to be done: on standard output where that is for people, else on standard error.
 fn show(args: &args::Enforce, intended: &Intended, world: &World) -> Result<(), Problem> {
     let people = args.output.format == Format::Table && args.output.output.is_none();
-    let plan = tell::plan(&intended.document, &intended.steps).map_err(Problem::Spool)?;
+    let plan = tell::plan(&intended.document, &intended.steps);
     let style = terminal::style(world.var, !people);
     if people {
         files::print(|out| output::write(Format::Table, &plan, &style, out))

@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::enforce::{account, journal};
+use imds_core::chain::chain;
+
+use super::enforce::journal;
 use super::{files, interrupt};
 use crate::args::{Connection, Rollback};
 use crate::connect::connect;
-use crate::error::{Exit, Problem, chain};
+use crate::error::{Exit, Problem};
 use crate::journal::{Act, How, Journal};
 use crate::progress::Progress;
+use crate::quote::quoted;
 use crate::rollback::{self, RollbackPlan, RolledBack};
 use crate::terminal;
 use crate::world::World;
@@ -29,7 +32,7 @@ pub(crate) async fn rollback(
     let first = first.or_else(|| from.defaults.first().map(|change| change.region.clone()));
     let regions: Vec<String> = first.into_iter().collect();
     let connected = connect(connection, &regions, world.var).await?;
-    let account = account(&connected).await?;
+    let account = connected.account().await?;
     let filter: BTreeSet<_> = args.ids.iter().cloned().collect();
     let client = &connected.client;
     let plan = rollback::plan(&**client, &account, &from, &filter, args.force)
@@ -108,7 +111,7 @@ fn afterwards(done: &RolledBack, interrupted: bool, journal: &Path, connection: 
         eprintln!("interrupted: calls under way were finished and are in the journal");
     }
     if done.summary.restored > 0 {
-        let journal = super::enforce::quoted(journal);
+        let journal = quoted(journal);
         eprintln!(
             "undo this with: imdsctl rollback {journal}{}",
             connection.words()

@@ -16,6 +16,7 @@ use crate::world::World;
 
 use super::files;
 use member::Survey;
+use way_back::WaysBack;
 
 pub(crate) async fn usage(
     connection: &Connection,
@@ -29,8 +30,12 @@ pub(crate) async fn usage(
     let connected = connect(connection, &args.regions.only, world.var).await?;
     let progress = Progress::new();
     let mut survey = look::look(&connected, &args, (world.now)(), &progress).await?;
-    if args.rejected {
-        way_back::find(&mut survey.members, connection);
+    if args.rejected && !survey.members.is_empty() {
+        let ways_back = WaysBack::read(connection);
+        for member in &mut survey.members {
+            let (region, id) = (&member.region, &member.instance_id);
+            member.way_back = Some(ways_back.find(region, id, member.http_tokens));
+        }
     }
     let style = terminal::style(world.var, args.output.output.is_some());
     files::put(args.output.output.as_deref(), |out| {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use imds_aws::{Client, Launcher};
+use imds_core::chain::chain;
 use imds_core::defaults::MetadataDefaults;
 use imds_core::launcher::judge;
 use imds_core::plain::Plain;
@@ -11,7 +12,6 @@ use imds_core::report::Unseen;
 
 use super::Wishes;
 use crate::document::{DefaultsRow, TemplateRow};
-use crate::error::chain;
 use crate::user_data;
 
 /// What was asked beside the instances.

@@ -1,26 +1,25 @@
 //! One region: its instances, and what else was asked of it.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use imds_aws::{Filter, Metric, Page};
+use imds_core::chain::chain;
 use imds_core::decide::{Decision, Occasion, Remedy, decide};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::Step;
 use imds_core::policy::Existing;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unseen};
 use imds_core::usage::Usage;
+use imds_user_data::Finding;
 
 use super::{Search, Shared, Wishes, launchers};
 use crate::document::{DefaultsRow, RegionTotal, TemplateRow};
-use crate::error::chain;
 use crate::progress::Progress;
 use crate::row::{Row, Verdict};
-use crate::spool::{Part, Room};
-use crate::user_data::{self, Finding};
+use crate::user_data;
 
 /// User data asked at once; EC2 hands it out one instance a call.
 const USER_DATA_AT_ONCE: usize = 8;
@@ -29,7 +28,7 @@ const USER_DATA_AT_ONCE: usize = 8;
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) total: RegionTotal,
-    pub(super) part: Part,
+    pub(super) rows: Vec<Row>,
     pub(super) steps: Vec<Step>,
     pub(super) unseen: Vec<Unseen>,
     /// Those of the ids asked for that are here.
@@ -38,14 +37,13 @@ pub(super) struct Seen {
     pub(super) defaults: Option<DefaultsRow>,
 }
 
-/// Looks at one region. Only a full disk keeps it from telling what it saw.
+/// Looks at one region.
 pub(super) async fn look(
     client: Shared,
     region: String,
     wishes: Arc<Wishes>,
     progress: Arc<Progress>,
-    room: Arc<Room>,
-) -> io::Result<Seen> {
+) -> Seen {
     let mut looking = Looking {
         client: &client,
         region: &region,
@@ -56,7 +54,7 @@ pub(super) async fn look(
                 region: region.clone(),
                 summary: Summary::default(),
             },
-            part: Part::new(&room),
+            rows: Vec::new(),
             steps: Vec::new(),
             unseen: Vec::new(),
             found: Vec::new(),
@@ -65,13 +63,12 @@ pub(super) async fn look(
         },
     };
     let account = launchers::look(&client, &region, &wishes);
-    let (instances, account) = join(looking.instances(), account).await;
-    instances?;
+    let ((), account) = join(looking.instances(), account).await;
     let mut seen = looking.seen;
     seen.unseen.extend(account.unseen);
     seen.templates = account.templates;
     seen.defaults = account.defaults;
-    Ok(seen)
+    seen
 }
 
 struct Looking<'a> {
@@ -83,37 +80,34 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    async fn instances(&mut self) -> io::Result<()> {
+    async fn instances(&mut self) {
         let search = Search::of(&self.wishes.instances);
         for filters in search.filters() {
-            self.pages(&filters).await?;
+            self.pages(&filters).await;
         }
-        Ok(())
     }
 
     /// While a page is read and judged, the next one is under way.
-    async fn pages(&mut self, filters: &[Filter<'_>]) -> io::Result<()> {
+    async fn pages(&mut self, filters: &[Filter<'_>]) {
         let client = Arc::clone(self.client);
         let mut pages = client.pages(self.region, filters);
         let mut page = pages.next().await;
         loop {
             match page {
-                Ok(None) => return Ok(()),
+                Ok(None) => return,
                 Err(error) => {
                     let unseen = Unseen::expected(self.region, chain(&error));
                     self.seen.unseen.push(unseen);
-                    return Ok(());
+                    return;
                 }
                 Ok(Some(seen)) => {
-                    let judged;
-                    (page, judged) = join(pages.next(), self.page(seen)).await;
-                    judged?;
+                    (page, ()) = join(pages.next(), self.page(seen)).await;
                 }
             }
         }
     }
 
-    async fn page(&mut self, page: Page) -> io::Result<()> {
+    async fn page(&mut self, page: Page) {
         let Page {
             instances,
             unreadable,
@@ -139,19 +133,13 @@ impl Looking<'_> {
                 }
                 None => Vec::new(),
             };
-            self.instance(instance, &usage, findings)?;
+            self.instance(instance, &usage, findings);
         }
-        Ok(())
     }
 
-    fn instance(
-        &mut self,
-        instance: Instance,
-        usage: &Evidence,
-        user_data: Vec<Finding>,
-    ) -> io::Result<()> {
+    fn instance(&mut self, instance: Instance, usage: &Evidence, user_data: Vec<Finding>) {
         let wishes = self.wishes;
-        let usage = usage.of(&instance, wishes);
+        let usage = usage_of(usage, &instance, wishes);
         let occasion = match &usage {
             Some(usage) if wishes.unused_only => Occasion::Existing(usage.clone()),
             _ => Occasion::Asked,
@@ -166,9 +154,8 @@ impl Looking<'_> {
             });
         }
         if matches!(decision, Decision::Wrong(_)) || !wishes.only_violations {
-            self.seen.part.add(row)?;
+            self.seen.rows.push(row);
         }
-        Ok(())
     }
 
     /// Asked for wrong instances only: on the others IMDSv1 is refused.
@@ -216,16 +203,10 @@ impl Looking<'_> {
 /// CloudWatch's answer, where it was asked.
 type Evidence = Option<Result<BTreeMap<InstanceId, Vec<imds_core::usage::Datapoint>>, String>>;
 
-trait Judge {
-    fn of(&self, instance: &Instance, wishes: &Wishes) -> Option<Usage>;
-}
-
-impl Judge for Evidence {
-    fn of(&self, instance: &Instance, wishes: &Wishes) -> Option<Usage> {
-        let answer = self.as_ref().filter(|_| is_wrong(instance, wishes))?;
-        let existing = window(wishes.usage_days?);
-        Some(Usage::of(instance, answer, &existing, wishes.now))
-    }
+fn usage_of(evidence: &Evidence, instance: &Instance, wishes: &Wishes) -> Option<Usage> {
+    let answer = evidence.as_ref().filter(|_| is_wrong(instance, wishes))?;
+    let existing = window(wishes.usage_days?);
+    Some(Usage::of(instance, answer, &existing, wishes.now))
 }
 
 fn is_wrong(instance: &Instance, wishes: &Wishes) -> bool {

@@ -16,7 +16,7 @@ use crate::document::Document;
 
 /// Writes the page part by part, and the instances row by row.
 pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
-    let survey = Survey::of(document)?;
+    let survey = Survey::of(document);
     emit(out, &page::head(document))?;
     emit(out, &page::title(document))?;
     emit(out, &page::totals(document))?;

@@ -5,12 +5,11 @@ use std::time::Duration;
 use imds_core::instance::{HttpTokens, InstanceId, LaunchTemplate, MetadataOptions, State, Toggle};
 use imds_core::report::{InstanceReport, Outcome, Summary, Unseen};
 use imds_core::usage::{NotKnown, Usage};
+use imds_user_data::Finding;
 use jiff::Timestamp;
 
 use crate::document::{DefaultsRow, Document, RegionTotal, TemplateRow};
 use crate::row::{Row, Verdict};
-use crate::spool::Spool;
-use crate::user_data::Finding;
 
 pub(super) const REGIONS: [&str; 6] = [
     "ap-southeast-2",
@@ -252,7 +251,7 @@ pub(super) fn document(rows: &[Row]) -> Document {
             "me-south-1",
             "could not list instances: AuthFailure\n\u{1b}[31m<b>forged</b>".to_owned(),
         )],
-        rows: Spool::with(rows),
+        rows: rows.to_vec(),
         usage_days: None,
         user_data: false,
         templates: None,

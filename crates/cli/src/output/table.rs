@@ -19,7 +19,7 @@ const SOURCES: usize = 20;
 
 /// Writes the instances, then what was found beside them, and the summary last.
 pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    let survey = Survey::of(document)?;
+    let survey = Survey::of(document);
     instances(document, &survey, style, out)?;
     if document.user_data {
         user_data(document, &survey, style, out)?;
@@ -38,7 +38,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         ];
         let rows = || {
             templates.iter().map(|row| {
-                Ok(vec![
+                vec![
                     Cell::of(Plain(&row.region)),
                     Cell::of(row.kind),
                     Cell::of(Plain(&row.id)),
@@ -49,7 +49,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
                         _ => Tone::Warning,
                     }),
                     Cell::of(Message(&row.because)),
-                ])
+                ]
             })
         };
         grid::write(columns, rows, style, out)?;
@@ -96,7 +96,7 @@ pub(crate) fn defaults(
     let cells = || {
         rows.iter().map(|row| {
             let hops = row.hop_limit.map(|hops| hops.to_string());
-            Ok(vec![
+            vec![
                 Cell::of(Plain(&row.region)),
                 text(row.http_tokens.as_deref()),
                 text(hops.as_deref()),
@@ -104,7 +104,7 @@ pub(crate) fn defaults(
                 text(row.instance_metadata_tags.as_deref()),
                 text(row.http_tokens_enforced.as_deref()),
                 Cell::of(Plain(row.managed_by.as_deref().unwrap_or_default())),
-            ])
+            ]
         })
     };
     grid::write(columns, cells, style, out).map(drop)
@@ -116,7 +116,7 @@ fn instances(
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    if document.rows.len() == 0 {
+    if document.rows.is_empty() {
         return writeln!(out, "No instances to show.");
     }
     let enforce = document.trigger != "scan";
@@ -143,8 +143,8 @@ fn instances(
         columns.push(Column::flexible("TO MEND", 20).enough(32).dropped(4));
     }
     let rows = || {
-        let rows = document.rows.rows();
-        rows.map(|row| Ok(cells(&*row?, document, survey)))
+        let rows = document.rows.iter();
+        rows.map(|row| cells(row, document, survey))
     };
     let dropped = grid::write(&columns, rows, style, out)?;
     left_out(&dropped, style, out)
@@ -229,7 +229,7 @@ fn user_data(
         Column::fixed("LINE").right(),
         Column::flexible("WORDS", 20),
     ];
-    let cells = |region: &str, of: &str, finding: &crate::user_data::Finding| {
+    let cells = |region: &str, of: &str, finding: &imds_user_data::Finding| {
         vec![
             Cell::of(Plain(region)),
             Cell::of(Plain(of)),
@@ -238,17 +238,14 @@ fn user_data(
         ]
     };
     let rows = || {
-        let of_instances = document.rows.rows().flat_map(|row| match row {
-            Err(error) => vec![Err(error)],
-            Ok(row) => {
-                let (region, id) = (&row.report.region, row.report.instance_id.as_str());
-                let found = row.user_data.iter();
-                found.map(|found| Ok(cells(region, id, found))).collect()
-            }
+        let of_instances = document.rows.iter().flat_map(|row| {
+            let (region, id) = (&row.report.region, row.report.instance_id.as_str());
+            let found = row.user_data.iter();
+            found.map(move |found| cells(region, id, found))
         });
         let of_templates = templates.clone().flat_map(|row| {
             let found = row.user_data.iter();
-            found.map(|found| Ok(cells(&row.region, &row.id, found)))
+            found.map(|found| cells(&row.region, &row.id, found))
         });
         of_instances.chain(of_templates)
     };
@@ -268,11 +265,11 @@ fn sources(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Resul
     let rows = || {
         let sources = survey.sources.iter().take(SOURCES);
         sources.map(|((region, source), count)| {
-            Ok(vec![
+            vec![
                 Cell::of(Plain(region)),
                 Cell::of(source),
                 Cell::of(thousands(*count)),
-            ])
+            ]
         })
     };
     grid::write(columns, rows, style, out)?;
@@ -289,8 +286,7 @@ fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Re
         return Ok(());
     }
     heading("Failed", style, out)?;
-    for row in document.rows.rows() {
-        let row = row?;
+    for row in &document.rows {
         let report = &row.report;
         if report.outcome == Outcome::Failed {
             let (region, id) = (Plain(&report.region), &report.instance_id);

@@ -71,7 +71,7 @@ fn refused(change: impl FnOnce(&mut Value), expected: &str) {
     change(&mut value);
     let error = PlanFile::parse(Path::new("p"), &value.to_string(), ACCOUNT).unwrap_err();
     // Where in the text it is differs with the change.
-    let words = crate::error::chain(&error);
+    let words = imds_core::chain::chain(&error);
     let words = words.split(" at line").next().unwrap();
     assert_eq!(words, expected);
 }

@@ -4,19 +4,21 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use imds_core::chain::chain;
 use imds_core::report::Unseen;
 
 use super::apply::{Done, Outcome, apply};
 use super::plan::Step;
 use crate::args::{Connection, DefaultsSet};
-use crate::commands::enforce::{journal, quoted};
+use crate::commands::enforce::journal;
 use crate::commands::{files, interrupt};
 use crate::connect::connect;
-use crate::error::{Exit, Problem, chain};
+use crate::error::{Exit, Problem};
 use crate::journal::{Act, How};
 use crate::output::json::{field, last, list};
 use crate::output::{self, Message, Style, count};
 use crate::progress::Progress;
+use crate::quote::quoted;
 use crate::side_by_side::side_by_side;
 use crate::terminal;
 use crate::world::World;
@@ -149,8 +151,8 @@ impl Told<'_> {
     fn programs(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{{")?;
         field(out, "account", &self.account)?;
-        list(out, "regions", self.done.iter().map(Ok))?;
-        list(out, "unseen", self.unseen.iter().map(Ok))?;
+        list(out, "regions", &self.done)?;
+        list(out, "unseen", &self.unseen)?;
         last(
             out,
             "journal",

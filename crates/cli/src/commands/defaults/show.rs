@@ -1,9 +1,11 @@
 //! Tells the defaults: a table for people, JSON for programs.
 
+use imds_core::chain::chain;
+
 use super::Seen;
 use crate::args::Plain;
 use crate::document::DefaultsRow;
-use crate::error::{Problem, chain};
+use crate::error::Problem;
 use crate::fleet::defaults_row;
 use crate::output::json::{field, last, list};
 use crate::world::World;
@@ -22,7 +24,7 @@ pub(super) fn show(seen: &Seen, wanted: &Plain, world: &World) -> Result<(), Pro
         return files::print(|out| {
             writeln!(out, "{{")?;
             field(out, "account", &seen.account.as_ref().ok())?;
-            list(out, "defaults", rows.iter().map(Ok))?;
+            list(out, "defaults", &rows)?;
             last(out, "unseen", &seen.unseen)
         });
     }

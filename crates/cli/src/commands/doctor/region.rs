@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use imds_aws::{CallError, Client, Fault, Metric};
+use imds_core::chain::chain;
 use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use jiff::{SignedDuration, Timestamp};
 
 use super::check::Check;
-use crate::error::chain;
 
 const SEE: &str = "ec2:DescribeInstances";
 const READ: &str = "cloudwatch:GetMetricData";

@@ -11,7 +11,7 @@ use imds_core::plan::{Plan, Step};
 use imds_core::report::{InstanceReport, Outcome, Summary, Unseen};
 use tokio::time::Instant;
 
-use super::Intended;
+use super::intended::Intended;
 use crate::args;
 use crate::commands::interrupt;
 use crate::connect::Connected;
@@ -20,7 +20,6 @@ use crate::error::{Exit, Problem};
 use crate::journal::{How, Writer};
 use crate::output::Format;
 use crate::progress::Progress;
-use crate::spool::{Part, Spool};
 use crate::world::World;
 
 /// EC2 takes five changes a second in a region; other software may have four of them.
@@ -109,7 +108,7 @@ pub(super) async fn act(
     }
     progress.end();
     let table = args.output.format == Format::Table;
-    let document = with_outcomes(document, outcomes, table).map_err(Problem::Spool)?;
+    let document = with_outcomes(document, outcomes, table);
     Ok(Done {
         document: Document {
             at: (world.now)(),
@@ -225,7 +224,7 @@ fn with_outcomes(
     seen: Document,
     mut outcomes: HashMap<InstanceId, InstanceReport>,
     table: bool,
-) -> std::io::Result<Document> {
+) -> Document {
     let mut totals: BTreeMap<String, RegionTotal> = BTreeMap::new();
     for region in &seen.regions {
         let name = region.region.clone();
@@ -235,9 +234,8 @@ fn with_outcomes(
         };
         totals.insert(name, total);
     }
-    let mut part = Part::new(&Arc::default());
-    for row in seen.rows.rows() {
-        let mut row = row?.into_owned();
+    let mut rows = Vec::with_capacity(seen.rows.len());
+    for mut row in seen.rows {
         let before = row.report.outcome;
         if let Some(outcome) = outcomes.remove(&row.report.instance_id) {
             row.report = outcome;
@@ -246,7 +244,7 @@ fn with_outcomes(
             total.summary.add(Summary::of([&row.report]));
         }
         if !table || before == Outcome::Reported {
-            part.add(row)?;
+            rows.push(row);
         }
     }
     let mut summary = Summary::default();
@@ -260,11 +258,11 @@ fn with_outcomes(
             format!("{}: {}", report.instance_id, report.reason),
         )
     });
-    Ok(Document {
+    Document {
         summary,
         regions: totals.into_values().collect(),
-        rows: Spool::of([part])?,
+        rows,
         unseen: seen.unseen.into_iter().chain(untold).collect(),
         ..seen
-    })
+    }
 }

@@ -2,24 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use futures_util::future::join_all;
+use imds_core::chain::chain;
 use imds_core::decide::{Occasion, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::Step;
 use imds_core::report::{Outcome, Summary, Unseen};
 use tokio::time::Instant;
 
-use super::{Intended, account};
+use super::intended::Intended;
 use crate::commands::scan::Chosen;
 use crate::connect::Connected;
 use crate::document::{Document, RegionTotal};
-use crate::error::{Problem, chain};
+use crate::error::Problem;
 use crate::fleet;
 use crate::plan_file::{Entry, PlanFile};
 use crate::row::{Row, Verdict};
-use crate::spool::{Part, Spool};
 use crate::world::World;
 
 pub(super) async fn read(
@@ -28,7 +27,7 @@ pub(super) async fn read(
     world: &World,
 ) -> Result<Intended, Problem> {
     let begin = Instant::now();
-    let account = account(connected).await?;
+    let account = connected.account().await?;
     let (plan, policy) =
         PlanFile::read(path, &account).map_err(|error| Problem::Usage(chain(&error)))?;
     let mut regions: BTreeMap<&str, Vec<InstanceId>> = BTreeMap::new();
@@ -57,8 +56,7 @@ pub(super) async fn read(
     }
     let at = (world.now)();
     let mut steps = Vec::new();
-    let room = Arc::default();
-    let mut totals: BTreeMap<String, (RegionTotal, Part)> = BTreeMap::new();
+    let mut totals: BTreeMap<String, (RegionTotal, Vec<Row>)> = BTreeMap::new();
     for entry in &plan.instances {
         let Some(instance) = seen.remove(&entry.instance_id) else {
             continue;
@@ -69,27 +67,17 @@ pub(super) async fn read(
         if row.decision == Verdict::Enforce {
             steps.push(Step { instance, decision });
         }
-        let (total, part) = match totals.remove(&region) {
-            Some(of_region) => of_region,
-            None => {
-                let total = RegionTotal {
-                    region: region.clone(),
-                    ..RegionTotal::default()
-                };
-                (total, Part::new(&room))
-            }
-        };
-        let (mut total, mut part) = (total, part);
+        let (total, rows) = totals.entry(region.clone()).or_default();
+        total.region = region;
         total.summary.add(Summary::of([&row.report]));
-        part.add(row).map_err(Problem::Spool)?;
-        totals.insert(region, (total, part));
+        rows.push(row);
     }
     let mut summary = Summary::default();
-    let (mut regions, mut parts) = (Vec::new(), Vec::new());
-    for (total, part) in totals.into_values() {
+    let (mut regions, mut rows) = (Vec::new(), Vec::new());
+    for (total, of_region) in totals.into_values() {
         summary.add(total.summary);
         regions.push(total);
-        parts.push(part);
+        rows.extend(of_region);
     }
     Ok(Intended {
         document: Document {
@@ -100,7 +88,7 @@ pub(super) async fn read(
             summary,
             regions,
             unseen,
-            rows: Spool::of(parts).map_err(Problem::Spool)?,
+            rows,
             usage_days: None,
             user_data: false,
             templates: None,

@@ -1,9 +1,7 @@
 //! What a person is told before and after.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
-use std::sync::Arc;
 
 use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
@@ -11,19 +9,14 @@ use imds_core::plan::Step;
 use super::act::Done;
 use crate::args::Connection;
 use crate::document::Document;
-use crate::spool::{Part, Spool};
+use crate::quote::quoted;
 
 /// The rows that are to be changed, as a scan shows them.
-pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
+pub(super) fn plan(seen: &Document, steps: &[Step]) -> Document {
     let ids: HashSet<&InstanceId> = steps.iter().map(|step| &step.instance.id).collect();
-    let mut part = Part::new(&Arc::default());
-    for row in seen.rows.rows() {
-        let row = row?;
-        if ids.contains(&row.report.instance_id) {
-            part.add(row.into_owned())?;
-        }
-    }
-    Ok(Document {
+    let rows = seen.rows.iter();
+    let rows = rows.filter(|row| ids.contains(&row.report.instance_id));
+    Document {
         trigger: "scan",
         account: seen.account.clone(),
         at: seen.at,
@@ -31,12 +24,12 @@ pub(super) fn plan(seen: &Document, steps: &[Step]) -> io::Result<Document> {
         summary: seen.summary,
         regions: seen.regions.clone(),
         unseen: seen.unseen.clone(),
-        rows: Spool::of([part])?,
+        rows: rows.cloned().collect(),
         usage_days: seen.usage_days,
         user_data: false,
         templates: None,
         defaults: None,
-    })
+    }
 }
 
 /// The way back, and what is left.
@@ -58,16 +51,5 @@ pub(super) fn afterwards(done: &Done, journal: &Path, connection: &Connection) {
         let (journal, connection) = (quoted(journal), connection.words());
         eprintln!("take it back with: imdsctl rollback {journal}{connection}");
         eprintln!("see whose calls are refused now: imdsctl usage --rejected --days 1{connection}");
-    }
-}
-
-/// Fit to be pasted into a shell.
-pub(crate) fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&b);
-    if text.bytes().all(plain) {
-        text.into_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use imds_aws::{Client, Metric};
+use imds_core::chain::chain;
 use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
 use imds_core::policy::Existing;
 use imds_core::report::Unseen;
@@ -15,7 +16,7 @@ use super::by_day::by_day;
 use super::member::{Counts, Member, Refused, Survey, Verdict};
 use crate::args::UsageOf;
 use crate::connect::Connected;
-use crate::error::{Problem, chain};
+use crate::error::Problem;
 use crate::fleet::{self, Search};
 use crate::progress::Progress;
 use crate::side_by_side::side_by_side;

@@ -39,7 +39,7 @@ fn table(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Result<
     } else {
         let first = members.first().map(|member| &member.account);
         let several = members.iter().any(|member| Some(&member.account) != first);
-        let rows = || members.iter().map(|member| Ok(cells(member, several)));
+        let rows = || members.iter().map(|member| cells(member, several));
         let dropped = grid::write(&columns(several), rows, style, out)?;
         output::left_out(&dropped, style, out)?;
         writeln!(
@@ -175,8 +175,8 @@ fn json(survey: &Survey, out: &mut dyn io::Write) -> io::Result<()> {
     field(out, "days", &survey.days)?;
     field(out, "begin", &survey.begin)?;
     field(out, "end", &survey.end)?;
-    list(out, "instances", survey.members.iter().map(Ok))?;
-    list(out, "unseen", survey.unseen.iter().map(Ok))?;
+    list(out, "instances", &survey.members)?;
+    list(out, "unseen", &survey.unseen)?;
     last(out, "summary", &summary)
 }
 

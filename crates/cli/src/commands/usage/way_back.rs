@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use imds_core::chain::chain;
 use imds_core::instance::{HttpTokens, InstanceId, MetadataOptions};
 use serde::Serialize;
 
-use super::member::Member;
 use crate::args::Connection;
-use crate::commands::enforce::quoted;
-use crate::error::chain;
 use crate::journal::{Act, Call, Journal, Place};
+use crate::quote::quoted;
 
 /// A command to paste, and why it is that one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,51 +22,72 @@ pub(super) struct WayBack {
     pub(super) command: Option<String>,
 }
 
-/// Finds for each the newest enforcement of the state folder that can be taken back.
-pub(super) fn find(members: &mut [Member], connection: &Connection) {
-    if members.is_empty() {
-        return;
-    }
-    let folder = match Place::standard() {
-        Ok(Place::Folder(folder)) => Some(folder),
-        Ok(Place::File(_)) => None,
-        Err(error) => {
-            eprintln!("imdsctl: {error}");
-            None
+/// The enforcements that the state folder records.
+#[derive(Debug)]
+pub(super) struct WaysBack {
+    /// `None`: there is none.
+    folder: Option<PathBuf>,
+    /// The newest journal by region and instance.
+    newest: HashMap<(String, InstanceId), PathBuf>,
+    /// The connection's options, as they are typed.
+    connection: String,
+}
+
+impl WaysBack {
+    /// Reads the journals; what cannot be read is told and left out.
+    pub(super) fn read(connection: &Connection) -> Self {
+        let folder = match Place::standard() {
+            Ok(Place::Folder(folder)) => Some(folder),
+            Ok(Place::File(_)) => None,
+            Err(error) => {
+                eprintln!("imdsctl: {error}");
+                None
+            }
+        };
+        let journals = folder.as_deref().map_or_else(Vec::new, enforcements);
+        WaysBack {
+            newest: newest(&journals),
+            folder,
+            connection: connection.words(),
         }
-    };
-    let journals = folder.as_deref().map_or_else(Vec::new, enforcements);
-    let newest = newest(&journals);
-    let where_to = connection.words();
-    for member in members {
-        let (region, id) = (member.region.as_str(), &member.instance_id);
-        let journal = newest.get(&(region, id));
-        member.way_back = Some(match (member.http_tokens, journal) {
-            (Some(HttpTokens::Optional), _) => WayBack {
+    }
+
+    /// By the newest enforcement that can be taken back.
+    pub(super) fn find(
+        &self,
+        region: &str,
+        id: &InstanceId,
+        http_tokens: Option<HttpTokens>,
+    ) -> WayBack {
+        if http_tokens == Some(HttpTokens::Optional) {
+            return WayBack {
                 note: Some("tokens are optional again".to_owned()),
                 command: None,
-            },
-            (_, Some(journal)) => WayBack {
+            };
+        }
+        let connection = &self.connection;
+        if let Some(journal) = self.newest.get(&(region.to_owned(), id.clone())) {
+            let journal = quoted(journal);
+            return WayBack {
                 note: None,
                 command: Some(format!(
-                    "imdsctl rollback {} --instance {id}{where_to}",
-                    quoted(journal)
+                    "imdsctl rollback {journal} --instance {id}{connection}"
                 )),
-            },
-            (_, None) => WayBack {
-                note: Some(match &folder {
-                    Some(folder) => format!(
-                        "no journal in {} holds it; where it is in another, `imdsctl rollback` takes that",
-                        folder.display()
-                    ),
-                    None => "there is no folder with journals".to_owned(),
-                }),
-                command: Some(format!(
-                    "aws ec2 modify-instance-metadata-options --region {region} --instance-id {id} \
-                     --http-tokens optional --http-endpoint enabled{where_to}"
-                )),
-            },
-        });
+            };
+        }
+        WayBack {
+            note: Some(match &self.folder {
+                Some(folder) => format!(
+                    "no journal in {} holds it; where it is in another, `imdsctl rollback` takes that",
+                    folder.display()
+                ),
+                None => "there is no folder with journals".to_owned(),
+            }),
+            command: Some(format!(
+                "aws ec2 modify-instance-metadata-options --region {region} --instance-id {id} \
+                 --http-tokens optional --http-endpoint enabled{connection}"
+            )),
+        }
     }
 }
 
@@ -108,15 +128,17 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 }
 
 /// The first journal by which an instance's tokens became required.
-fn newest(journals: &[Journal]) -> HashMap<(&str, &InstanceId), &Path> {
+fn newest(journals: &[Journal]) -> HashMap<(String, InstanceId), PathBuf> {
     let required = Some(HttpTokens::Required);
     let mut newest = HashMap::new();
     for journal in journals {
         for change in &journal.instances {
             let sent = |call: &Call<MetadataOptions>| call.sent.http_tokens == required;
             if change.before.http_tokens != required && change.calls.iter().any(sent) {
-                let instance = (change.region.as_str(), &change.id);
-                newest.entry(instance).or_insert(journal.path.as_path());
+                let instance = (change.region.clone(), change.id.clone());
+                newest
+                    .entry(instance)
+                    .or_insert_with(|| journal.path.clone());
             }
         }
     }

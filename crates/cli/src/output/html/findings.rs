@@ -4,6 +4,7 @@
 use std::io;
 
 use imds_core::plain::Plain;
+use imds_user_data::Finding;
 use maud::{Markup, PreEscaped, html};
 
 use super::{emit, page};
@@ -11,7 +12,6 @@ use crate::document::Document;
 use crate::output::next::USAGE;
 use crate::output::survey::{BUSIEST, Survey};
 use crate::output::words::{Message, count, day, thousands};
-use crate::user_data::Finding;
 
 /// Who uses IMDSv1, or how to ask.
 pub(super) fn usage(document: &Document, survey: &Survey) -> Markup {
@@ -129,8 +129,7 @@ pub(super) fn write_user_data(
     )?;
     if found > 0 {
         emit(out, &table_of_calls())?;
-        for row in document.rows.rows() {
-            let row = row?;
+        for row in &document.rows {
             let of = instance(row.report.instance_id.as_str(), row.name.as_deref());
             for finding in &row.user_data {
                 emit(out, &call(&of, &row.report.region, finding))?;

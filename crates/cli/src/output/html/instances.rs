@@ -23,8 +23,8 @@ pub(super) fn write(
 ) -> io::Result<()> {
     let columns = Columns::of(document, survey);
     emit(out, &start(document, &columns))?;
-    for row in document.rows.rows() {
-        emit(out, &line(&*row?, &columns))?;
+    for row in &document.rows {
+        emit(out, &line(row, &columns))?;
     }
     out.write_all(b"</tbody></table></div><nav class=\"pages\" aria-label=\"Pages\" hidden></nav></section>\n")
 }

@@ -56,7 +56,7 @@ fn every_instance_has_a_row() {
     let text = written(&document);
     let found = rows(&text);
     assert_eq!(found.len(), 300);
-    for (row, shown) in document.rows.rows().map(Result::unwrap).zip(found) {
+    for (row, shown) in document.rows.iter().zip(found) {
         assert!(shown.contains(row.report.instance_id.as_str()));
         assert!(shown.contains(&format!(">{}<", row.decision.as_str())));
     }
@@ -241,11 +241,7 @@ fn in_browser(document: &Document, view: &str) -> (Vec<String>, String) {
 #[ignore = "needs Chromium"]
 fn the_script_filters_and_sorts_by_the_address() {
     let document = sample::fleet(300);
-    let rows: Vec<Row> = document
-        .rows
-        .rows()
-        .map(|row| row.unwrap().into_owned())
-        .collect();
+    let rows = &document.rows;
     let calls = |row: &Row| match row.report.usage {
         Some(Usage::InUse { calls, .. }) => calls,
         _ => 0,

@@ -2,7 +2,7 @@ use super::*;
 use crate::output::sample;
 
 fn of(document: &Document) -> Vec<Step> {
-    steps(document, &Survey::of(document).unwrap())
+    steps(document, &Survey::of(document))
 }
 
 fn whats(steps: &[Step]) -> Vec<&str> {

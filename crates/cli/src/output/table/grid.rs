@@ -112,7 +112,7 @@ const CHUNK: usize = 256;
 const GAP: u16 = 2;
 
 /// Writes the rows, which are read twice, and says which columns were left out.
-pub(crate) fn write<I: Iterator<Item = io::Result<Vec<Cell>>>>(
+pub(crate) fn write<I: Iterator<Item = Vec<Cell>>>(
     columns: &[Column],
     rows: impl Fn() -> I,
     style: &Style,
@@ -262,12 +262,12 @@ fn bare(style: &Style) -> Table {
 }
 
 fn in_chunks(
-    rows: impl Iterator<Item = io::Result<Vec<Cell>>>,
+    rows: impl Iterator<Item = Vec<Cell>>,
     mut each: impl FnMut(&[Vec<Cell>]) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut chunk = Vec::with_capacity(CHUNK);
     for row in rows {
-        chunk.push(row?);
+        chunk.push(row);
         if chunk.len() == CHUNK {
             each(&chunk)?;
             chunk.clear();

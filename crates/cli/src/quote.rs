@@ -1,0 +1,14 @@
+//! Paths in commands that are shown to be pasted.
+
+use std::path::Path;
+
+/// Fit to be pasted into a shell.
+pub(crate) fn quoted(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&b);
+    if text.bytes().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

@@ -1,0 +1,176 @@
+//! Finds the metadata service's addresses in text, however they are spelt.
+//!
+//! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::patterns::regex;
+
+const V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
+const V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+
+static NUMBERS: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)\b(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\b"));
+static COLONS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)(?:[0-9a-f]{0,4}:){2,}[0-9a-f.]*"));
+static NAME: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)\binstance-data(?P<domain>(?:\.[a-z0-9-]+)*\.internal)?\b"));
+static PATH: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^(?::\d+)?/+(?:latest|\d{4}-\d\d-\d\d|1\.0)(?:[^\w.-]|$)"));
+
+/// Where the addresses stand, in the order of the text.
+pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
+    let v4 = NUMBERS
+        .find_iter(text)
+        .filter(|found| is_v4(found.as_str()))
+        .map(|found| found.range());
+    let v6 = COLONS.find_iter(text).filter_map(|found| {
+        let shown = found.as_str().trim_end_matches('.');
+        // A colon before the address is no part of it.
+        let own = match shown.strip_prefix(':') {
+            Some(rest) if !rest.starts_with(':') => rest,
+            _ => shown,
+        };
+        let start = found.start() + shown.len() - own.len();
+        is_v6(own).then_some(start..start + own.len())
+    });
+    let names = NAME.captures_iter(text).filter_map(|found| {
+        let range = found.get(0)?.range();
+        let is_host = found.name("domain").is_some() || stands_as_host(text, &range);
+        is_host.then_some(range)
+    });
+    let mut all: Vec<Range<usize>> = v4.chain(v6).chain(names).collect();
+    all.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
+    let mut end = 0;
+    // An IPv4 address may stand within an IPv6 one.
+    all.retain(|range| {
+        range.start >= end && {
+            end = range.end;
+            true
+        }
+    });
+    all
+}
+
+/// Whether a path of the metadata service follows.
+pub(crate) fn has_path(after: &str) -> bool {
+    PATH.is_match(after)
+}
+
+/// One to four numbers, decimal, octal or hexadecimal, of which the last fills what is left: as
+/// `inet_aton` and thus `curl` read them.
+fn is_v4(text: &str) -> bool {
+    let numbers: Option<Vec<u32>> = text.split('.').map(number).collect();
+    let Some((last, first)) = numbers.as_deref().and_then(<[u32]>::split_last) else {
+        return false;
+    };
+    let mut address: u64 = 0;
+    for part in first {
+        if *part > 255 {
+            return false;
+        }
+        address = (address << 8) | u64::from(*part);
+    }
+    let left = 8 * (4 - first.len().min(3));
+    u64::from(*last) < (1 << left)
+        && (address << left) | u64::from(*last) == u64::from(V4.to_bits())
+}
+
+fn number(text: &str) -> Option<u32> {
+    let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
+    match (hexadecimal, text.strip_prefix('0')) {
+        (Some(digits), _) => u32::from_str_radix(digits, 16).ok(),
+        // Some programs read a leading zero as decimal.
+        (None, Some(digits)) if !digits.is_empty() => u32::from_str_radix(digits, 8)
+            .or_else(|_| digits.parse())
+            .ok(),
+        _ => text.parse().ok(),
+    }
+}
+
+fn is_v6(text: &str) -> bool {
+    text.parse()
+        .is_ok_and(|address: Ipv6Addr| address == V6 || address.to_ipv4_mapped() == Some(V4))
+}
+
+/// `instance-data` is also a part of cloud-init's file names.
+fn stands_as_host(text: &str, range: &Range<usize>) -> bool {
+    let before = text.get(..range.start).unwrap_or_default();
+    let after = text.get(range.end..).unwrap_or_default();
+    let ends = after.is_empty() || after.starts_with(['"', '\'', ' ', ';']);
+    let whole_word = !before.ends_with(|c: char| c.is_alphanumeric() || "./-_".contains(c));
+    before.ends_with("://")
+        || whole_word && has_path(after)
+        || ends && before.trim_end_matches(['"', '\'']).ends_with('=')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let found: Vec<&str> = find(text)
+            .into_iter()
+            .map(|range| text.get(range).unwrap())
+            .collect();
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn the_address_is_found_in_every_spelling() {
+        for spelling in [
+            "169.254.169.254",
+            "0xA9FEA9FE",
+            "0xa9.0xfe.0xa9.0xfe",
+            "2852039166",
+            "0251.0376.0251.0376",
+            "025177524776",
+            "169.254.43518",
+            "169.16689662",
+            "0xa9.254.0251.254",
+            "fd00:ec2::254",
+            "FD00:0EC2:0:0:0:0:0:0254",
+            "fd00:ec2:0::254",
+            "::ffff:169.254.169.254",
+            "instance-data.ec2.internal",
+        ] {
+            let found = |text: &str| find(text).len() == 1;
+            assert!(found(spelling), "{spelling}");
+            assert!(
+                found(&format!("curl http://{spelling}/latest")),
+                "{spelling}"
+            );
+            assert!(
+                found(&format!("curl 'http://[{spelling}]:80/latest'")),
+                "{spelling}"
+            );
+        }
+        check("http://instance-data/latest/", &["instance-data"]);
+        check("wget -qO- instance-data/latest/", &["instance-data"]);
+        check("HOST=instance-data", &["instance-data"]);
+    }
+
+    #[test]
+    fn addresses_that_look_alike_are_not_taken_for_it() {
+        for other in [
+            "169.254.170.2",
+            "169.254.169.123",
+            "169.254.169.253",
+            "169.254.169.2540",
+            "1169.254.169.254",
+            "2852039167",
+            "fd00:ec2::253",
+            "fd00:ec2::23",
+            "12:34:56",
+            "/run/cloud-init/instance-data.json",
+            "cp instance-data/latest.tgz /tmp",
+            "/var/lib/instance-data/latest",
+        ] {
+            check(other, &[]);
+        }
+    }
+}
