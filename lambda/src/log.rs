@@ -17,13 +17,13 @@ pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
         .with_target(false);
     tracing_subscriber::registry()
         .with(lines)
-        .with(without_the_runtime_s(filter(var)))
+        .with(without_runtime_noise(filter(var)))
         .init();
 }
 
 /// The runtime logs every failed invocation once more, as a dump of the error's fields, and makes a
 /// span for each invocation, which no line shows.
-fn without_the_runtime_s(targets: Targets) -> Targets {
+fn without_runtime_noise(targets: Targets) -> Targets {
     targets
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
         .with_target("lambda_runtime::layers::trace", LevelFilter::OFF)

@@ -72,15 +72,15 @@ pub(crate) async fn look(
     if tasks.need_not_wait_for(&connected.region) {
         tasks.begin(connected.region.clone());
     }
-    let (regions, identity) = join(
+    let (regions, account) = join(
         connected.regions(&tasks.wishes.regions),
-        connected.client.identity(&connected.region),
+        connected.account(),
     )
     .await;
     // In EC2's words wrong credentials read like a region that is not enabled.
-    let identity = match identity.map_err(Problem::identity) {
+    let account = match account {
         Err(problem @ Problem::Credentials(_)) => return Err(problem),
-        identity => identity,
+        account => account,
     };
     let regions = regions?;
     progress.begin("regions", regions.len());
@@ -108,8 +108,8 @@ pub(crate) async fn look(
         defaults.extend(region.defaults);
     }
     unseen.extend(missing(&wishes.instances.ids, &found));
-    let account = match identity {
-        Ok(identity) => Some(identity.account),
+    let account = match account {
+        Ok(account) => Some(account),
         Err(error) => {
             progress.say(&format!("imdsctl: {}", chain(&error)));
             None

@@ -239,19 +239,16 @@ pub fn parse(json: &str) -> Result<Event, Malformed> {
     match envelope.detail_type.as_str() {
         "EC2 Instance State-change Notification" => state_change(detail, &envelope),
         "Sweep" if envelope.source == "imds-enforcer" => sweep(detail, &envelope),
-        "AWS API Call via CloudTrail" => match read::<Record>(detail) {
+        kind => match read::<Record>(detail) {
             Ok(record) => record.into_event("detail", &envelope),
-            Err(_) if call(detail)?.is_none() => Err(Malformed::new(
-                "detail.eventName",
-                "missing: expected the API call's name",
-            )),
-            Err(error) => Err(error.under("detail")),
-        },
-        kind => match call(detail)? {
-            Some(_) => read::<Record>(detail)
-                .map_err(|e| e.under("detail"))?
-                .into_event("detail", &envelope),
-            None => Ok(ignored(&envelope, Reason::OtherEvent(kind.to_owned()))),
+            Err(error) => match call(detail)? {
+                Some(_) => Err(error.under("detail")),
+                None if kind == "AWS API Call via CloudTrail" => Err(Malformed::new(
+                    "detail.eventName",
+                    "missing: expected the API call's name",
+                )),
+                None => Ok(ignored(&envelope, Reason::OtherEvent(kind.to_owned()))),
+            },
         },
     }
 }
