@@ -21,7 +21,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// When the folder can't be written to.
 pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
     let ec2 = Standin::start();
-    let front = Front::of(&ec2, folder)?;
+    let front = Front::start(&ec2, folder)?;
     let compliant = Fleet::launch(&ec2, 1, false);
     let wrong = Fleet::launch(&ec2, 1, true);
     let plain = || setup.enforcer(ec2.url());

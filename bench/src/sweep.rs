@@ -7,26 +7,21 @@ use crate::report::{Row, Unit};
 use crate::setup::{Cost, Setup};
 use crate::support::report;
 
-const REGIONS: [&str; 6] = [
-    "us-east-1",
-    "us-west-2",
-    "eu-central-1",
-    "eu-west-1",
-    "ap-southeast-1",
-    "sa-east-1",
-];
+/// So many of the stand-in's regions hold the instances.
+const REGIONS: usize = 6;
 
 /// One sweep in each process.
 pub(crate) fn measure(setup: &Setup, instances: usize) -> Vec<Row> {
     let ec2 = Standin::start();
-    for region in REGIONS {
+    let regions = &imds_tests::REGIONS[..REGIONS];
+    for region in regions {
         let launch = imds_tests::launch(region).tokens("required");
-        ec2.launch_many(launch, instances / REGIONS.len());
+        ec2.launch_many(launch, instances / REGIONS);
     }
     let event = json!({
         "source": "imds-enforcer",
         "detail-type": "Sweep",
-        "detail": { "regions": REGIONS },
+        "detail": { "regions": regions },
     });
     let (mut times, mut cpu, mut memory, mut calls) = (vec![], vec![], vec![], 0);
     for _ in 0..setup.rounds.div_ceil(4) {

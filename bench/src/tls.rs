@@ -42,7 +42,7 @@ impl Front {
     ///
     /// # Errors
     /// When the folder can't be written to.
-    pub(crate) fn of(ec2: &Standin, folder: &Path) -> io::Result<Self> {
+    pub(crate) fn start(ec2: &Standin, folder: &Path) -> io::Result<Self> {
         let (config, root) = certified();
         let system = SYSTEM_ROOTS
             .iter()

@@ -125,7 +125,7 @@ impl Kind {
             }
         };
         let front = match self.tls {
-            true => Some(Front::of(&ec2, folder)?),
+            true => Some(Front::start(&ec2, folder)?),
             false => None,
         };
         let enforcer = match &front {

@@ -44,26 +44,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens there; port 0 takes a free one.
-    pub(crate) fn start(at: impl ToSocketAddrs, service: Arc<impl Service>) -> io::Result<Server> {
-        Server::over(Listener::bind(at)?, None, service)
-    }
-
-    /// The same over TLS.
-    pub(crate) fn start_tls(
+    /// Listens there, with TLS or without; port 0 takes a free one.
+    pub(crate) fn start(
         at: impl ToSocketAddrs,
-        tls: ServerConfig,
+        tls: Option<ServerConfig>,
         service: Arc<impl Service>,
     ) -> io::Result<Server> {
-        let tls = TlsAcceptor::from(Arc::new(tls));
-        Server::over(Listener::bind(at)?, Some(tls), service)
-    }
-
-    fn over(
-        listener: Listener,
-        tls: Option<TlsAcceptor>,
-        service: Arc<impl Service>,
-    ) -> io::Result<Server> {
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        let listener = Listener::bind(at)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread()

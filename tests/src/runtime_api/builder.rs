@@ -154,7 +154,7 @@ impl FunctionBuilder {
     }
 
     fn spawn_with(&self, exchange: Arc<Exchange>, output: &Output) -> Sandbox {
-        let server = Server::start((Ipv4Addr::LOCALHOST, 0), Arc::clone(&exchange))
+        let server = Server::start((Ipv4Addr::LOCALHOST, 0), None, Arc::clone(&exchange))
             .expect("loopback has a free port");
         let (stdout, stderr) = output.handles().expect("open files can be opened again");
         let mut command = Command::new(&self.binary);

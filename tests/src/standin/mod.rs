@@ -98,7 +98,7 @@ impl Standin {
     #[must_use]
     pub fn start_on(port: u16) -> Self {
         let shared = Arc::new(Shared::new());
-        let server = Server::start((Ipv4Addr::LOCALHOST, port), Arc::clone(&shared))
+        let server = Server::start((Ipv4Addr::LOCALHOST, port), None, Arc::clone(&shared))
             .unwrap_or_else(|error| panic!("could not listen on port {port}: {error}"));
         let url = format!("http://{}", server.address);
         Standin {
@@ -115,7 +115,7 @@ impl Standin {
     /// When it does not, or there is no free port.
     #[must_use]
     pub fn listen_tls(&self, host: &str, tls: ServerConfig) -> TlsListener {
-        let server = Server::start_tls((host, 0), tls, Arc::clone(&self.shared))
+        let server = Server::start((host, 0), Some(tls), Arc::clone(&self.shared))
             .unwrap_or_else(|error| panic!("could not listen at `{host}`: {error}"));
         TlsListener {
             url: format!("https://{host}:{}", server.address.port()),
