@@ -1,4 +1,4 @@
-"""Builds what is measured, as it is released, and measures it: `bench.py [ARGUMENT…]`."""
+"""Builds the release binaries and runs the benchmark on them: `bench.py [ARGUMENT…]`."""
 
 import os
 import platform
@@ -10,12 +10,12 @@ from pathlib import Path
 import build
 
 OUT = build.DIST / "bench"
-# Of this machine, as Lambda calls it.
+# This machine's processor, by Lambda's name for it.
 ARCH = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def main(arguments: list[str]) -> None:
-    """Becomes the benchmark, which gets the arguments."""
+    """Replaces this process with the benchmark, and passes the arguments on."""
     build.main(ARCH)
     enforcer = build.DIST / f"enforcer-{ARCH}.zip"
     floor = build.build("floor", ARCH, OUT)
@@ -28,15 +28,15 @@ def main(arguments: list[str]) -> None:
 
 
 def cargo(package: str, profile: str, binary: str) -> Path:
-    """Returns the binary; each package has no features but its own."""
+    """Builds one package, so that Cargo adds no other package's features; returns the binary."""
     command = ["cargo", "build", "--profile", profile, "--package", package]
     if subprocess.run(command, check=False).returncode != 0:
-        sys.exit(f"could not build `{package}`: see cargo's message above")
-    return Path(os.environ["CARGO_TARGET_DIR"], profile, binary)
+        sys.exit(f"could not build `{package}`: see Cargo's message above")
+    return Path(os.environ.get("CARGO_TARGET_DIR", "target"), profile, binary)
 
 
 def unpacked(archive: Path) -> Path:
-    """Returns the binary, with the leave to run that zip files leave out when unpacked."""
+    """Returns the binary, executable again: `zipfile` does not restore the mode."""
     folder = OUT / archive.stem if archive.parent == build.DIST else archive.parent
     with zipfile.ZipFile(archive) as content:
         binary = Path(content.extract("bootstrap", folder))
