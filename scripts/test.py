@@ -1,4 +1,4 @@
-"""Runs every test there is and closes with one line that counts them."""
+"""Runs every test, whatever fails, and ends with one line of counts."""
 
 import re
 import subprocess
@@ -21,12 +21,12 @@ STEPS = [
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/settings"],
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "terraform/tests"],
 ]
-# What a step says of what this machine could not do.
+# How a step begins the line about what it could not test on this machine.
 UNPROVED = "not proved: "
 
 
 def main() -> None:
-    """Builds the binaries that the tests drive, then runs step by step."""
+    """Builds the binaries that the tests run, then runs each step."""
     shield_environment()
     total: Counter[str] = Counter()
     unproved: list[str] = []
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def outcomes(step: list[str], unproved: list[str]) -> Counter[str]:
-    """Shows the step's output as it comes, adds up its counts and keeps what it did not prove."""
+    """Runs a step, prints its output and returns its counts; adds to `unproved`."""
     print(f"\n$ {' '.join([Path(step[0]).name, *step[1:]])}", flush=True)
     counted: Counter[str] = Counter()
     process = subprocess.Popen(step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
@@ -57,7 +57,7 @@ def outcomes(step: list[str], unproved: list[str]) -> Counter[str]:
                 unproved.append(line)
             print(line, end="", flush=True)
     if process.returncode != 0 and not counted["failed"]:
-        # It broke off before it could count: a compiler's error, a crash.
+        # It ended before it printed counts, for example with a compiler error or a crash.
         counted["failed"] += 1
     return counted
 

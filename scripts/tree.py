@@ -1,8 +1,8 @@
-"""Checks what cargo would build: `tree.py`.
+"""Checks the dependencies that Cargo would build: `tree.py`.
 
-A feature more or less below one of AWS's generated clients compiles it once more, for minutes. So
-every way of selecting packages has to agree on them. One TLS stack is enough, and AWS's protocols
-are for its SDK to speak.
+An AWS client takes minutes to compile, and Cargo compiles it again if any of its dependencies has
+different features. So every selection of packages must agree on these features. The programs need
+only one TLS stack, and only the AWS SDK implements AWS's protocols.
 """
 
 import subprocess
@@ -15,23 +15,23 @@ FUNCTION = ("--package", "enforcer")
 COMMAND = ("--package", "imdsctl")
 WORKSPACE = ("--workspace",)
 TESTS = ("--workspace", "--edges", "dev")
-# Clients, and the selections that build them.
+# AWS clients, and the selections that build them.
 CLIENTS = {
     "aws-sdk-cloudwatch": (FUNCTION, COMMAND, WORKSPACE, TESTS),
     "aws-sdk-ec2": (FUNCTION, COMMAND, WORKSPACE, TESTS),
     "aws-sdk-autoscaling": (COMMAND, WORKSPACE, TESTS),
     "aws-sdk-sts": (COMMAND, WORKSPACE, TESTS),
 }
-# TLS stacks beside rustls with ring.
+# TLS stacks other than rustls with ring.
 UNWANTED = ("aws-lc-rs", "hyper v0.14", "native-tls", "openssl-sys")
-# What AWS's SDK does for those who call AWS.
+# Crates that implement what the AWS SDK already does.
 PROTOCOLS = ("aws-sigv4", "form_urlencoded", "quick-xml")
 
 Features = dict[str, set[str]]
 
 
 def main() -> None:
-    """Tells every fault."""
+    """Reports every fault."""
     faults = []
     for client, selections in CLIENTS.items():
         below = tree(("--package", client))
@@ -39,7 +39,7 @@ def main() -> None:
         for package in below:
             wanted = tree(first).get(package)
             faults += [
-                f"{client} would be compiled once more: {package} has {tree(other).get(package)} "
+                f"{client} would be compiled again: {package} has {tree(other).get(package)} "
                 f"with `{' '.join(other)}`, and {wanted} with `{' '.join(first)}`"
                 for other in others
                 if tree(other).get(package) != wanted
@@ -51,7 +51,7 @@ def main() -> None:
             if package.startswith(UNWANTED)
         ]
     faults += [
-        f"{package} asks for {dependency}, which AWS's SDK stands for"
+        f"{package} depends on {dependency}: the AWS SDK does that"
         for package in ("enforcer", "imds-aws", "imdsctl")
         for dependency in tree(("--package", package, "--depth", "1"))
         if dependency.startswith(PROTOCOLS)
@@ -62,12 +62,12 @@ def main() -> None:
 
 @cache
 def tree(selection: tuple[str, ...]) -> Features:
-    """The features of every package."""
+    """Returns the features of every package in the selection."""
     command = ["cargo", "tree", "--locked", "--no-dedupe", "--prefix", "none"]
     command += ["--edges", "normal,build", "--format", "{p}|{f}", *selection]
-    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     packages = defaultdict(set)
-    for line in told.splitlines():
+    for line in output.splitlines():
         package, _, features = line.replace(" (proc-macro)", "").partition("|")
         packages[package].add(features)
     return packages

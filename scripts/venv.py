@@ -1,4 +1,4 @@
-"""Makes `.venv` from requirements.txt; of several started at once, one does the work."""
+"""Creates `.venv` from requirements.txt; if several run at the same time, only one creates it."""
 
 import fcntl
 import hashlib
@@ -16,10 +16,12 @@ PYTHON = (3, 11)
 
 
 def main() -> None:
-    """Does nothing where `.venv` was made from the same."""
+    """Does nothing if `.venv` is up to date."""
     if sys.version_info < PYTHON:
         version = sys.version.split()[0]
-        sys.exit(f"Python is {version}: expected 3.11 or newer; `make PYTHON=…` names another")
+        sys.exit(
+            f"Python is {version}: expected 3.11 or newer; set another one with `make PYTHON=…`"
+        )
     with SOURCES[0].open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not READY.exists() or READY.read_text() != digest():
@@ -28,17 +30,17 @@ def main() -> None:
 
 
 def digest() -> str:
-    """Of all that `.venv` is made from; times would tell of every change of branch."""
+    """Hashes what `.venv` depends on, because a change of branch changes modification times."""
     return hashlib.sha256(b"".join(source.read_bytes() for source in SOURCES)).hexdigest()
 
 
 def make() -> None:
-    """Starts from nothing, so that what an interruption left behind does no harm."""
+    """Starts with an empty folder, because an interrupted run may have left files."""
     print("setting up .venv (about a minute, once)", file=sys.stderr, flush=True)
     started = time.monotonic()
     READY.unlink(missing_ok=True)
     if run([sys.executable, "-m", "venv", "--clear", str(VENV)]) != 0:
-        sys.exit("could not create .venv: see above; on Debian, python3-venv brings what it needs")
+        sys.exit("could not create .venv: see the message above; on Debian, install python3-venv")
     pip = [str(VENV / "bin/python"), "-m", "pip", "--disable-pip-version-check"]
     if run([*pip, "install", "--quiet", "--requirement", str(SOURCES[0])]) != 0:
         sys.exit("could not install requirements.txt into .venv: see pip's message above")
@@ -47,7 +49,7 @@ def make() -> None:
 
 
 def run(command: list[str]) -> int:
-    """Runs it where the packages of a surrounding venv are not seen."""
+    """Runs the command without the packages of an active venv."""
     hidden = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"}
     env = {name: value for name, value in os.environ.items() if name not in hidden}
     return subprocess.run(command, env=env, stdin=subprocess.DEVNULL, check=False).returncode
