@@ -1,27 +1,27 @@
 //! Why user data cannot be read.
 
-/// Why user data could not be searched, and so is not known to be free of such calls.
+/// Why user data could not be searched, so that it is not known to be free of calls without a token.
 #[derive(Debug, thiserror::Error)]
 pub enum NotRead {
-    /// A bomb, or far more than an instance could use.
-    #[error("the user data unpacks to more than {} MB", LARGEST / 1024 / 1024)]
+    /// It is a decompression bomb, or far larger than what an instance could use.
+    #[error("the user data unpacks to more than {} MB", MAX_BYTES / 1024 / 1024)]
     TooLarge,
-    /// Packed again and again.
-    #[error("the user data is packed more than {DEEPEST} times")]
+    /// It is packed in itself too many times.
+    #[error("the user data is nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
-    /// Not gzip, or cut.
+    /// It is not valid gzip, or truncated.
     #[error("could not unpack the user data as gzip")]
     Gzip(#[source] std::io::Error),
-    /// Not MIME.
+    /// It is not valid MIME.
     #[error("could not read the user data as MIME multipart")]
     Mime(#[source] mailparse::MailParseError),
-    /// The content of a file that is written.
+    /// The content of a file that cloud-config writes is not valid base64.
     #[error("could not decode the content of a file in cloud-config as base64")]
     Base64(#[source] base64::DecodeError),
 }
 
-/// Bytes, unpacked, of all parts together.
-pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
+/// How large all unpacked parts may be together, in bytes.
+pub(crate) const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// Parts within parts.
-pub(crate) const DEEPEST: usize = 8;
+/// How deep parts may be nested in parts.
+pub(crate) const MAX_DEPTH: usize = 8;

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 /// A call without a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The line, counted from 1, of the part once it is decoded.
+    /// The line, counted from 1, in the decoded part.
     pub line: usize,
-    /// The words of the call, and nothing else of the line: at most 120 characters, as they
-    /// were written: control characters are the reader's to hide.
+    /// The words of the call, and nothing else of the line: at most 120 characters, as they were
+    /// written. Whoever shows them has to replace control characters.
     pub words: String,
-    /// Which part, where the user data has several, or a file that it writes; as it is
-    /// named there.
+    /// The part of the user data, or the file that it writes, as it is named there; where the user
+    /// data has several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<String>,
 }

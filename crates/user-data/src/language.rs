@@ -1,18 +1,33 @@
-//! Which language a script is in.
+//! The language of a script.
 
 use crate::patterns;
 
-/// How a script is split; what is not known is read as shell.
+/// The language by which a script is split. A script whose language is not known is read as shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     Shell,
     PowerShell,
     Python,
-    /// JavaScript, Perl, PHP, Ruby and their like.
+    /// JavaScript, Perl, PHP, Ruby and similar languages.
     Other,
 }
 
-/// By the first line of a script.
+impl Language {
+    /// Whether names are the same in upper and lower case.
+    pub(crate) fn ignores_case(self) -> bool {
+        self == Language::PowerShell
+    }
+
+    /// A name in the spelling by which it is compared.
+    pub(crate) fn canonical_name(self, name: &str) -> String {
+        match self.ignores_case() {
+            true => name.to_lowercase(),
+            false => name.to_owned(),
+        }
+    }
+}
+
+/// The language of a script, by its first line or by lines that occur in one language only.
 pub(crate) fn language(text: &str) -> Language {
     let first = text.trim_start().lines().next().unwrap_or_default();
     if first.starts_with("#ps1") {
@@ -21,7 +36,7 @@ pub(crate) fn language(text: &str) -> Language {
     if first.starts_with("#!") {
         return by_interpreter(first).unwrap_or(Language::Shell);
     }
-    // Python and its like without a shebang, as modules and here-documents are.
+    // Modules and here-documents have no shebang.
     if patterns::PYTHON_LINE.is_match(text) {
         return Language::Python;
     }
@@ -31,7 +46,7 @@ pub(crate) fn language(text: &str) -> Language {
     Language::Shell
 }
 
-/// By the interpreter that a command line names.
+/// The language of the interpreter that a command line names.
 pub(crate) fn by_interpreter(line: &str) -> Option<Language> {
     let name = patterns::INTERPRETER.captures(line)?.get(1)?.as_str();
     Some(match name.to_ascii_lowercase().as_str() {
@@ -42,10 +57,10 @@ pub(crate) fn by_interpreter(line: &str) -> Option<Language> {
     })
 }
 
-/// By a file's name.
+/// The language that a file name's extension stands for.
 pub(crate) fn by_file_name(name: &str) -> Option<Language> {
-    let (_, ending) = name.trim_matches(['"', '\'']).rsplit_once('.')?;
-    Some(match ending.to_ascii_lowercase().as_str() {
+    let (_, extension) = name.trim_matches(['"', '\'']).rsplit_once('.')?;
+    Some(match extension.to_ascii_lowercase().as_str() {
         "py" => Language::Python,
         "ps1" | "psm1" => Language::PowerShell,
         "pl" | "rb" | "js" | "mjs" | "php" | "go" => Language::Other,

@@ -1,319 +1,121 @@
 //! What the names of scripts stand for: variables, functions and aliases.
 
-use std::collections::HashSet;
-use std::ops::Range;
-use std::sync::LazyLock;
+use std::collections::{BTreeMap, HashSet};
 
-use regex::Regex;
-
-use crate::command::Command;
+use crate::analysis::AnalyzedStatement;
 use crate::language::Language;
-use crate::patterns::regex;
+use crate::patterns;
 
-/// Names by what they stand for; a shell's and PowerShell's variables with a `$` before.
+/// Names by what they stand for: variables of shells and PowerShell with `$`, files with `@`, and
+/// the output of a shell's function as `$(name)`.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// The metadata service, or what talks to it.
+    /// The metadata service, or what calls it.
     pub(crate) addresses: HashSet<String>,
     /// The header with a token, or what sends it.
     pub(crate) tokens: HashSet<String>,
-    /// A program that fetches.
+    /// Programs that fetch URLs.
     pub(crate) callers: HashSet<String>,
     /// Functions that the scripts define.
     pub(crate) functions: HashSet<String>,
-    /// Functions that give the header with a token back.
-    pub(crate) give_headers: HashSet<String>,
+    /// Functions that return the header with a token.
+    pub(crate) header_functions: HashSet<String>,
 }
 
-/// A place where a name is used.
-#[derive(Debug, Clone)]
-pub(crate) struct Use {
-    pub(crate) name: String,
-    /// With its sign, without the brace at its end.
-    pub(crate) range: Range<usize>,
-}
+/// How many times a value is passed from name to name at most.
+const MAX_ROUNDS: usize = 12;
 
-/// A name is given a value.
-#[derive(Debug, Clone)]
-pub(crate) struct Binding {
-    pub(crate) names: Vec<String>,
-    /// Where the value stands.
-    pub(crate) value: Range<usize>,
-}
-
-/// What a command is made of.
-#[derive(Debug, Default)]
-pub(crate) struct Anatomy {
-    pub(crate) bindings: Vec<Binding>,
-    /// It does nothing but give values to names.
-    pub(crate) only_binds: bool,
-    /// The program or the first word.
-    pub(crate) program: Option<String>,
-}
-
-static SIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)(?:\$\{?[!#]?(?:(?:script|global|local|private|env|using):)?|@|%\{?|!)([a-z_]\w*)(?:%|!)?",
-    )
-});
-static BARE: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z_]\w*"));
-static CMDLET: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z_][\w-]*"));
-static SHELL_VALUE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\w+)(?:\[[^\]]*\])?\+?="));
-static SHELL_DEFAULT: LazyLock<Regex> = LazyLock::new(|| regex(r"\$\{(\w+):?=([^}]*)"));
-static LOOP: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)^\s*(?:for|foreach)\s*\(?\s*(?:const\s+|let\s+|var\s+)?([$@%]?\w+(?:\s*,\s*\w+)*)\s+(?:in|of)\s+",
-    )
-});
-static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|return)\s+)*
-          (?P<names> [$@%]?[\w.:]+ (?:\s*,\s*[$@]?[\w.]+)* ) (?P<index>\s*\[[^\]]*\])? \s* (?: :\s*[\w.\[\],\s]+? )?
-          \s* (?: \+ | : | \|\| )? (?P<sign>=) (?: [^=~>] | $ )",
-    )
-});
-/// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
-/// What a shell puts in the place of a function or reads from a file: `$(name)`, `@file`.
-static TAKEN: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|--config)[\s=]*)["']?(?P<file>[\w./~-]+)"#)
-});
-static CHANGED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
-    )
-});
-static PARAMETER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["'])"#));
-
-/// Words after which the command still comes.
-const PREFIXES: &[&str] = &[
-    "if", "then", "elif", "else", "while", "until", "do", "!", "time", "sudo", "env", "exec",
-    "command", "nohup", "builtin", "timeout", "{", "-", "&&", "||", "ENV", "RUN",
-];
-const DECLARES: &[&str] = &[
-    "export", "local", "readonly", "declare", "typeset", "set", "alias", "setx",
-];
-
-/// The key of a name in [`Names`].
-fn key(language: Language, name: &str) -> String {
-    match language {
-        Language::PowerShell => name.to_lowercase(),
-        Language::Shell | Language::Python | Language::Other => name.to_owned(),
-    }
-}
-
-/// All uses of names in a command.
-pub(crate) fn uses(command: &Command, program: Option<&str>) -> Vec<Use> {
-    let text = &command.text;
-    let signed = SIGNED.captures_iter(text).filter_map(|found| {
-        let name = key(command.language, found.get(1)?.as_str());
-        let name = format!("${name}");
-        let range = found.get(0)?.start()..found.get(1)?.end();
-        Some(Use { name, range })
-    });
-    let words: &Regex = match command.language {
-        Language::PowerShell => &CMDLET,
-        Language::Shell | Language::Python | Language::Other => &BARE,
-    };
-    let bare = words.find_iter(text).filter(|found| {
-        let before = text.get(..found.start()).unwrap_or_default();
-        let after = text.get(found.end()..).unwrap_or_default().trim_start();
-        // The name of an argument is no use of a variable that is called the same.
-        let names_argument = after.starts_with('=') && !after.starts_with("==");
-        !before.ends_with(['/', '-']) && !names_argument
-    });
-    let bare = bare.map(|found| Use {
-        name: key(command.language, found.as_str()),
-        range: found.range(),
-    });
-    let mut uses: Vec<Use> = match command.language {
-        // A word of a shell is a function or an alias only where a program stands.
-        Language::Shell => {
-            let program = program.and_then(|program| {
-                let start = text.find(program)?;
-                let range = start..start + program.len();
-                let name = program.to_owned();
-                Some(Use { name, range })
-            });
-            let taken = TAKEN.captures_iter(text).filter_map(|found| {
-                let (name, range) = match (found.name("function"), found.name("file")) {
-                    (Some(function), _) => (function.as_str().to_owned(), function.range()),
-                    (None, file) => (format!("@{}", file?.as_str()), file?.range()),
-                };
-                Some(Use { name, range })
-            });
-            signed.chain(program).chain(taken).collect()
-        }
-        Language::PowerShell | Language::Python | Language::Other => signed.chain(bare).collect(),
-    };
-    uses.sort_by_key(|used| used.range.start);
-    uses
-}
-
-/// Which names a command gives values to.
-pub(crate) fn anatomy(command: &Command) -> Anatomy {
-    match command.language {
-        Language::Shell => of_shell(&command.text),
-        Language::PowerShell | Language::Python | Language::Other => of_code(command),
-    }
-}
-
-fn of_shell(text: &str) -> Anatomy {
-    let mut anatomy = Anatomy::default();
-    // What is printed to a file stands there, and not what a call answers.
-    if crate::patterns::caller(text).is_none()
-        && let Some(file) = crate::patterns::TARGET
-            .captures(text)
-            .and_then(|found| found.get(1))
-    {
-        let names = vec![format!("@{}", file.as_str().trim_matches(['"', '\'']))];
-        let value = 0..file.start();
-        anatomy.bindings.push(Binding { names, value });
-    }
-    for found in SHELL_DEFAULT.captures_iter(text) {
-        if let (Some(name), Some(value)) = (found.get(1), found.get(2)) {
-            let names = vec![format!("${}", name.as_str())];
-            let value = value.range();
-            anatomy.bindings.push(Binding { names, value });
-        }
-    }
-    if let Some(found) = LOOP.captures(text)
-        && let (Some(whole), Some(name)) = (found.get(0), found.get(1))
-    {
-        anatomy.bindings.push(Binding {
-            names: vec![format!("${}", name.as_str())],
-            value: whole.end()..text.len(),
-        });
-        anatomy.only_binds = true;
-        return anatomy;
-    }
-    let mut declares = None;
-    let mut prefixed = false;
-    for range in words(text) {
-        let word = text.get(range.clone()).unwrap_or_default();
-        let bare = word.trim_start_matches(['"', '\'']);
-        if let Some(found) = SHELL_VALUE.captures(bare)
-            && let (Some(whole), Some(name)) = (found.get(0), found.get(1))
-        {
-            let quotes = word.len() - bare.len();
-            let mut names = vec![format!("${}", name.as_str())];
-            if declares == Some("alias") {
-                names.push(name.as_str().to_owned());
-            }
-            anatomy.bindings.push(Binding {
-                names,
-                value: range.start + quotes + whole.end()..range.end,
-            });
-        } else if let Some(known) = DECLARES.iter().find(|known| **known == word) {
-            declares = Some(*known);
-        } else if PREFIXES.contains(&word) {
-            prefixed = true;
-        } else if (prefixed || declares.is_some()) && is_option(word) {
-        } else if declares.is_none() {
-            anatomy.program = Some(word.to_owned());
-            return anatomy;
-        }
-    }
-    let assigns = anatomy
-        .bindings
+/// Resolves the names in all statements.
+pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> Names {
+    let defined = statements
         .iter()
-        .any(|b| !b.names.iter().any(|n| n.starts_with('@')));
-    anatomy.only_binds = assigns || declares.is_some();
-    anatomy
+        .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text));
+    let mut names = Names {
+        functions: defined.map(str::to_owned).collect(),
+        ..Names::default()
+    };
+    let functions = function_bodies(statements);
+    for _ in 0..MAX_ROUNDS {
+        let before = names.resolved();
+        for statement in statements {
+            names.assign(statement);
+        }
+        for ((function, _), body) in &functions {
+            names.define(function, body);
+        }
+        if names.resolved() == before {
+            break;
+        }
+    }
+    names
 }
 
-fn is_option(word: &str) -> bool {
-    word.starts_with('-')
-        || word
-            .chars()
-            .all(|letter| letter.is_ascii_digit() || letter == 's')
+/// The statements of each function, by its name and whether that ignores case.
+fn function_bodies(
+    statements: &[AnalyzedStatement],
+) -> BTreeMap<(&str, bool), Vec<&AnalyzedStatement>> {
+    let mut functions: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for analyzed in statements {
+        if let Some(function) = &analyzed.statement.function {
+            let ignores_case = analyzed.statement.language.ignores_case();
+            let body = functions.entry((function.as_ref(), ignores_case));
+            body.or_default().push(analyzed);
+        }
+    }
+    functions
 }
 
-/// Words apart by blanks that stand neither in quotes nor in an array's brackets.
-fn words(text: &str) -> Vec<Range<usize>> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut quote = None;
-    let mut brackets = 0_usize;
-    let mut before = ' ';
-    for (at, letter) in text.char_indices() {
-        let inside = quote.is_some() || brackets > 0;
-        if letter.is_whitespace() && !inside {
-            words.extend(start.take().map(|start| start..at));
-        } else {
-            start.get_or_insert(at);
-            match (quote, letter) {
-                (Some(open), _) if letter == open && before != '\\' => quote = None,
-                (None, '"' | '\'') if before != '\\' => quote = Some(letter),
-                (None, '(') if before == '=' || brackets > 0 => brackets += 1,
-                (None, ')') => brackets = brackets.saturating_sub(1),
-                _ => {}
+impl Names {
+    /// How many meanings are known.
+    fn resolved(&self) -> usize {
+        self.addresses.len() + self.tokens.len() + self.callers.len() + self.header_functions.len()
+    }
+
+    /// Adds the names to which a statement assigns values.
+    fn assign(&mut self, statement: &AnalyzedStatement) {
+        let response = statement.assigns_response(self);
+        for assignment in &statement.parts.assignments {
+            let value = &assignment.value;
+            let is_address = !response && statement.holds_address(value, self);
+            let is_token = statement.holds_header(value)
+                || !response && statement.uses_any_within(value, &self.tokens);
+            let is_caller = statement.holds_caller(value, self);
+            for (holds, names) in [
+                (is_address, &mut self.addresses),
+                (is_token, &mut self.tokens),
+                (is_caller, &mut self.callers),
+            ] {
+                if holds {
+                    names.extend(assignment.names.iter().cloned());
+                }
             }
         }
-        before = letter;
     }
-    words.extend(start.map(|start| start..text.len()));
-    words
-}
 
-/// The part of `self.session.headers` that is used again: `session`. PowerShell's objects are used
-/// as a whole.
-fn owner(language: Language, name: &str) -> &str {
-    let bare = name.trim_start_matches(['$', '@', '%']);
-    let bare = bare.rsplit(':').next().unwrap_or(bare);
-    if language == Language::PowerShell {
-        return bare.split('.').next().unwrap_or(bare);
-    }
-    let bare = bare
-        .strip_prefix("self.")
-        .or(bare.strip_prefix("this."))
-        .unwrap_or(bare);
-    let owner = match bare.rsplit_once('.') {
-        Some((object, last)) if last.to_lowercase().ends_with("headers") => object,
-        _ => bare,
-    };
-    owner.rsplit('.').next().unwrap_or(owner)
-}
-
-fn of_code(command: &Command) -> Anatomy {
-    let text = &command.text;
-    let language = command.language;
-    let mut anatomy = Anatomy::default();
-    let mut bind = |names: &str, value: Range<usize>| {
-        let names = names.split(',').map(|name| {
-            let name = name.trim();
-            let own = key(language, owner(language, name));
-            let signed = name.starts_with('$') && language == Language::PowerShell;
-            if signed { format!("${own}") } else { own }
-        });
-        let names = names.collect();
-        anatomy.bindings.push(Binding { names, value });
-    };
-    if let Some(found) = LOOP.captures(text)
-        && let (Some(whole), Some(names)) = (found.get(0), found.get(1))
-    {
-        bind(names.as_str(), whole.end()..text.len());
-    } else if crate::patterns::FUNCTION.is_match(text) || text.to_lowercase().starts_with("param") {
-        for found in PARAMETER.captures_iter(text) {
-            if let (Some(name), Some(value)) = (found.get(1), found.get(2)) {
-                bind(name.as_str(), value.range());
-            }
+    /// Adds a function: it sends tokens if all its calls do. If it only requests tokens, it returns
+    /// the header or the address that it contains.
+    fn define(&mut self, function: &str, body: &[&AnalyzedStatement]) {
+        let Some(language) = body.first().map(|first| first.statement.language) else {
+            return;
+        };
+        let calls: Vec<_> = body.iter().filter(|call| call.calls(self)).collect();
+        let is_safe = |call: &&&AnalyzedStatement| call.requests_token || call.sends_token(self);
+        if !calls.iter().all(is_safe) {
+            return;
         }
-        anatomy.only_binds = true;
-    } else if let Some(found) = ASSIGNED.captures(text)
-        && let (Some(sign), Some(names)) = (found.name("sign"), found.name("names"))
-    {
-        // With an index the key is a part of what is stored.
-        let stored = found.name("index").map(|index| index.start());
-        bind(names.as_str(), stored.unwrap_or(sign.end())..text.len());
-        anatomy.only_binds = true;
-    } else if let Some(name) = CHANGED
-        .captures(text)
-        .and_then(|found| found.get(1).or(found.get(2)))
-    {
-        bind(name.as_str(), name.end()..text.len());
-        anatomy.only_binds = true;
+        let function = language.canonical_name(function);
+        let output = format!("$({function})");
+        if calls.iter().any(|call| !call.requests_token) {
+            self.tokens.insert(function);
+        } else if body.iter().any(|statement| statement.sends_token(self)) {
+            self.header_functions.insert(function.clone());
+            self.tokens.extend([function, output]);
+        } else if calls.is_empty() && body.iter().any(|s| s.returns_address(self)) {
+            // A shell's function prints what it returns.
+            let in_shell = |s: &&AnalyzedStatement| s.statement.language == Language::Shell;
+            let is_printed = body.iter().any(in_shell);
+            self.addresses
+                .insert(if is_printed { output } else { function });
+        }
     }
-    anatomy.program = text.split_whitespace().next().map(str::to_owned);
-    anatomy
 }

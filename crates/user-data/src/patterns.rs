@@ -1,31 +1,29 @@
-//! The words that give calls away.
+//! The patterns by which calls and languages are recognized.
 
 use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-type Pattern = LazyLock<Regex>;
-
 /// The first program or function in the text that fetches a URL.
 pub(crate) fn caller(text: &str) -> Option<Range<usize>> {
     let mut found = CALLER.captures_iter(text);
     let found = found.find(|found| {
-        let looks_up = found
+        let reads_dictionary = found
             .name("object")
             .is_some_and(|object| DICTIONARY.is_match(object.as_str()));
         let only_connects = found.name("connects").is_some() && CONNECTS.is_match(text);
-        !looks_up && !only_connects
+        !reads_dictionary && !only_connects
     })?;
     let range = found.get(0)?.range();
     let before = text.get(..range.start).unwrap_or_default();
-    // A variable that is called as what it holds.
+    // A variable may have the name of the program that it holds.
     let signs = before.len() - before.trim_end_matches(['$', '{']).len();
     Some(range.start - signs..range.end)
 }
 
 /// Programs and functions that fetch URLs.
-pub(crate) static CALLER: Pattern = LazyLock::new(|| {
+pub(crate) static CALLER: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r#"(?xi)
         \b(?: curl | wget2? | aria2c | lynx | w3m | lwp-request | pycurl )(?:\.exe)?\b
@@ -43,22 +41,22 @@ pub(crate) static CALLER: Pattern = LazyLock::new(|| {
     )
 });
 
-/// What has a `get` and fetches nothing.
-static DICTIONARY: Pattern = LazyLock::new(|| {
+/// Objects whose `get` fetches nothing.
+static DICTIONARY: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)(?:environ|env|config|conf|cfg|settings|options|opts|args|headers|hdrs|data|doc|json|dict|params|kwargs|\)|\])$",
     )
 });
 
-/// The options with which `nc` and its like send nothing.
-static CONNECTS: Pattern = LazyLock::new(|| regex(r"\s-\w*z"));
+/// The option with which `nc` and similar programs connect and send nothing.
+static CONNECTS: LazyLock<Regex> = LazyLock::new(|| regex(r"\s-\w*z"));
 
-/// The header with a token; with `-ttl` it asks for one.
-pub(crate) static HEADER: Pattern =
+/// The header that sends a token; with `-ttl`, the one that requests it.
+pub(crate) static HEADER: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)x-aws-ec2-metadata-token(?P<ttl>-ttl)?"));
 
-/// The method that only the request for a token has.
-pub(crate) static PUT: Pattern = LazyLock::new(|| {
+/// The HTTP method, which only the request for a token uses.
+pub(crate) static PUT: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r#"(?xi)
         (?: \s-\w*X\s* | --request[\s=]+ | --method[\s=]+ | -Method[\s:]+ | -CustomMethod\s+
@@ -68,54 +66,58 @@ pub(crate) static PUT: Pattern = LazyLock::new(|| {
     )
 });
 
-/// The path that gives tokens.
+/// The path at which tokens are requested.
 pub(crate) const TOKEN_PATH: &str = "api/token";
 
-/// `boto`, before boto3, knows no tokens.
-pub(crate) static BOTO: Pattern =
+/// Functions of `boto`, the predecessor of boto3, which sends no tokens.
+pub(crate) static BOTO: LazyLock<Regex> =
     LazyLock::new(|| regex(r"\bget_instance_(?:metadata|userdata|identity)\b"));
 
-/// Hosts to be reached without a proxy.
-pub(crate) static NO_PROXY: Pattern = LazyLock::new(|| {
+/// Hosts that are reached without a proxy.
+pub(crate) static NO_PROXY: LazyLock<Regex> = LazyLock::new(|| {
     regex(r#"(?i)(?:--)?no_?proxy["']?\s*[=:,]?\s*(?:"[^"]*"|'[^']*'|[^\s"';]+)"#)
 });
 
-/// What is assigned stands after it.
-pub(crate) static ASSIGNS: Pattern = LazyLock::new(|| regex(r"^\w+(?:\[[^\]]*\])?\+?=$"));
+/// The beginning of a shell assignment, up to its value.
+pub(crate) static ASSIGNS: LazyLock<Regex> = LazyLock::new(|| regex(r"^\w+(?:\[[^\]]*\])?\+?=$"));
 
-/// A definition of a function in any language but shell.
-pub(crate) static FUNCTION: Pattern =
+/// The name of the function that a statement in any language but shell defines.
+pub(crate) fn defined_function(text: &str) -> Option<&str> {
+    Some(FUNCTION.captures(text)?.get(1)?.as_str())
+}
+
+static FUNCTION: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+([\w:.-]+)"));
 
-/// The comment of Windows' command files.
-pub(crate) static REMARK: Pattern = LazyLock::new(|| regex(r"(?i)^@?(?:rem\b|::)"));
+/// A comment in a Windows batch file.
+pub(crate) static BATCH_COMMENT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^@?(?:rem\b|::)"));
 
 /// A program that runs scripts.
-pub(crate) static INTERPRETER: Pattern = LazyLock::new(|| {
+pub(crate) static INTERPRETER: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?i)\b(python|powershell|pwsh|perl|ruby|node|php|bash|dash|ksh|zsh|sh)(?:\.exe)?[\d.]*(?:\s|$)",
     )
 });
 
-/// The file that output goes to.
-pub(crate) static TARGET: Pattern =
+/// The file to which output is written.
+pub(crate) static TARGET: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?:>>?\|?|\btee\s+(?:-\w+\s+)*)\s*([^\s;&|<>()]+)"));
 
-/// A line that is Python's.
-pub(crate) static PYTHON_LINE: Pattern = LazyLock::new(|| {
+/// A line that occurs only in Python.
+pub(crate) static PYTHON_LINE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?m)^\s*(?:import\s+[\w.]+(?:\s+as\s+\w+|\s*,\s*[\w.]+)*\s*$|from\s+[\w.]+\s+import\b|def\s+\w+\(.*\).*:\s*$)",
     )
 });
 
-/// A line that is PowerShell's.
-pub(crate) static POWERSHELL_LINE: Pattern = LazyLock::new(|| {
+/// A line that occurs only in PowerShell.
+pub(crate) static POWERSHELL_LINE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?mi)^\s*(?:\[[\w.]+\]\s*)?\$[\w:]+\s*=|^\s*(?:param\s*\(|Set-ExecutionPolicy|Invoke-\w+|Import-Module)",
     )
 });
 
-/// Compiles a pattern of this program.
+/// Compiles a constant pattern.
 #[expect(
     clippy::expect_used,
     reason = "the patterns are constants, and tests compile them all"

@@ -1,8 +1,8 @@
-//! A script, or one within another.
+//! A script, or one that is nested in another.
 
 use crate::language::Language;
 
-/// Text that is run, or that may be.
+/// Text that is run, or may be.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
     pub(crate) text: String,
@@ -11,12 +11,12 @@ pub(crate) struct Script {
     pub(crate) language: Language,
     /// As in [`Finding`](crate::Finding).
     pub(crate) part: Option<String>,
-    /// Within how many other scripts it stands.
-    pub(crate) depth: usize,
+    /// In how many other scripts it is nested.
+    depth: usize,
 }
 
-/// Scripts in quotes in scripts in here-documents.
-const DEEPEST: usize = 6;
+/// Scripts in quotes in scripts in here-documents; deeper ones are text.
+const MAX_DEPTH: usize = 6;
 
 impl Script {
     pub(crate) fn new(text: impl Into<String>, language: Language, part: Option<String>) -> Self {
@@ -29,9 +29,9 @@ impl Script {
         }
     }
 
-    /// A script within this one.
-    pub(crate) fn inner(&self, text: String, line: usize, language: Language) -> Option<Script> {
-        (self.depth < DEEPEST).then(|| Script {
+    /// A script nested in this one, unless it is nested too deeply.
+    pub(crate) fn nested(&self, text: String, line: usize, language: Language) -> Option<Script> {
+        self.may_nest().then(|| Script {
             text,
             line,
             language,
@@ -40,8 +40,8 @@ impl Script {
         })
     }
 
-    /// Whether scripts within it are still looked into.
-    pub(crate) fn may_hold_more(&self) -> bool {
-        self.depth < DEEPEST
+    /// Whether the scripts nested in this one are searched.
+    pub(crate) fn may_nest(&self) -> bool {
+        self.depth < MAX_DEPTH
     }
 }

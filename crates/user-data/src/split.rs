@@ -1,22 +1,27 @@
-//! Splits scripts into commands, each by its language.
+//! Splits scripts into statements, each by its language.
 
-use crate::command::Command;
+mod braces;
+mod cursor;
+mod lexer;
+mod python;
+mod shell;
+
 use crate::language::Language;
 use crate::script::Script;
-use crate::{braces, python, shell};
+use crate::statement::Statement;
 
-/// The commands of the scripts and of those within them.
-pub(crate) fn commands(scripts: &[Script]) -> Vec<Command> {
-    let mut open: Vec<Script> = scripts.iter().rev().cloned().collect();
-    let mut commands = Vec::new();
-    while let Some(script) = open.pop() {
-        let (found, inner) = match script.language {
+/// The statements of the scripts and of the scripts nested in them.
+pub(crate) fn statements(scripts: &[Script]) -> Vec<Statement> {
+    let mut pending: Vec<Script> = scripts.iter().rev().cloned().collect();
+    let mut statements = Vec::new();
+    while let Some(script) = pending.pop() {
+        let (found, nested) = match script.language {
             Language::Shell => shell::split(&script),
             Language::PowerShell | Language::Other => braces::split(&script),
             Language::Python => python::split(&script),
         };
-        commands.extend(found);
-        open.extend(inner);
+        statements.extend(found);
+        pending.extend(nested);
     }
-    commands
+    statements
 }

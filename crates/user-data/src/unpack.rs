@@ -12,7 +12,7 @@ use mailparse::ParsedMail;
 use regex::Regex;
 
 use crate::cloud_config::{self, Part};
-use crate::error::{DEEPEST, LARGEST, NotRead};
+use crate::error::{MAX_BYTES, MAX_DEPTH, NotRead};
 use crate::language::{Language, language};
 use crate::patterns::regex;
 use crate::script::Script;
@@ -32,9 +32,9 @@ pub(crate) fn scripts(user_data: &[u8]) -> Unpacked {
     let mut unpacked = Unpacked {
         scripts: Vec::new(),
         not_read: None,
-        left: LARGEST,
+        left: MAX_BYTES,
     };
-    if user_data.len() > LARGEST {
+    if user_data.len() > MAX_BYTES {
         unpacked.fail(NotRead::TooLarge);
     } else {
         unpacked.open(user_data, None, Kind::Unknown, 0);
@@ -70,7 +70,7 @@ impl Unpacked {
 
     /// Adds what a part holds; `part` names it.
     fn open(&mut self, bytes: &[u8], part: Option<String>, kind: Kind, depth: usize) {
-        if depth > DEEPEST {
+        if depth > MAX_DEPTH {
             return self.fail(NotRead::TooDeep);
         }
         if bytes.starts_with(&[0x1f, 0x8b]) {

@@ -1,0 +1,187 @@
+//! What a statement does: which addresses, names and programs it uses.
+
+use std::collections::HashSet;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+
+use crate::assignments::{StatementParts, parts};
+use crate::language::Language;
+use crate::names::Names;
+use crate::patterns::{self, regex};
+use crate::statement::{Statement, start};
+use crate::uses::{NameUse, uses};
+use crate::{address, words};
+
+/// A statement with all that is known from it alone.
+pub(crate) struct AnalyzedStatement {
+    pub(crate) statement: Statement,
+    pub(crate) parts: StatementParts,
+    uses: Vec<NameUse>,
+    /// Where addresses are, except those in URLs that return tokens.
+    pub(crate) addresses: Vec<Range<usize>>,
+    /// The first program or function that fetches a URL.
+    pub(crate) caller: Option<Range<usize>>,
+    /// Where the header that sends a token is.
+    token_header: Option<usize>,
+    pub(crate) requests_token: bool,
+}
+
+/// Functions that only build a value.
+static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?xi)^(?: urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
+            | HTTP(?:Connection)?Pool | PoolManager | Session | Client | getenv | get | str | string | u | url | uri | create | new
+            | sprintf | quote | lower | encode | list | tuple | dict | partial | int | float | Retry | Timeout | param
+            | curl_init | array | if | and | or | not | in )$",
+    )
+});
+static BUILDER_CMDLETS: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)^(?:New-Object|Join-Path)$"));
+static FUNCTION_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"([A-Za-z_]\w*)\s*\("));
+static CMDLET_CALL: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
+
+impl AnalyzedStatement {
+    pub(crate) fn new(mut statement: Statement) -> Self {
+        // A host that is reached without a proxy is not called by that.
+        if patterns::NO_PROXY.is_match(&statement.text) {
+            let blank = |found: &Captures| " ".repeat(found.get(0).map_or(0, |m| m.len()));
+            let text = patterns::NO_PROXY.replace_all(&statement.text, blank);
+            statement.text = text.into_owned();
+        }
+        let text = &statement.text;
+        let parts = parts(&statement);
+        let returns_token =
+            |address: &Range<usize>| words::url(text, address).contains(patterns::TOKEN_PATH);
+        let mut addresses = address::find(text);
+        addresses.retain(|address| !returns_token(address));
+        let headers = || patterns::HEADER.captures_iter(text);
+        let requests_ttl = headers().any(|found| found.name("ttl").is_some());
+        let token_header = headers()
+            .find(|found| found.name("ttl").is_none())
+            .and_then(|found| Some(found.get(0)?.start()));
+        AnalyzedStatement {
+            uses: uses(&statement, parts.program.as_deref()),
+            addresses,
+            caller: patterns::caller(text),
+            token_header,
+            requests_token: requests_ttl || patterns::PUT.is_match(text),
+            parts,
+            statement,
+        }
+    }
+
+    /// The first use of one of the names.
+    pub(crate) fn use_of_any(&self, names: &HashSet<String>) -> Option<&NameUse> {
+        self.uses.iter().find(|used| names.contains(&used.name))
+    }
+
+    /// The first use of a name that stands for the service, except in a URL that returns tokens.
+    pub(crate) fn use_of_address(&self, names: &Names) -> Option<&NameUse> {
+        let mut uses = self.uses.iter();
+        uses.find(|used| self.leads_to_service(used, names))
+    }
+
+    fn leads_to_service(&self, used: &NameUse, names: &Names) -> bool {
+        names.addresses.contains(&used.name) && !self.goes_on_to_token(used)
+    }
+
+    /// Whether the URL that begins with a name returns tokens.
+    fn goes_on_to_token(&self, used: &NameUse) -> bool {
+        let after = start(self.statement.text_from(used.range.end), words::URL_BYTES);
+        let url = match self.statement.language {
+            Language::Shell => after.split(char::is_whitespace).next(),
+            // The path may be in another string.
+            Language::PowerShell | Language::Python | Language::Other => {
+                after.split([',', ';']).next()
+            }
+        };
+        url.is_some_and(|url| url.contains(patterns::TOKEN_PATH))
+    }
+
+    /// Whether it sends a token.
+    pub(crate) fn sends_token(&self, names: &Names) -> bool {
+        self.token_header.is_some() || self.use_of_any(&names.tokens).is_some()
+    }
+
+    /// Whether it calls a program that fetches URLs.
+    pub(crate) fn calls(&self, names: &Names) -> bool {
+        self.caller.is_some() || self.use_of_any(&names.callers).is_some()
+    }
+
+    /// Whether the values that it assigns are the response of a call.
+    pub(crate) fn assigns_response(&self, names: &Names) -> bool {
+        match self.statement.language {
+            // A substitution is a command of its own.
+            Language::Shell => false,
+            Language::PowerShell | Language::Python | Language::Other => {
+                self.caller.is_some() || self.runs_unknown(names)
+            }
+        }
+    }
+
+    /// Whether it calls a function that does more than to build a value.
+    pub(crate) fn runs_unknown(&self, names: &Names) -> bool {
+        let called = |pattern: &'static Regex| {
+            let found = pattern.captures_iter(&self.statement.text);
+            found.filter_map(|found| Some(found.get(1)?.as_str()))
+        };
+        let is_builder = |name: &str| {
+            BUILDERS.is_match(name)
+                || names.addresses.contains(name)
+                || names.header_functions.contains(name)
+        };
+        called(&FUNCTION_CALL).any(|name| !is_builder(name))
+            || self.statement.language == Language::PowerShell
+                && called(&CMDLET_CALL).any(|name| !BUILDER_CMDLETS.is_match(name))
+    }
+
+    /// Whether it returns or prints an address.
+    pub(crate) fn returns_address(&self, names: &Names) -> bool {
+        let returns = ["return", "echo ", "printf "];
+        returns
+            .iter()
+            .any(|word| self.statement.text.starts_with(word))
+            && (!self.addresses.is_empty() || self.use_of_address(names).is_some())
+    }
+
+    /// Whether a value that it assigns holds an address of the service.
+    pub(crate) fn holds_address(&self, value: &Range<usize>, names: &Names) -> bool {
+        let first = self.addresses.partition_point(|at| at.start < value.start);
+        let literal = self.addresses.get(first);
+        literal.is_some_and(|at| at.start < value.end)
+            || (self.uses_within(value).iter()).any(|used| self.leads_to_service(used, names))
+    }
+
+    /// Whether a value holds the header itself: `headers = {"X-aws-ec2-metadata-token": fetch(…)}`
+    /// does, `response = fetch(…, {"X-aws-ec2-metadata-token": …})` does not.
+    pub(crate) fn holds_header(&self, value: &Range<usize>) -> bool {
+        self.token_header.is_some_and(|header| {
+            let sent_by = self.caller.as_ref().filter(|caller| caller.start <= header);
+            value.contains(&header)
+                && (sent_by.is_none() || self.statement.language == Language::Shell)
+        })
+    }
+
+    /// Whether a value holds a program that fetches URLs, as only a shell's variables do.
+    pub(crate) fn holds_caller(&self, value: &Range<usize>, names: &Names) -> bool {
+        let caller = self.caller.as_ref();
+        self.statement.language == Language::Shell
+            && (caller.is_some_and(|caller| value.contains(&caller.start))
+                || self.uses_any_within(value, &names.callers))
+    }
+
+    /// Whether a value uses one of the names.
+    pub(crate) fn uses_any_within(&self, value: &Range<usize>, names: &HashSet<String>) -> bool {
+        let uses = self.uses_within(value);
+        uses.iter().any(|used| names.contains(&used.name))
+    }
+
+    fn uses_within(&self, value: &Range<usize>) -> &[NameUse] {
+        let first = (self.uses).partition_point(|used| used.range.start < value.start);
+        let last = (self.uses).partition_point(|used| used.range.start < value.end);
+        self.uses.get(first..last).unwrap_or_default()
+    }
+}

@@ -1,0 +1,52 @@
+//! Which names a statement assigns values to.
+
+mod code;
+mod shell;
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::language::Language;
+use crate::patterns::regex;
+use crate::statement::Statement;
+
+/// Names and the value that a statement assigns to them.
+#[derive(Debug, Clone)]
+pub(crate) struct Assignment {
+    /// In the form of [`Names`](crate::names::Names).
+    pub(crate) names: Vec<String>,
+    /// Where the value is in the text.
+    pub(crate) value: Range<usize>,
+}
+
+/// What a statement assigns and runs.
+#[derive(Debug, Default)]
+pub(crate) struct StatementParts {
+    pub(crate) assignments: Vec<Assignment>,
+    /// Whether it does nothing but assign values.
+    pub(crate) only_assigns: bool,
+    /// The program or the first word.
+    pub(crate) program: Option<String>,
+}
+
+static LOOP: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)^\s*(?:for|foreach)\s*\(?\s*(?:const\s+|let\s+|var\s+)?([$@%]?\w+(?:\s*,\s*\w+)*)\s+(?:in|of)\s+",
+    )
+});
+
+/// The parts of a statement.
+pub(crate) fn parts(statement: &Statement) -> StatementParts {
+    match statement.language {
+        Language::Shell => shell::parts(&statement.text),
+        Language::PowerShell | Language::Python | Language::Other => code::parts(statement),
+    }
+}
+
+/// The variables of a loop, and where the values are that they take.
+fn loop_variables(text: &str) -> Option<(&str, Range<usize>)> {
+    let found = LOOP.captures(text)?;
+    Some((found.get(1)?.as_str(), found.get(0)?.end()..text.len()))
+}

@@ -1,0 +1,304 @@
+//! Splits shell scripts into commands. It understands quotes, substitutions, here-documents and
+//! functions, and takes everything else as text.
+
+use std::rc::Rc;
+
+use super::lexer::{Lexer, StringLiteral};
+use crate::language::{Language, by_file_name, by_interpreter, language};
+use crate::patterns;
+use crate::script::Script;
+use crate::statement::{Statement, StatementBuilder, start};
+
+/// The commands, and the scripts in quotes and here-documents. A substitution, `$(…)` or in
+/// backticks, is a command of its own and left out of the command that contains it.
+pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
+    let mut splitter = ShellSplitter {
+        lexer: Lexer::new(script),
+        depth: 0,
+        functions: Vec::new(),
+        announced: None,
+        here_documents: Vec::new(),
+        line: String::new(),
+    };
+    splitter.list(None);
+    (splitter.lexer.statements, splitter.lexer.nested)
+}
+
+/// Substitutions within substitutions; deeper ones are text.
+const MAX_DEPTH: usize = 24;
+
+struct ShellSplitter<'s> {
+    lexer: Lexer<'s>,
+    /// How many substitutions and subshells are open.
+    depth: usize,
+    /// For each open brace, the function that contains it.
+    functions: Vec<Option<Rc<str>>>,
+    /// The function whose body begins at the next brace.
+    announced: Option<Rc<str>>,
+    /// Here-documents that begin after this line.
+    here_documents: Vec<HereDocument>,
+    /// The line so far, with the commands before.
+    line: String,
+}
+
+struct HereDocument {
+    delimiter: String,
+    /// `<<-`: tabs may precede the delimiter.
+    indented: bool,
+}
+
+impl ShellSplitter<'_> {
+    /// Commands up to the closing character, which is skipped.
+    fn list(&mut self, close: Option<char>) {
+        while let Some(letter) = self.lexer.cursor.peek() {
+            let line = self.lexer.cursor.line;
+            if Some(letter) == close {
+                self.lexer.cursor.next();
+                break;
+            }
+            match letter {
+                '\n' => {
+                    self.lexer.cursor.next();
+                    self.end_command();
+                    self.read_here_documents();
+                    self.line.clear();
+                }
+                ';' | '|' | '&' | '(' | ')' | '{' | '}' => self.operator(letter),
+                '<' if self.begins_here_document() => self.announce_here_document(),
+                '`' if self.begins_substitution("`") => self.substitution("`", '`'),
+                _ => self.word_character(letter),
+            }
+            if self.lexer.cursor.line == line {
+                self.line.push(letter);
+            }
+        }
+        self.end_command();
+    }
+
+    fn nested_list(&mut self, close: char) {
+        self.depth += 1;
+        self.list(Some(close));
+        self.depth -= 1;
+    }
+
+    fn operator(&mut self, letter: char) {
+        let at_word = self.lexer.draft.at_word();
+        let next = self.lexer.cursor.ahead(1);
+        match letter {
+            '&' if self.lexer.draft.text.ends_with(['>', '<']) => self.lexer.take(),
+            ';' | '|' | '&' | ')' => {
+                self.lexer.cursor.next();
+                self.end_command();
+            }
+            '(' if self.lexer.draft.text.ends_with('=') => self.array(),
+            '(' if next == Some(')') && !at_word => {
+                self.lexer.cursor.skip(2);
+                let draft = std::mem::take(&mut self.lexer.draft);
+                self.announced = Some(draft.last_word().into());
+            }
+            '(' if self.depth < MAX_DEPTH => {
+                self.lexer.cursor.next();
+                self.end_command();
+                self.nested_list(')');
+            }
+            '{' if at_word && next.is_none_or(char::is_whitespace) => self.begin_block(),
+            '}' if self.lexer.draft.text.is_empty() => {
+                self.lexer.cursor.next();
+                self.functions.pop();
+            }
+            _ => self.lexer.take(),
+        }
+    }
+
+    fn begin_block(&mut self) {
+        self.lexer.cursor.next();
+        let named = self.lexer.draft.text.strip_prefix("function ");
+        let named = named.map(|name| name.trim().into());
+        let function = self.announced.take().or(named).or_else(|| self.function());
+        self.end_command();
+        self.functions.push(function);
+    }
+
+    fn function(&self) -> Option<Rc<str>> {
+        self.functions.last().cloned().flatten()
+    }
+
+    fn end_command(&mut self) {
+        self.line.push_str(&self.lexer.draft.text);
+        if patterns::BATCH_COMMENT.is_match(&self.lexer.draft.text) {
+            self.lexer.draft = StatementBuilder::default();
+        }
+        let function = self.function();
+        self.lexer.end_statement(function);
+    }
+
+    /// Quotes, a substitution, a comment or one character.
+    fn word_character(&mut self, letter: char) {
+        match letter {
+            '\\' => self.lexer.take_escape(""),
+            '#' if self.lexer.draft.at_word() => self.lexer.cursor.skip_line(),
+            '\'' => self.single_quoted(),
+            '"' => self.double_quoted(),
+            '$' if self.begins_substitution("$(") => self.substitution("$(", ')'),
+            _ => self.lexer.take(),
+        }
+    }
+
+    fn single_quoted(&mut self) {
+        let line = self.lexer.cursor.line;
+        self.lexer.cursor.next();
+        match self.lexer.cursor.take_until("'") {
+            Some(text) => self.string(StringLiteral {
+                text,
+                quote: '\'',
+                line,
+                closed: true,
+            }),
+            // An apostrophe that is never closed is not a quote.
+            None => self.lexer.draft.push('\'', line),
+        }
+    }
+
+    fn double_quoted(&mut self) {
+        let line = self.lexer.cursor.line;
+        self.lexer.cursor.next();
+        let mut text = String::new();
+        while let Some(letter) = self.lexer.cursor.peek().filter(|letter| *letter != '"') {
+            match letter {
+                '\\' if self.lexer.cursor.ahead(1) == Some('\n') => self.lexer.cursor.skip(2),
+                '\\' => {
+                    self.lexer.cursor.next();
+                    text.extend(self.lexer.cursor.next());
+                }
+                '$' if self.begins_substitution("$(") => text += &self.substituted("$(", ')'),
+                '`' if self.begins_substitution("`") => text += &self.substituted("`", '`'),
+                _ => text.extend(self.lexer.cursor.next()),
+            }
+        }
+        let closed = self.lexer.cursor.next().is_some();
+        self.string(StringLiteral {
+            text,
+            quote: '"',
+            line,
+            closed,
+        });
+    }
+
+    /// A string that contains a call is a nested script, unless it is assigned to a variable.
+    fn string(&mut self, string: StringLiteral) {
+        let last_word = start(self.lexer.draft.last_word(), 200);
+        let assigned = string.closed && patterns::ASSIGNS.is_match(last_word);
+        let is_command =
+            string.text.contains(char::is_whitespace) && patterns::CALLER.is_match(&string.text);
+        if is_command && !assigned {
+            self.lexer.push_nested(string);
+        } else {
+            self.lexer.push_string(&string);
+        }
+    }
+
+    fn begins_substitution(&self, open: &str) -> bool {
+        self.depth < MAX_DEPTH && self.lexer.cursor.starts_with(open)
+    }
+
+    fn substitution(&mut self, open: &str, close: char) {
+        let line = self.lexer.cursor.line;
+        let text = self.substituted(open, close);
+        self.lexer.draft.push_text(&text, line);
+    }
+
+    /// Reads a substitution. Returns `$(name)` for a single command, which may be a function, and
+    /// `$()` for anything else.
+    fn substituted(&mut self, open: &str, close: char) -> String {
+        self.lexer.cursor.skip(open.len());
+        let outer = std::mem::take(&mut self.lexer.draft);
+        let before = self.lexer.statements.len();
+        self.nested_list(close);
+        self.lexer.draft = outer;
+        let name = match self.lexer.statements.get(before..) {
+            Some([only]) => only.text.split(' ').next().unwrap_or_default(),
+            _ => "",
+        };
+        let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
+        if name.chars().all(is_name) && !patterns::CALLER.is_match(name) {
+            format!("$({name})")
+        } else {
+            "$()".to_owned()
+        }
+    }
+
+    fn array(&mut self) {
+        self.lexer.take();
+        while let Some(letter) = self.lexer.cursor.peek() {
+            if letter == ')' {
+                return self.lexer.take();
+            }
+            self.word_character(letter);
+        }
+    }
+
+    fn begins_here_document(&self) -> bool {
+        self.lexer.cursor.starts_with("<<") && !self.lexer.cursor.starts_with("<<<")
+    }
+
+    /// Reads the delimiter of a here-document; its text follows after the line.
+    fn announce_here_document(&mut self) {
+        let cursor = &mut self.lexer.cursor;
+        cursor.skip(2);
+        let indented = cursor.peek() == Some('-');
+        if indented {
+            cursor.next();
+        }
+        cursor.skip_blanks();
+        let mut delimiter = String::new();
+        while let Some(letter) = cursor.peek() {
+            match letter {
+                '\'' | '"' | '\\' => {}
+                _ if letter.is_whitespace() || ";|&()<>`".contains(letter) => break,
+                _ => delimiter.push(letter),
+            }
+            cursor.next();
+        }
+        if !delimiter.is_empty() {
+            self.here_documents.push(HereDocument {
+                delimiter,
+                indented,
+            });
+        }
+    }
+
+    fn read_here_documents(&mut self) {
+        let here_documents = std::mem::take(&mut self.here_documents);
+        if here_documents.is_empty() {
+            return;
+        }
+        let target = patterns::TARGET.captures(&self.line);
+        let by_target = target.and_then(|target| by_file_name(target.get(1)?.as_str()));
+        let by_line =
+            by_target.or_else(|| by_interpreter(&self.line).filter(|l| *l != Language::Shell));
+        for here_document in here_documents {
+            let line = self.lexer.cursor.line;
+            let text = self.here_document_text(&here_document);
+            let language = by_line.unwrap_or_else(|| language(&text));
+            self.lexer.nest(text, line, language);
+        }
+    }
+
+    fn here_document_text(&mut self, here_document: &HereDocument) -> String {
+        let mut text = String::new();
+        while self.lexer.cursor.peek().is_some() {
+            let line = self.lexer.cursor.rest_of_line();
+            self.lexer.cursor.next();
+            let unindented = match here_document.indented {
+                true => line.trim_start_matches('\t'),
+                false => &line,
+            };
+            if unindented.trim_end() == here_document.delimiter {
+                break;
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}

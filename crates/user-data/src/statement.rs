@@ -1,0 +1,110 @@
+//! One statement of a script, without comments.
+
+use std::rc::Rc;
+
+use crate::language::Language;
+use crate::script::Script;
+
+/// What is judged as one: a shell command without its substitutions, or a statement.
+#[derive(Debug, Clone)]
+pub(crate) struct Statement {
+    /// On one line: continued lines are joined.
+    pub(crate) text: String,
+    /// Byte offsets in the text, with the line that begins there.
+    lines: Vec<(usize, usize)>,
+    pub(crate) language: Language,
+    /// The function that contains it.
+    pub(crate) function: Option<Rc<str>>,
+    /// As in [`Finding`](crate::Finding).
+    pub(crate) part: Option<String>,
+}
+
+impl Statement {
+    /// The line in the script of a byte of the text.
+    pub(crate) fn line_at(&self, byte: usize) -> usize {
+        let before = self.lines.iter().take_while(|(from, _)| *from <= byte);
+        before.last().map_or(1, |(_, line)| *line)
+    }
+
+    /// The text from a byte on.
+    pub(crate) fn text_from(&self, byte: usize) -> &str {
+        self.text.get(byte..).unwrap_or_default()
+    }
+}
+
+/// A statement that is still being read.
+#[derive(Debug, Default)]
+pub(crate) struct StatementBuilder {
+    pub(crate) text: String,
+    lines: Vec<(usize, usize)>,
+    /// Where the last word begins.
+    word: usize,
+}
+
+impl StatementBuilder {
+    /// Adds a character. Blanks are collapsed into one, and dropped before the first word.
+    pub(crate) fn push(&mut self, letter: char, line: usize) {
+        let letter = if letter == '\n' { ' ' } else { letter };
+        if letter.is_whitespace() && self.at_word() {
+            return;
+        }
+        if self.lines.last().is_none_or(|(_, last)| *last != line) {
+            self.lines.push((self.text.len(), line));
+        }
+        self.text.push(letter);
+        if letter.is_whitespace() {
+            self.word = self.text.len();
+        }
+    }
+
+    /// Adds text that begins on the line.
+    pub(crate) fn push_text(&mut self, text: &str, mut line: usize) {
+        for letter in text.chars() {
+            self.push(letter, line);
+            line += usize::from(letter == '\n');
+        }
+    }
+
+    /// Whether the next character begins a word.
+    pub(crate) fn at_word(&self) -> bool {
+        self.word == self.text.len()
+    }
+
+    /// The text since the last blank.
+    pub(crate) fn last_word(&self) -> &str {
+        self.text.get(self.word..).unwrap_or_default()
+    }
+
+    /// The beginning of the text, which holds its program.
+    pub(crate) fn head(&self) -> &str {
+        start(&self.text, 1000)
+    }
+
+    /// The statement, unless it has no words. Leaves the builder empty.
+    pub(crate) fn finish(
+        &mut self,
+        script: &Script,
+        function: Option<Rc<str>>,
+    ) -> Option<Statement> {
+        let StatementBuilder { text, lines, .. } = std::mem::take(self);
+        let has_words = text.chars().any(char::is_alphanumeric);
+        has_words.then(|| Statement {
+            text,
+            lines,
+            language: script.language,
+            function,
+            part: script.part.clone(),
+        })
+    }
+}
+
+/// The first bytes of a text, to a whole character.
+pub(crate) fn start(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or(text)
+}
+
+/// The last bytes of a text, from a whole character.
+pub(crate) fn end(text: &str, bytes: usize) -> &str {
+    let from = text.floor_char_boundary(text.len().saturating_sub(bytes));
+    text.get(from..).unwrap_or(text)
+}
