@@ -1,4 +1,4 @@
-//! Finds scripts in cloud-config and its like: every text in the YAML may be one.
+//! Finds scripts in cloud-config and similar YAML: every string may be one.
 //!
 //! <https://cloudinit.readthedocs.io/en/latest/reference/modules.html>
 
@@ -9,98 +9,81 @@ use percent_encoding::percent_decode_str;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::error::NotRead;
-use crate::language::{Language, by_file_name, language};
+use crate::language::{by_file_name, language};
+use crate::script::Script;
 
-/// What a text in the document is.
-pub(crate) enum Part {
-    /// A script, or what may be one.
-    Script {
-        text: String,
-        /// The line in the document where it begins.
-        line: usize,
-        language: Language,
-    },
-    /// User data of its own.
-    Bytes {
+/// What a string in the document is.
+pub(crate) enum CloudConfigPart {
+    /// A script, or text that may be one.
+    Script(Script),
+    /// User data in its own right.
+    UserData {
         /// Such as `file /etc/profile`.
         name: String,
         bytes: Vec<u8>,
     },
-    /// It cannot be decoded.
-    NotRead(NotRead),
 }
 
-/// The parts; `None` where the text is no YAML, as it is before a template is filled in.
-///
-/// The events of the parser are followed as they come: an alias repeats what was already read, and
-/// is not followed.
-pub(crate) fn parts(text: &str) -> Option<Vec<Part>> {
-    Some(texts(text)?.into_iter().map(Text::into_part).collect())
+type PartResult = Result<CloudConfigPart, NotRead>;
+
+/// The parts; `None` where the text is not YAML, as a template is before it is rendered.
+pub(crate) fn parts(text: &str) -> Option<Vec<PartResult>> {
+    Some(texts(text)?.into_iter().map(YamlText::into_part).collect())
 }
 
-/// A text in the document.
-struct Text {
+/// A string in the document.
+struct YamlText {
     text: String,
-    /// The line of its first letter.
+    /// The line of its first character.
     line: usize,
-    /// How the text is packed, as a field beside it says.
+    /// How the text is encoded, as a field of the same map says.
     encoding: Option<String>,
-    /// The file that it is written to.
+    /// The file to which it is written.
     path: Option<String>,
 }
 
-/// A map or a list that is not at its end.
-enum Open {
+/// Collects the strings of a document.
+#[derive(Default)]
+struct YamlReader {
+    texts: Vec<YamlText>,
+    /// The maps and lists around the position, outermost first.
+    open: Vec<YamlNode>,
+}
+
+enum YamlNode {
     Map {
+        /// The key whose value follows.
         key: Option<String>,
-        /// The texts of its fields.
-        fields: Vec<(String, Text)>,
+        fields: Vec<(String, YamlText)>,
     },
     List {
         /// The words of a command that is written as a list.
-        words: Vec<Text>,
-        /// Whether it holds anything but words.
+        words: Vec<YamlText>,
+        /// Whether it contains anything but words.
         mixed: bool,
-        /// Whether each list within it is a command.
+        /// Whether each list in it is a command.
         commands: bool,
     },
 }
 
-fn texts(yaml: &str) -> Option<Vec<Text>> {
-    let mut texts = Vec::new();
-    let mut open: Vec<Open> = Vec::new();
+/// An alias repeats what was already read, and is not followed.
+fn texts(yaml: &str) -> Option<Vec<YamlText>> {
+    let mut reader = YamlReader::default();
     for event in Parser::new_from_str(yaml) {
         let (event, span) = event.ok()?;
         match event {
-            Event::MappingStart(..) => {
-                note_nested(&mut open);
-                open.push(Open::Map {
-                    key: None,
-                    fields: Vec::new(),
-                });
-            }
-            Event::SequenceStart(..) => {
-                let commands = runs_commands(&open);
-                note_nested(&mut open);
-                open.push(Open::List {
-                    words: Vec::new(),
-                    mixed: false,
-                    commands,
-                });
-            }
-            Event::MappingEnd | Event::SequenceEnd => {
-                let ended = open.pop();
-                let within_commands =
-                    matches!(open.last(), Some(Open::List { commands: true, .. }));
-                texts.extend(
-                    ended
-                        .into_iter()
-                        .flat_map(|ended| ended.texts(within_commands)),
-                );
-                value_ends(&mut open);
-            }
+            Event::MappingStart(..) => reader.begin(YamlNode::Map {
+                key: None,
+                fields: Vec::new(),
+            }),
+            Event::SequenceStart(..) => reader.begin(YamlNode::List {
+                words: Vec::new(),
+                mixed: false,
+                commands: reader.at_command_list(),
+            }),
+            Event::MappingEnd | Event::SequenceEnd => reader.end(),
             Event::Scalar(text, style, ..) => {
-                // A block is said to begin where its first word stands.
+                // The parser reports a block where its first word is.
                 let blank = match style {
                     ScalarStyle::Literal | ScalarStyle::Folded => {
                         text.chars().take_while(|letter| *letter == '\n').count()
@@ -108,24 +91,9 @@ fn texts(yaml: &str) -> Option<Vec<Text>> {
                     ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 0,
                 };
                 let line = span.start.line().saturating_sub(blank).max(1);
-                let text = Text {
-                    text: text.into_owned(),
-                    line,
-                    encoding: None,
-                    path: None,
-                };
-                match open.last_mut() {
-                    Some(Open::Map {
-                        key: key @ None, ..
-                    }) => *key = Some(text.text),
-                    Some(Open::Map { key, fields }) => {
-                        fields.push((key.take().unwrap_or_default(), text));
-                    }
-                    Some(Open::List { words, .. }) => words.push(text),
-                    None => texts.push(text),
-                }
+                reader.text(YamlText::new(text.into_owned(), line));
             }
-            Event::Alias(_) => value_ends(&mut open),
+            Event::Alias(_) => reader.end_value(),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
@@ -133,146 +101,165 @@ fn texts(yaml: &str) -> Option<Vec<Text>> {
             | Event::DocumentEnd => {}
         }
     }
-    Some(texts)
+    Some(reader.texts)
 }
 
-fn note_nested(open: &mut [Open]) {
-    if let Some(Open::List { mixed, .. }) = open.last_mut() {
-        *mixed = true;
+impl YamlReader {
+    /// Whether the list that begins is that of `runcmd` or `bootcmd`.
+    fn at_command_list(&self) -> bool {
+        matches!(
+            self.open.as_slice(),
+            [YamlNode::Map { key: Some(key), .. }] if key == "runcmd" || key == "bootcmd"
+        )
     }
-}
 
-/// After a value that is no text, a map's next text is a key.
-fn value_ends(open: &mut [Open]) {
-    if let Some(Open::Map { key, .. }) = open.last_mut() {
-        match key {
-            Some(_) => *key = None,
-            // The value was a key.
-            None => *key = Some(String::new()),
+    fn begin(&mut self, node: YamlNode) {
+        if let Some(YamlNode::List { mixed, .. }) = self.open.last_mut() {
+            *mixed = true;
         }
+        self.open.push(node);
     }
-}
 
-/// Whether the list that begins is one of `runcmd` or `bootcmd`.
-fn runs_commands(open: &[Open]) -> bool {
-    matches!(open, [Open::Map { key: Some(key), .. }] if key == "runcmd" || key == "bootcmd")
-}
-
-impl Open {
-    /// `as_command`: a list is the words of one command.
-    fn texts(self, as_command: bool) -> Vec<Text> {
-        match self {
-            Open::List {
+    fn end(&mut self) {
+        let ended = self.open.pop();
+        let in_commands = matches!(
+            self.open.last(),
+            Some(YamlNode::List { commands: true, .. })
+        );
+        match ended {
+            Some(YamlNode::List {
                 words,
                 mixed: false,
                 ..
-            } if as_command => command(&words).into_iter().collect(),
-            Open::List { words, .. } => words,
-            Open::Map { fields, .. } => {
-                let field = |name: &str| {
-                    let (_, text) = fields.iter().find(|(key, _)| key == name)?;
-                    Some(text.text.clone())
-                };
-                let (encoding, path) = (field("encoding"), field("path"));
-                fields
-                    .into_iter()
-                    .map(|(key, text)| {
-                        let is_content = key == "content";
-                        let encoding = encoding.clone().filter(|_| is_content);
-                        let path = path.clone().filter(|_| is_content);
-                        Text {
-                            encoding,
-                            path,
-                            ..text
-                        }
-                    })
-                    .collect()
+            }) if in_commands => self.texts.extend(command(&words)),
+            Some(YamlNode::List { words, .. }) => self.texts.extend(words),
+            Some(YamlNode::Map { fields, .. }) => self.texts.extend(field_texts(fields)),
+            None => {}
+        }
+        self.end_value();
+    }
+
+    fn text(&mut self, text: YamlText) {
+        match self.open.last_mut() {
+            Some(YamlNode::Map {
+                key: key @ None, ..
+            }) => *key = Some(text.text),
+            Some(YamlNode::Map { key, fields }) => {
+                fields.push((key.take().unwrap_or_default(), text));
             }
+            Some(YamlNode::List { words, .. }) => words.push(text),
+            None => self.texts.push(text),
+        }
+    }
+
+    /// Ends a key or a value that is not a string.
+    fn end_value(&mut self) {
+        if let Some(YamlNode::Map { key, .. }) = self.open.last_mut() {
+            *key = match key {
+                Some(_) => None,
+                None => Some(String::new()),
+            };
         }
     }
 }
 
-/// The words as a shell would read them.
-fn command(words: &[Text]) -> Option<Text> {
+/// The strings of a map; its `content` with what `encoding` and `path` say about it.
+fn field_texts(fields: Vec<(String, YamlText)>) -> impl Iterator<Item = YamlText> {
+    let field = |name: &str| {
+        let (_, text) = fields.iter().find(|(key, _)| key == name)?;
+        Some(text.text.clone())
+    };
+    let (encoding, path) = (field("encoding"), field("path"));
+    fields.into_iter().map(move |(key, text)| match &*key {
+        "content" => YamlText {
+            encoding: encoding.clone(),
+            path: path.clone(),
+            ..text
+        },
+        _ => text,
+    })
+}
+
+/// The words of a command, quoted for a shell.
+fn command(words: &[YamlText]) -> Option<YamlText> {
     let line = words.first()?.line;
+    let is_plain = |letter: char| letter.is_alphanumeric() || "_-./:=@%+,$".contains(letter);
     let quoted = words.iter().map(|word| {
-        let plain = |letter: char| letter.is_alphanumeric() || "_-./:=@%+,$".contains(letter);
-        if word.text.chars().all(plain) {
+        if word.text.chars().all(is_plain) {
             word.text.clone()
         } else {
             let escaped = word.text.replace('\\', "\\\\").replace('"', "\\\"");
             format!("\"{escaped}\"")
         }
     });
-    let text = quoted.collect::<Vec<_>>().join(" ");
-    Some(Text {
-        text,
-        line,
-        encoding: None,
-        path: None,
-    })
+    Some(YamlText::new(quoted.collect::<Vec<_>>().join(" "), line))
 }
 
-/// As Python decodes: with or without padding.
+/// Padding is optional, as in Python's decoder.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-impl Text {
-    fn into_part(self) -> Part {
-        let encoding = self
-            .encoding
-            .as_deref()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
-        let base64 = encoding.contains("b64") || encoding.contains("base64");
-        if base64 || encoding.starts_with("gz") {
-            let name = match &self.path {
-                Some(path) => format!("file {path}"),
-                None => "file".to_owned(),
-            };
-            if base64 {
-                let packed: String = self.text.split_whitespace().collect();
-                return decoded(name, packed.as_bytes());
-            }
-            let bytes = self.text.into_bytes();
-            return Part::Bytes { name, bytes };
+impl YamlText {
+    fn new(text: String, line: usize) -> Self {
+        YamlText {
+            text,
+            line,
+            encoding: None,
+            path: None,
         }
-        // Ignition's files stand in URLs.
-        if let Some((kind, data)) = self
-            .text
-            .strip_prefix("data:")
-            .and_then(|url| url.split_once(','))
-        {
-            let name = "data URL".to_owned();
-            let bytes: Vec<u8> = percent_decode_str(data).collect();
-            return match kind.ends_with(";base64") {
-                true => decoded(name, &bytes),
-                false => Part::Bytes { name, bytes },
-            };
+    }
+
+    fn into_part(self) -> PartResult {
+        if let Some(part) = self.encoded_file().or_else(|| self.data_url()) {
+            return part;
         }
-        // Parts within an archive have forms of their own.
+        // The parts of an archive may be in any format.
         if self.text.trim_start().starts_with("#cloud-config")
             || self.text.contains("MIME-Version:")
         {
-            return Part::Bytes {
+            return Ok(CloudConfigPart::UserData {
                 name: "part within".to_owned(),
                 bytes: self.text.into_bytes(),
-            };
+            });
         }
         let by_name = self.path.as_deref().and_then(by_file_name);
-        Part::Script {
-            language: by_name.unwrap_or_else(|| language(&self.text)),
-            text: self.text,
-            line: self.line,
+        let language = by_name.unwrap_or_else(|| language(&self.text));
+        let script = Script::new(self.text, self.line, language);
+        Ok(CloudConfigPart::Script(script))
+    }
+
+    /// A file whose content is compressed or in base64.
+    fn encoded_file(&self) -> Option<PartResult> {
+        let encoding = self.encoding.as_deref()?.to_ascii_lowercase();
+        let name = match &self.path {
+            Some(path) => format!("file {path}"),
+            None => "file".to_owned(),
+        };
+        if encoding.contains("b64") || encoding.contains("base64") {
+            let base64: String = self.text.split_whitespace().collect();
+            return Some(decoded(name, base64.as_bytes()));
         }
+        let bytes = self.text.as_bytes().to_vec();
+        encoding
+            .starts_with("gz")
+            .then_some(Ok(CloudConfigPart::UserData { name, bytes }))
+    }
+
+    /// A file of Ignition, whose content is a URL.
+    fn data_url(&self) -> Option<PartResult> {
+        let (kind, data) = self.text.strip_prefix("data:")?.split_once(',')?;
+        let name = "data URL".to_owned();
+        let bytes: Vec<u8> = percent_decode_str(data).collect();
+        Some(match kind.ends_with(";base64") {
+            true => decoded(name, &bytes),
+            false => Ok(CloudConfigPart::UserData { name, bytes }),
+        })
     }
 }
 
-fn decoded(name: String, base64: &[u8]) -> Part {
-    match BASE64.decode(base64) {
-        Ok(bytes) => Part::Bytes { name, bytes },
-        Err(why) => Part::NotRead(NotRead::Base64(why)),
-    }
+fn decoded(name: String, base64: &[u8]) -> PartResult {
+    let bytes = BASE64.decode(base64).map_err(NotRead::Base64)?;
+    Ok(CloudConfigPart::UserData { name, bytes })
 }

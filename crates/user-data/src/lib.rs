@@ -30,7 +30,7 @@ pub use finding::Finding;
 /// When a part cannot be read and no other part has a finding, because unread data is not known to
 /// be clean.
 pub fn search(user_data: &[u8]) -> Result<Vec<Finding>, NotRead> {
-    let unpacked = unpack::scripts(user_data);
+    let unpacked = unpack::unpack(user_data);
     let findings = calls::find(&unpacked.scripts);
     match unpacked.not_read {
         Some(error) if findings.is_empty() => Err(error),

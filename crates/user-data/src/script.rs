@@ -19,12 +19,13 @@ pub(crate) struct Script {
 const MAX_DEPTH: usize = 6;
 
 impl Script {
-    pub(crate) fn new(text: impl Into<String>, language: Language, part: Option<String>) -> Self {
+    /// A script that is not nested, and in no named part.
+    pub(crate) fn new(text: impl Into<String>, line: usize, language: Language) -> Self {
         Script {
             text: text.into(),
-            line: 1,
+            line,
             language,
-            part,
+            part: None,
             depth: 0,
         }
     }

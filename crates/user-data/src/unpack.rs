@@ -1,4 +1,4 @@
-//! Opens user data as cloud-init and EC2Launch do: gzip, MIME multipart, cloud-config, tags.
+//! Unpacks user data as cloud-init and EC2Launch do: gzip, MIME multipart, cloud-config and tags.
 //!
 //! <https://cloudinit.readthedocs.io/en/latest/explanation/format.html>
 
@@ -11,25 +11,26 @@ use flate2::read::MultiGzDecoder;
 use mailparse::ParsedMail;
 use regex::Regex;
 
-use crate::cloud_config::{self, Part};
+use crate::cloud_config::{self, CloudConfigPart};
 use crate::error::{MAX_BYTES, MAX_DEPTH, NotRead};
 use crate::language::{Language, language};
 use crate::patterns::regex;
 use crate::script::Script;
+use crate::statement::start;
 
-/// What was found within.
+/// The scripts in user data.
 #[derive(Debug)]
-pub(crate) struct Unpacked {
+pub(crate) struct UnpackedData {
     pub(crate) scripts: Vec<Script>,
-    /// The first part that could not be read.
+    /// Why the first part that could not be read could not.
     pub(crate) not_read: Option<NotRead>,
-    /// Bytes that may still be unpacked.
+    /// How many bytes may still be unpacked.
     left: usize,
 }
 
-/// All scripts of the user data.
-pub(crate) fn scripts(user_data: &[u8]) -> Unpacked {
-    let mut unpacked = Unpacked {
+/// Unpacks user data and all its parts.
+pub(crate) fn unpack(user_data: &[u8]) -> UnpackedData {
+    let mut unpacked = UnpackedData {
         scripts: Vec::new(),
         not_read: None,
         left: MAX_BYTES,
@@ -37,18 +38,18 @@ pub(crate) fn scripts(user_data: &[u8]) -> Unpacked {
     if user_data.len() > MAX_BYTES {
         unpacked.fail(NotRead::TooLarge);
     } else {
-        unpacked.open(user_data, None, Kind::Unknown, 0);
+        unpacked.bytes(user_data, None, PartType::Unknown, 0);
     }
     unpacked
 }
 
-/// What a part is said to be.
+/// What a part is according to its MIME type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PartType {
     Unknown,
     CloudConfig,
-    /// A part handler.
-    Python,
+    /// A Python module that handles other parts.
+    Handler,
 }
 
 static FIELD: LazyLock<Regex> = LazyLock::new(|| regex(r"^[A-Za-z][A-Za-z0-9-]*:\s"));
@@ -63,145 +64,108 @@ static YAML: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-impl Unpacked {
-    fn fail(&mut self, why: NotRead) {
-        self.not_read.get_or_insert(why);
+impl UnpackedData {
+    fn fail(&mut self, error: NotRead) {
+        self.not_read.get_or_insert(error);
     }
 
-    /// Adds what a part holds; `part` names it.
-    fn open(&mut self, bytes: &[u8], part: Option<String>, kind: Kind, depth: usize) {
+    /// Unpacks a part; `part` is its name.
+    fn bytes(&mut self, bytes: &[u8], part: Option<String>, kind: PartType, depth: usize) {
         if depth > MAX_DEPTH {
             return self.fail(NotRead::TooDeep);
         }
         if bytes.starts_with(&[0x1f, 0x8b]) {
             return match self.gunzip(bytes) {
-                Ok(unpacked) => self.open(&unpacked, part, kind, depth + 1),
-                Err(why) => self.fail(why),
+                Ok(unpacked) => self.bytes(&unpacked, part, kind, depth + 1),
+                Err(error) => self.fail(error),
             };
         }
         let text = decoded(bytes);
         if is_mime(&text) {
             return match mailparse::parse_mail(bytes) {
                 Ok(mail) => self.mail(&mail, part.as_deref(), depth),
-                Err(why) => self.fail(NotRead::Mime(why)),
+                Err(error) => self.fail(NotRead::Mime(error)),
             };
         }
-        if let Some(bytes) = within_base64(&text) {
-            return self.open(&bytes, part, kind, depth + 1);
+        match within_base64(&text) {
+            Some(bytes) => self.bytes(&bytes, part, kind, depth + 1),
+            None => self.text(text, part, kind, depth),
         }
-        if (kind == Kind::CloudConfig || YAML.is_match(&text))
+    }
+
+    fn text(&mut self, text: String, part: Option<String>, kind: PartType, depth: usize) {
+        if (kind == PartType::CloudConfig || YAML.is_match(&text))
             && let Some(parts) = cloud_config::parts(&text)
         {
-            for within in parts {
-                self.add(within, part.as_deref(), depth);
+            for found in parts {
+                match found {
+                    Ok(found) => self.cloud_config_part(found, part.as_deref(), depth),
+                    Err(error) => self.fail(error),
+                }
             }
             return;
         }
-        if self.tagged(&text, part.as_ref()) {
-            return;
+        let mut scripts = tagged_scripts(&text);
+        if scripts.is_empty() {
+            let language = match kind {
+                PartType::Handler => Language::Python,
+                PartType::Unknown | PartType::CloudConfig => language(&text),
+            };
+            scripts.push(Script::new(text, 1, language));
         }
-        let language = match kind {
-            Kind::Python => Language::Python,
-            Kind::Unknown | Kind::CloudConfig => language(&text),
-        };
-        self.scripts.push(Script::new(text, language, part));
+        self.add(scripts, part.as_deref());
     }
 
-    fn add(&mut self, found: Part, within: Option<&str>, depth: usize) {
+    fn cloud_config_part(&mut self, found: CloudConfigPart, within: Option<&str>, depth: usize) {
         match found {
-            Part::Script {
-                text,
-                line,
-                language,
-            } => {
-                let mut script = Script::new(text, language, within.map(str::to_owned));
-                script.line = line;
-                self.scripts.push(script);
-            }
-            Part::Bytes { name, bytes } => {
+            CloudConfigPart::Script(script) => self.add(vec![script], within),
+            CloudConfigPart::UserData { name, bytes } => {
                 let name = Some(joined(within, &name));
-                self.open(&bytes, name, Kind::Unknown, depth + 1);
+                self.bytes(&bytes, name, PartType::Unknown, depth + 1);
             }
-            Part::NotRead(why) => self.fail(why),
         }
     }
 
-    /// Unpacks gzip, as far as all parts together stay within the limit.
+    fn add(&mut self, scripts: Vec<Script>, part: Option<&str>) {
+        self.scripts.extend(scripts.into_iter().map(|mut script| {
+            script.part = part.map(str::to_owned);
+            script
+        }));
+    }
+
+    /// Unpacks gzip while all parts together stay within the limit.
     fn gunzip(&mut self, bytes: &[u8]) -> Result<Vec<u8>, NotRead> {
         let mut unpacked = Vec::new();
         let limit = u64::try_from(self.left).unwrap_or(u64::MAX);
         let read = MultiGzDecoder::new(bytes)
             .take(limit.saturating_add(1))
             .read_to_end(&mut unpacked);
-        self.left = self
-            .left
-            .checked_sub(unpacked.len())
-            .ok_or(NotRead::TooLarge)?;
-        match read {
-            Ok(_) => Ok(unpacked),
-            Err(why) => Err(NotRead::Gzip(why)),
-        }
+        let left = self.left.checked_sub(unpacked.len());
+        self.left = left.ok_or(NotRead::TooLarge)?;
+        read.map_err(NotRead::Gzip)?;
+        Ok(unpacked)
     }
 
     fn mail(&mut self, mail: &ParsedMail, within: Option<&str>, depth: usize) {
-        let leaves: Vec<&ParsedMail> = mail
-            .parts()
-            .filter(|mail| mail.subparts.is_empty())
-            .collect();
-        let alone = leaves.len() == 1;
-        for (n, leaf) in leaves.into_iter().enumerate() {
-            let file = leaf
-                .get_content_disposition()
-                .params
-                .get("filename")
-                .cloned();
+        let parts = mail.parts().filter(|mail| mail.subparts.is_empty());
+        let parts: Vec<&ParsedMail> = parts.collect();
+        let is_only_part = within.is_none() && parts.len() == 1;
+        for (n, part) in parts.into_iter().enumerate() {
+            let disposition = part.get_content_disposition();
+            let file = disposition.params.get("filename");
             let file = file.map_or_else(String::new, |file| format!(" ({file})"));
-            let name = format!("part {}{file}", n + 1);
-            let part = match (within, alone) {
-                (None, true) => None,
-                (within, _) => Some(joined(within, &name)),
+            let name = joined(within, &format!("part {}{file}", n + 1));
+            let name = Some(name).filter(|_| !is_only_part);
+            let kind = match part.ctype.mimetype.as_str() {
+                "text/cloud-config" | "text/cloud-config-archive" => PartType::CloudConfig,
+                "text/part-handler" => PartType::Handler,
+                _ => PartType::Unknown,
             };
-            let kind = match leaf.ctype.mimetype.as_str() {
-                "text/cloud-config" | "text/cloud-config-archive" => Kind::CloudConfig,
-                "text/part-handler" => Kind::Python,
-                _ => Kind::Unknown,
-            };
-            match leaf.get_body_raw() {
-                Ok(bytes) => self.open(&bytes, part, kind, depth + 1),
-                Err(why) => self.fail(NotRead::Mime(why)),
+            match part.get_body_raw() {
+                Ok(bytes) => self.bytes(&bytes, name, kind, depth + 1),
+                Err(error) => self.fail(NotRead::Mime(error)),
             }
         }
-    }
-
-    /// The scripts in EC2Launch's tags, with the lines as they are around them.
-    fn tagged(&mut self, text: &str, part: Option<&String>) -> bool {
-        let before = self.scripts.len();
-        for found in TAGS.captures_iter(text) {
-            let (Some(tag), Some(inner)) = (found.name("tag"), found.name("text")) else {
-                continue;
-            };
-            let powershell = tag.as_str().eq_ignore_ascii_case("powershell");
-            let language = if powershell {
-                Language::PowerShell
-            } else {
-                Language::Shell
-            };
-            let lines = text
-                .get(..inner.start())
-                .unwrap_or_default()
-                .matches('\n')
-                .count();
-            let mut script = Script::new(inner.as_str(), language, part.cloned());
-            script.line = 1 + lines;
-            self.scripts.push(script);
-        }
-        // Elsewhere the words are a page that a script writes.
-        let first = text.trim_start().to_ascii_lowercase();
-        let is_launch = first.starts_with("<powershell") || first.starts_with("<script");
-        if !is_launch {
-            self.scripts.truncate(before);
-        }
-        is_launch && self.scripts.len() > before
     }
 }
 
@@ -210,15 +174,35 @@ fn joined(within: Option<&str>, name: &str) -> String {
     within.map_or_else(|| name.to_owned(), |within| format!("{within}, {name}"))
 }
 
-/// Text in UTF-8, or in UTF-16 where a mark says so; anything else is shown as far as it goes.
+/// The scripts in EC2Launch's tags, with their lines in the whole text.
+fn tagged_scripts(text: &str) -> Vec<Script> {
+    // Other text with these tags is a page that a script writes.
+    let first = start(text.trim_start(), "<powershell".len()).to_ascii_lowercase();
+    if !first.starts_with("<powershell") && !first.starts_with("<script") {
+        return Vec::new();
+    }
+    let scripts = TAGS.captures_iter(text).filter_map(|found| {
+        let (tag, inner) = (found.name("tag")?, found.name("text")?);
+        let language = match tag.as_str().eq_ignore_ascii_case("powershell") {
+            true => Language::PowerShell,
+            false => Language::Shell,
+        };
+        let before = text.get(..inner.start()).unwrap_or_default();
+        let line = 1 + before.matches('\n').count();
+        Some(Script::new(inner.as_str(), line, language))
+    });
+    scripts.collect()
+}
+
+/// Text in UTF-8, or in UTF-16 where it begins with a byte order mark. Invalid bytes are replaced.
 fn decoded(bytes: &[u8]) -> String {
-    let wide = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
+    let utf_16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.as_chunks().0.iter().map(|pair| read(*pair)).collect();
         String::from_utf16_lossy(&units)
     };
     match bytes {
-        [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-        [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
+        [0xff, 0xfe, rest @ ..] => utf_16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf_16(rest, u16::from_be_bytes),
         [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
         _ => String::from_utf8_lossy(bytes).into_owned(),
     }
@@ -234,18 +218,20 @@ fn is_mime(text: &str) -> bool {
         })
 }
 
-/// What was encoded once more than EC2 asks for, which some tools do and cloud-init forgives.
+/// User data that some tools encode in base64 twice, which cloud-init accepts.
 fn within_base64(text: &str) -> Option<Vec<u8>> {
     let packed: String = text.split_whitespace().collect();
     let bytes = STANDARD
         .decode(packed)
         .ok()
         .filter(|bytes| bytes.len() > 8)?;
-    let starts = |start: &[u8]| bytes.starts_with(start);
-    let known = starts(&[0x1f, 0x8b])
-        || starts(b"#")
-        || starts(b"<")
-        || starts(b"Content-Type:")
-        || starts(b"MIME-Version:");
-    known.then_some(bytes)
+    let begins: [&[u8]; 5] = [
+        &[0x1f, 0x8b],
+        b"#",
+        b"<",
+        b"Content-Type:",
+        b"MIME-Version:",
+    ];
+    let is_user_data = begins.iter().any(|begin| bytes.starts_with(begin));
+    is_user_data.then_some(bytes)
 }
