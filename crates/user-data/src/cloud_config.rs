@@ -83,14 +83,8 @@ fn texts(yaml: &str) -> Option<Vec<YamlText>> {
             }),
             Event::MappingEnd | Event::SequenceEnd => reader.end(),
             Event::Scalar(text, style, ..) => {
-                // The parser reports a block where its first word is.
-                let blank = match style {
-                    ScalarStyle::Literal | ScalarStyle::Folded => {
-                        text.chars().take_while(|letter| *letter == '\n').count()
-                    }
-                    ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 0,
-                };
-                let line = span.start.line().saturating_sub(blank).max(1);
+                let line = span.start.line().saturating_sub(blank_lines(&text, style));
+                let line = line.max(1);
                 reader.text(YamlText::new(text.into_owned(), line));
             }
             Event::Alias(_) => reader.end_value(),
@@ -102,6 +96,16 @@ fn texts(yaml: &str) -> Option<Vec<YamlText>> {
         }
     }
     Some(reader.texts)
+}
+
+/// The blank lines at the start of a block, which the parser reports where its first word is.
+fn blank_lines(text: &str, style: ScalarStyle) -> usize {
+    match style {
+        ScalarStyle::Literal | ScalarStyle::Folded => {
+            text.chars().take_while(|letter| *letter == '\n').count()
+        }
+        ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 0,
+    }
 }
 
 impl YamlReader {

@@ -28,18 +28,27 @@ pub(super) fn parts(text: &str) -> StatementParts {
         .into_iter()
         .chain(defaults(text))
         .collect();
-    if let Some((name, value)) = loop_variables(text) {
-        let names = vec![format!("${name}")];
-        assignments.push(Assignment { names, value });
-        return StatementParts {
-            assignments,
-            only_assigns: true,
-            program: None,
-        };
+    let (program, declares) = match loop_variables(text) {
+        Some((name, value)) => {
+            let names = vec![format!("${name}")];
+            assignments.push(Assignment { names, value });
+            (None, false)
+        }
+        None => read_words(text, &mut assignments),
+    };
+    let is_file = |name: &String| name.starts_with('@');
+    let sets_variable = |assignment: &Assignment| !assignment.names.iter().any(is_file);
+    StatementParts {
+        only_assigns: program.is_none() && (declares || assignments.iter().any(sets_variable)),
+        program: program.map(str::to_owned),
+        assignments,
     }
+}
+
+/// The program, and whether the command is a declaration. Adds the assignments before the program.
+fn read_words<'t>(text: &'t str, assignments: &mut Vec<Assignment>) -> (Option<&'t str>, bool) {
     let mut declaration = None;
     let mut prefixed = false;
-    let mut program = None;
     for range in words(text) {
         let word = text.get(range.clone()).unwrap_or_default();
         if let Some(assignment) = assignment(word, range, declaration) {
@@ -49,18 +58,10 @@ pub(super) fn parts(text: &str) -> StatementParts {
         } else if PREFIXES.contains(&word) {
             prefixed = true;
         } else if declaration.is_none() && !(prefixed && is_option(word)) {
-            program = Some(word.to_owned());
-            break;
+            return (Some(word), false);
         }
     }
-    let is_file = |name: &String| name.starts_with('@');
-    let sets_variable = |assignment: &Assignment| !assignment.names.iter().any(is_file);
-    let assigns = declaration.is_some() || assignments.iter().any(sets_variable);
-    StatementParts {
-        assignments,
-        only_assigns: program.is_none() && assigns,
-        program,
-    }
+    (None, declaration.is_some())
 }
 
 /// A file holds what a command prints to it, but not what a call responds.

@@ -15,7 +15,6 @@ pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
         lexer: Lexer::new(script),
         powershell: script.language == Language::PowerShell,
         brackets: 0,
-        functions: Vec::new(),
     };
     splitter.split();
     (splitter.lexer.statements, splitter.lexer.nested)
@@ -26,8 +25,6 @@ struct BraceSplitter<'s> {
     powershell: bool,
     /// How many brackets and braces of literals are open.
     brackets: usize,
-    /// For each open block, the function that contains it.
-    functions: Vec<Option<Rc<str>>>,
 }
 
 impl BraceSplitter<'_> {
@@ -49,7 +46,7 @@ impl BraceSplitter<'_> {
                 }
                 '}' => {
                     self.end_statement();
-                    self.functions.pop();
+                    self.lexer.blocks.pop();
                 }
                 '\n' if self.lexer.draft.text.trim_end().ends_with('|') => self.lexer.take(),
                 '\n' | ';' if self.brackets == 0 => self.end_statement(),
@@ -106,11 +103,8 @@ impl BraceSplitter<'_> {
     fn begin_block(&mut self) {
         let defined = patterns::defined_function(&self.lexer.draft.text).map(Rc::from);
         self.end_statement();
-        self.functions.push(defined.or_else(|| self.function()));
-    }
-
-    fn function(&self) -> Option<Rc<str>> {
-        self.functions.last().cloned().flatten()
+        let function = defined.or_else(|| self.lexer.function());
+        self.lexer.blocks.push(function);
     }
 
     fn quoted(&mut self, quote: char) {
@@ -140,12 +134,7 @@ impl BraceSplitter<'_> {
         let line = self.lexer.cursor.line;
         self.lexer.cursor.skip(2);
         match self.lexer.cursor.take_until(end) {
-            Some(text) => self.string(StringLiteral {
-                text,
-                quote: '"',
-                line,
-                closed: true,
-            }),
+            Some(text) => self.string(StringLiteral::closed(text, '"', line)),
             None => self.lexer.draft.push('@', line),
         }
     }
@@ -167,7 +156,6 @@ impl BraceSplitter<'_> {
     /// Skips the character that ends the statement.
     fn end_statement(&mut self) {
         self.lexer.cursor.next();
-        let function = self.function();
-        self.lexer.end_statement(function);
+        self.lexer.end_statement();
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Lexer<'s> {
     pub(super) cursor: ScriptCursor,
     /// The statement at the position.
     pub(super) draft: StatementBuilder,
+    /// For each open block, the function that contains it.
+    pub(super) blocks: Vec<Option<Rc<str>>>,
     pub(super) statements: Vec<Statement>,
     /// Scripts in strings and here-documents.
     pub(super) nested: Vec<Script>,
@@ -27,12 +29,24 @@ pub(super) struct StringLiteral {
     pub(super) closed: bool,
 }
 
+impl StringLiteral {
+    pub(super) fn closed(text: String, quote: char, line: usize) -> Self {
+        StringLiteral {
+            text,
+            quote,
+            line,
+            closed: true,
+        }
+    }
+}
+
 impl<'s> Lexer<'s> {
     pub(super) fn new(script: &'s Script) -> Self {
         Lexer {
             script,
             cursor: ScriptCursor::new(&script.text, script.line),
             draft: StatementBuilder::default(),
+            blocks: Vec::new(),
             statements: Vec::new(),
             nested: Vec::new(),
         }
@@ -70,19 +84,16 @@ impl<'s> Lexer<'s> {
         if !self.script.may_nest() {
             return self.push_string(&string);
         }
-        let StringLiteral {
-            text, quote, line, ..
-        } = string;
-        self.draft.push(quote, line);
+        self.draft.push(string.quote, string.line);
         let interpreter = match self.script.language {
             Language::Python => None,
             Language::Shell | Language::PowerShell | Language::Other => {
                 by_interpreter(self.draft.head())
             }
         };
-        let language = interpreter.unwrap_or_else(|| language(&text));
-        self.nest(text, line, language);
-        self.draft.push(quote, line);
+        let language = interpreter.unwrap_or_else(|| language(&string.text));
+        self.nest(string.text, string.line, language);
+        self.draft.push(string.quote, string.line);
     }
 
     /// Adds a nested script, unless it is nested too deeply.
@@ -90,8 +101,13 @@ impl<'s> Lexer<'s> {
         self.nested.extend(self.script.nested(text, line, language));
     }
 
-    /// Ends the statement.
-    pub(super) fn end_statement(&mut self, function: Option<Rc<str>>) {
+    /// The function that contains the position.
+    pub(super) fn function(&self) -> Option<Rc<str>> {
+        self.blocks.last().cloned().flatten()
+    }
+
+    pub(super) fn end_statement(&mut self) {
+        let function = self.function();
         let statement = self.draft.finish(self.script, function);
         self.statements.extend(statement);
     }

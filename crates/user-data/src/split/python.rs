@@ -1,7 +1,5 @@
 //! Splits Python into statements.
 
-use std::rc::Rc;
-
 use super::lexer::{Lexer, StringLiteral};
 use crate::patterns;
 use crate::script::Script;
@@ -13,7 +11,7 @@ pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
         lexer: Lexer::new(script),
         indent: 0,
         brackets: 0,
-        functions: Vec::new(),
+        definitions: Vec::new(),
     };
     splitter.split();
     (splitter.lexer.statements, splitter.lexer.nested)
@@ -24,8 +22,8 @@ struct PythonSplitter<'s> {
     indent: usize,
     /// How many brackets are open.
     brackets: usize,
-    /// The functions that are open, with the indentation of their `def`.
-    functions: Vec<(usize, Rc<str>)>,
+    /// The indentation of the `def` of each open block.
+    definitions: Vec<usize>,
 }
 
 impl PythonSplitter<'_> {
@@ -79,12 +77,7 @@ impl PythonSplitter<'_> {
             return;
         };
         let is_script = patterns::CALLER.is_match(&text);
-        let string = StringLiteral {
-            text,
-            quote: '"',
-            line,
-            closed: true,
-        };
+        let string = StringLiteral::closed(text, '"', line);
         if is_script {
             self.lexer.push_nested(string);
         } else {
@@ -97,11 +90,14 @@ impl PythonSplitter<'_> {
             self.lexer.draft = StatementBuilder::default();
             return;
         }
-        self.functions.retain(|(indent, _)| *indent < self.indent);
-        if let Some(name) = patterns::defined_function(&self.lexer.draft.text) {
-            self.functions.push((self.indent, name.into()));
+        let has_ended = |indent: &mut usize| *indent >= self.indent;
+        while self.definitions.pop_if(has_ended).is_some() {
+            self.lexer.blocks.pop();
         }
-        let function = self.functions.last().map(|(_, name)| name.clone());
-        self.lexer.end_statement(function);
+        if let Some(name) = patterns::defined_function(&self.lexer.draft.text) {
+            self.definitions.push(self.indent);
+            self.lexer.blocks.push(Some(name.into()));
+        }
+        self.lexer.end_statement();
     }
 }

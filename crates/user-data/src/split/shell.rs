@@ -15,7 +15,6 @@ pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
     let mut splitter = ShellSplitter {
         lexer: Lexer::new(script),
         depth: 0,
-        functions: Vec::new(),
         announced: None,
         here_documents: Vec::new(),
         line: String::new(),
@@ -31,8 +30,6 @@ struct ShellSplitter<'s> {
     lexer: Lexer<'s>,
     /// How many substitutions and subshells are open.
     depth: usize,
-    /// For each open brace, the function that contains it.
-    functions: Vec<Option<Rc<str>>>,
     /// The function whose body begins at the next brace.
     announced: Option<Rc<str>>,
     /// Here-documents that begin after this line.
@@ -104,7 +101,7 @@ impl ShellSplitter<'_> {
             '{' if at_word && next.is_none_or(char::is_whitespace) => self.begin_block(),
             '}' if self.lexer.draft.text.is_empty() => {
                 self.lexer.cursor.next();
-                self.functions.pop();
+                self.lexer.blocks.pop();
             }
             _ => self.lexer.take(),
         }
@@ -114,13 +111,10 @@ impl ShellSplitter<'_> {
         self.lexer.cursor.next();
         let named = self.lexer.draft.text.strip_prefix("function ");
         let named = named.map(|name| name.trim().into());
-        let function = self.announced.take().or(named).or_else(|| self.function());
+        let function = self.announced.take().or(named);
         self.end_command();
-        self.functions.push(function);
-    }
-
-    fn function(&self) -> Option<Rc<str>> {
-        self.functions.last().cloned().flatten()
+        let function = function.or_else(|| self.lexer.function());
+        self.lexer.blocks.push(function);
     }
 
     fn end_command(&mut self) {
@@ -128,8 +122,7 @@ impl ShellSplitter<'_> {
         if patterns::BATCH_COMMENT.is_match(&self.lexer.draft.text) {
             self.lexer.draft = StatementBuilder::default();
         }
-        let function = self.function();
-        self.lexer.end_statement(function);
+        self.lexer.end_statement();
     }
 
     /// Quotes, a substitution, a comment or one character.
@@ -148,12 +141,7 @@ impl ShellSplitter<'_> {
         let line = self.lexer.cursor.line;
         self.lexer.cursor.next();
         match self.lexer.cursor.take_until("'") {
-            Some(text) => self.string(StringLiteral {
-                text,
-                quote: '\'',
-                line,
-                closed: true,
-            }),
+            Some(text) => self.string(StringLiteral::closed(text, '\'', line)),
             // An apostrophe that is never closed is not a quote.
             None => self.lexer.draft.push('\'', line),
         }
