@@ -1,64 +1,64 @@
-# Alarms, each with what to do. Those of the home region go to the topic; a dead-letter alarm can only act in its own
-# region, so that its change of state goes home as an event.
+# CloudWatch alarms. Alarms in the home Region notify the topic directly. An alarm can notify only in its own Region, so
+# state changes of dead-letter alarms are sent to the home Region as events.
 
 locals {
-  on_function = { FunctionName = var.name }
+  function_dimensions = { FunctionName = var.name }
 
   alarms = merge(
     {
       errors = {
-        namespace = "AWS/Lambda", metric = "Errors", dimensions = local.on_function, statistic = "Sum"
+        namespace = "AWS/Lambda", metric = "Errors", dimensions = local.function_dimensions, statistic = "Sum"
         period    = 900, periods = 1, comparison = "GreaterThanOrEqualToThreshold", threshold = 3, missing = "notBreaching"
-        # One event is tried three times within about four minutes.
-        description = "The function failed three times within 15 minutes: an event was tried in vain, or it cannot start. Read the errors in log group ${local.log_group}; they name instances and causes. Until it is mended, launches stay as they are."
+        # Lambda makes three attempts to process an event, within about four minutes.
+        description = "The function failed three times within 15 minutes: it cannot start, or all attempts to process an event failed. The affected instances might still accept IMDSv1. For instance IDs and causes, see the errors in log group ${local.log_group}."
       }
       throttles = {
-        namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.on_function, statistic = "Sum"
+        namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.function_dimensions, statistic = "Sum"
         period      = 300, periods = 3, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Lambda has held events back for 15 minutes. If reserved_concurrency is 0, the guard is switched off. Otherwise raise it, or the account's quota of concurrent executions."
+        description = "Lambda has throttled the function for 15 minutes. If reserved_concurrency is 0, the function is turned off. Otherwise, increase reserved_concurrency or the concurrency quota of the account."
       }
-      late = {
-        namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.on_function, statistic = "Maximum"
+      event-age = {
+        namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.function_dimensions, statistic = "Maximum"
         period      = 300, periods = 2, comparison = "GreaterThanThreshold", threshold = 300000, missing = "notBreaching"
-        description = "Events wait more than 5 minutes for the function, and instances stay open as long. Look for throttles and errors; after 6 hours events are given up."
+        description = "Events wait more than 5 minutes for the function. Until it processes them, new instances might accept IMDSv1. Check for throttles and errors. Lambda discards events after 6 hours."
       }
-      results-lost = {
-        namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.on_function, statistic = "Sum"
+      destination-failures = {
+        namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.function_dimensions, statistic = "Sum"
         period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Lambda could not put a result on the bus ${var.name}, so that nobody was told of it. What was done is in log group ${local.log_group}. Check that the bus is there and that role ${var.name}-function may put events on it; a very large report is refused too."
+        description = "Lambda could not send a result to the bus ${var.name}, so no notification was published. The result is in log group ${local.log_group}. Check that the bus exists and that the role ${var.name}-function can put events on it. Very large reports cannot be sent."
       }
-      failures-lost = {
-        namespace   = "AWS/Lambda", metric = "DeadLetterErrors", dimensions = local.on_function, statistic = "Sum"
+      dead-letter-errors = {
+        namespace   = "AWS/Lambda", metric = "DeadLetterErrors", dimensions = local.function_dimensions, statistic = "Sum"
         period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Lambda could not put a failed event into the queue ${var.name}-on-failure: the event is lost, and only a sweep finds its instances. Check that the queue is there and that role ${var.name}-function may send to it."
+        description = "Lambda could not send a failed event to the queue ${var.name}-on-failure. The event is lost, and only a sweep will find its instances. Check that the queue exists and that the role ${var.name}-function can send messages to it."
       }
-      on-failure = {
+      on-failure-queue = {
         namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = "${var.name}-on-failure" }, statistic = "Maximum"
         period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "The function gave up on an event, which waits in the queue ${var.name}-on-failure for 14 days. Its attributes ErrorCode and ErrorMessage say why. Mend the cause, hand the message's body to the function (terraform output invoke_command), then delete the message."
+        description = "The function failed to process an event. The queue ${var.name}-on-failure keeps it for 14 days; the message attributes ErrorCode and ErrorMessage describe the error. Resolve the cause, invoke the function with the message body (terraform output invoke_command), and then delete the message."
       }
-      sweep = {
-        namespace   = "ImdsEnforcer", metric = "Swept", dimensions = {}, statistic = "Sum"
+      regions-not-scanned = {
+        namespace   = "ImdsEnforcer", metric = "RegionsScanned", dimensions = {}, statistic = "Sum"
         period      = local.interval, periods = 2, comparison = "LessThanThreshold", threshold = length(local.regions), missing = "breaching"
-        description = "Two sweeps in a row did not see ${length(local.regions) == 1 ? "the region" : "all ${length(local.regions)} regions"} to the end. Read `unseen` in the latest sweep's report in log group ${local.log_group}; if there is none, look at schedule ${var.name}-sweep and at the queue ${var.name}-dead-letters."
+        description = "Two consecutive sweeps did not scan ${length(local.regions) == 1 ? "the Region" : "all ${length(local.regions)} Regions"} completely. See `unreachable` in the report of the latest sweep in log group ${local.log_group}. If there is no report, check the schedule ${var.name}-sweep and the queue ${var.name}-dead-letters."
       }
-      breaking = {
-        namespace   = "ImdsEnforcer", metric = "Breaking", dimensions = {}, statistic = "Maximum"
+      rejected-calls = {
+        namespace   = "ImdsEnforcer", metric = "RejectedCalls", dimensions = {}, statistic = "Maximum"
         period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Software on an enforced instance still asks for IMDSv1 and is refused: it may be failing now. Find the instances in the reports in log group ${local.log_group}. Mend the software, or exempt the instance and set its options back from the report's `before`."
+        description = "Software on an enforced instance still calls IMDSv1, and its calls are rejected, so it might be failing. For the instances, see the reports in log group ${local.log_group}. Update the software, or exempt the instance and restore the metadata options in `before` of its report."
       }
-      drifting = {
-        namespace   = "ImdsEnforcer", metric = "Drifting", dimensions = {}, statistic = "Maximum"
+      drift-limit-reached = {
+        namespace   = "ImdsEnforcer", metric = "DriftLimitReached", dimensions = {}, statistic = "Maximum"
         period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Somebody sets the options of an instance back as often as they are mended, and the function has stopped mending it. CloudTrail names who calls ModifyInstanceMetadataOptions. Mend that automation, or exempt the instance."
+        description = "The metadata options of an instance were changed back so often that the function no longer enforces them (policy.limits.enforcements_per_hour). To find the caller, search CloudTrail for ModifyInstanceMetadataOptions. Change that automation, or exempt the instance."
       }
     },
     {
       for name, alarm in {
-        spared = {
-          namespace   = "ImdsEnforcer", metric = "Spared", dimensions = {}, statistic = "Sum"
+        disruption-limit-reached = {
+          namespace   = "ImdsEnforcer", metric = "DisruptionLimitReached", dimensions = {}, statistic = "Sum"
           period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-          description = "More wrong instances than policy.limits.terminations_per_hour (${var.policy.limits.terminations_per_hour}) came within an hour, or their number could not be read: the rest was mended instead of terminated. Find out what launches so many; the reports in log group ${local.log_group} name launch templates."
+          description = "Instances were enforced instead of terminated, because policy.limits.disruptions_per_hour (${var.policy.limits.disruptions_per_hour}) was reached or the terminations of the last hour could not be counted. Find out what launches so many non-compliant instances: the reports in log group ${local.log_group} name the launch templates."
         }
       } : name => alarm if local.can.terminate
     },
@@ -87,7 +87,7 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each            = local.with_queue
   region              = each.key
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "Something could not be delivered and waits in the queue ${var.name}-dead-letters of this region for 14 days. The attributes ERROR_CODE, ERROR_MESSAGE and RULE_ARN of a message say what and why. Mend the cause, hand the message's body to the function (terraform output invoke_command), then delete the message. Until then only the sweep finds what it told of."
+  alarm_description   = "An event was not delivered. The queue ${var.name}-dead-letters in this Region keeps it for 14 days; the message attributes RULE_ARN, ERROR_CODE, and ERROR_MESSAGE describe the error. Resolve the cause, invoke the function with the message body (terraform output invoke_command), and then delete the message. Until then, only a sweep will find the instances of the event."
   namespace           = "AWS/SQS"
   metric_name         = "ApproximateNumberOfMessagesVisible"
   dimensions          = { QueueName = "${var.name}-dead-letters" }
@@ -109,12 +109,12 @@ locals {
   }
 }
 
-# To the default bus at home, by a role of its own: when the home bus or its role is what is broken, this still gets through.
+# These events use the default bus and a separate role, so that they arrive even if the home bus or its role is broken.
 resource "aws_cloudwatch_event_rule" "alarms" {
   for_each      = local.with_queue
   region        = each.key
   name          = "${var.name}-alarms"
-  description   = each.key == local.home ? "Tells of dead letters in any region" : "Alarms of dead letters, for ${local.home}"
+  description   = each.key == local.home ? "Publishes dead-letter alarms from all Regions" : "Sends dead-letter alarms to ${local.home}"
   event_pattern = jsonencode(local.dead_letter_alarm)
   tags          = var.tags
 }
@@ -148,7 +148,7 @@ resource "aws_cloudwatch_event_target" "alarms_to_topic" {
       reason      = "$.detail.state.reason"
       description = "$.detail.configuration.description"
     }
-    input_template = "\"Alarm <alarm> in account ${local.account}, region <region>: <description> (<reason>)\""
+    input_template = "\"Alarm <alarm> in account ${local.account}, Region <region>: <description> (<reason>)\""
   }
   retry_policy {
     maximum_event_age_in_seconds = local.retry.age
@@ -161,7 +161,7 @@ resource "aws_cloudwatch_event_target" "alarms_to_topic" {
 
 resource "aws_iam_role" "alarms" {
   name                 = "${var.name}-alarms"
-  description          = "Sends alarms of dead letters to ${local.home}"
+  description          = "Sends dead-letter alarms to ${local.home}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
   assume_role_policy   = aws_iam_role.forward.assume_role_policy

@@ -1,49 +1,53 @@
-# The dashboard: what the guard does, whether it can, and what it could not.
+# The CloudWatch dashboard.
 
 locals {
-  outcomes = ["Compliant", "Exempt", "Reported", "Enforced", "Stopped", "Terminated", "Spared", "Gone", "Failed"]
+  outcomes = ["Compliant", "Exempt", "Reported", "Enforced", "Stopped", "Terminated", "Gone", "Failed"]
 
   panels = [
     { title = "Outcomes", stat = "Sum", metrics = [for outcome in local.outcomes : ["ImdsEnforcer", outcome]] },
     {
-      title   = "Wrong instances by region"
+      title   = "Non-compliant instances by Region"
       stat    = "Sum"
-      metrics = [for region in local.regions : [{ expression = "SUM(SEARCH('{ImdsEnforcer,Region} Region=\"${region}\" MetricName=(\"Reported\" OR \"Enforced\" OR \"Stopped\" OR \"Terminated\" OR \"Spared\" OR \"Failed\")', 'Sum', 3600))", label = region }]]
+      metrics = [for region in local.regions : [{ expression = "SUM(SEARCH('{ImdsEnforcer,Region} Region=\"${region}\" MetricName=(\"Reported\" OR \"Enforced\" OR \"Stopped\" OR \"Terminated\" OR \"Failed\")', 'Sum', 3600))", label = region }]]
     },
     {
-      title = "Seconds exposed, from launch to mended"
-      stat  = "p95"
-      metrics = concat(
-        [["ImdsEnforcer", "SecondsExposed", { stat = "p50", label = "half" }], ["ImdsEnforcer", "SecondsExposed", { stat = "p95", label = "95 %" }], ["ImdsEnforcer", "SecondsExposed", { stat = "Maximum", label = "longest" }]],
-      )
+      title   = "Seconds from launch to enforcement"
+      stat    = "p95"
+      metrics = [for stat in ["p50", "p95", "Maximum"] : ["ImdsEnforcer", "SecondsExposed", { stat = stat, label = stat }]]
     },
     {
-      title   = "Seconds exposed by region, longest"
+      title   = "Seconds from launch to enforcement by Region (maximum)"
       stat    = "Maximum"
       metrics = [for region in local.regions : ["ImdsEnforcer", "SecondsExposed", "Region", region, { label = region }]]
     },
     {
-      title   = "Function: errors, throttles, results and failures lost"
+      title   = "Function: invocations and errors"
       stat    = "Sum"
       metrics = [for metric in ["Errors", "Throttles", "DestinationDeliveryFailures", "DeadLetterErrors", "Invocations"] : ["AWS/Lambda", metric, "FunctionName", var.name]]
     },
     {
-      title   = "Function: how late and how long (ms)"
+      title   = "Function: event age and duration (ms)"
       stat    = "Maximum"
       metrics = [for metric in ["AsyncEventAge", "Duration"] : ["AWS/Lambda", metric, "FunctionName", var.name]]
     },
     {
-      title = "Waiting in queues"
+      title = "Messages in queues"
       stat  = "Maximum"
       metrics = concat(
         [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-on-failure", { label = "on-failure" }]],
-        [for region in sort(local.with_queue) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-dead-letters", { region = region, label = "dead letters ${region}" }]],
+        [for region in sort(local.with_queue) : ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${var.name}-dead-letters", { region = region, label = "dead-letters ${region}" }]],
       )
     },
     {
-      title   = "Sweeps: regions seen and not seen, instances breaking and drifting"
-      stat    = "Sum"
-      metrics = [for metric in ["Swept", "Unseen", "Breaking", "Drifting"] : ["ImdsEnforcer", metric]]
+      title = "Sweeps and limits"
+      stat  = "Sum"
+      metrics = [
+        ["ImdsEnforcer", "RegionsScanned", { label = "Regions scanned" }],
+        ["ImdsEnforcer", "RegionsUnreachable", { label = "Regions unreachable" }],
+        ["ImdsEnforcer", "RejectedCalls", { label = "Instances with rejected calls" }],
+        ["ImdsEnforcer", "DriftLimitReached", { label = "Drift limit reached" }],
+        ["ImdsEnforcer", "DisruptionLimitReached", { label = "Disruption limit reached" }],
+      ]
     },
   ]
 }

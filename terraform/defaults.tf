@@ -1,4 +1,4 @@
-# The account's own defaults for launches that ask for nothing; optional.
+# Account-level defaults for launches that do not specify metadata options (optional).
 
 resource "aws_ec2_instance_metadata_defaults" "this" {
   for_each                    = toset(var.account_defaults == null ? [] : local.regions)

@@ -1,20 +1,20 @@
-# The function: what it runs, what it may do with its time, and where its logs go.
+# The Lambda function, its log group, and the queue for events that it failed to process.
 
 locals {
   zip = coalesce(var.zip, "${path.module}/../dist/enforcer-${var.architecture}.zip")
 }
 
 resource "aws_lambda_function" "enforcer" {
-  # It is also the name of the role's sessions, by which the function knows its own changes.
+  # Lambda names role sessions after the function, and the function recognizes its own changes by that name.
   function_name = var.name
-  description   = "Sees to it that no EC2 instance answers IMDSv1"
+  description   = "Enforces a metadata options policy (IMDSv2) on EC2 instances"
   role          = aws_iam_role.function.arn
 
   runtime       = "provided.al2023"
   handler       = "bootstrap"
   architectures = [var.architecture]
   filename      = local.zip
-  # Without a zip the precondition below speaks.
+  # If the file does not exist, the precondition below fails.
   source_code_hash = fileexists(local.zip) ? filebase64sha256(local.zip) : null
 
   memory_size                    = var.memory
@@ -33,30 +33,30 @@ resource "aws_lambda_function" "enforcer" {
     log_group             = aws_cloudwatch_log_group.function.name
   }
 
-  # What failed for good lies here as it came, ready to be handed over again. It comes straight from Lambda, beside the
-  # result that goes over the home bus: with a bus and a rule in between, one fault could lose both.
+  # Holds the original events for a redrive. Lambda sends them directly, not through the home bus, so that a problem with
+  # the bus cannot lose both the event and the notification.
   dead_letter_config {
     target_arn = aws_sqs_queue.on_failure.arn
   }
 
-  # Lambda checks that the role may write to the queue.
+  # Lambda verifies that the role can write to the queue.
   depends_on = [aws_iam_role_policy.function]
 
   lifecycle {
     precondition {
       condition     = fileexists(local.zip)
-      error_message = "zip: there is no `${local.zip}`: expected the function's zip; `make build${var.architecture == "arm64" ? " ARCH=arm64" : ""}` makes it."
+      error_message = "zip: the file `${local.zip}` does not exist. To create it, run `make build${var.architecture == "arm64" ? " ARCH=arm64" : ""}`."
     }
     precondition {
       condition     = local.variables_bytes <= 4096
-      error_message = "policy: as JSON it takes ${local.variables_bytes - length("IMDS_POLICY")} bytes, and Lambda takes ${4096 - length("IMDS_POLICY")}: expected a shorter one. Join rules that differ in a single list, use wildcards, shorten `name` and `because`, or exempt by one tag instead of many ids."
+      error_message = "policy: the JSON document must not exceed ${4096 - length("IMDS_POLICY")} bytes, but it has ${local.variables_bytes - length("IMDS_POLICY")}. Merge rules that differ in only one list, use wildcards, shorten `name` and `reason`, or exempt instances by one tag instead of many IDs."
     }
   }
 }
 
 resource "aws_lambda_function_event_invoke_config" "enforcer" {
   function_name = aws_lambda_function.enforcer.function_name
-  # Throttled events wait this long; failed ones are tried after about one minute and two more.
+  # Lambda retries throttled events for this long. It retries failed events after about one and two minutes.
   maximum_event_age_in_seconds = 6 * 60 * 60
   maximum_retry_attempts       = 2
 
@@ -79,7 +79,7 @@ resource "aws_cloudwatch_log_group" "function" {
 
 resource "aws_sqs_queue" "on_failure" {
   name                      = "${var.name}-on-failure"
-  message_retention_seconds = 14 * 24 * 60 * 60 # the longest there is
+  message_retention_seconds = 14 * 24 * 60 * 60 # the maximum
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
   tags                      = var.tags

@@ -1,11 +1,10 @@
-# The home region: a bus of its own, and the rule by which events reach the function.
+# The event bus in the home Region, and the rule that sends its events to the function.
 
 resource "aws_cloudwatch_event_bus" "home" {
   name = var.name
   tags = var.tags
 }
 
-# Only this account is let in.
 resource "aws_cloudwatch_event_bus_policy" "home" {
   event_bus_name = aws_cloudwatch_event_bus.home.name
   policy = jsonencode({
@@ -20,10 +19,10 @@ resource "aws_cloudwatch_event_bus_policy" "home" {
   })
 }
 
-# The function's results are on this bus as well. Their source is `lambda`, so they never come back to the function.
+# Results of the function are on this bus too. Their source is `lambda`, so this rule does not match them.
 resource "aws_cloudwatch_event_rule" "function" {
   name           = "${var.name}-function"
-  description    = "Hands what the regions send to the function ${var.name}"
+  description    = "Sends events from all Regions to the function ${var.name}"
   event_bus_name = aws_cloudwatch_event_bus.home.name
   tags           = var.tags
   event_pattern = jsonencode({
@@ -59,9 +58,9 @@ resource "aws_lambda_permission" "home" {
 resource "aws_cloudwatch_event_archive" "home" {
   count            = var.archive_days == null ? 0 : 1
   name             = var.name
-  description      = "What the regions sent, to be replayed on the bus ${var.name}"
+  description      = "Events from all Regions, for replay on the bus ${var.name}"
   event_source_arn = aws_cloudwatch_event_bus.home.arn
   retention_days   = var.archive_days
-  # Not the results: replayed, they would be told again.
+  # Excludes results: a replay would publish them again.
   event_pattern = aws_cloudwatch_event_rule.function.event_pattern
 }

@@ -1,13 +1,13 @@
-# Where the guard stands: the home region holds the function, and every region watched sends its events there.
+# The account and the Regions. The function is in the home Region; every monitored Region sends its events there.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
-# Those enabled in the account.
+# Regions that are enabled in the account.
 data "aws_regions" "enabled" {}
 
-# Those of the partition, enabled or not.
+# All Regions of the partition.
 data "aws_regions" "known" {
   all_regions = true
 }
@@ -17,13 +17,13 @@ locals {
   partition = data.aws_partition.current.partition
   home      = data.aws_region.current.region
 
-  # Swept.
+  # Regions that sweeps scan.
   regions = sort(setsubtract(coalesce(var.regions, data.aws_regions.enabled.names), var.excluded_regions))
 
-  # Swept, and their launches are heard of within seconds.
+  # Regions that also send events.
   watched = toset(setsubtract(local.regions, var.sweep_only_regions))
 
-  # Policies are built from names rather than from resources, so that a plan shows them whole.
+  # Built from names, not from resource attributes, so that plans show complete policy documents.
   arn = {
     bus          = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/${var.name}"
     default_bus  = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/default"

@@ -1,8 +1,8 @@
-# Who is told, and of what: the function's results as sentences. The function itself knows nothing of this.
+# Notifications: EventBridge turns the results of the function into messages on an SNS topic.
 
 resource "aws_sns_topic" "this" {
   name              = var.name
-  kms_master_key_id = var.kms_key_arn # with AWS's own key, neither alarms nor rules could publish
+  kms_master_key_id = var.kms_key_arn # alarms and rules cannot publish to a topic that uses the AWS managed key
   tags              = var.tags
 }
 
@@ -20,7 +20,7 @@ resource "aws_sns_topic_policy" "this" {
         Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
       },
       {
-        # EventBridge cannot publish where a topic's policy has a condition.
+        # EventBridge does not support conditions in topic policies.
         Sid       = "Rules"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
@@ -44,14 +44,14 @@ locals {
 
   results = {
     done = {
-      description = "Tells of what ${var.name} enforced, stopped, terminated, spared or failed to do"
+      description = "Publishes the actions and failures of ${var.name}"
       pattern = {
         source      = ["lambda"]
         detail-type = ["Lambda Function Invocation Result - Success"]
         detail = {
           requestContext = { functionArn = local.this_function }
           responsePayload = { summary = { "$or" = [
-            for outcome in ["enforced", "stopped", "terminated", "spared", "failed"] : { (outcome) = [{ numeric = [">", 0] }] }
+            for outcome in ["enforced", "stopped", "terminated", "failed"] : { (outcome) = [{ numeric = [">", 0] }] }
           ] } }
         }
       }
@@ -63,18 +63,18 @@ locals {
           outcomes  = "${local.report}.instances[*].outcome"
           request   = "$.detail.requestContext.requestId"
         },
-        { for outcome in ["enforced", "stopped", "terminated", "spared", "failed"] : outcome => "${local.report}.summary.${outcome}" },
+        { for outcome in ["enforced", "stopped", "terminated", "failed"] : outcome => "${local.report}.summary.${outcome}" },
       )
-      # One line: EventBridge has no other form that SNS shows as it was meant.
+      # One line, because SNS does not display multi-line templates as intended.
       text = join(" ", [
-        "${var.name} in account ${local.account}, after a <trigger> in region <region>:",
-        "<enforced> enforced, <stopped> stopped, <terminated> terminated, <spared> spared, <failed> failed.",
-        "Instances: <instances>. Their outcomes, in this order: <outcomes>.",
-        "Reasons, and the options before and after, are in log group ${local.log_group} (${local.home}) under request <request>.",
+        "${var.name} in account ${local.account} processed an event (<trigger>) in Region <region>:",
+        "<enforced> enforced, <stopped> stopped, <terminated> terminated, <failed> failed.",
+        "Instances: <instances>. Outcomes, in the same order: <outcomes>.",
+        "For reasons and metadata options before and after, see request <request> in log group ${local.log_group} (${local.home}).",
       ])
     }
     failed = {
-      description = "Tells of what ${var.name} gave up on"
+      description = "Publishes the events that ${var.name} failed to process"
       pattern = {
         source      = ["lambda"]
         detail-type = ["Lambda Function Invocation Result - Failure"]
@@ -88,10 +88,10 @@ locals {
         message   = "${local.report}.errorMessage"
       }
       text = join(" ", [
-        "${var.name} in account ${local.account} gave up on an event (<condition>, <attempts> attempts): <error>: <message>.",
-        "What is named here may still answer IMDSv1.",
-        "The event waits in the queue ${var.name}-on-failure (${local.home}): mend the cause, then hand it to the function again.",
-        "Logs: group ${local.log_group}, request <request>.",
+        "${var.name} in account ${local.account} failed to process an event (<condition>, <attempts> attempts): <error>: <message>.",
+        "The affected instances might still accept IMDSv1.",
+        "The event is in the queue ${var.name}-on-failure (${local.home}). Resolve the cause, and then invoke the function with the event.",
+        "For details, see request <request> in log group ${local.log_group}.",
       ])
     }
   }

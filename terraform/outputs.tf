@@ -1,25 +1,25 @@
 output "home_region" {
-  description = "Region of the function, the home bus, the topic and the dashboard."
+  description = "Region of the function, the home bus, the topic, and the dashboard."
   value       = local.home
 }
 
 output "regions" {
-  description = "Regions guarded: swept, and watched unless in `sweep_only_regions`."
+  description = "Regions in which the policy is enforced."
   value       = local.regions
 }
 
 output "watched_regions" {
-  description = "Regions whose launches are heard of within seconds."
+  description = "Regions that send events to the function, so that it acts within seconds of a launch."
   value       = sort(local.watched)
 }
 
 output "policy" {
-  description = "The policy as the function reads it."
+  description = "The policy document that the function reads."
   value       = local.policy
 }
 
 output "function_name" {
-  description = "Name of the function, and of its role's sessions."
+  description = "Name of the function, and of its role sessions."
   value       = aws_lambda_function.enforcer.function_name
 }
 
@@ -29,12 +29,12 @@ output "function_arn" {
 }
 
 output "role_arn" {
-  description = "ARN of the function's role."
+  description = "ARN of the function's execution role."
   value       = aws_iam_role.function.arn
 }
 
 output "log_group" {
-  description = "Log group of the function, in the home region."
+  description = "Log group of the function, in the home Region."
   value       = aws_cloudwatch_log_group.function.name
 }
 
@@ -49,32 +49,32 @@ output "bus_arn" {
 }
 
 output "rule_arns" {
-  description = "ARNs of the rules that watch, by region and name."
+  description = "ARNs of the event rules, by Region and name."
   value       = { for key, rule in aws_cloudwatch_event_rule.watch : key => rule.arn }
 }
 
 output "on_failure_queue_url" {
-  description = "URL of the queue of events that the function gave up on."
+  description = "URL of the queue for events that the function failed to process."
   value       = aws_sqs_queue.on_failure.url
 }
 
 output "dead_letter_queue_urls" {
-  description = "URLs of the queues of what could not be delivered, by region."
+  description = "URLs of the queues for events that were not delivered, by Region."
   value       = { for region, queue in aws_sqs_queue.dead_letters : region => queue.url }
 }
 
 output "topic_arn" {
-  description = "ARN of the topic that tells."
+  description = "ARN of the notification topic."
   value       = aws_sns_topic.this.arn
 }
 
 output "schedule_name" {
-  description = "Name of the sweep's schedule."
+  description = "Name of the sweep schedule."
   value       = aws_scheduler_schedule.sweep.name
 }
 
 output "alarm_names" {
-  description = "Names of the alarms of the home region; each region with a queue has one for dead letters besides."
+  description = "Names of the alarms in the home Region. In addition, every Region with a dead-letter queue has an alarm for it."
   value       = sort([for alarm in aws_cloudwatch_metric_alarm.home : alarm.alarm_name])
 }
 
@@ -84,21 +84,21 @@ output "dashboard_name" {
 }
 
 output "archive_name" {
-  description = "Name of the archive on the home bus; null without one."
+  description = "Name of the archive, or null if there is none."
   value       = one(aws_cloudwatch_event_archive.home[*].name)
 }
 
 output "trail_arn" {
-  description = "ARN of the trail; null without one."
+  description = "ARN of the trail, or null if there is none."
   value       = one(aws_cloudtrail.this[*].arn)
 }
 
 output "invoke_command" {
-  description = "Hands an event file to the function and shows its answer."
+  description = "Command that invokes the function with an event file and prints the report."
   value       = "cargo lambda invoke --remote --region ${local.home} --data-file EVENT.json ${var.name}"
 }
 
 output "sweep_command" {
-  description = "Sweeps now and shows the report."
+  description = "Command that starts a sweep and prints the report."
   value       = "cargo lambda invoke --remote --region ${local.home} --data-ascii '${aws_scheduler_schedule.sweep.target[0].input}' ${var.name}"
 }

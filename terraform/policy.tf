@@ -1,7 +1,7 @@
-# The policy as the function reads it, and what it can lead to.
+# The policy document that the function reads, and the actions that it can lead to.
 
 locals {
-  # What is left out is left out: the function takes no `null`.
+  # The function does not accept null.
   requires = [
     for require in concat([var.policy.require], var.policy.rules[*].require) : require == null ? null : {
       for key, value in merge(require, {
@@ -18,23 +18,24 @@ locals {
     }
   ]
   policy = jsonencode(merge(var.policy, {
+    version  = 1
     require  = local.requires[0]
     rules    = local.rules
-    limits   = { for key, value in var.policy.limits : key => value if value != null }
     existing = { for key, value in var.policy.existing : key => value if value != null }
+    limits   = { for key, value in var.policy.limits : key => value if value != null }
   }))
 
-  # Lambda counts names and values of all variables, in bytes; `length` counts characters.
+  # Lambda limits the size of all names and values in bytes; `length` returns characters.
   base64          = base64encode(local.policy)
   variables_bytes = length("IMDS_POLICY") + length(local.base64) / 4 * 3 - length(regexall("=", local.base64))
 
   actions = toset(compact(concat(
     [var.policy.on_violation, var.policy.existing.in_use, var.policy.existing.unknown],
-    var.policy.rules[*].then,
+    var.policy.rules[*].action,
   )))
   can = {
-    # Stopping and terminating fall back to mending.
-    mend      = length(setintersection(local.actions, ["enforce", "stop", "terminate"])) > 0
+    # Enforcement is the fallback where an instance cannot be stopped or terminated.
+    enforce   = length(setintersection(local.actions, ["enforce", "stop", "terminate"])) > 0
     stop      = contains(local.actions, "stop")
     terminate = contains(local.actions, "terminate")
   }

@@ -1,12 +1,12 @@
-# Every region watched: rules that send what happens there to the home bus, and a queue for what could not be sent.
+# In every monitored Region: rules that send events to the home bus, and a queue for events that were not delivered.
 
 locals {
-  # As long as EventBridge goes on at all.
+  # The maximum that EventBridge allows.
   retry = { age = 24 * 60 * 60, attempts = 185 }
 
   patterns = merge(
     {
-      # Calls that failed, and dry runs, carry an error code.
+      # Failed calls and dry runs have an error code.
       launches = {
         source      = ["aws.ec2"]
         detail-type = ["AWS API Call via CloudTrail"]
@@ -19,7 +19,7 @@ locals {
     },
     {
       for name, pattern in {
-        # `pending` comes first; `running` is there because either may get lost.
+        # `pending` arrives first. `running` is a backup because delivery is best effort.
         states = {
           source      = ["aws.ec2"]
           detail-type = ["EC2 Instance State-change Notification"]
@@ -29,8 +29,8 @@ locals {
     },
   )
   descriptions = {
-    launches = "Launches and changes of metadata options, for ${var.name} in ${local.home}"
-    states   = "Starting instances, for ${var.name} in ${local.home}"
+    launches = "Sends launches and metadata option changes to ${var.name} in ${local.home}"
+    states   = "Sends instance starts to ${var.name} in ${local.home}"
   }
 
   watch = merge([
@@ -39,7 +39,7 @@ locals {
     }
   ]...)
 
-  # The home region's takes what its own rules and the schedule could not deliver.
+  # The home Region always has a queue, for its own rules and the schedule.
   with_queue = setunion(local.watched, [local.home])
 
   rules_with_queue = {
@@ -80,7 +80,7 @@ resource "aws_cloudwatch_event_target" "watch" {
 
 resource "aws_iam_role" "forward" {
   name                 = "${var.name}-forward"
-  description          = "Sends events of every region to the bus ${var.name} in ${local.home}"
+  description          = "Sends events from all Regions to the bus ${var.name} in ${local.home}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
   assume_role_policy = jsonencode({
@@ -107,8 +107,8 @@ resource "aws_sqs_queue" "dead_letters" {
   for_each                  = local.with_queue
   region                    = each.key
   name                      = "${var.name}-dead-letters"
-  message_retention_seconds = 14 * 24 * 60 * 60 # the longest there is
-  # A key serves its own region only.
+  message_retention_seconds = 14 * 24 * 60 * 60 # the maximum
+  # A KMS key can be used only in its own Region.
   sqs_managed_sse_enabled = each.key == local.home && var.kms_key_arn != null ? null : true
   kms_master_key_id       = each.key == local.home ? var.kms_key_arn : null
   tags                    = var.tags
@@ -121,7 +121,7 @@ resource "aws_sqs_queue_policy" "dead_letters" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid       = "RulesOfThisRegion"
+      Sid       = "RulesInThisRegion"
       Effect    = "Allow"
       Principal = { Service = "events.amazonaws.com" }
       Action    = "sqs:SendMessage"

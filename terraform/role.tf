@@ -1,39 +1,39 @@
-# What the function may do: no more than the policy can lead to, in no region but those guarded.
+# The permissions of the function: only what the policy can lead to, only in the Regions that the module covers.
 
 locals {
   permissions = jsondecode(file("${path.module}/permissions.json"))
 
-  # EC2 names regions in ARNs, but a list of them would outgrow an inline policy: the condition narrows the `*`.
-  instances = "arn:${local.partition}:ec2:*:${local.account}:instance/*"
-  here      = { StringEquals = { "aws:RequestedRegion" = local.regions } }
+  # Listing the ARN of every Region could exceed the size of an inline policy, so a condition restricts the `*`.
+  instances  = "arn:${local.partition}:ec2:*:${local.account}:instance/*"
+  in_regions = { StringEquals = { "aws:RequestedRegion" = local.regions } }
 
   statements = concat(
     [
       {
-        Sid    = "Look"
+        Sid    = "Describe"
         Effect = "Allow"
         Action = local.permissions.always
-        # None of these can be limited to resources.
+        # None of these actions supports resource-level permissions.
         Resource = ["*"]
-        # The regions themselves are asked for in the home region.
+        # DescribeRegions is called in the home Region.
         Condition = { StringEquals = { "aws:RequestedRegion" = sort(distinct(concat(local.regions, [local.home]))) } }
       },
       {
-        Sid       = "Log"
+        Sid       = "WriteLogs"
         Effect    = "Allow"
         Action    = ["logs:CreateLogStream", "logs:PutLogEvents"]
-        Resource  = ["${local.arn.log_group}:*"] # its streams
+        Resource  = ["${local.arn.log_group}:*"] # log streams
         Condition = {}
       },
       {
-        Sid       = "TellResults"
+        Sid       = "SendResults"
         Effect    = "Allow"
         Action    = ["events:PutEvents"]
         Resource  = [local.arn.bus]
         Condition = {}
       },
       {
-        Sid       = "KeepWhatFailed"
+        Sid       = "SendFailedEvents"
         Effect    = "Allow"
         Action    = ["sqs:SendMessage"]
         Resource  = [local.arn.on_failure]
@@ -43,24 +43,24 @@ locals {
     [
       for statement in [
         {
-          Sid       = "Mend"
+          Sid       = "Enforce"
           Effect    = "Allow"
-          Action    = setsubtract(local.permissions.mend, ["ec2:CreateTags"])
+          Action    = setsubtract(local.permissions.enforce, ["ec2:CreateTags"])
           Resource  = [local.instances]
-          Condition = local.here
+          Condition = local.in_regions
         },
         {
-          Sid      = "Mark"
+          Sid      = "Tag"
           Effect   = "Allow"
-          Action   = setintersection(local.permissions.mend, ["ec2:CreateTags"])
+          Action   = setintersection(local.permissions.enforce, ["ec2:CreateTags"])
           Resource = [local.instances]
-          Condition = merge(local.here, {
+          Condition = merge(local.in_regions, {
             "ForAllValues:StringLike" = { "aws:TagKeys" = ["imds-enforcer:*"] }
-            # `ForAllValues` holds for no keys too.
+            # `ForAllValues` also matches a request without tag keys.
             Null = { "aws:TagKeys" = "false" }
           })
         },
-      ] : statement if local.can.mend
+      ] : statement if local.can.enforce
     ],
     [
       for statement in [{
@@ -68,7 +68,7 @@ locals {
         Effect    = "Allow"
         Action    = local.permissions.stop
         Resource  = [local.instances]
-        Condition = local.here
+        Condition = local.in_regions
       }] : statement if local.can.stop
     ],
     [
@@ -77,7 +77,7 @@ locals {
         Effect    = "Allow"
         Action    = local.permissions.terminate
         Resource  = [local.instances]
-        Condition = local.here
+        Condition = local.in_regions
       }] : statement if local.can.terminate
     ],
     [
@@ -94,7 +94,7 @@ locals {
 
 resource "aws_iam_role" "function" {
   name                 = "${var.name}-function"
-  description          = "The function ${var.name}"
+  description          = "Execution role of the function ${var.name}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
   assume_role_policy = jsonencode({

@@ -1,4 +1,4 @@
-# The sweep: what no event told is found here, and regions that EventBridge does not serve are seen here alone.
+# The scheduled sweep, which finds instances that no event reported.
 
 locals {
   interval = (
@@ -9,7 +9,7 @@ locals {
 
 resource "aws_scheduler_schedule" "sweep" {
   name                = "${var.name}-sweep"
-  description         = "Has ${var.name} look at every instance"
+  description         = "Starts a scan of all instances by ${var.name}"
   schedule_expression = var.sweep_schedule
 
   flexible_time_window {
@@ -26,7 +26,7 @@ resource "aws_scheduler_schedule" "sweep" {
     })
 
     retry_policy {
-      maximum_event_age_in_seconds = local.interval # then the next one comes
+      maximum_event_age_in_seconds = local.interval # until the next sweep
       maximum_retry_attempts       = local.retry.attempts
     }
     dead_letter_config {
@@ -34,13 +34,13 @@ resource "aws_scheduler_schedule" "sweep" {
     }
   }
 
-  # Scheduler tries to assume the role as soon as it is told of it.
+  # EventBridge Scheduler verifies that it can assume the role.
   depends_on = [aws_iam_role_policy.sweep]
 }
 
 resource "aws_iam_role" "sweep" {
   name                 = "${var.name}-sweep"
-  description          = "Has the schedule start the function ${var.name}"
+  description          = "Lets the schedule invoke the function ${var.name}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
   assume_role_policy = jsonencode({

@@ -1,5 +1,4 @@
-# A trail of management events in all regions, for accounts that have none; optional. EventBridge hears of API calls only
-# where a trail logs them.
+# A multi-Region trail of management events (optional). EventBridge receives API calls only if a trail logs them.
 
 locals {
   trail = {
@@ -54,7 +53,7 @@ resource "aws_s3_bucket_policy" "trail" {
     Version = "2012-10-17"
     Statement = [
       {
-        Sid       = "TrailLooks"
+        Sid       = "CloudTrailAclCheck"
         Effect    = "Allow"
         Principal = { Service = "cloudtrail.amazonaws.com" }
         Action    = "s3:GetBucketAcl"
@@ -62,7 +61,7 @@ resource "aws_s3_bucket_policy" "trail" {
         Condition = { StringEquals = { "aws:SourceArn" = local.trail.arn } }
       },
       {
-        Sid       = "TrailWrites"
+        Sid       = "CloudTrailWrite"
         Effect    = "Allow"
         Principal = { Service = "cloudtrail.amazonaws.com" }
         Action    = "s3:PutObject"
@@ -70,7 +69,7 @@ resource "aws_s3_bucket_policy" "trail" {
         Condition = { StringEquals = { "aws:SourceArn" = local.trail.arn, "s3:x-amz-acl" = "bucket-owner-full-control" } }
       },
       {
-        Sid       = "EncryptedOnly"
+        Sid       = "DenyInsecureTransport"
         Effect    = "Deny"
         Principal = "*"
         Action    = "s3:*"

@@ -1,8 +1,8 @@
 variable "policy" {
   description = <<-EOT
-    What is required of instances, and what happens to those that lack it. The fields are those of policy.schema.json,
-    but wherever that takes one value or a list, this takes a list. Terraform drops fields that it does not know without
-    a word, so compare the output `policy` with what you meant.
+    The metadata options that instances must have, and the action to take on instances that do not have them. The
+    attributes are those of policy.schema.json, except that conditions always take lists and that the module sets
+    `version`. Terraform ignores attributes that it does not know, so check the `policy` output.
   EOT
   type = object({
     require = object({
@@ -25,7 +25,7 @@ variable "policy" {
         auto_scaling     = optional(bool)
         launch_templates = optional(list(string))
       })
-      then = optional(string)
+      action = optional(string)
       require = optional(object({
         http_tokens            = optional(string)
         hop_limit              = optional(object({ at_least = optional(number), at_most = optional(number) }))
@@ -33,20 +33,22 @@ variable "policy" {
         http_protocol_ipv6     = optional(string)
         instance_metadata_tags = optional(string)
       }))
-      until            = optional(string)
+      expires          = optional(string)
       even_if_replaced = optional(bool)
-      because          = optional(string)
+      reason           = optional(string)
     })), [])
-    limits = optional(object({
-      terminations_per_hour = optional(number, 10)
-      grace_seconds         = optional(number, 60)
-      mends_per_hour        = optional(number)
+    new_instances = optional(object({
+      grace_seconds = optional(number, 60)
     }), {})
     existing = optional(object({
       usage_window_days = optional(number, 14)
       in_use            = optional(string, "report")
       unknown           = optional(string, "report")
       watch_days        = optional(number)
+    }), {})
+    limits = optional(object({
+      disruptions_per_hour  = optional(number, 10)
+      enforcements_per_hour = optional(number)
     }), {})
   })
   default = {
@@ -55,20 +57,20 @@ variable "policy" {
   }
   nullable = false
 
-  # What is asked, by the policy and by its rules.
+  # Requirements of the policy and of its rules.
   validation {
     condition = alltrue([
       for require in concat([var.policy.require], var.policy.rules[*].require) :
       anytrue([for option in values(require) : option != null]) if require != null
     ])
-    error_message = "policy: a `require` is empty, in the policy itself or in one of its rules: expected at least one of `http_tokens`, `hop_limit`, `http_endpoint`, `http_protocol_ipv6`, `instance_metadata_tags`."
+    error_message = "policy.require and the `require` of each rule must set at least one of `http_tokens`, `hop_limit`, `http_endpoint`, `http_protocol_ipv6`, or `instance_metadata_tags`."
   }
   validation {
     condition = alltrue([
       for require in concat([var.policy.require], var.policy.rules[*].require) :
       require.http_tokens == null || require.http_tokens == "required" if require != null
     ])
-    error_message = "policy: `http_tokens` is ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.http_tokens if require != null])}: expected `required`, or to be left out."
+    error_message = "policy: `http_tokens` must be `required` or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.http_tokens if require != null])}."
   }
   validation {
     condition = alltrue(flatten([
@@ -77,120 +79,120 @@ variable "policy" {
         option == null ? true : contains(["enabled", "disabled"], option)
       ] if require != null
     ]))
-    error_message = "policy: `http_endpoint`, `http_protocol_ipv6`, `instance_metadata_tags` are ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : [require.http_endpoint, require.http_protocol_ipv6, require.instance_metadata_tags] if require != null])}: expected `enabled`, `disabled`, or to be left out."
+    error_message = "policy: `http_endpoint`, `http_protocol_ipv6`, and `instance_metadata_tags` must be `enabled`, `disabled`, or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : [require.http_endpoint, require.http_protocol_ipv6, require.instance_metadata_tags] if require != null])}."
   }
   validation {
     condition = alltrue(flatten([
       for require in concat([var.policy.require], var.policy.rules[*].require) : [
-        anytrue([for end in values(require.hop_limit) : end != null]),
-        [for end in values(require.hop_limit) : end == null ? true : end >= 1 && end <= 64 && floor(end) == end],
+        anytrue([for bound in values(require.hop_limit) : bound != null]),
+        [for bound in values(require.hop_limit) : bound == null ? true : bound >= 1 && bound <= 64 && floor(bound) == bound],
         coalesce(require.hop_limit.at_least, 1) <= coalesce(require.hop_limit.at_most, 64),
       ] if require == null ? false : require.hop_limit != null
     ]))
-    error_message = "policy: `hop_limit` is ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.hop_limit if require != null])}: expected `at_least`, `at_most` or both, whole numbers from 1 to 64, the least no more than the most."
+    error_message = "policy: `hop_limit` must set `at_least`, `at_most`, or both to whole numbers from 1 to 64, with `at_least` no greater than `at_most`, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.hop_limit if require != null])}."
   }
 
-  # What happens otherwise.
+  # Actions, limits, and time spans.
   validation {
     condition     = contains(["report", "enforce", "stop", "terminate"], var.policy.on_violation)
-    error_message = "policy.on_violation is `${var.policy.on_violation}`: expected one of `report`, `enforce`, `stop`, `terminate`."
+    error_message = "policy.on_violation must be `report`, `enforce`, `stop`, or `terminate`, not `${var.policy.on_violation}`."
   }
   validation {
     condition = alltrue([
       for action in [var.policy.existing.in_use, var.policy.existing.unknown] :
       contains(["report", "enforce", "stop", "terminate"], action)
     ])
-    error_message = "policy.existing: `in_use` (`${var.policy.existing.in_use}`) and `unknown` (`${var.policy.existing.unknown}`) are expected to be one of `report`, `enforce`, `stop`, `terminate`."
+    error_message = "policy.existing.in_use and policy.existing.unknown must be `report`, `enforce`, `stop`, or `terminate`, not `${var.policy.existing.in_use}` and `${var.policy.existing.unknown}`."
   }
   validation {
     condition = (
       var.policy.existing.usage_window_days >= 1 && var.policy.existing.usage_window_days <= 63 &&
       floor(var.policy.existing.usage_window_days) == var.policy.existing.usage_window_days
     )
-    error_message = "policy.existing.usage_window_days is ${var.policy.existing.usage_window_days}: expected a whole number from 1 to 63."
+    error_message = "policy.existing.usage_window_days must be a whole number from 1 to 63, not ${var.policy.existing.usage_window_days}."
   }
   validation {
     condition = (
-      var.policy.limits.terminations_per_hour >= 0 && var.policy.limits.terminations_per_hour <= 100000 &&
-      floor(var.policy.limits.terminations_per_hour) == var.policy.limits.terminations_per_hour
+      var.policy.limits.disruptions_per_hour >= 0 && var.policy.limits.disruptions_per_hour <= 100000 &&
+      floor(var.policy.limits.disruptions_per_hour) == var.policy.limits.disruptions_per_hour
     )
-    error_message = "policy.limits.terminations_per_hour is ${var.policy.limits.terminations_per_hour}: expected a whole number from 0 to 100000."
+    error_message = "policy.limits.disruptions_per_hour must be a whole number from 0 to 100000, not ${var.policy.limits.disruptions_per_hour}."
   }
   validation {
-    # The function takes up to 600, but stops waiting at six tenths of its time, and Lambda gives 900 s at most.
+    # The function accepts 600, but waits for at most 60 % of its timeout, which Lambda limits to 900 seconds.
     condition = (
-      var.policy.limits.grace_seconds >= 0 && var.policy.limits.grace_seconds <= 510 &&
-      floor(var.policy.limits.grace_seconds) == var.policy.limits.grace_seconds
+      var.policy.new_instances.grace_seconds >= 0 && var.policy.new_instances.grace_seconds <= 510 &&
+      floor(var.policy.new_instances.grace_seconds) == var.policy.new_instances.grace_seconds
     )
-    error_message = "policy.limits.grace_seconds is ${var.policy.limits.grace_seconds}: expected a whole number from 0 to 510."
+    error_message = "policy.new_instances.grace_seconds must be a whole number from 0 to 510, not ${var.policy.new_instances.grace_seconds}."
   }
   validation {
-    condition = var.policy.limits.mends_per_hour == null ? true : (
-      var.policy.limits.mends_per_hour >= 1 && var.policy.limits.mends_per_hour <= 1000 &&
-      floor(var.policy.limits.mends_per_hour) == var.policy.limits.mends_per_hour
+    condition = var.policy.limits.enforcements_per_hour == null ? true : (
+      var.policy.limits.enforcements_per_hour >= 1 && var.policy.limits.enforcements_per_hour <= 1000 &&
+      floor(var.policy.limits.enforcements_per_hour) == var.policy.limits.enforcements_per_hour
     )
-    error_message = "policy.limits.mends_per_hour is ${jsonencode(var.policy.limits.mends_per_hour)}: expected a whole number from 1 to 1000, or to be left out."
+    error_message = "policy.limits.enforcements_per_hour must be a whole number from 1 to 1000 or omitted, not ${jsonencode(var.policy.limits.enforcements_per_hour)}."
   }
   validation {
     condition = var.policy.existing.watch_days == null ? true : (
       var.policy.existing.watch_days >= 0 && var.policy.existing.watch_days <= 63 &&
       floor(var.policy.existing.watch_days) == var.policy.existing.watch_days
     )
-    error_message = "policy.existing.watch_days is ${jsonencode(var.policy.existing.watch_days)}: expected a whole number from 0 to 63, or to be left out."
+    error_message = "policy.existing.watch_days must be a whole number from 0 to 63 or omitted, not ${jsonencode(var.policy.existing.watch_days)}."
   }
 
-  # The rules.
+  # Rules.
   validation {
     condition = (
       alltrue([for rule in var.policy.rules : trimspace(rule.name) != ""]) &&
       length(distinct(var.policy.rules[*].name)) == length(var.policy.rules)
     )
-    error_message = "policy.rules: names are ${jsonencode(var.policy.rules[*].name)}: expected each not to be blank, and to be given once."
+    error_message = "policy.rules: each `name` must be unique and not blank. The names are ${jsonencode(var.policy.rules[*].name)}."
   }
   validation {
     condition     = alltrue([for rule in var.policy.rules : anytrue([for condition in values(rule.when) : condition != null])])
-    error_message = "policy.rules: `when` of ${jsonencode([for rule in var.policy.rules : rule.name if alltrue([for condition in values(rule.when) : condition == null])])} is empty: expected at least one condition."
+    error_message = "policy.rules: `when` must contain at least one condition. It is empty in ${jsonencode([for rule in var.policy.rules : rule.name if alltrue([for condition in values(rule.when) : condition == null])])}."
   }
   validation {
     condition = alltrue(flatten([
       for rule in var.policy.rules : [
-        for texts in concat(
+        for patterns in concat(
           [rule.when.accounts, rule.when.regions, rule.when.images, rule.when.instance_types, rule.when.principals, rule.when.launch_templates],
           values(coalesce(rule.when.tags, {})),
-        ) : texts == null ? true : length(texts) > 0 && alltrue([for text in texts : text != null && text != ""])
+        ) : patterns == null ? true : length(patterns) > 0 && alltrue([for pattern in patterns : pattern != null && pattern != ""])
       ]
     ]))
-    error_message = "policy.rules: `when` is ${jsonencode(var.policy.rules[*].when)}: expected at least one text in each list, and none that is empty."
+    error_message = "policy.rules: each list in `when` must contain at least one string and no empty strings. The conditions are ${jsonencode(var.policy.rules[*].when)}."
   }
   validation {
     condition = alltrue([
       for rule in var.policy.rules : rule.when.tags == null ? true : length(rule.when.tags) > 0 && !contains(keys(rule.when.tags), "")
     ])
-    error_message = "policy.rules: `when.tags` is ${jsonencode(var.policy.rules[*].when.tags)}: expected at least one tag, with a key that is not empty."
+    error_message = "policy.rules: `when.tags` must contain at least one tag and no empty keys, not ${jsonencode(var.policy.rules[*].when.tags)}."
   }
   validation {
     condition = alltrue(flatten([
       for rule in var.policy.rules : [for account in coalesce(rule.when.accounts, []) : can(regex("^[0-9]{12}$", account))]
     ]))
-    error_message = "policy.rules: `when.accounts` is ${jsonencode(var.policy.rules[*].when.accounts)}: expected account ids of 12 digits, without wildcards."
+    error_message = "policy.rules: `when.accounts` must contain 12-digit account IDs without wildcards, not ${jsonencode(var.policy.rules[*].when.accounts)}."
   }
   validation {
     condition = alltrue(flatten([
       for rule in var.policy.rules : [for region in coalesce(rule.when.regions, []) : can(regex("^[a-z0-9*?-]+$", region))]
     ]))
-    error_message = "policy.rules: `when.regions` is ${jsonencode(var.policy.rules[*].when.regions)}: expected regions such as `eu-west-1`, or patterns such as `us-*`."
+    error_message = "policy.rules: `when.regions` must contain Regions such as `eu-west-1` or patterns such as `us-*`, not ${jsonencode(var.policy.rules[*].when.regions)}."
   }
   validation {
     condition = alltrue(flatten([
       for rule in var.policy.rules : [for image in coalesce(rule.when.images, []) : can(regex("^(ami-|[*?])", image))]
     ]))
-    error_message = "policy.rules: `when.images` is ${jsonencode(var.policy.rules[*].when.images)}: expected ids of AMIs, `ami-…`, or patterns of ids."
+    error_message = "policy.rules: `when.images` must contain AMI IDs (`ami-…`) or patterns, not ${jsonencode(var.policy.rules[*].when.images)}."
   }
   validation {
     condition = alltrue(flatten([
       for rule in var.policy.rules : [for type in coalesce(rule.when.instance_types, []) : can(regex("^[a-z0-9.*?-]+$", type))]
     ]))
-    error_message = "policy.rules: `when.instance_types` is ${jsonencode(var.policy.rules[*].when.instance_types)}: expected instance types such as `m7g.large`, or patterns such as `m7g.*`."
+    error_message = "policy.rules: `when.instance_types` must contain instance types such as `m7g.large` or patterns such as `m7g.*`, not ${jsonencode(var.policy.rules[*].when.instance_types)}."
   }
   validation {
     condition = alltrue(flatten([
@@ -198,40 +200,40 @@ variable "policy" {
         for principal in coalesce(rule.when.principals, []) : can(regex("^(arn:|[*?])|\\.amazonaws\\.com", principal))
       ]
     ]))
-    error_message = "policy.rules: `when.principals` is ${jsonencode(var.policy.rules[*].when.principals)}: expected ARNs, services such as `autoscaling.amazonaws.com`, or patterns."
+    error_message = "policy.rules: `when.principals` must contain ARNs, services such as `autoscaling.amazonaws.com`, or patterns, not ${jsonencode(var.policy.rules[*].when.principals)}."
   }
   validation {
     condition = alltrue(flatten([
       for rule in var.policy.rules : [for template in coalesce(rule.when.launch_templates, []) : can(regex("^(lt-|[*?])", template))]
     ]))
-    error_message = "policy.rules: `when.launch_templates` is ${jsonencode(var.policy.rules[*].when.launch_templates)}: expected ids of launch templates, `lt-…`, or patterns of ids."
+    error_message = "policy.rules: `when.launch_templates` must contain launch template IDs (`lt-…`) or patterns, not ${jsonencode(var.policy.rules[*].when.launch_templates)}."
   }
   validation {
     condition = alltrue([
-      for rule in var.policy.rules : rule.then == null ? true : contains(["exempt", "report", "enforce", "stop", "terminate"], rule.then)
+      for rule in var.policy.rules : rule.action == null ? true : contains(["exempt", "report", "enforce", "stop", "terminate"], rule.action)
     ])
-    error_message = "policy.rules: `then` is ${jsonencode(var.policy.rules[*].then)}: expected `exempt`, `report`, `enforce`, `stop`, `terminate`, or to be left out."
+    error_message = "policy.rules: `action` must be `exempt`, `report`, `enforce`, `stop`, `terminate`, or omitted, not ${jsonencode(var.policy.rules[*].action)}."
   }
   validation {
-    condition     = alltrue([for rule in var.policy.rules : rule.then != null || rule.require != null])
-    error_message = "policy.rules: ${jsonencode([for rule in var.policy.rules : rule.name if rule.then == null && rule.require == null])} say nothing: expected `then`, `require` or both."
+    condition     = alltrue([for rule in var.policy.rules : rule.action != null || rule.require != null])
+    error_message = "policy.rules: each rule must set `action`, `require`, or both. Neither is set in ${jsonencode([for rule in var.policy.rules : rule.name if rule.action == null && rule.require == null])}."
   }
   validation {
-    condition     = alltrue([for rule in var.policy.rules : rule.then == "exempt" ? rule.require == null : rule.until == null])
-    error_message = "policy.rules: ${jsonencode([for rule in var.policy.rules : rule.name if rule.then == "exempt" ? rule.require != null : rule.until != null])} do not fit together: expected no `require` beside `exempt`, and `until` beside `exempt` only."
+    condition     = alltrue([for rule in var.policy.rules : rule.action == "exempt" ? rule.require == null : rule.expires == null])
+    error_message = "policy.rules: a rule with the action `exempt` cannot set `require`, and only such a rule can set `expires`. Change ${jsonencode([for rule in var.policy.rules : rule.name if rule.action == "exempt" ? rule.require != null : rule.expires != null])}."
   }
   validation {
     condition = alltrue([
-      for rule in var.policy.rules : rule.until == null ? true : can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", rule.until)) && can(formatdate("YYYY", "${rule.until}T00:00:00Z"))
+      for rule in var.policy.rules : rule.expires == null ? true : can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", rule.expires)) && can(formatdate("YYYY", "${rule.expires}T00:00:00Z"))
     ])
-    error_message = "policy.rules: `until` is ${jsonencode(var.policy.rules[*].until)}: expected days of the calendar, YYYY-MM-DD."
+    error_message = "policy.rules: `expires` must be a date in the format YYYY-MM-DD, not ${jsonencode(var.policy.rules[*].expires)}."
   }
   validation {
-    condition     = alltrue([for rule in var.policy.rules : rule.even_if_replaced == null ? true : contains(["stop", "terminate"], coalesce(rule.then, "nothing"))])
-    error_message = "policy.rules: ${jsonencode([for rule in var.policy.rules : rule.name if rule.even_if_replaced != null])} have `even_if_replaced`: expected only in rules that stop or terminate."
+    condition     = alltrue([for rule in var.policy.rules : rule.even_if_replaced == null ? true : contains(["stop", "terminate"], coalesce(rule.action, "nothing"))])
+    error_message = "policy.rules: only rules with the action `stop` or `terminate` can set `even_if_replaced`. It is set in ${jsonencode([for rule in var.policy.rules : rule.name if rule.even_if_replaced != null])}."
   }
   validation {
-    condition     = alltrue([for rule in var.policy.rules : rule.because == null ? true : trimspace(rule.because) != ""])
-    error_message = "policy.rules: `because` is ${jsonencode(var.policy.rules[*].because)}: expected none to be blank."
+    condition     = alltrue([for rule in var.policy.rules : rule.reason == null ? true : trimspace(rule.reason) != ""])
+    error_message = "policy.rules: `reason` must not be blank, but it is ${jsonencode(var.policy.rules[*].reason)}."
   }
 }

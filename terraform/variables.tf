@@ -1,59 +1,59 @@
 variable "name" {
-  description = "Name of the function, and the start of every other name. Two guards in an account need two names."
+  description = "Name of the function, and prefix of the names of all other resources. Must be unique within the account."
   type        = string
   default     = "imds-enforcer"
   nullable    = false
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
-    error_message = "name is `${var.name}`: expected 2 to 40 small letters, digits and hyphens, a letter first and no hyphen last."
+    error_message = "name must have 2 to 40 lowercase letters, digits, and hyphens, start with a letter, and not end with a hyphen, but it is `${var.name}`."
   }
 }
 
 variable "regions" {
-  description = "Regions to guard; null for all that are enabled in the account."
+  description = "Regions in which to enforce the policy. Defaults to all Regions that are enabled in the account."
   type        = list(string)
   default     = null
   validation {
     condition     = var.regions == null ? true : length(var.regions) > 0
-    error_message = "regions is empty: expected at least one region, or null for all that are enabled."
+    error_message = "regions must contain at least one Region. To use all enabled Regions, set it to null."
   }
   validation {
     condition     = var.regions == null ? true : length(distinct(var.regions)) == length(var.regions)
-    error_message = "regions is ${jsonencode(var.regions)}: expected each region once."
+    error_message = "regions must not contain duplicates: ${jsonencode(var.regions)}."
   }
   validation {
     condition     = var.regions == null ? true : length(setsubtract(var.regions, data.aws_regions.known.names)) == 0
-    error_message = "regions holds ${jsonencode(setsubtract(coalesce(var.regions, []), data.aws_regions.known.names))}: expected regions of this partition, such as ${jsonencode(slice(sort(data.aws_regions.known.names), 0, 1))}."
+    error_message = "regions must contain Regions of this partition, such as ${jsonencode(slice(sort(data.aws_regions.known.names), 0, 1))}, not ${jsonencode(setsubtract(coalesce(var.regions, []), data.aws_regions.known.names))}."
   }
   validation {
     condition = var.regions == null ? true : length(setsubtract(
       setintersection(var.regions, data.aws_regions.known.names), data.aws_regions.enabled.names
     )) == 0
-    error_message = "regions holds ${jsonencode(setsubtract(setintersection(coalesce(var.regions, []), data.aws_regions.known.names), data.aws_regions.enabled.names))}: expected regions that are enabled in this account; enable them first, or leave them out."
+    error_message = "regions must contain Regions that are enabled in this account. Enable or remove ${jsonencode(setsubtract(setintersection(coalesce(var.regions, []), data.aws_regions.known.names), data.aws_regions.enabled.names))}."
   }
 }
 
 variable "excluded_regions" {
-  description = "Regions to leave unguarded: no rule, no sweep, no permission."
+  description = "Regions to exclude. They have no rules, are not scanned, and the function has no permissions in them."
   type        = list(string)
   default     = []
   nullable    = false
   validation {
     condition     = length(setsubtract(var.excluded_regions, data.aws_regions.known.names)) == 0
-    error_message = "excluded_regions holds ${jsonencode(setsubtract(var.excluded_regions, data.aws_regions.known.names))}: expected regions of this partition."
+    error_message = "excluded_regions must contain Regions of this partition, not ${jsonencode(setsubtract(var.excluded_regions, data.aws_regions.known.names))}."
   }
   validation {
     condition     = length(distinct(var.excluded_regions)) == length(var.excluded_regions)
-    error_message = "excluded_regions is ${jsonencode(var.excluded_regions)}: expected each region once."
+    error_message = "excluded_regions must not contain duplicates: ${jsonencode(var.excluded_regions)}."
   }
   validation {
     condition     = length(setsubtract(var.regions == null ? data.aws_regions.enabled.names : var.regions, var.excluded_regions)) > 0
-    error_message = "excluded_regions leaves no region to guard: expected at least one to be left."
+    error_message = "excluded_regions must leave at least one Region."
   }
 }
 
 variable "sweep_only_regions" {
-  description = "Regions without a rule, which only the sweep looks at: those that EventBridge does not forward events from."
+  description = "Regions that have no event rules and that only sweeps cover. Use it for Regions from which EventBridge cannot send events to the home Region."
   type        = list(string)
   default     = []
   nullable    = false
@@ -61,94 +61,93 @@ variable "sweep_only_regions" {
     condition = length(setsubtract(var.sweep_only_regions, setsubtract(
       var.regions == null ? data.aws_regions.enabled.names : var.regions, var.excluded_regions
     ))) == 0
-    error_message = "sweep_only_regions is ${jsonencode(var.sweep_only_regions)}: expected regions that are guarded."
+    error_message = "sweep_only_regions must contain only Regions that are in `regions` and not in `excluded_regions`, not ${jsonencode(var.sweep_only_regions)}."
   }
   validation {
     condition     = length(distinct(var.sweep_only_regions)) == length(var.sweep_only_regions)
-    error_message = "sweep_only_regions is ${jsonencode(var.sweep_only_regions)}: expected each region once."
+    error_message = "sweep_only_regions must not contain duplicates: ${jsonencode(var.sweep_only_regions)}."
   }
   validation {
     condition = data.aws_partition.current.partition != "aws-cn" || length(setsubtract(
       setsubtract(var.regions == null ? data.aws_regions.enabled.names : var.regions, var.excluded_regions),
       concat(var.sweep_only_regions, [data.aws_region.current.region]),
     )) == 0
-    error_message = "sweep_only_regions: in the China partition EventBridge forwards no events between regions. Apply once in each region with `regions` set to that region, or name every region but the provider's here."
+    error_message = "sweep_only_regions: in the China partition, EventBridge does not send events between Regions. Apply the module in each Region with `regions` set to that Region, or add every Region except the provider's."
   }
 }
 
 variable "architecture" {
-  description = "Processor of the function: `x86_64`, or `arm64` (about a fifth cheaper)."
+  description = "Instruction set architecture of the function: `x86_64` or `arm64`. Arm is about 20 % cheaper."
   type        = string
   default     = "x86_64"
   nullable    = false
   validation {
     condition     = contains(["x86_64", "arm64"], var.architecture)
-    error_message = "architecture is `${var.architecture}`: expected `x86_64` or `arm64`."
+    error_message = "architecture must be `x86_64` or `arm64`, not `${var.architecture}`."
   }
 }
 
 variable "zip" {
-  description = "Path of the function's zip; null for dist/enforcer-ARCHITECTURE.zip beside this module, which `make build` makes."
+  description = "Path of the function's deployment package. Defaults to ../dist/enforcer-ARCHITECTURE.zip, which `make build` creates."
   type        = string
   default     = null
 }
 
 variable "memory" {
-  description = "Memory of the function in MB, which also sets its share of a processor."
+  description = "Memory of the function in MB. Lambda allocates CPU power in proportion to it."
   type        = number
-  # The function takes 7 MB for a launch, 14 MB for one of 1,000 instances, and 36 MB for a sweep of 20,000 in 17
-  # regions. The rest buys a seventh of a processor, which halves what 128 MB would wait for one: see
-  # docs/performance.md. A million launches cost $0.20 that are right, and $0.43 that are wrong.
+  # The function needs 7 MB for a launch and 36 MB for a sweep of 20,000 instances. The rest is for CPU power: see
+  # docs/performance.md.
   default  = 256
   nullable = false
   validation {
     condition     = var.memory >= 128 && var.memory <= 10240 && floor(var.memory) == var.memory
-    error_message = "memory is ${var.memory}: expected a whole number of MB from 128 to 10240."
+    error_message = "memory must be a whole number from 128 to 10240, not ${var.memory}."
   }
 }
 
 variable "timeout" {
-  description = "Seconds that one invocation may take. The function stops waiting for instances at 60 % of it and acting at 85 %."
+  description = "Timeout of the function in seconds. The function stops waiting for instances after 60 % of it, and stops acting after 85 %."
   type        = number
   default     = 300
   nullable    = false
   validation {
     condition     = var.timeout >= 60 && var.timeout <= 900 && floor(var.timeout) == var.timeout
-    error_message = "timeout is ${var.timeout}: expected a whole number of seconds from 60 to 900."
+    error_message = "timeout must be a whole number from 60 to 900, not ${var.timeout}."
   }
   validation {
-    # 30 s to look at the instance before the wait and after it.
-    condition     = var.timeout * 0.6 >= var.policy.limits.grace_seconds + 30
-    error_message = "timeout is ${var.timeout}: expected at least ${ceil((var.policy.limits.grace_seconds + 30) / 0.6)}, because the function waits through policy.limits.grace_seconds (${var.policy.limits.grace_seconds}) in the first 60 % of it."
+    # 30 seconds to describe the instance before and after the grace period.
+    condition     = var.timeout * 0.6 >= var.policy.new_instances.grace_seconds + 30
+    error_message = "timeout must be at least ${ceil((var.policy.new_instances.grace_seconds + 30) / 0.6)}, not ${var.timeout}: policy.new_instances.grace_seconds (${var.policy.new_instances.grace_seconds}) must pass within the first 60 % of it."
   }
 }
 
 variable "reserved_concurrency" {
   description = <<-EOT
-    Invocations that may run at once, taken from the account's quota; null for no such share, 0 to switch the guard off.
-    Lambda refuses to leave less than 100 (10 in a new account, whose whole quota is 10) to the other functions.
+    Reserved concurrency of the function. Set it to 0 to turn the function off. Defaults to null, which reserves nothing.
+    Lambda requires at least 100 executions of the account's quota to remain unreserved (10 in new accounts).
   EOT
   type        = number
   default     = null
   validation {
     condition     = var.reserved_concurrency == null ? true : var.reserved_concurrency >= 0 && floor(var.reserved_concurrency) == var.reserved_concurrency
-    error_message = "reserved_concurrency is ${coalesce(var.reserved_concurrency, "null")}: expected a whole number, 0 or more, or null."
+    error_message = "reserved_concurrency must be null or a whole number of at least 0, not ${coalesce(var.reserved_concurrency, "null")}."
   }
 }
 
 variable "log_level" {
-  description = "Least level that the function logs: `TRACE`, `DEBUG` or `INFO`. Higher ones would drop reports and metrics."
+  description = "Log level of the function: `TRACE`, `DEBUG`, or `INFO`. Higher levels would discard reports and metrics."
   type        = string
   default     = "INFO"
   nullable    = false
   validation {
     condition     = contains(["TRACE", "DEBUG", "INFO"], var.log_level)
-    error_message = "log_level is `${var.log_level}`: expected `TRACE`, `DEBUG` or `INFO`."
+    error_message = "log_level must be `TRACE`, `DEBUG`, or `INFO`, not `${var.log_level}`."
   }
 }
 
 variable "log_retention_days" {
-  description = "Days that logs are kept. Reports in them are what changes are undone from."
+  description = "Retention period of the logs in days. The logs contain the reports that a rollback needs."
   type        = number
   default     = 90
   nullable    = false
@@ -157,37 +156,37 @@ variable "log_retention_days" {
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days,
     )
-    error_message = "log_retention_days is ${var.log_retention_days}: expected a number of days that CloudWatch Logs takes, such as 30, 90 or 365."
+    error_message = "log_retention_days must be a retention period that CloudWatch Logs supports, such as 30, 90, or 365, not ${var.log_retention_days}."
   }
 }
 
 variable "sweep_schedule" {
-  description = "How often all instances are looked at: `rate(N minutes|hours|days)`, from 5 minutes to a day."
+  description = "Schedule of the sweep, which scans all instances: `rate(N minutes|hours|days)`, from 5 minutes to 1 day."
   type        = string
   default     = "rate(1 hour)"
   nullable    = false
   validation {
     condition     = can(regex("^rate\\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\\)$", var.sweep_schedule))
-    error_message = "sweep_schedule is `${var.sweep_schedule}`: expected `rate(N minutes)`, `rate(N hours)` or `rate(N days)`, in the singular for 1."
+    error_message = "sweep_schedule must be `rate(N minutes)`, `rate(N hours)`, or `rate(N days)`, with a singular unit for 1, not `${var.sweep_schedule}`."
   }
   validation {
     condition = !can(regex("^rate\\([0-9]+ (minute|hour|day)s?\\)$", var.sweep_schedule)) ? true : (
       tonumber(regex("[0-9]+", var.sweep_schedule)) * { minute = 1, hour = 60, day = 1440 }[regex("minute|hour|day", var.sweep_schedule)] >= 5 &&
       tonumber(regex("[0-9]+", var.sweep_schedule)) * { minute = 1, hour = 60, day = 1440 }[regex("minute|hour|day", var.sweep_schedule)] <= 1440
     )
-    error_message = "sweep_schedule is `${var.sweep_schedule}`: expected from 5 minutes to a day, the longest that its alarm can watch over."
+    error_message = "sweep_schedule must be between 5 minutes and 1 day, the longest period of its alarm, not `${var.sweep_schedule}`."
   }
 }
 
 variable "watch_state_changes" {
-  description = "Whether EC2's own notifications of starting instances come too. They need no trail, and cost two more invocations a launch."
+  description = "Whether to also process EC2 instance state-change notifications. They do not require a trail, and add two invocations per launch."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "subscriptions" {
-  description = "Who is told: SNS protocol and endpoint. Those of `email` have to confirm."
+  description = "SNS subscriptions to notifications. Subscribers with the protocol `email` must confirm their subscription."
   type        = list(object({ protocol = string, endpoint = string }))
   default     = []
   nullable    = false
@@ -196,18 +195,18 @@ variable "subscriptions" {
       for subscription in var.subscriptions :
       contains(["email", "email-json", "https", "lambda", "sms", "sqs"], subscription.protocol) && trimspace(subscription.endpoint) != ""
     ])
-    error_message = "subscriptions is ${jsonencode(var.subscriptions)}: expected a protocol of `email`, `email-json`, `https`, `lambda`, `sms`, `sqs`, and an endpoint that is not blank."
+    error_message = "subscriptions must have the protocol `email`, `email-json`, `https`, `lambda`, `sms`, or `sqs`, and an endpoint that is not blank, not ${jsonencode(var.subscriptions)}."
   }
   validation {
     condition     = length(distinct(var.subscriptions)) == length(var.subscriptions)
-    error_message = "subscriptions is ${jsonencode(var.subscriptions)}: expected each once."
+    error_message = "subscriptions must not contain duplicates: ${jsonencode(var.subscriptions)}."
   }
 }
 
 variable "account_defaults" {
   description = <<-EOT
-    Metadata options that launches get in every guarded region where they ask for none; null to leave the account's
-    defaults alone. Applying replaces what is set there, and destroying sets no preference.
+    Account-level default metadata options to set in every Region that the module covers. They apply to launches that do
+    not specify these options, and replace existing defaults. Destroying the module sets them to no preference.
   EOT
   type = object({
     http_tokens            = optional(string, "required")
@@ -217,62 +216,62 @@ variable "account_defaults" {
   default = null
   validation {
     condition     = var.account_defaults == null ? true : var.account_defaults.http_tokens == "required"
-    error_message = "account_defaults.http_tokens is `${var.account_defaults == null ? "" : var.account_defaults.http_tokens}`: expected `required`."
+    error_message = "account_defaults.http_tokens must be `required`, not `${var.account_defaults == null ? "" : var.account_defaults.http_tokens}`."
   }
   validation {
     condition = var.account_defaults == null ? true : var.account_defaults.hop_limit == null ? true : (
       var.account_defaults.hop_limit >= 1 && var.account_defaults.hop_limit <= 64 &&
       floor(var.account_defaults.hop_limit) == var.account_defaults.hop_limit
     )
-    error_message = "account_defaults.hop_limit is ${jsonencode(var.account_defaults == null ? null : var.account_defaults.hop_limit)}: expected a whole number from 1 to 64, or null."
+    error_message = "account_defaults.hop_limit must be null or a whole number from 1 to 64, not ${jsonencode(var.account_defaults == null ? null : var.account_defaults.hop_limit)}."
   }
   validation {
     condition = var.account_defaults == null ? true : var.account_defaults.instance_metadata_tags == null ? true : contains(
       ["enabled", "disabled"], var.account_defaults.instance_metadata_tags
     )
-    error_message = "account_defaults.instance_metadata_tags is ${jsonencode(var.account_defaults == null ? null : var.account_defaults.instance_metadata_tags)}: expected `enabled`, `disabled` or null."
+    error_message = "account_defaults.instance_metadata_tags must be null, `enabled`, or `disabled`, not ${jsonencode(var.account_defaults == null ? null : var.account_defaults.instance_metadata_tags)}."
   }
 }
 
 variable "archive_days" {
-  description = "Days that an archive on the home bus keeps the events, to replay them; null for no archive, 0 for ever."
+  description = "Retention period in days of an archive of events on the home bus. Set it to 0 to keep events indefinitely. Defaults to null, which creates no archive."
   type        = number
   default     = null
   validation {
     condition     = var.archive_days == null ? true : var.archive_days >= 0 && floor(var.archive_days) == var.archive_days
-    error_message = "archive_days is ${coalesce(var.archive_days, "null")}: expected a whole number, 0 or more, or null."
+    error_message = "archive_days must be null or a whole number of at least 0, not ${coalesce(var.archive_days, "null")}."
   }
 }
 
 variable "create_trail" {
-  description = "Whether to create a multi-region trail of management events. Only for accounts that have none: without any, no launch is heard of."
+  description = "Whether to create a multi-Region trail of management events. Required if the account has none, because EventBridge receives API calls only from a trail."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "Key of the home region for variables, logs, topic and the queues there; null for AWS's own. README.md has the statements that it needs."
+  description = "ARN of a KMS key in the home Region that encrypts environment variables, logs, the topic, and the queues there. Defaults to the default encryption of each service. See README.md for the required key policy."
   type        = string
   default     = null
   validation {
     condition     = var.kms_key_arn == null ? true : can(regex("^arn:[a-z-]+:kms:${data.aws_region.current.region}:[0-9]{12}:key/", var.kms_key_arn))
-    error_message = "kms_key_arn is `${coalesce(var.kms_key_arn, "null")}`: expected the ARN of a key (no alias) in the provider's region, ${data.aws_region.current.region}."
+    error_message = "kms_key_arn must be the ARN of a key, not of an alias, in the provider's Region (${data.aws_region.current.region}), but it is `${coalesce(var.kms_key_arn, "null")}`."
   }
 }
 
 variable "permissions_boundary_arn" {
-  description = "Permissions boundary of every role; null for none."
+  description = "ARN of the policy to use as the permissions boundary of all roles."
   type        = string
   default     = null
   validation {
     condition     = var.permissions_boundary_arn == null ? true : can(regex("^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/", var.permissions_boundary_arn))
-    error_message = "permissions_boundary_arn is `${coalesce(var.permissions_boundary_arn, "null")}`: expected the ARN of an IAM policy."
+    error_message = "permissions_boundary_arn must be the ARN of an IAM policy, not `${coalesce(var.permissions_boundary_arn, "null")}`."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything that takes tags."
+  description = "Tags to assign to all resources that support tags."
   type        = map(string)
   default     = {}
   nullable    = false

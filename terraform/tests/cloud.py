@@ -1,11 +1,11 @@
-"""The account as its APIs show it."""
+"""The state of the account, read through the AWS APIs."""
 
 import json
 from typing import Any
 
 from demo import launches
 
-# What is listed: service, operation, the list in the answer, the name in each entry.
+# Service, operation, key of the list in the response, key of the name in each entry.
 LISTS = (
     ("events", "list_event_buses", "EventBuses", "Arn"),
     ("events", "list_archives", "Archives", "ArchiveName"),
@@ -24,18 +24,18 @@ LISTS = (
 
 
 class Cloud:
-    """Everything behind the endpoint."""
+    """Clients for the fake AWS endpoint."""
 
     def __init__(self, endpoint: str) -> None:
-        """Nothing is asked yet."""
+        """Makes no calls."""
         self.endpoint = endpoint
 
     def client(self, service: str, region: str) -> Any:
-        """A client that reaches nothing else."""
+        """Creates a client that connects only to the endpoint."""
         return launches.client(service, region, self.endpoint)
 
-    def things(self, region: str) -> set[str]:
-        """Whatever can be named in a region."""
+    def resources(self, region: str) -> set[str]:
+        """Returns the names of all resources in a Region."""
         found = set()
         for service, operation, key, name in LISTS:
             answer = getattr(self.client(service, region), operation)()
@@ -44,33 +44,33 @@ class Cloud:
         for bus in events.list_event_buses()["EventBuses"]:
             rules = events.list_rules(EventBusName=bus["Name"])["Rules"]
             found |= {f"events {rule['Arn']}" for rule in rules}
-        level = self.client("ec2", region).get_instance_metadata_defaults()["AccountLevel"]
+        defaults = self.client("ec2", region).get_instance_metadata_defaults()["AccountLevel"]
         return found | {
-            f"ec2 default {key}={value}" for key, value in level.items() if key != "ManagedBy"
+            f"ec2 default {key}={value}" for key, value in defaults.items() if key != "ManagedBy"
         }
 
     def put_event(self, region: str, event: dict[str, Any]) -> None:
-        """As a service of the region puts it on the default bus."""
+        """Puts an event on the default bus of a Region."""
         entry = {"Source": event["source"], "DetailType": event["detail-type"]}
         self.put(region, entry | {"Detail": json.dumps(event["detail"])})
 
     def put(self, region: str, entry: dict[str, Any]) -> None:
-        """Puts one event."""
+        """Puts one entry."""
         answer = self.client("events", region).put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0, answer
 
-    def take(self, region: str, url: str) -> list[str]:
-        """All messages of a queue, which is empty afterwards."""
+    def receive_all(self, region: str, url: str) -> list[str]:
+        """Receives and deletes all messages in a queue."""
         sqs = self.client("sqs", region)
-        taken = []
+        bodies = []
         while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in messages:
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-                taken.append(message["Body"])
-        return taken
+                bodies.append(message["Body"])
+        return bodies
 
     def session(self, role_arn: str, name: str) -> dict[str, str]:
-        """The variables that Lambda would give a function of that role."""
+        """Returns the credential variables that Lambda sets for a function with the role."""
         answer = self.client("sts", "us-east-1").assume_role(RoleArn=role_arn, RoleSessionName=name)
         keys = answer["Credentials"]
         return {

@@ -1,4 +1,4 @@
-"""What the tests share: an account on this machine, and the module applied to it."""
+"""Shared fixtures: a local fake of AWS, and the module applied to it."""
 
 import json
 import os
@@ -22,85 +22,85 @@ from demo import local
 ROOT = MODULE.parent
 HOME = "eu-central-1"
 REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "us-east-1")
-# By moto's list of regions that need an opt-in.
+# A Region that requires opt-in, according to moto.
 OPTED_OUT = "ap-east-1"
 ARCH = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 POLICY = {
     "require": {"http_tokens": "required"},
     "on_violation": "enforce",
     "rules": [
-        {"name": "scanners", "when": {"tags": {"app": ["scanner-*"]}}, "then": "exempt"},
-        {"name": "parked", "when": {"tags": {"stage": ["parked"]}}, "then": "stop"},
-        {"name": "sandboxes", "when": {"tags": {"stage": ["sandbox"]}}, "then": "terminate"},
+        {"name": "scanners", "when": {"tags": {"app": ["scanner-*"]}}, "action": "exempt"},
+        {"name": "parked", "when": {"tags": {"stage": ["parked"]}}, "action": "stop"},
+        {"name": "sandboxes", "when": {"tags": {"stage": ["sandbox"]}}, "action": "terminate"},
     ],
-    "limits": {"grace_seconds": 0},
+    "new_instances": {"grace_seconds": 0},
     "existing": {"in_use": "report", "unknown": "enforce"},
 }
 
 
 @dataclass
 class Deployed:
-    """The module, applied."""
+    """The applied module."""
 
     cloud: Cloud
     terraform: Terraform
     variables: dict[str, Any]
     outputs: dict[str, Any]
-    # Who takes part in the tests, and is no part of the module.
+    # URLs of queues that the tests add.
     arrivals: str
     messages: str
-    # What was there before, by region.
+    # Resources before the first apply, by Region.
     before: dict[str, set[str]]
-    # As first applied, with every action in the policy.
+    # Event patterns and policy of the execution role after the first apply.
     patterns: dict[str, str]
     role: dict[str, Any]
 
     def change_policy(self, policy: dict[str, Any]) -> None:
-        """Changes what depends on it, and leaves the rest unread: that is for the plan to prove."""
+        """Applies another policy to the function and its role only."""
         names = ("aws_lambda_function.enforcer", "aws_iam_role_policy.function")
         targets = [f"-target={name}" for name in names]
         self.terraform.apply(self.variables | {"policy": policy}, "-refresh=false", *targets)
 
-    def events_arrived(self) -> list[dict[str, Any]]:
-        """What the home bus handed on since this was last asked."""
-        return [json.loads(body) for body in self.cloud.take(HOME, self.arrivals)]
+    def new_events(self) -> list[dict[str, Any]]:
+        """Returns the events that the home bus delivered since the last call."""
+        return [json.loads(body) for body in self.cloud.receive_all(HOME, self.arrivals)]
 
-    def messages_told(self) -> list[str]:
-        """What subscribers were told since this was last asked."""
-        bodies = self.cloud.take(HOME, self.messages)
+    def new_messages(self) -> list[str]:
+        """Returns the messages that were published since the last call."""
+        bodies = self.cloud.receive_all(HOME, self.messages)
         return [json.loads(body)["Message"] for body in bodies]
 
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """Is kept for a look where something failed."""
+    """A temporary folder, which is kept if a test fails."""
     path = Path(tempfile.mkdtemp(prefix="imds-enforcer-terraform-"))
     yield path
     if FAILED:
-        print(f"\neverything that was written is in {path}")
+        print(f"\nall files of the tests are in {path}")
     else:
         shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def zip_file() -> Path:
-    """As `make build` makes it, for this machine's processor."""
+    """The deployment package for the processor of this machine."""
     if subprocess.run([sys.executable, "scripts/build.py", ARCH], cwd=ROOT, check=False).returncode:
-        pytest.fail("could not build the zip: see above")
+        pytest.fail("could not build the deployment package: see the output above")
     return ROOT / "dist" / f"enforcer-{ARCH}.zip"
 
 
 @pytest.fixture(scope="session")
 def endpoint(folder: Path) -> Iterator[str]:
-    """An empty account."""
+    """The endpoint of an empty fake account."""
     local.shield_environment()
-    with local.aws(folder, Path(__file__).with_name("stand_in.py")) as url:
+    with local.aws(folder, Path(__file__).with_name("fake_aws.py")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def initialised(folder: Path) -> Terraform:
-    """Enough to look at the module, without an account; skips where there is no Terraform."""
+    """The initialised module without an account; skips the test if Terraform is not installed."""
     local.shield_environment()
     try:
         return Terraform(folder)
@@ -114,24 +114,24 @@ def initialised(folder: Path) -> Terraform:
 
 @pytest.fixture(scope="session")
 def terraform(initialised: Terraform, zip_file: Path, endpoint: str) -> Terraform:
-    """On the account."""
-    initialised.work_on(endpoint, HOME, zip_file)
+    """The module, configured for the fake account."""
+    initialised.configure(endpoint, HOME, zip_file)
     return initialised
 
 
 @pytest.fixture(scope="session")
 def background(terraform: Terraform) -> Iterator[subprocess.Popen[str]]:
-    """`terraform test`, while an apply waits for queues."""
+    """`terraform test`, in parallel with the apply."""
     with terraform.started("test", "-json") as process:
         yield process
 
 
 @pytest.fixture(scope="session")
 def deployed(terraform: Terraform, endpoint: str, background: subprocess.Popen[str]) -> Deployed:
-    """All that is optional included."""
+    """The module, applied with all optional features."""
     assert background.args
     cloud = Cloud(endpoint)
-    before = {region: cloud.things(region) for region in (*REGIONS, OPTED_OUT)}
+    before = {region: cloud.resources(region) for region in (*REGIONS, OPTED_OUT)}
     sqs = cloud.client("sqs", HOME)
     arrivals = sqs.create_queue(QueueName="arrivals")["QueueUrl"]
     messages = sqs.create_queue(QueueName="messages")["QueueUrl"]
@@ -167,7 +167,7 @@ def deployed(terraform: Terraform, endpoint: str, background: subprocess.Popen[s
 
 
 def patterns_of(cloud: Cloud) -> dict[str, str]:
-    """By the name of their rule, without the guard's."""
+    """Returns event patterns by rule name, without the prefix."""
     patterns = {}
     for region in (HOME, "us-east-1"):
         events = cloud.client("events", region)
@@ -182,25 +182,25 @@ FAILED: list[str] = []
 
 
 def pytest_configure() -> None:
-    """Whoever ends the tests ends what they started, too."""
+    """Handles SIGTERM, so that fixtures stop their processes."""
     signal.signal(signal.SIGTERM, stop)
 
 
 def stop(*_signal: Any) -> None:
-    """Through every fixture."""
-    pytest.exit("ended by a signal", returncode=128 + signal.SIGTERM)
+    """Exits through the teardown of all fixtures."""
+    pytest.exit("stopped by a signal", returncode=128 + signal.SIGTERM)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Remembers what failed."""
+    """Records failed tests."""
     if report.failed:
         FAILED.append(report.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Says what was not proved, and ends with one line that counts."""
+    """Prints what was not tested, and the counts as the last line."""
     kinds = ("passed", "failed", "error", "skipped")
     passed, failed, error, skipped = (len(terminalreporter.getreports(kind)) for kind in kinds)
     for why in UNPROVED:
-        print(f"\nnot proved: that terraform/ deploys what it says. {why.splitlines()[0]}")
+        print(f"\nnot proved: the Terraform module was not tested. {why.splitlines()[0]}")
     print(f"\nterraform: {passed} passed, {failed + error} failed, {skipped} skipped")

@@ -1,4 +1,4 @@
-"""The function as Lambda runs it: `bootstrap` out of the zip, fed through the Runtime API.
+"""Runs `bootstrap` from the deployment package with a fake of the Lambda Runtime API.
 
 <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 """
@@ -18,37 +18,36 @@ from typing import Any
 
 from demo.local import END_SECONDS, HOST
 
-ANSWER_SECONDS = 60
-API = "/2018-06-01/runtime"
+RESPONSE_SECONDS = 60
 
 
-class Silent(Exception):
-    """The function ended, or did not answer in time."""
+class NoResponse(Exception):
+    """The function exited or did not respond in time."""
 
 
 class Enforcer:
-    """A running function."""
+    """A function process and its Runtime API."""
 
     def __init__(self, timeout: int) -> None:
-        """Has as many seconds for an event as the timeout says."""
+        """Sets the timeout of an invocation in seconds."""
         self.timeout = timeout
         self.process: subprocess.Popen[bytes] | None = None
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self.answers: queue.Queue[Any] = queue.Queue()
+        self.responses: queue.Queue[Any] = queue.Queue()
 
     def invoke(self, event: Any) -> dict[str, Any]:
-        """The report, or what Lambda is told of the error."""
+        """Returns the report or the error that the function responds with."""
         self.events.put((str(uuid.uuid4()), event))
-        until = time.monotonic() + ANSWER_SECONDS
-        while time.monotonic() < until and (not self.process or self.process.poll() is None):
+        deadline = time.monotonic() + RESPONSE_SECONDS
+        while time.monotonic() < deadline and (not self.process or self.process.poll() is None):
             try:
-                return dict(self.answers.get(timeout=0.1))
+                return dict(self.responses.get(timeout=0.1))
             except queue.Empty:
                 continue
-        raise Silent
+        raise NoResponse
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
-        """Of the Runtime API."""
+        """Returns the request handler of the Runtime API."""
         function = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,14 +56,14 @@ class Enforcer:
             def do_GET(self) -> None:
                 request_id, event = function.events.get()
                 deadline = int((time.time() + function.timeout) * 1000)
-                self.answer(200, event, request_id, deadline)
+                self.respond(200, event, request_id, deadline)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                function.answers.put(json.loads(body))
-                self.answer(202, {"status": "OK"})
+                function.responses.put(json.loads(body))
+                self.respond(202, {"status": "OK"})
 
-            def answer(
+            def respond(
                 self, status: int, body: Any, request_id: str = "", deadline: int = 0
             ) -> None:
                 text = json.dumps(body).encode()
@@ -79,14 +78,14 @@ class Enforcer:
                 self.wfile.write(text)
 
             def log_message(self, *_: Any) -> None:
-                """Says nothing."""
+                """Logs nothing."""
 
         return Handler
 
 
 @contextmanager
 def running(zip_file: Path, folder: Path, env: dict[str, str], timeout: int) -> Iterator[Enforcer]:
-    """The function with these variables; one that does not start answers nothing."""
+    """Runs the function with these environment variables."""
     with zipfile.ZipFile(zip_file) as archive:
         bootstrap = Path(archive.extract("bootstrap", folder))
     bootstrap.chmod(0o755)
@@ -94,7 +93,7 @@ def running(zip_file: Path, folder: Path, env: dict[str, str], timeout: int) -> 
     server = ThreadingHTTPServer((HOST, 0), function.handler())
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    of_lambda = {
+    lambda_env = {
         "AWS_LAMBDA_RUNTIME_API": f"{HOST}:{server.server_port}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256",
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
@@ -102,7 +101,7 @@ def running(zip_file: Path, folder: Path, env: dict[str, str], timeout: int) -> 
         "AWS_LAMBDA_LOG_STREAM_NAME": "",
     }
     with (folder / "function.log").open("ab") as log:
-        process = subprocess.Popen([bootstrap], env=of_lambda | env, stdout=log, stderr=log)
+        process = subprocess.Popen([bootstrap], env=lambda_env | env, stdout=log, stderr=log)
     function.process = process
     try:
         yield function
@@ -114,12 +113,12 @@ def running(zip_file: Path, folder: Path, env: dict[str, str], timeout: int) -> 
 
 
 def refusal(zip_file: Path, folder: Path, policy: str) -> str | None:
-    """Why the function does not start with this policy; none where it does."""
+    """Returns the log if the function does not start with this policy."""
     env = {"IMDS_POLICY": policy, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     env |= {"AWS_LAMBDA_FUNCTION_NAME": "enforcer"}
     with running(zip_file, folder, env, timeout=60) as function:
         try:
             function.invoke({"source": "aws.events", "detail-type": "Scheduled Event"})
-        except Silent:
+        except NoResponse:
             return (folder / "function.log").read_text()
     return None

@@ -1,4 +1,4 @@
-# Every example is planned. They take the zips that `make build` makes, of both architectures.
+# Plans every example. They need the deployment packages of both architectures (`make build`).
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -27,7 +27,7 @@ run "observe_only" {
 
   assert {
     condition     = length(output.imds_enforcer.regions) == 5 && jsondecode(output.imds_enforcer.policy).on_violation == "report"
-    error_message = "all regions, reported"
+    error_message = "expected all Regions and the action `report`"
   }
 }
 
@@ -39,7 +39,7 @@ run "single_region" {
 
   assert {
     condition     = output.imds_enforcer.regions == tolist(["eu-west-1"])
-    error_message = "regions are ${jsonencode(output.imds_enforcer.regions)}"
+    error_message = "regions: ${jsonencode(output.imds_enforcer.regions)}"
   }
 }
 
@@ -51,6 +51,6 @@ run "complete" {
 
   assert {
     condition     = output.imds_enforcer.watched_regions == tolist(["eu-central-1", "eu-west-1", "us-east-1"])
-    error_message = "watched are ${jsonencode(output.imds_enforcer.watched_regions)}"
+    error_message = "watched_regions: ${jsonencode(output.imds_enforcer.watched_regions)}"
   }
 }

@@ -1,14 +1,14 @@
-# Other input that is refused at plan time, beside some that just passes.
+# Validation of all variables except `policy`.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  zip = "./permissions.json" # any file will do for a plan
+  zip = "./permissions.json" # any file is sufficient for a plan
 }
 
-run "the_least_that_is_allowed_passes" {
+run "minimum_values_are_accepted" {
   command = plan
   variables {
     name                 = "a0"
@@ -17,7 +17,7 @@ run "the_least_that_is_allowed_passes" {
     sweep_only_regions   = ["us-east-1"]
     memory               = 128
     timeout              = 60
-    policy               = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { grace_seconds = 6 } }
+    policy               = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace_seconds = 6 } }
     reserved_concurrency = 0
     log_level            = "TRACE"
     log_retention_days   = 1
@@ -27,12 +27,12 @@ run "the_least_that_is_allowed_passes" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.watch) == 0 && aws_cloudwatch_metric_alarm.home["sweep"].period == 300
-    error_message = "a region that is swept only, every five minutes"
+    condition     = length(aws_cloudwatch_event_rule.watch) == 0 && aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 300
+    error_message = "expected no rules and a period of 5 minutes"
   }
 }
 
-run "the_most_that_is_allowed_passes" {
+run "maximum_values_are_accepted" {
   command = plan
   variables {
     name                     = "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"
@@ -40,7 +40,7 @@ run "the_most_that_is_allowed_passes" {
     architecture             = "arm64"
     memory                   = 10240
     timeout                  = 900
-    policy                   = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { grace_seconds = 510 } }
+    policy                   = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace_seconds = 510 } }
     log_level                = "DEBUG"
     log_retention_days       = 3653
     sweep_schedule           = "rate(1 day)"
@@ -50,26 +50,26 @@ run "the_most_that_is_allowed_passes" {
   }
 
   assert {
-    condition     = aws_lambda_function.enforcer.architectures == tolist(["arm64"]) && aws_cloudwatch_metric_alarm.home["sweep"].period == 86400
-    error_message = "an ARM function, and a sweep a day"
+    condition     = aws_lambda_function.enforcer.architectures == tolist(["arm64"]) && aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 86400
+    error_message = "expected the architecture `arm64` and a period of 1 day"
   }
 }
 
-run "a_timeout_that_just_suffices_for_the_grace_passes" {
+run "a_timeout_that_covers_the_grace_period_is_accepted" {
   command = plan
   variables {
     timeout = 150
   }
 }
 
-run "a_sweep_every_24_hours_passes" {
+run "a_sweep_every_24_hours_is_accepted" {
   command = plan
   variables {
     sweep_schedule = "rate(24 hours)"
   }
 }
 
-run "regions_of_china_that_cannot_reach_each_other_are_refused" {
+run "several_regions_in_china_are_rejected" {
   command = plan
   override_data {
     target = data.aws_partition.current
@@ -78,7 +78,7 @@ run "regions_of_china_that_cannot_reach_each_other_are_refused" {
   expect_failures = [var.sweep_only_regions]
 }
 
-run "one_region_of_china_alone_passes" {
+run "one_region_in_china_is_accepted" {
   command = plan
   variables {
     regions = ["eu-central-1"]
@@ -90,11 +90,11 @@ run "one_region_of_china_alone_passes" {
 
   assert {
     condition     = jsondecode(aws_iam_role_policy.forward.policy).Statement[0].Resource == "arn:aws-cn:events:eu-central-1:111122223333:event-bus/imds-enforcer"
-    error_message = "ARNs are of the partition"
+    error_message = "expected an ARN of the partition"
   }
 }
 
-run "regions_of_china_that_are_swept_only_pass" {
+run "sweep_only_regions_in_china_are_accepted" {
   command = plan
   variables {
     sweep_only_regions = ["ap-southeast-2", "eu-west-1", "us-east-1"]
@@ -105,7 +105,7 @@ run "regions_of_china_that_are_swept_only_pass" {
   }
 }
 
-run "no_region_at_all_is_refused" {
+run "an_empty_list_of_regions_is_rejected" {
   command = plan
   variables {
     regions = []
@@ -113,7 +113,7 @@ run "no_region_at_all_is_refused" {
   expect_failures = [var.regions]
 }
 
-run "a_region_twice_is_refused" {
+run "a_duplicate_region_is_rejected" {
   command = plan
   variables {
     regions = ["us-east-1", "us-east-1"]
@@ -121,7 +121,7 @@ run "a_region_twice_is_refused" {
   expect_failures = [var.regions]
 }
 
-run "an_unknown_region_is_refused" {
+run "an_unknown_region_is_rejected" {
   command = plan
   variables {
     regions = ["us-east-9"]
@@ -129,7 +129,7 @@ run "an_unknown_region_is_refused" {
   expect_failures = [var.regions]
 }
 
-run "a_region_that_is_not_enabled_is_refused" {
+run "a_region_that_is_not_enabled_is_rejected" {
   command = plan
   variables {
     regions = ["ap-east-1"]
@@ -137,7 +137,7 @@ run "a_region_that_is_not_enabled_is_refused" {
   expect_failures = [var.regions]
 }
 
-run "the_exclusion_of_an_unknown_region_is_refused" {
+run "an_unknown_excluded_region_is_rejected" {
   command = plan
   variables {
     excluded_regions = ["us-east-9"]
@@ -145,7 +145,7 @@ run "the_exclusion_of_an_unknown_region_is_refused" {
   expect_failures = [var.excluded_regions]
 }
 
-run "the_exclusion_of_a_region_twice_is_refused" {
+run "a_duplicate_excluded_region_is_rejected" {
   command = plan
   variables {
     excluded_regions = ["us-east-1", "us-east-1"]
@@ -153,7 +153,7 @@ run "the_exclusion_of_a_region_twice_is_refused" {
   expect_failures = [var.excluded_regions]
 }
 
-run "the_exclusion_of_every_region_is_refused" {
+run "excluding_every_region_is_rejected" {
   command = plan
   variables {
     regions          = ["us-east-1"]
@@ -162,7 +162,7 @@ run "the_exclusion_of_every_region_is_refused" {
   expect_failures = [var.excluded_regions]
 }
 
-run "a_sweep_of_a_region_that_is_not_guarded_is_refused" {
+run "a_sweep_only_region_that_is_not_in_regions_is_rejected" {
   command = plan
   variables {
     sweep_only_regions = ["ap-east-1"]
@@ -170,7 +170,7 @@ run "a_sweep_of_a_region_that_is_not_guarded_is_refused" {
   expect_failures = [var.sweep_only_regions]
 }
 
-run "a_sweep_of_a_region_twice_is_refused" {
+run "a_duplicate_sweep_only_region_is_rejected" {
   command = plan
   variables {
     sweep_only_regions = ["us-east-1", "us-east-1"]
@@ -178,7 +178,7 @@ run "a_sweep_of_a_region_twice_is_refused" {
   expect_failures = [var.sweep_only_regions]
 }
 
-run "a_name_in_capitals_is_refused" {
+run "an_uppercase_name_is_rejected" {
   command = plan
   variables {
     name = "Guard"
@@ -186,7 +186,7 @@ run "a_name_in_capitals_is_refused" {
   expect_failures = [var.name]
 }
 
-run "a_name_of_41_characters_is_refused" {
+run "a_name_of_41_characters_is_rejected" {
   command = plan
   variables {
     name = "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddx"
@@ -194,7 +194,7 @@ run "a_name_of_41_characters_is_refused" {
   expect_failures = [var.name]
 }
 
-run "an_unknown_architecture_is_refused" {
+run "an_unknown_architecture_is_rejected" {
   command = plan
   variables {
     architecture = "riscv64"
@@ -202,7 +202,7 @@ run "an_unknown_architecture_is_refused" {
   expect_failures = [var.architecture]
 }
 
-run "a_zip_that_is_not_there_is_refused" {
+run "a_missing_zip_is_rejected" {
   command = plan
   variables {
     zip = "./no-such.zip"
@@ -210,7 +210,7 @@ run "a_zip_that_is_not_there_is_refused" {
   expect_failures = [aws_lambda_function.enforcer]
 }
 
-run "less_memory_than_there_is_is_refused" {
+run "memory_below_the_minimum_is_rejected" {
   command = plan
   variables {
     memory = 127
@@ -218,7 +218,7 @@ run "less_memory_than_there_is_is_refused" {
   expect_failures = [var.memory]
 }
 
-run "a_timeout_beyond_lambdas_is_refused" {
+run "a_timeout_above_the_maximum_is_rejected" {
   command = plan
   variables {
     timeout = 901
@@ -226,7 +226,7 @@ run "a_timeout_beyond_lambdas_is_refused" {
   expect_failures = [var.timeout]
 }
 
-run "a_timeout_too_short_for_a_sweep_is_refused" {
+run "a_timeout_below_the_minimum_is_rejected" {
   command = plan
   variables {
     timeout = 59
@@ -234,7 +234,7 @@ run "a_timeout_too_short_for_a_sweep_is_refused" {
   expect_failures = [var.timeout]
 }
 
-run "a_timeout_too_short_for_the_grace_is_refused" {
+run "a_timeout_too_short_for_the_grace_period_is_rejected" {
   command = plan
   variables {
     timeout = 149
@@ -242,7 +242,7 @@ run "a_timeout_too_short_for_the_grace_is_refused" {
   expect_failures = [var.timeout]
 }
 
-run "less_than_no_concurrency_is_refused" {
+run "a_negative_concurrency_is_rejected" {
   command = plan
   variables {
     reserved_concurrency = -1
@@ -250,7 +250,7 @@ run "less_than_no_concurrency_is_refused" {
   expect_failures = [var.reserved_concurrency]
 }
 
-run "a_log_level_that_drops_reports_is_refused" {
+run "a_log_level_that_discards_reports_is_rejected" {
   command = plan
   variables {
     log_level = "WARN"
@@ -258,7 +258,7 @@ run "a_log_level_that_drops_reports_is_refused" {
   expect_failures = [var.log_level]
 }
 
-run "a_retention_that_cloudwatch_does_not_know_is_refused" {
+run "an_unsupported_log_retention_is_rejected" {
   command = plan
   variables {
     log_retention_days = 91
@@ -266,7 +266,7 @@ run "a_retention_that_cloudwatch_does_not_know_is_refused" {
   expect_failures = [var.log_retention_days]
 }
 
-run "a_schedule_that_is_no_rate_is_refused" {
+run "a_cron_schedule_is_rejected" {
   command = plan
   variables {
     sweep_schedule = "cron(0 * * * ? *)"
@@ -274,7 +274,7 @@ run "a_schedule_that_is_no_rate_is_refused" {
   expect_failures = [var.sweep_schedule]
 }
 
-run "a_rate_in_the_wrong_number_is_refused" {
+run "a_plural_unit_for_1_is_rejected" {
   command = plan
   variables {
     sweep_schedule = "rate(1 hours)"
@@ -282,7 +282,7 @@ run "a_rate_in_the_wrong_number_is_refused" {
   expect_failures = [var.sweep_schedule]
 }
 
-run "a_sweep_every_4_minutes_is_refused" {
+run "a_sweep_every_4_minutes_is_rejected" {
   command = plan
   variables {
     sweep_schedule = "rate(4 minutes)"
@@ -290,7 +290,7 @@ run "a_sweep_every_4_minutes_is_refused" {
   expect_failures = [var.sweep_schedule]
 }
 
-run "a_sweep_less_than_daily_is_refused" {
+run "a_sweep_every_25_hours_is_rejected" {
   command = plan
   variables {
     sweep_schedule = "rate(25 hours)"
@@ -298,7 +298,7 @@ run "a_sweep_less_than_daily_is_refused" {
   expect_failures = [var.sweep_schedule]
 }
 
-run "a_subscription_that_sns_does_not_know_is_refused" {
+run "an_unknown_subscription_protocol_is_rejected" {
   command = plan
   variables {
     subscriptions = [{ protocol = "pigeon", endpoint = "loft" }]
@@ -306,7 +306,7 @@ run "a_subscription_that_sns_does_not_know_is_refused" {
   expect_failures = [var.subscriptions]
 }
 
-run "a_subscription_of_nobody_is_refused" {
+run "a_blank_subscription_endpoint_is_rejected" {
   command = plan
   variables {
     subscriptions = [{ protocol = "email", endpoint = " " }]
@@ -314,7 +314,7 @@ run "a_subscription_of_nobody_is_refused" {
   expect_failures = [var.subscriptions]
 }
 
-run "a_subscription_twice_is_refused" {
+run "a_duplicate_subscription_is_rejected" {
   command = plan
   variables {
     subscriptions = [{ protocol = "email", endpoint = "a@example.org" }, { protocol = "email", endpoint = "a@example.org" }]
@@ -322,7 +322,7 @@ run "a_subscription_twice_is_refused" {
   expect_failures = [var.subscriptions]
 }
 
-run "account_defaults_that_allow_imdsv1_are_refused" {
+run "account_defaults_that_allow_imdsv1_are_rejected" {
   command = plan
   variables {
     account_defaults = { http_tokens = "optional" }
@@ -330,7 +330,7 @@ run "account_defaults_that_allow_imdsv1_are_refused" {
   expect_failures = [var.account_defaults]
 }
 
-run "account_defaults_of_65_hops_are_refused" {
+run "a_default_hop_limit_of_65_is_rejected" {
   command = plan
   variables {
     account_defaults = { hop_limit = 65 }
@@ -338,7 +338,7 @@ run "account_defaults_of_65_hops_are_refused" {
   expect_failures = [var.account_defaults]
 }
 
-run "account_defaults_of_unknown_tags_are_refused" {
+run "an_unknown_default_for_instance_metadata_tags_is_rejected" {
   command = plan
   variables {
     account_defaults = { instance_metadata_tags = "on" }
@@ -346,7 +346,7 @@ run "account_defaults_of_unknown_tags_are_refused" {
   expect_failures = [var.account_defaults]
 }
 
-run "an_archive_of_half_a_day_is_refused" {
+run "a_fractional_archive_retention_is_rejected" {
   command = plan
   variables {
     archive_days = 0.5
@@ -354,7 +354,7 @@ run "an_archive_of_half_a_day_is_refused" {
   expect_failures = [var.archive_days]
 }
 
-run "a_key_of_another_region_is_refused" {
+run "a_key_in_another_region_is_rejected" {
   command = plan
   variables {
     kms_key_arn = "arn:aws:kms:us-east-1:111122223333:key/0e3a5b1c-0000-4000-8000-9d8f70642000"
@@ -362,7 +362,7 @@ run "a_key_of_another_region_is_refused" {
   expect_failures = [var.kms_key_arn]
 }
 
-run "an_alias_of_a_key_is_refused" {
+run "a_key_alias_is_rejected" {
   command = plan
   variables {
     kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:alias/guard"
@@ -370,7 +370,7 @@ run "an_alias_of_a_key_is_refused" {
   expect_failures = [var.kms_key_arn]
 }
 
-run "a_boundary_that_is_no_policy_is_refused" {
+run "a_permissions_boundary_that_is_not_an_arn_is_rejected" {
   command = plan
   variables {
     permissions_boundary_arn = "boundary"

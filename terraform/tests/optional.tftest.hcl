@@ -1,14 +1,14 @@
-# What is off unless it is asked for.
+# Defaults and optional features.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  zip = "./permissions.json" # any file will do for a plan
+  zip = "./permissions.json" # any file is sufficient for a plan
 }
 
-run "nothing_optional_is_there_by_default" {
+run "optional_features_are_off_by_default" {
   command = plan
 
   assert {
@@ -16,22 +16,22 @@ run "nothing_optional_is_there_by_default" {
       length(aws_ec2_instance_metadata_defaults.this) == 0 && length(aws_cloudwatch_event_archive.home) == 0 &&
       length(aws_cloudtrail.this) == 0 && length(aws_s3_bucket.trail) == 0 && length(aws_sns_topic_subscription.this) == 0
     )
-    error_message = "no defaults, archive, trail, bucket or subscription"
+    error_message = "expected no account defaults, archive, trail, bucket, or subscription"
   }
   assert {
     condition     = output.archive_name == null && output.trail_arn == null
-    error_message = "what is not there has no name"
+    error_message = "expected null outputs"
   }
   assert {
     condition = (
       aws_lambda_function.enforcer.reserved_concurrent_executions == -1 && aws_lambda_function.enforcer.kms_key_arn == null &&
       alltrue([for role in [aws_iam_role.function, aws_iam_role.forward, aws_iam_role.alarms, aws_iam_role.sweep] : role.permissions_boundary == null])
     )
-    error_message = "no share of concurrency, no key, no boundary"
+    error_message = "expected no reserved concurrency, key, or permissions boundary"
   }
 }
 
-run "the_function_is_as_asked" {
+run "the_function_uses_the_documented_defaults" {
   command = plan
 
   assert {
@@ -42,25 +42,27 @@ run "the_function_is_as_asked" {
       aws_lambda_function.enforcer.logging_config[0].application_log_level == "INFO" &&
       aws_cloudwatch_log_group.function.name == "/aws/lambda/imds-enforcer" && aws_cloudwatch_log_group.function.retention_in_days == 90
     )
-    error_message = "the defaults of README.md"
+    error_message = "expected the defaults in README.md"
   }
   assert {
     condition = jsondecode(aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY) == {
-      require      = { http_tokens = "required" }
-      on_violation = "report"
-      rules        = []
-      limits       = { terminations_per_hour = 10, grace_seconds = 60 }
-      existing     = { usage_window_days = 14, in_use = "report", unknown = "report" }
+      version       = 1
+      require       = { http_tokens = "required" }
+      on_violation  = "report"
+      rules         = []
+      new_instances = { grace_seconds = 60 }
+      existing      = { usage_window_days = 14, in_use = "report", unknown = "report" }
+      limits        = { disruptions_per_hour = 10 }
     }
-    error_message = "policy is ${aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY}"
+    error_message = "policy: ${aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY}"
   }
   assert {
     condition     = aws_lambda_function_event_invoke_config.enforcer.maximum_retry_attempts == 2 && aws_lambda_function_event_invoke_config.enforcer.maximum_event_age_in_seconds == 21600
-    error_message = "two more attempts, and six hours of patience"
+    error_message = "expected two retries within six hours"
   }
 }
 
-run "the_guard_is_switched_off_by_reserving_nothing" {
+run "a_reserved_concurrency_of_0_turns_the_function_off" {
   command = plan
   variables {
     reserved_concurrency = 0
@@ -68,11 +70,11 @@ run "the_guard_is_switched_off_by_reserving_nothing" {
 
   assert {
     condition     = aws_lambda_function.enforcer.reserved_concurrent_executions == 0
-    error_message = "reserved is ${aws_lambda_function.enforcer.reserved_concurrent_executions}"
+    error_message = "reserved_concurrent_executions: ${aws_lambda_function.enforcer.reserved_concurrent_executions}"
   }
 }
 
-run "account_defaults_are_set_in_every_guarded_region" {
+run "account_defaults_are_set_in_every_region" {
   command = plan
   variables {
     account_defaults = { hop_limit = 2 }
@@ -82,11 +84,11 @@ run "account_defaults_are_set_in_every_guarded_region" {
     condition = { for region, defaults in aws_ec2_instance_metadata_defaults.this : region => [defaults.region, defaults.http_tokens, defaults.http_put_response_hop_limit] } == {
       for region in output.regions : region => [region, "required", 2]
     }
-    error_message = "defaults are ${jsonencode(aws_ec2_instance_metadata_defaults.this)}"
+    error_message = "defaults: ${jsonencode(aws_ec2_instance_metadata_defaults.this)}"
   }
 }
 
-run "the_archive_keeps_events_and_no_results" {
+run "the_archive_keeps_events_but_not_results" {
   command = plan
   variables {
     archive_days = 30
@@ -94,11 +96,11 @@ run "the_archive_keeps_events_and_no_results" {
 
   assert {
     condition     = aws_cloudwatch_event_archive.home[0].retention_days == 30 && jsondecode(aws_cloudwatch_event_archive.home[0].event_pattern).source == ["aws.ec2"]
-    error_message = "pattern is ${aws_cloudwatch_event_archive.home[0].event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_archive.home[0].event_pattern}"
   }
 }
 
-run "the_trail_logs_every_region_to_a_bucket_of_its_own" {
+run "the_trail_logs_all_regions_to_its_own_bucket" {
   command = plan
   variables {
     create_trail = true
@@ -106,14 +108,14 @@ run "the_trail_logs_every_region_to_a_bucket_of_its_own" {
 
   assert {
     condition     = aws_cloudtrail.this[0].is_multi_region_trail && aws_cloudtrail.this[0].enable_log_file_validation
-    error_message = "all regions, with digests"
+    error_message = "expected all Regions and log file validation"
   }
   assert {
     condition = jsondecode(aws_s3_bucket_policy.trail[0].policy) == {
       Version = "2012-10-17"
       Statement = [
         {
-          Sid       = "TrailLooks"
+          Sid       = "CloudTrailAclCheck"
           Effect    = "Allow"
           Principal = { Service = "cloudtrail.amazonaws.com" }
           Action    = "s3:GetBucketAcl"
@@ -121,7 +123,7 @@ run "the_trail_logs_every_region_to_a_bucket_of_its_own" {
           Condition = { StringEquals = { "aws:SourceArn" = "arn:aws:cloudtrail:eu-central-1:111122223333:trail/imds-enforcer" } }
         },
         {
-          Sid       = "TrailWrites"
+          Sid       = "CloudTrailWrite"
           Effect    = "Allow"
           Principal = { Service = "cloudtrail.amazonaws.com" }
           Action    = "s3:PutObject"
@@ -132,7 +134,7 @@ run "the_trail_logs_every_region_to_a_bucket_of_its_own" {
           } }
         },
         {
-          Sid       = "EncryptedOnly"
+          Sid       = "DenyInsecureTransport"
           Effect    = "Deny"
           Principal = "*"
           Action    = "s3:*"
@@ -144,11 +146,11 @@ run "the_trail_logs_every_region_to_a_bucket_of_its_own" {
         },
       ]
     }
-    error_message = "policy is ${aws_s3_bucket_policy.trail[0].policy}"
+    error_message = "policy: ${aws_s3_bucket_policy.trail[0].policy}"
   }
 }
 
-run "the_key_is_used_at_home_and_no_further" {
+run "the_key_is_used_only_in_the_home_region" {
   command = plan
   variables {
     kms_key_arn = "arn:aws:kms:eu-central-1:111122223333:key/0e3a5b1c-0000-4000-8000-9d8f70642000"
@@ -159,21 +161,21 @@ run "the_key_is_used_at_home_and_no_further" {
       aws_lambda_function.enforcer.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.function.kms_key_id == var.kms_key_arn &&
       aws_sns_topic.this.kms_master_key_id == var.kms_key_arn && aws_sqs_queue.on_failure.kms_master_key_id == var.kms_key_arn
     )
-    error_message = "variables, logs, topic and queue are encrypted with it"
+    error_message = "expected the key for variables, logs, topic, and queue"
   }
   assert {
     condition     = [for region, queue in aws_sqs_queue.dead_letters : region if queue.kms_master_key_id != null] == ["eu-central-1"]
-    error_message = "keys are ${jsonencode({ for region, queue in aws_sqs_queue.dead_letters : region => queue.kms_master_key_id })}"
+    error_message = "keys: ${jsonencode({ for region, queue in aws_sqs_queue.dead_letters : region => queue.kms_master_key_id })}"
   }
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.function.policy).Statement : statement if statement.Sid == "UseKey"] == [{
       Sid = "UseKey", Effect = "Allow", Action = ["kms:Decrypt", "kms:GenerateDataKey"], Resource = [var.kms_key_arn]
     }]
-    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+    error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
 
-run "every_role_has_the_boundary" {
+run "every_role_has_the_permissions_boundary" {
   command = plan
   variables {
     permissions_boundary_arn = "arn:aws:iam::111122223333:policy/boundary"
@@ -181,11 +183,11 @@ run "every_role_has_the_boundary" {
 
   assert {
     condition     = alltrue([for role in [aws_iam_role.function, aws_iam_role.forward, aws_iam_role.alarms, aws_iam_role.sweep] : role.permissions_boundary == var.permissions_boundary_arn])
-    error_message = "of the function, the regions, the alarms and the sweep"
+    error_message = "expected the permissions boundary on all roles"
   }
 }
 
-run "everything_is_tagged_and_named" {
+run "every_resource_has_the_tags_and_the_name" {
   command = plan
   variables {
     name         = "guard"
@@ -203,10 +205,10 @@ run "everything_is_tagged_and_named" {
         values(aws_cloudwatch_event_rule.alarms), values(aws_cloudwatch_metric_alarm.home), values(aws_cloudwatch_metric_alarm.dead_letters),
       ) : resource.tags == tomap({ owner = "security" })
     ])
-    error_message = "whatever takes tags has them"
+    error_message = "expected the tags on all resources that support tags"
   }
   assert {
     condition     = output.function_name == "guard" && output.log_group == "/aws/lambda/guard" && output.bus_name == "guard" && output.schedule_name == "guard-sweep"
-    error_message = "names begin with the guard's"
+    error_message = "expected names that start with `guard`"
   }
 }

@@ -1,45 +1,48 @@
-# Policies that are refused at plan time, beside some that just pass.
+# Validation of the variable `policy`.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  zip     = "./permissions.json" # any file will do for a plan
+  zip     = "./permissions.json" # any file is sufficient for a plan
   regions = ["us-east-1"]
 }
 
-run "the_least_that_is_allowed_passes" {
+run "minimum_values_are_accepted" {
   command = plan
   variables {
     policy = {
       require      = { hop_limit = { at_least = 1, at_most = 1 } }
       on_violation = "report"
       rules = [
-        { name = "a", when = { auto_scaling = false }, then = "exempt", until = "2028-02-29" },
+        { name = "a", when = { auto_scaling = false }, action = "exempt", expires = "2028-02-29" },
         { name = "b", when = { tags = { k = ["?"] } }, require = { instance_metadata_tags = "disabled" } },
       ]
-      limits   = { terminations_per_hour = 0, grace_seconds = 0 }
-      existing = { usage_window_days = 1, in_use = "report", unknown = "report" }
+      new_instances = { grace_seconds = 0 }
+      existing      = { usage_window_days = 1, in_use = "report", unknown = "report" }
+      limits        = { disruptions_per_hour = 0 }
     }
   }
 
   assert {
     condition = jsondecode(output.policy) == {
+      version      = 1
       require      = { hop_limit = { at_least = 1, at_most = 1 } }
       on_violation = "report"
       rules = [
-        { name = "a", when = { auto_scaling = false }, then = "exempt", until = "2028-02-29" },
+        { name = "a", when = { auto_scaling = false }, action = "exempt", expires = "2028-02-29" },
         { name = "b", when = { tags = { k = ["?"] } }, require = { instance_metadata_tags = "disabled" } },
       ]
-      limits   = { terminations_per_hour = 0, grace_seconds = 0 }
-      existing = { usage_window_days = 1, in_use = "report", unknown = "report" }
+      new_instances = { grace_seconds = 0 }
+      existing      = { usage_window_days = 1, in_use = "report", unknown = "report" }
+      limits        = { disruptions_per_hour = 0 }
     }
-    error_message = "policy is ${output.policy}"
+    error_message = "policy: ${output.policy}"
   }
 }
 
-run "the_most_that_is_allowed_passes" {
+run "maximum_values_are_accepted" {
   command = plan
   variables {
     timeout = 900
@@ -65,56 +68,57 @@ run "the_most_that_is_allowed_passes" {
             auto_scaling     = true
             launch_templates = ["lt-0123456789abcdef0", "?*"]
           }
-          then    = "stop"
+          action  = "stop"
           require = { hop_limit = { at_least = 2 } }
-          because = "vendor ticket 4711"
+          reason  = "vendor ticket 4711"
         },
       ]
-      limits   = { terminations_per_hour = 100000, grace_seconds = 510, mends_per_hour = 1000 }
-      existing = { usage_window_days = 63, in_use = "stop", unknown = "terminate", watch_days = 63 }
+      new_instances = { grace_seconds = 510 }
+      existing      = { usage_window_days = 63, in_use = "stop", unknown = "terminate", watch_days = 63 }
+      limits        = { disruptions_per_hour = 100000, enforcements_per_hour = 1000 }
     }
   }
 
   assert {
     condition     = jsondecode(output.policy).rules[0].when.principals == ["arn:aws:iam::*:role/deploy", "autoscaling.amazonaws.com", "*/ada"]
-    error_message = "policy is ${output.policy}"
+    error_message = "policy: ${output.policy}"
   }
 }
 
-# Lambda takes 4096 bytes of variables, of which the name `IMDS_POLICY` takes 11.
-run "a_policy_of_4085_bytes_passes" {
+# Lambda limits variables to 4096 bytes, including the 11 bytes of the name `IMDS_POLICY`.
+run "a_policy_of_4085_bytes_is_accepted" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "enforce"
       rules = [
-        { name = "long", when = { regions = ["us-*"] }, then = "report", because = format("%03808s", "ü") },
+        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03778s", "ü") },
       ]
     }
   }
 
   assert {
     condition     = length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy))) == 4085
-    error_message = "policy has ${length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy)))} bytes"
+    error_message = "bytes: ${length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy)))}"
   }
 }
 
-run "a_policy_of_4086_bytes_is_refused" {
+run "a_policy_of_4086_bytes_is_rejected" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "enforce"
       rules = [
-        { name = "long", when = { regions = ["us-*"] }, then = "report", because = format("%03809s", "ü") },
+        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03779s", "ü") },
       ]
     }
   }
   expect_failures = [aws_lambda_function.enforcer]
 }
 
-run "a_policy_that_requires_nothing_is_refused" {
+run "a_policy_that_requires_nothing_is_rejected" {
   command = plan
   variables {
     policy = { require = {}, on_violation = "enforce" }
@@ -122,7 +126,7 @@ run "a_policy_that_requires_nothing_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_rule_that_requires_nothing_is_refused" {
+run "a_rule_that_requires_nothing_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "kubernetes", when = { tags = { k8s = ["*"] } }, require = {} }] }
@@ -130,7 +134,7 @@ run "a_rule_that_requires_nothing_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "tokens_that_are_optional_are_refused" {
+run "optional_tokens_are_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "optional" }, on_violation = "enforce" }
@@ -138,7 +142,7 @@ run "tokens_that_are_optional_are_refused" {
   expect_failures = [var.policy]
 }
 
-run "tokens_that_are_empty_are_refused" {
+run "an_empty_value_for_http_tokens_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "" }, on_violation = "enforce" }
@@ -146,7 +150,7 @@ run "tokens_that_are_empty_are_refused" {
   expect_failures = [var.policy]
 }
 
-run "an_option_that_is_neither_enabled_nor_disabled_is_refused" {
+run "an_unknown_value_of_an_option_is_rejected" {
   command = plan
   variables {
     policy = { require = { instance_metadata_tags = "off" }, on_violation = "enforce" }
@@ -154,7 +158,7 @@ run "an_option_that_is_neither_enabled_nor_disabled_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_hop_limit_of_65_is_refused" {
+run "a_hop_limit_of_65_is_rejected" {
   command = plan
   variables {
     policy = { require = { hop_limit = { at_most = 65 } }, on_violation = "enforce" }
@@ -162,7 +166,7 @@ run "a_hop_limit_of_65_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_hop_limit_of_0_is_refused" {
+run "a_hop_limit_of_0_is_rejected" {
   command = plan
   variables {
     policy = { require = { hop_limit = { at_least = 0 } }, on_violation = "enforce" }
@@ -170,7 +174,7 @@ run "a_hop_limit_of_0_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_hop_limit_between_two_numbers_is_refused" {
+run "a_fractional_hop_limit_is_rejected" {
   command = plan
   variables {
     policy = { require = { hop_limit = { at_most = 1.5 } }, on_violation = "enforce" }
@@ -178,7 +182,7 @@ run "a_hop_limit_between_two_numbers_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_hop_limit_that_says_nothing_is_refused" {
+run "an_empty_hop_limit_is_rejected" {
   command = plan
   variables {
     policy = { require = { hop_limit = {} }, on_violation = "enforce" }
@@ -186,7 +190,7 @@ run "a_hop_limit_that_says_nothing_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_hop_limit_whose_least_is_more_than_its_most_is_refused" {
+run "a_hop_limit_with_at_least_above_at_most_is_rejected" {
   command = plan
   variables {
     policy = { require = { hop_limit = { at_least = 3, at_most = 2 } }, on_violation = "enforce" }
@@ -194,7 +198,7 @@ run "a_hop_limit_whose_least_is_more_than_its_most_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_hop_limit_of_65_in_a_rule_is_refused" {
+run "a_hop_limit_of_65_in_a_rule_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "kubernetes", when = { tags = { k8s = ["*"] } }, require = { hop_limit = { at_most = 65 } } }] }
@@ -202,7 +206,7 @@ run "a_hop_limit_of_65_in_a_rule_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "an_unknown_action_is_refused" {
+run "an_unknown_action_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforc" }
@@ -210,7 +214,7 @@ run "an_unknown_action_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "an_exemption_of_everything_is_refused" {
+run "exempting_all_instances_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "exempt" }
@@ -218,7 +222,7 @@ run "an_exemption_of_everything_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "an_unknown_action_for_existing_instances_is_refused" {
+run "an_unknown_action_for_existing_instances_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { in_use = "warn" } }
@@ -226,7 +230,7 @@ run "an_unknown_action_for_existing_instances_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "an_exemption_of_existing_instances_is_refused" {
+run "exempting_existing_instances_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { unknown = "exempt" } }
@@ -234,7 +238,7 @@ run "an_exemption_of_existing_instances_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_usage_window_of_no_day_is_refused" {
+run "a_usage_window_of_0_days_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { usage_window_days = 0 } }
@@ -242,7 +246,7 @@ run "a_usage_window_of_no_day_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "a_usage_window_longer_than_cloudwatch_remembers_is_refused" {
+run "a_usage_window_beyond_cloudwatch_retention_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { usage_window_days = 64 } }
@@ -250,144 +254,144 @@ run "a_usage_window_longer_than_cloudwatch_remembers_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "less_than_no_terminations_are_refused" {
+run "a_negative_disruption_limit_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { terminations_per_hour = -1 } }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { disruptions_per_hour = -1 } }
   }
   expect_failures = [var.policy]
 }
 
-run "half_a_termination_is_refused" {
+run "a_fractional_disruption_limit_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { terminations_per_hour = 0.5 } }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { disruptions_per_hour = 0.5 } }
   }
   expect_failures = [var.policy]
 }
 
-run "a_grace_that_lambda_cannot_wait_for_is_refused" {
+run "a_grace_period_beyond_the_lambda_timeout_is_rejected" {
   command = plan
   variables {
     timeout = 900
-    policy  = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { grace_seconds = 511 } }
+    policy  = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace_seconds = 511 } }
   }
   expect_failures = [var.policy]
 }
 
-run "a_rule_without_a_name_is_refused" {
+run "a_rule_without_a_name_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = " ", when = { regions = ["us-*"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = " ", when = { regions = ["us-*"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "two_rules_of_one_name_are_refused" {
+run "a_duplicate_rule_name_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "report" }, { name = "a", when = { regions = ["eu-*"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "report" }, { name = "a", when = { regions = ["eu-*"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_rule_without_a_condition_is_refused" {
+run "a_rule_without_a_condition_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = {}, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = {}, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_condition_that_nothing_meets_is_refused" {
+run "an_empty_list_in_a_condition_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = [] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = [] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "an_empty_text_in_a_condition_is_refused" {
+run "an_empty_string_in_a_condition_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { tags = { app = [""] } }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { tags = { app = [""] } }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_condition_of_no_tags_is_refused" {
+run "a_condition_with_no_tags_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { tags = {} }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { tags = {} }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_tag_without_a_key_is_refused" {
+run "an_empty_tag_key_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { tags = { "" = ["x"] } }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { tags = { "" = ["x"] } }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_wildcard_in_an_account_is_refused" {
+run "a_wildcard_in_an_account_id_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { accounts = ["1111*"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { accounts = ["1111*"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_region_in_capitals_is_refused" {
+run "an_uppercase_region_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["EU-WEST-1"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["EU-WEST-1"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "an_image_by_its_name_is_refused" {
+run "an_image_name_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { images = ["al2023"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { images = ["al2023"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "an_instance_type_with_a_blank_is_refused" {
+run "an_instance_type_with_a_space_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { instance_types = ["m7g large"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { instance_types = ["m7g large"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_principal_that_is_no_arn_is_refused" {
+run "a_user_name_as_principal_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { principals = ["ada"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { principals = ["ada"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_launch_template_by_its_name_is_refused" {
+run "a_launch_template_name_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { launch_templates = ["workers"] }, then = "report" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { launch_templates = ["workers"] }, action = "report" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "an_unknown_action_of_a_rule_is_refused" {
+run "an_unknown_action_in_a_rule_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "kill" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "kill" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_rule_that_says_nothing_is_refused" {
+run "a_rule_without_action_and_require_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] } }] }
@@ -395,47 +399,47 @@ run "a_rule_that_says_nothing_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "an_exemption_that_requires_something_is_refused" {
+run "an_exemption_that_requires_something_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "exempt", require = { http_tokens = "required" } }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "exempt", require = { http_tokens = "required" } }] }
   }
   expect_failures = [var.policy]
 }
 
-run "an_end_of_what_is_no_exemption_is_refused" {
+run "an_expiry_without_an_exemption_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "report", until = "2027-03-31" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "report", expires = "2027-03-31" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "an_exemption_until_no_day_is_refused" {
+run "an_expiry_that_is_not_a_date_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "exempt", until = "2027-02-30" }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "exempt", expires = "2027-02-30" }] }
   }
   expect_failures = [var.policy]
 }
 
-run "a_blank_reason_is_refused" {
+run "a_blank_reason_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "report", because = " " }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "report", reason = " " }] }
   }
   expect_failures = [var.policy]
 }
 
-run "no_mend_at_all_is_refused" {
+run "an_enforcement_limit_of_0_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { mends_per_hour = 0 } }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { enforcements_per_hour = 0 } }
   }
   expect_failures = [var.policy]
 }
 
-run "a_watch_longer_than_cloudwatch_remembers_is_refused" {
+run "watch_days_beyond_cloudwatch_retention_are_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { watch_days = 64 } }
@@ -443,10 +447,10 @@ run "a_watch_longer_than_cloudwatch_remembers_is_refused" {
   expect_failures = [var.policy]
 }
 
-run "ending_what_is_replaced_is_refused_where_nothing_ends" {
+run "even_if_replaced_without_a_disruption_is_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, then = "enforce", even_if_replaced = true }] }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "enforce", even_if_replaced = true }] }
   }
   expect_failures = [var.policy]
 }

@@ -1,27 +1,27 @@
-# What is in every region watched, and in the home region.
+# Resources in every monitored Region and in the home Region.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  zip = "./permissions.json" # any file will do for a plan
+  zip = "./permissions.json" # any file is sufficient for a plan
 }
 
-run "every_enabled_region_is_guarded_unless_told_otherwise" {
+run "all_enabled_regions_are_covered_by_default" {
   command = plan
 
   assert {
     condition     = output.home_region == "eu-central-1"
-    error_message = "home is ${output.home_region}"
+    error_message = "home_region: ${output.home_region}"
   }
   assert {
     condition     = output.regions == tolist(["ap-southeast-2", "eu-central-1", "eu-west-1", "us-east-1"])
-    error_message = "regions are ${jsonencode(output.regions)}"
+    error_message = "regions: ${jsonencode(output.regions)}"
   }
   assert {
     condition     = output.watched_regions == output.regions
-    error_message = "watched are ${jsonencode(output.watched_regions)}"
+    error_message = "watched_regions: ${jsonencode(output.watched_regions)}"
   }
   assert {
     condition = { for key, rule in aws_cloudwatch_event_rule.watch : key => rule.region } == {
@@ -30,23 +30,23 @@ run "every_enabled_region_is_guarded_unless_told_otherwise" {
       "eu-west-1/launches"      = "eu-west-1"
       "us-east-1/launches"      = "us-east-1"
     }
-    error_message = "rules are ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
+    error_message = "rules: ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
   }
   assert {
     condition     = { for key, target in aws_cloudwatch_event_target.watch : key => target.region } == { for key, rule in aws_cloudwatch_event_rule.watch : key => rule.region }
-    error_message = "each rule has a target in its own region"
+    error_message = "expected each target in the Region of its rule"
   }
   assert {
     condition     = toset([for queue in aws_sqs_queue.dead_letters : queue.region]) == toset(output.regions)
-    error_message = "each region has a queue"
+    error_message = "expected a queue in each Region"
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.alarm_actions == null]) && toset([for alarm in aws_cloudwatch_metric_alarm.dead_letters : alarm.region]) == toset(output.regions)
-    error_message = "each queue has an alarm in its own region, which acts through an event"
+    error_message = "expected an alarm without actions in each Region"
   }
 }
 
-run "regions_can_be_chosen_and_excluded" {
+run "regions_can_be_selected_and_excluded" {
   command = plan
   variables {
     regions          = ["us-east-1", "eu-west-1"]
@@ -55,19 +55,19 @@ run "regions_can_be_chosen_and_excluded" {
 
   assert {
     condition     = output.regions == tolist(["us-east-1"])
-    error_message = "regions are ${jsonencode(output.regions)}"
+    error_message = "regions: ${jsonencode(output.regions)}"
   }
   assert {
     condition     = keys(aws_cloudwatch_event_rule.watch) == ["us-east-1/launches"]
-    error_message = "rules are ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
+    error_message = "rules: ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
   }
   assert {
     condition     = keys(aws_sqs_queue.dead_letters) == ["eu-central-1", "us-east-1"]
-    error_message = "the home region has a queue also where it is not watched: ${jsonencode(keys(aws_sqs_queue.dead_letters))}"
+    error_message = "expected a queue in the home Region even if it is not monitored: ${jsonencode(keys(aws_sqs_queue.dead_letters))}"
   }
 }
 
-run "a_region_can_be_swept_only" {
+run "a_sweep_only_region_has_no_rules" {
   command = plan
   variables {
     sweep_only_regions = ["ap-southeast-2"]
@@ -75,19 +75,19 @@ run "a_region_can_be_swept_only" {
 
   assert {
     condition     = contains(output.regions, "ap-southeast-2") && !contains(output.watched_regions, "ap-southeast-2")
-    error_message = "it is guarded, and not watched"
+    error_message = "expected the Region in `regions` but not in `watched_regions`"
   }
   assert {
     condition     = !anytrue([for key in keys(aws_cloudwatch_event_rule.watch) : startswith(key, "ap-southeast-2/")])
-    error_message = "it has no rule"
+    error_message = "expected no rule in the Region"
   }
   assert {
     condition     = contains(jsondecode(aws_scheduler_schedule.sweep.target[0].input).detail.regions, "ap-southeast-2")
-    error_message = "it is swept"
+    error_message = "expected the Region in the sweep event"
   }
 }
 
-run "launches_and_changes_that_did_not_fail_are_sent_home" {
+run "successful_launches_and_option_changes_are_sent_to_the_home_region" {
   command = plan
 
   assert {
@@ -102,18 +102,18 @@ run "launches_and_changes_that_did_not_fail_are_sent_home" {
         }
       }
     ])
-    error_message = "pattern is ${aws_cloudwatch_event_rule.watch["us-east-1/launches"].event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.watch["us-east-1/launches"].event_pattern}"
   }
   assert {
     condition = alltrue([
       for target in aws_cloudwatch_event_target.watch :
       target.retry_policy[0].maximum_event_age_in_seconds == 86400 && target.retry_policy[0].maximum_retry_attempts == 185
     ])
-    error_message = "EventBridge tries for as long as it can"
+    error_message = "expected the maximum number and duration of retries"
   }
 }
 
-run "starting_instances_are_sent_home_where_asked" {
+run "instance_starts_are_sent_to_the_home_region_if_enabled" {
   command = plan
   variables {
     regions             = ["us-east-1"]
@@ -122,7 +122,7 @@ run "starting_instances_are_sent_home_where_asked" {
 
   assert {
     condition     = keys(aws_cloudwatch_event_rule.watch) == ["us-east-1/launches", "us-east-1/states"]
-    error_message = "rules are ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
+    error_message = "rules: ${jsonencode(keys(aws_cloudwatch_event_rule.watch))}"
   }
   assert {
     condition = jsondecode(aws_cloudwatch_event_rule.watch["us-east-1/states"].event_pattern) == {
@@ -130,11 +130,11 @@ run "starting_instances_are_sent_home_where_asked" {
       detail-type = ["EC2 Instance State-change Notification"]
       detail      = { state = ["pending", "running"] }
     }
-    error_message = "pattern is ${aws_cloudwatch_event_rule.watch["us-east-1/states"].event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.watch["us-east-1/states"].event_pattern}"
   }
 }
 
-run "dead_letters_are_taken_from_this_guards_own_rules" {
+run "dead_letter_queues_accept_messages_only_from_rules_of_the_module" {
   command = plan
   variables {
     regions             = ["us-east-1", "eu-central-1"]
@@ -145,7 +145,7 @@ run "dead_letters_are_taken_from_this_guards_own_rules" {
     condition = jsondecode(aws_sqs_queue_policy.dead_letters["us-east-1"].policy) == {
       Version = "2012-10-17"
       Statement = [{
-        Sid       = "RulesOfThisRegion"
+        Sid       = "RulesInThisRegion"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
@@ -157,13 +157,13 @@ run "dead_letters_are_taken_from_this_guards_own_rules" {
         ] } }
       }]
     }
-    error_message = "policy is ${aws_sqs_queue_policy.dead_letters["us-east-1"].policy}"
+    error_message = "policy: ${aws_sqs_queue_policy.dead_letters["us-east-1"].policy}"
   }
   assert {
     condition = jsondecode(aws_sqs_queue_policy.dead_letters["eu-central-1"].policy) == {
       Version = "2012-10-17"
       Statement = [{
-        Sid       = "RulesOfThisRegion"
+        Sid       = "RulesInThisRegion"
         Effect    = "Allow"
         Principal = { Service = "events.amazonaws.com" }
         Action    = "sqs:SendMessage"
@@ -178,11 +178,11 @@ run "dead_letters_are_taken_from_this_guards_own_rules" {
         ] } }
       }]
     }
-    error_message = "policy is ${aws_sqs_queue_policy.dead_letters["eu-central-1"].policy}"
+    error_message = "policy: ${aws_sqs_queue_policy.dead_letters["eu-central-1"].policy}"
   }
 }
 
-run "the_regions_may_only_put_events_on_the_home_bus" {
+run "the_forwarding_role_can_only_put_events_on_the_home_bus" {
   command = plan
 
   assert {
@@ -194,7 +194,7 @@ run "the_regions_may_only_put_events_on_the_home_bus" {
         Resource = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
       }]
     }
-    error_message = "policy is ${aws_iam_role_policy.forward.policy}"
+    error_message = "policy: ${aws_iam_role_policy.forward.policy}"
   }
   assert {
     condition = jsondecode(aws_iam_role.forward.assume_role_policy) == {
@@ -206,11 +206,11 @@ run "the_regions_may_only_put_events_on_the_home_bus" {
         Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
       }]
     }
-    error_message = "trust is ${aws_iam_role.forward.assume_role_policy}"
+    error_message = "assume_role_policy: ${aws_iam_role.forward.assume_role_policy}"
   }
 }
 
-run "the_home_bus_lets_only_this_account_in" {
+run "the_home_bus_accepts_events_only_from_this_account" {
   command = plan
 
   assert {
@@ -224,11 +224,11 @@ run "the_home_bus_lets_only_this_account_in" {
         Resource  = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
       }]
     }
-    error_message = "policy is ${aws_cloudwatch_event_bus_policy.home.policy}"
+    error_message = "policy: ${aws_cloudwatch_event_bus_policy.home.policy}"
   }
 }
 
-run "the_function_gets_what_ec2_sent_and_never_its_own_results" {
+run "the_function_receives_events_from_ec2_but_not_its_own_results" {
   command = plan
 
   assert {
@@ -237,6 +237,6 @@ run "the_function_gets_what_ec2_sent_and_never_its_own_results" {
       account     = ["111122223333"]
       detail-type = ["AWS API Call via CloudTrail", "EC2 Instance State-change Notification"]
     }
-    error_message = "pattern is ${aws_cloudwatch_event_rule.function.event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.function.event_pattern}"
   }
 }

@@ -1,15 +1,15 @@
-# What the function may do, for each thing that a policy can lead to.
+# Permissions of the function for each action that a policy can contain.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  zip     = "./permissions.json" # any file will do for a plan
+  zip     = "./permissions.json" # any file is sufficient for a plan
   regions = ["us-east-1", "eu-west-1"]
 }
 
-run "a_policy_that_reports_changes_nothing" {
+run "a_policy_that_reports_grants_read_access_only" {
   command = plan
 
   assert {
@@ -17,37 +17,37 @@ run "a_policy_that_reports_changes_nothing" {
       Version = "2012-10-17"
       Statement = [
         {
-          Sid       = "Look"
+          Sid       = "Describe"
           Effect    = "Allow"
           Action    = ["ec2:DescribeInstances", "ec2:DescribeRegions", "cloudwatch:GetMetricData"]
           Resource  = ["*"]
           Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-central-1", "eu-west-1", "us-east-1"] } }
         },
         {
-          Sid      = "Log"
+          Sid      = "WriteLogs"
           Effect   = "Allow"
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
           Resource = ["arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/imds-enforcer:*"]
         },
         {
-          Sid      = "TellResults"
+          Sid      = "SendResults"
           Effect   = "Allow"
           Action   = ["events:PutEvents"]
           Resource = ["arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"]
         },
         {
-          Sid      = "KeepWhatFailed"
+          Sid      = "SendFailedEvents"
           Effect   = "Allow"
           Action   = ["sqs:SendMessage"]
           Resource = ["arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-on-failure"]
         },
       ]
     }
-    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+    error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
 
-run "a_policy_that_enforces_sets_options_and_its_own_tags" {
+run "a_policy_that_enforces_grants_changing_options_and_its_own_tags" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce" }
@@ -56,14 +56,14 @@ run "a_policy_that_enforces_sets_options_and_its_own_tags" {
   assert {
     condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 4, length(jsondecode(aws_iam_role_policy.function.policy).Statement)) == [
       {
-        Sid       = "Mend"
+        Sid       = "Enforce"
         Effect    = "Allow"
         Action    = ["ec2:ModifyInstanceMetadataOptions"]
         Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
         Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
       },
       {
-        Sid      = "Mark"
+        Sid      = "Tag"
         Effect   = "Allow"
         Action   = ["ec2:CreateTags"]
         Resource = ["arn:aws:ec2:*:111122223333:instance/*"]
@@ -74,19 +74,19 @@ run "a_policy_that_enforces_sets_options_and_its_own_tags" {
         }
       },
     ]
-    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+    error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
 
-run "a_policy_that_stops_may_mend_as_well_but_not_terminate" {
+run "a_policy_that_stops_also_grants_enforcing_but_not_terminating" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "stop" }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Stop"]
-    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop"]
+    error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
@@ -96,19 +96,19 @@ run "a_policy_that_stops_may_mend_as_well_but_not_terminate" {
       Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
       Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
     }
-    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+    error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
 
-run "a_policy_that_terminates_may_mend_as_well_but_not_stop" {
+run "a_policy_that_terminates_also_grants_enforcing_but_not_stopping" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "terminate" }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Terminate"]
-    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate"]
+    error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
@@ -118,27 +118,27 @@ run "a_policy_that_terminates_may_mend_as_well_but_not_stop" {
       Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
       Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
     }
-    error_message = "policy is ${aws_iam_role_policy.function.policy}"
+    error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
 
-run "what_one_rule_does_is_allowed" {
+run "the_action_of_a_rule_is_granted" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "report"
-      rules        = [{ name = "sandboxes", when = { tags = { stage = ["sandbox"] } }, then = "terminate" }]
+      rules        = [{ name = "sandboxes", when = { tags = { stage = ["sandbox"] } }, action = "terminate" }]
     }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Terminate"]
-    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate"]
+    error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
 
-run "what_happens_to_existing_instances_is_allowed" {
+run "the_actions_for_existing_instances_are_granted" {
   command = plan
   variables {
     policy = {
@@ -149,28 +149,28 @@ run "what_happens_to_existing_instances_is_allowed" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed", "Mend", "Mark", "Stop"]
-    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop"]
+    error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
 
-run "an_exemption_allows_nothing" {
+run "an_exemption_grants_nothing" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "report"
-      rules        = [{ name = "legacy", when = { tags = { app = ["scanner"] } }, then = "exempt" }]
+      rules        = [{ name = "legacy", when = { tags = { app = ["scanner"] } }, action = "exempt" }]
     }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Look", "Log", "TellResults", "KeepWhatFailed"]
-    error_message = "statements are ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents"]
+    error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
 
-run "the_schedule_may_start_the_function_and_keep_what_it_could_not_deliver" {
+run "the_schedule_can_invoke_the_function_and_send_failures_to_the_queue" {
   command = plan
 
   assert {
@@ -181,7 +181,7 @@ run "the_schedule_may_start_the_function_and_keep_what_it_could_not_deliver" {
         { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = "arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-dead-letters" },
       ]
     }
-    error_message = "policy is ${aws_iam_role_policy.sweep.policy}"
+    error_message = "policy: ${aws_iam_role_policy.sweep.policy}"
   }
   assert {
     condition = jsondecode(aws_scheduler_schedule.sweep.target[0].input) == {
@@ -189,11 +189,11 @@ run "the_schedule_may_start_the_function_and_keep_what_it_could_not_deliver" {
       detail-type = "Sweep"
       detail      = { regions = ["eu-west-1", "us-east-1"] }
     }
-    error_message = "input is ${aws_scheduler_schedule.sweep.target[0].input}"
+    error_message = "input: ${aws_scheduler_schedule.sweep.target[0].input}"
   }
 }
 
-run "each_role_is_for_its_own_service" {
+run "each_role_trusts_only_its_service" {
   command = plan
 
   assert {
@@ -201,7 +201,7 @@ run "each_role_is_for_its_own_service" {
       Version   = "2012-10-17"
       Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
     }
-    error_message = "trust is ${aws_iam_role.function.assume_role_policy}"
+    error_message = "assume_role_policy: ${aws_iam_role.function.assume_role_policy}"
   }
   assert {
     condition = jsondecode(aws_iam_role.sweep.assume_role_policy) == {
@@ -213,6 +213,6 @@ run "each_role_is_for_its_own_service" {
         Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
       }]
     }
-    error_message = "trust is ${aws_iam_role.sweep.assume_role_policy}"
+    error_message = "assume_role_policy: ${aws_iam_role.sweep.assume_role_policy}"
   }
 }

@@ -1,4 +1,4 @@
-"""The module applied to an account, from the first apply to nothing left, in this order."""
+"""The applied module, from the first apply to the destroy, in this order."""
 
 import base64
 import hashlib
@@ -22,22 +22,22 @@ IN_EVERY_REGION = pytest.mark.parametrize("region", REGIONS)
 
 
 def launch(deployed: Deployed, region: str, **tags: str) -> tuple[str, dict[str, Any]]:
-    """An instance that answers IMDSv1, and the event of its launch."""
-    launched = launches.on_its_own("optional", **({"app": "shop"} | tags))
+    """Launches an instance that accepts IMDSv1; returns its ID and the event."""
+    launched = launches.standalone("optional", **({"app": "shop"} | tags))
     made = launched(region, deployed.cloud.endpoint)
-    return made.answer["Instances"][0]["InstanceId"], events.run_instances(made, region)
+    return made.response["Instances"][0]["InstanceId"], events.run_instances(made, region)
 
 
-def seen(deployed: Deployed, region: str, instance_id: str) -> launches.Seen:
-    """As EC2 describes it."""
-    return launches.look(instance_id, region, deployed.cloud.endpoint)
+def describe(deployed: Deployed, region: str, instance_id: str) -> launches.Description:
+    """Describes an instance."""
+    return launches.describe(instance_id, region, deployed.cloud.endpoint)
 
 
 @contextmanager
 def function(
     deployed: Deployed, folder: Path, zip_file: Path, policy: str | None = None
 ) -> Iterator[enforcer.Enforcer]:
-    """The function as it is deployed, under its role and nothing else; the policy may differ."""
+    """Runs the deployed function with its execution role, optionally with another policy."""
     client = deployed.cloud.client("lambda", HOME)
     config = client.get_function_configuration(FunctionName=deployed.outputs["function_name"])
     env = {
@@ -54,13 +54,13 @@ def function(
         yield running
 
 
-def test_an_apply_changes_nothing_that_an_apply_has_made(deployed: Deployed) -> None:
+def test_a_second_apply_changes_nothing(deployed: Deployed) -> None:
     changes = deployed.terraform.changes()
     assert [(each["address"], each["change"]["actions"]) for each in changes] == []
 
 
 @IN_EVERY_REGION
-def test_a_rule_sends_launches_home(deployed: Deployed, region: str) -> None:
+def test_a_rule_sends_launches_to_the_home_region(deployed: Deployed, region: str) -> None:
     client = deployed.cloud.client("events", region)
     rule = client.describe_rule(Name="imds-enforcer-launches")
     assert rule["State"] == "ENABLED"
@@ -87,7 +87,7 @@ def test_a_rule_sends_launches_home(deployed: Deployed, region: str) -> None:
 
 
 @IN_EVERY_REGION
-def test_a_queue_keeps_what_the_regions_rules_could_not_deliver(
+def test_the_dead_letter_queue_accepts_messages_from_the_rules_of_its_region(
     deployed: Deployed, region: str
 ) -> None:
     sqs = deployed.cloud.client("sqs", region)
@@ -108,12 +108,12 @@ def test_a_queue_keeps_what_the_regions_rules_could_not_deliver(
 
 
 def archive_rules(rules: set[str]) -> set[str]:
-    """Those that EventBridge makes itself for an archive."""
+    """Returns the rules that EventBridge creates for archives."""
     return {arn for arn in rules if "/Events-Archive-" in arn}
 
 
 @IN_EVERY_REGION
-def test_an_alarm_watches_the_regions_queue(deployed: Deployed, region: str) -> None:
+def test_an_alarm_monitors_the_dead_letter_queue(deployed: Deployed, region: str) -> None:
     client = deployed.cloud.client("cloudwatch", region)
     (alarm,) = client.describe_alarms(AlarmNames=["imds-enforcer-dead-letters"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "imds-enforcer-dead-letters"}]
@@ -121,26 +121,29 @@ def test_an_alarm_watches_the_regions_queue(deployed: Deployed, region: str) -> 
 
 
 @IN_EVERY_REGION
-def test_the_accounts_defaults_are_set(deployed: Deployed, region: str) -> None:
-    answer = deployed.cloud.client("ec2", region).get_instance_metadata_defaults()
-    level = answer["AccountLevel"]
-    assert (level["HttpTokens"], level["HttpPutResponseHopLimit"]) == ("required", 2)
+def test_the_account_defaults_are_set(deployed: Deployed, region: str) -> None:
+    response = deployed.cloud.client("ec2", region).get_instance_metadata_defaults()
+    defaults = response["AccountLevel"]
+    assert (defaults["HttpTokens"], defaults["HttpPutResponseHopLimit"]) == ("required", 2)
 
 
-def test_a_region_that_is_not_opted_in_is_left_alone(deployed: Deployed) -> None:
+def test_a_region_that_is_not_enabled_has_no_resources(deployed: Deployed) -> None:
     assert OPTED_OUT not in deployed.outputs["regions"]
-    own = {thing for thing in deployed.cloud.things(OPTED_OUT) if f":{OPTED_OUT}:" in thing}
-    assert own == {f"events arn:aws:events:{OPTED_OUT}:{ACCOUNT}:event-bus/default"}
+    resources = deployed.cloud.resources(OPTED_OUT)
+    regional = {name for name in resources if f":{OPTED_OUT}:" in name}
+    assert regional == {f"events arn:aws:events:{OPTED_OUT}:{ACCOUNT}:event-bus/default"}
 
 
-def test_the_function_is_the_one_that_was_built(deployed: Deployed, zip_file: Path) -> None:
+def test_the_function_has_the_code_of_the_deployment_package(
+    deployed: Deployed, zip_file: Path
+) -> None:
     client = deployed.cloud.client("lambda", HOME)
     config = client.get_function_configuration(FunctionName="imds-enforcer")
     digest = hashlib.sha256(zip_file.read_bytes()).digest()
     assert config["CodeSha256"] == base64.b64encode(digest).decode()
 
 
-def test_the_home_bus_hands_on_to_the_function_and_nothing_else(deployed: Deployed) -> None:
+def test_the_home_bus_sends_events_only_to_the_function(deployed: Deployed) -> None:
     client = deployed.cloud.client("events", HOME)
     (target,) = client.list_targets_by_rule(
         Rule="imds-enforcer-function", EventBusName="imds-enforcer"
@@ -158,7 +161,7 @@ def test_the_home_bus_hands_on_to_the_function_and_nothing_else(deployed: Deploy
     assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": rule}}
 
 
-def test_what_fails_for_good_is_kept_and_told(deployed: Deployed) -> None:
+def test_failed_events_are_kept_and_results_are_published(deployed: Deployed) -> None:
     client = deployed.cloud.client("lambda", HOME)
     config = client.get_function_configuration(FunctionName="imds-enforcer")
     queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-on-failure"
@@ -169,7 +172,7 @@ def test_what_fails_for_good_is_kept_and_told(deployed: Deployed) -> None:
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (2, 21600)
 
 
-def test_the_schedule_starts_a_sweep_of_every_region_that_breaks_nothing_in_use(
+def test_the_scheduled_sweep_enforces_unused_instances_in_every_region(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     schedule = deployed.cloud.client("scheduler", HOME).get_schedule(Name="imds-enforcer-sweep")
@@ -181,21 +184,21 @@ def test_the_schedule_starts_a_sweep_of_every_region_that_breaks_nothing_in_use(
     assert target["DeadLetterConfig"] == {"Arn": queue}
     event = json.loads(target["Input"])
     assert event["detail"]["regions"] == sorted(REGIONS)
-    untold = {region: launch(deployed, region)[0] for region in REGIONS}
+    unused = {region: launch(deployed, region)[0] for region in REGIONS}
     in_use, _ = launch(deployed, HOME)
     cloudwatch = deployed.cloud.client("cloudwatch", HOME)
     launches.called(cloudwatch, in_use, {timedelta(hours=2): 3})
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(event)
-    assert (report["trigger"], report["unseen"]) == ("sweep", [])
-    for region, instance_id in untold.items():
-        assert seen(deployed, region, instance_id).tokens == "required", report
-    assert seen(deployed, HOME, in_use).tokens == "optional", report
+    assert (report["trigger"], report["unreachable"]) == ("sweep", [])
+    for region, instance_id in unused.items():
+        assert describe(deployed, region, instance_id).tokens == "required", report
+    assert describe(deployed, HOME, in_use).tokens == "optional", report
 
 
 @pytest.fixture(scope="module")
 def second_target(deployed: Deployed) -> None:
-    """A queue beside the function, to see what arrives."""
+    """Adds a queue as a target, which receives the events of the function."""
     client = deployed.cloud.client("events", HOME)
     rule = {"Rule": "imds-enforcer-function", "EventBusName": "imds-enforcer"}
     arn = f"arn:aws:sqs:{HOME}:{ACCOUNT}:arrivals"
@@ -204,46 +207,47 @@ def second_target(deployed: Deployed) -> None:
 
 @IN_EVERY_REGION
 @pytest.mark.usefixtures("second_target")
-def test_a_launch_in_a_region_is_mended_there(
+def test_a_launch_in_any_region_is_enforced(
     deployed: Deployed, folder: Path, zip_file: Path, region: str
 ) -> None:
     instance_id, event = launch(deployed, region)
     deployed.cloud.put_event(region, event)
-    (arrived,) = deployed.events_arrived()
+    (arrived,) = deployed.new_events()
     assert arrived["detail"] == event["detail"]
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(arrived)
-    (verdict,) = report["instances"]
-    assert (verdict["instance_id"], verdict["region"]) == (instance_id, region)
-    assert verdict["outcome"] == "enforced"
-    assert seen(deployed, region, instance_id).tokens == "required"
+    (entry,) = report["instances"]
+    assert (entry["instance_id"], entry["region"]) == (instance_id, region)
+    assert entry["outcome"] == "enforced"
+    assert describe(deployed, region, instance_id).tokens == "required"
 
 
 @pytest.mark.usefixtures("second_target")
-def test_a_starting_instance_is_mended_where_no_trail_tells_of_it(
+def test_an_instance_start_is_enforced_without_a_trail(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     instance_id, launched = launch(deployed, HOME)
     event = {"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}
     event |= {"detail": {"instance-id": instance_id, "state": "running"}}
     deployed.cloud.put_event(HOME, event)
-    (arrived,) = deployed.events_arrived()
+    (arrived,) = deployed.new_events()
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(arrived)
-    assert report["trigger"] == "state-change"
+    assert report["trigger"] == "start"
     assert report["summary"]["enforced"] == 1, report
     assert launched["region"] == HOME
 
 
 @pytest.mark.usefixtures("second_target")
-def test_a_launch_that_failed_goes_nowhere(deployed: Deployed) -> None:
+def test_a_failed_launch_is_not_sent(deployed: Deployed) -> None:
     _, event = launch(deployed, "us-east-1")
     event["detail"] |= {"errorCode": "Client.DryRunOperation", "responseElements": None}
     deployed.cloud.put_event("us-east-1", event)
-    assert deployed.events_arrived() == []
+    assert deployed.new_events() == []
 
 
-# What a policy's action leads to, and what becomes of one that the role does not allow.
+# Outcome, state, and tokens by action of the deployed policy; then an action that its role does
+# not allow, and the outcome of that action.
 ACTIONS = {
     "report": ("reported", "running", "optional", "enforce", "failed"),
     "enforce": ("enforced", "running", "required", "terminate", "enforced"),
@@ -253,39 +257,41 @@ ACTIONS = {
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_the_role_allows_what_the_policy_does_and_no_more(
+def test_the_role_allows_only_the_actions_of_the_policy(
     deployed: Deployed, folder: Path, zip_file: Path, action: str
 ) -> None:
     outcome, state, tokens, beyond, instead = ACTIONS[action]
-    deployed.change_policy(that(action))
+    deployed.change_policy(policy_with(action))
     instance_id, event = launch(deployed, "us-east-1")
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(event)
     assert report["instances"][0]["outcome"] == outcome, report
-    after = seen(deployed, "us-east-1", instance_id)
+    after = describe(deployed, "us-east-1", instance_id)
     assert (after.state, after.tokens) == (state, tokens)
 
     instance_id, event = launch(deployed, "us-east-1")
-    with function(deployed, folder, zip_file, json.dumps(that(beyond))) as running:
+    with function(
+        deployed, folder, zip_file, json.dumps({"version": 1} | policy_with(beyond))
+    ) as running:
         report = running.invoke(event)
-    assert seen(deployed, "us-east-1", instance_id).state == "running"
+    assert describe(deployed, "us-east-1", instance_id).state == "running"
     if instead == "failed":
         assert report["errorType"] == "Incomplete", report
         assert instance_id in report["errorMessage"]
     else:
-        (verdict,) = report["instances"]
-        assert verdict["outcome"] == instead, report
-        assert "not authorized" in verdict["reason"]
+        (entry,) = report["instances"]
+        assert entry["outcome"] == instead, report
+        assert "not authorized" in entry["reason"]
 
 
-def that(action: str) -> dict[str, Any]:
-    """A policy of one action."""
+def policy_with(action: str) -> dict[str, Any]:
+    """Returns a policy with one action, without a version."""
     policy: dict[str, Any] = {"require": {"http_tokens": "required"}, "on_violation": action}
-    return policy | {"limits": {"grace_seconds": 0}}
+    return policy | {"new_instances": {"grace_seconds": 0}}
 
 
-def tell(deployed: Deployed, kind: str, detail: dict[str, Any]) -> list[str]:
-    """What subscribers are told when Lambda puts a result on the home bus."""
+def publish(deployed: Deployed, kind: str, detail: dict[str, Any]) -> list[str]:
+    """Puts a result on the home bus as Lambda does; returns the published messages."""
     context = {
         "requestId": "6f1d3c1e",
         "functionArn": f"{deployed.outputs['function_arn']}:$LATEST",
@@ -297,74 +303,74 @@ def tell(deployed: Deployed, kind: str, detail: dict[str, Any]) -> list[str]:
         "Detail": json.dumps({"requestContext": context | detail.pop("context", {})} | detail),
     }
     deployed.cloud.put(HOME, entry)
-    return deployed.messages_told()
+    return deployed.new_messages()
 
 
-def test_what_was_done_is_told_in_a_sentence(
+def test_actions_are_published_as_a_message(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     deployed.change_policy(deployed.variables["policy"])
     instance_id, event = launch(deployed, "eu-west-1", stage="sandbox")
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(event)
-    (message,) = tell(deployed, "Success", {"responsePayload": report})
+    (message,) = publish(deployed, "Success", {"responsePayload": report})
     assert message == (
-        f"imds-enforcer in account {ACCOUNT}, after a launch in region eu-west-1: "
-        "0 enforced, 0 stopped, 1 terminated, 0 spared, 0 failed. "
-        f"Instances: {instance_id}. Their outcomes, in this order: terminated. "
-        "Reasons, and the options before and after, are in log group "
-        f"/aws/lambda/imds-enforcer ({HOME}) under request 6f1d3c1e."
+        f"imds-enforcer in account {ACCOUNT} processed an event (launch) in Region eu-west-1: "
+        "0 enforced, 0 stopped, 1 terminated, 0 failed. "
+        f"Instances: {instance_id}. Outcomes, in the same order: terminated. "
+        "For reasons and metadata options before and after, see request 6f1d3c1e in log group "
+        f"/aws/lambda/imds-enforcer ({HOME})."
     )
 
 
-def test_what_is_as_it_should_be_is_not_told(
+def test_exempt_instances_are_not_published(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     _, event = launch(deployed, "eu-west-1", app="scanner-1")
     with function(deployed, folder, zip_file) as running:
         report = running.invoke(event)
     assert report["summary"]["exempt"] == 1
-    assert tell(deployed, "Success", {"responsePayload": report}) == []
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
 
 
-def test_what_was_given_up_is_told_with_its_reason(
+def test_failed_events_are_published_with_the_error(
     deployed: Deployed, folder: Path, zip_file: Path
 ) -> None:
     event = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {}}
     with function(deployed, folder, zip_file) as running:
         error = running.invoke(event)
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    (message,) = tell(deployed, "Failure", {"context": context, "responsePayload": error})
-    start = (
-        f"imds-enforcer in account {ACCOUNT} gave up on an event (RetriesExhausted, 3 attempts): "
+    (message,) = publish(deployed, "Failure", {"context": context, "responsePayload": error})
+    assert message.startswith(
+        f"imds-enforcer in account {ACCOUNT} failed to process an event "
+        "(RetriesExhausted, 3 attempts): MalformedEvent: "
     )
-    assert message.startswith(f"{start}MalformedEvent: ")
     assert error["errorMessage"] in message
-    assert f"waits in the queue imds-enforcer-on-failure ({HOME})" in message
+    assert f"in the queue imds-enforcer-on-failure ({HOME})" in message
 
 
 @pytest.mark.parametrize("region", ["us-east-1", HOME])
-def test_dead_letters_of_any_region_are_told(deployed: Deployed, region: str) -> None:
+def test_dead_letter_alarms_of_all_regions_are_published(deployed: Deployed, region: str) -> None:
     detail = {
         "alarmName": "imds-enforcer-dead-letters",
         "state": {"value": "ALARM", "reason": "Threshold Crossed"},
-        "configuration": {"description": "Something could not be delivered"},
+        "configuration": {"description": "An event was not delivered"},
     }
     event = {"source": "aws.cloudwatch", "detail-type": "CloudWatch Alarm State Change"}
     deployed.cloud.put_event(region, event | {"detail": detail})
-    (message,) = deployed.messages_told()
-    # moto writes its own region into what it forwards.
+    (message,) = deployed.new_messages()
+    # moto replaces the Region of forwarded events.
     assert message == (
-        f"Alarm imds-enforcer-dead-letters in account {ACCOUNT}, region {HOME}: "
-        "Something could not be delivered (Threshold Crossed)"
+        f"Alarm imds-enforcer-dead-letters in account {ACCOUNT}, Region {HOME}: "
+        "An event was not delivered (Threshold Crossed)"
     )
 
 
-def test_no_result_came_back_to_the_function(deployed: Deployed) -> None:
-    assert deployed.events_arrived() == []
+def test_no_result_was_sent_back_to_the_function(deployed: Deployed) -> None:
+    assert deployed.new_events() == []
 
 
-def test_the_commands_of_the_outputs_are_those_of_cargo_lambda(deployed: Deployed) -> None:
+def test_cargo_lambda_accepts_the_commands_in_the_outputs(deployed: Deployed) -> None:
     for name in ("invoke_command", "sweep_command"):
         program, *arguments = shlex.split(deployed.outputs[name])
         assert (program, *arguments[:3]) == ("cargo", "lambda", "invoke", "--remote")
@@ -375,20 +381,20 @@ def test_the_commands_of_the_outputs_are_those_of_cargo_lambda(deployed: Deploye
 
 @pytest.mark.usefixtures("removed")
 class TestAfterDestroy:
-    """What `terraform destroy` leaves."""
+    """After `terraform destroy`."""
 
     @pytest.mark.parametrize("region", [*REGIONS, OPTED_OUT])
-    def test_nothing_is_left(self, deployed: Deployed, region: str) -> None:
+    def test_no_resources_remain(self, deployed: Deployed, region: str) -> None:
         own = {f"sqs {deployed.arrivals}", f"sqs {deployed.messages}"}
-        assert deployed.cloud.things(region) - own == deployed.before[region]
+        assert deployed.cloud.resources(region) - own == deployed.before[region]
 
-    def test_terraform_knows_of_nothing_more(self, deployed: Deployed) -> None:
+    def test_the_terraform_state_is_empty(self, deployed: Deployed) -> None:
         assert deployed.terraform.run("state", "list") == ""
 
 
 @pytest.fixture(scope="module")
 def removed(deployed: Deployed) -> None:
-    """After everything else."""
+    """Destroys the module."""
     client = deployed.cloud.client("events", HOME)
     rule = {"Rule": "imds-enforcer-function", "EventBusName": "imds-enforcer"}
     client.remove_targets(**rule, Ids=["arrivals"])

@@ -1,4 +1,4 @@
-"""What is said in more than one place is the same in all of them."""
+"""Documentation, schema, and module are consistent."""
 
 import json
 import re
@@ -15,12 +15,12 @@ BLOCK = r'^{kind} "(\w+)" {{\n(.*?)^}}'
 
 
 def blocks(kind: str) -> dict[str, str]:
-    """The named blocks of all files."""
+    """Returns the bodies of all blocks of a kind, by name."""
     return dict(re.findall(BLOCK.format(kind=kind), SOURCE, re.MULTILINE | re.DOTALL))
 
 
 def table(heading: str) -> dict[str, list[str]]:
-    """The rows of the README's table under a heading, by their first cell."""
+    """Returns the rows of a README table by their first cell."""
     section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
     rows = [
         line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| `")
@@ -28,43 +28,37 @@ def table(heading: str) -> dict[str, list[str]]:
     return {first.strip("`"): rest for first, *rest in rows}
 
 
-def test_the_readme_names_every_input() -> None:
+def test_the_readme_lists_every_input() -> None:
     assert list(table("Inputs")) == sorted(blocks("variable"))
 
 
 @pytest.mark.parametrize("name", sorted(blocks("variable")))
-def test_the_readme_tells_the_default(name: str) -> None:
+def test_the_readme_shows_the_default(name: str) -> None:
     (default,) = re.findall(r"^  default +(?:= +)?(.*)$", blocks("variable")[name], re.MULTILINE)
-    told = table("Inputs")[name][0].strip("`")
-    assert told == ("observe" if name == "policy" else default)
+    documented = table("Inputs")[name][0].strip("`")
+    assert documented == ("observe" if name == "policy" else default)
 
 
-def test_the_readme_names_every_output() -> None:
+def test_the_readme_lists_every_output() -> None:
     assert list(table("Outputs")) == sorted(blocks("output"))
 
 
-def test_everything_is_described() -> None:
+def test_every_input_and_output_has_a_description() -> None:
     for name, body in chain(blocks("variable").items(), blocks("output").items()):
         assert re.search(r"^  description +=", body, re.MULTILINE), name
 
 
-def test_the_policy_variable_knows_every_field_of_the_schema() -> None:
+def test_the_policy_variable_has_every_field_of_the_schema() -> None:
     body = blocks("variable")["policy"].partition("validation {")[0]
     known = set(re.findall(r"^ +(\w+) += (?!<<)", body, re.MULTILINE))
     known |= set(re.findall(r"(at_least|at_most) = ", body))
-    parts = [
-        SCHEMA,
-        *(
-            SCHEMA["$defs"][name]
-            for name in ("Rule", "When", "Require", "HopRange", "Limits", "Existing")
-        ),
-    ]
-    fields = set(chain.from_iterable(part["properties"] for part in parts)) - {"$schema"}
+    parts = [SCHEMA, *(part for part in SCHEMA["$defs"].values() if "properties" in part)]
+    fields = set(chain.from_iterable(part["properties"] for part in parts)) - {"$schema", "version"}
     assert fields <= known
     assert known <= fields | {"description", "type", "default", "nullable"}
 
 
-def test_the_role_allows_exactly_what_the_list_names(deployed: Deployed) -> None:
+def test_the_role_grants_exactly_the_listed_permissions(deployed: Deployed) -> None:
     listed = json.loads((MODULE / "permissions.json").read_text())
     services = ("ec2:", "cloudwatch:")
     granted = {
@@ -76,7 +70,7 @@ def test_the_role_allows_exactly_what_the_list_names(deployed: Deployed) -> None
     assert granted == set(chain.from_iterable(listed.values()))
 
 
-def test_a_wildcard_has_its_reason_beside_it() -> None:
+def test_every_wildcard_in_the_role_has_a_comment() -> None:
     role = (MODULE / "role.tf").read_text().splitlines()
     wild = [
         n for n, line in enumerate(role) if re.search(r'"[^"]*\*"', line) and "TagKeys" not in line

@@ -1,4 +1,4 @@
-"""The deployed patterns against the events of `events/`, by implementations that are not ours."""
+"""Matches the events in `events/` against the deployed patterns with two implementations."""
 
 import json
 from collections.abc import Callable
@@ -14,22 +14,22 @@ EVENTS = {
     for path in sorted(ROOT.glob("events/*.json"))
     if {"detail-type", "Records", "eventName"} & (event := json.loads(path.read_text())).keys()
 }
-# What EventBridge does not deliver, calls that failed, and what nobody asked for.
+# Events without an EventBridge envelope, failed calls, and events that no rule selects.
 NOT_SENT = {name for name, event in EVENTS.items() if "detail-type" not in event}
-NOT_SENT |= {"launch-denied", "launch-dry-run", "state-change-stopped", "scheduled-event"}
+NOT_SENT |= {"launch-denied", "launch-dry-run", "start-stopped", "scheduled-event"}
 LAUNCHES = [name for name in EVENTS if name.startswith(("launch-", "metadata-change-"))]
-STATES = [name for name in EVENTS if name.startswith("state-change-")]
+STARTS = [name for name in EVENTS if name.startswith("start-")]
 
 Matches = Callable[[str, Any], bool]
 
 
 def by_moto(pattern: str, event: Any) -> bool:
-    """Knows the whole language."""
+    """Supports all operators."""
     return EventPattern.load(pattern).matches_event(event)
 
 
 def by_event_ruler(pattern: str, event: Any) -> bool:
-    """Knows no `$or`, and is not made for every machine."""
+    """Does not support `$or`, and is not available on all platforms."""
     event_ruler = pytest.importorskip("event_ruler")
     return bool(event_ruler.test_event_pattern(json.dumps(event), pattern))
 
@@ -39,18 +39,18 @@ IMPLEMENTATIONS = pytest.mark.parametrize("matches", [by_moto, by_event_ruler])
 
 @IMPLEMENTATIONS
 @pytest.mark.parametrize("name", EVENTS)
-def test_what_is_sent_home_is_what_the_function_is_for(
+def test_rules_match_exactly_the_events_that_the_function_processes(
     deployed: Deployed, matches: Matches, name: str
 ) -> None:
     event = EVENTS[name]
     sent = name not in NOT_SENT
     assert matches(deployed.patterns["launches"], event) == (sent and name in LAUNCHES)
-    assert matches(deployed.patterns["states"], event) == (sent and name in STATES)
+    assert matches(deployed.patterns["states"], event) == (sent and name in STARTS)
 
 
 @IMPLEMENTATIONS
-@pytest.mark.parametrize("name", [*LAUNCHES, *STATES])
-def test_whatever_was_sent_home_is_handed_to_the_function(
+@pytest.mark.parametrize("name", [*LAUNCHES, *STARTS])
+def test_the_home_bus_sends_these_events_to_the_function(
     deployed: Deployed, matches: Matches, name: str
 ) -> None:
     if name not in NOT_SENT:
@@ -58,7 +58,7 @@ def test_whatever_was_sent_home_is_handed_to_the_function(
 
 
 @IMPLEMENTATIONS
-def test_nothing_of_another_account_is_handed_to_the_function(
+def test_events_of_other_accounts_are_not_sent_to_the_function(
     deployed: Deployed, matches: Matches
 ) -> None:
     event = EVENTS["launch-open"] | {"account": "111122223333"}
@@ -66,9 +66,9 @@ def test_nothing_of_another_account_is_handed_to_the_function(
 
 
 def result(**summary: int) -> dict[str, Any]:
-    """As Lambda puts a result on the home bus."""
+    """Returns a result as Lambda puts it on the home bus."""
     outcomes = ("compliant", "exempt", "reported", "enforced", "stopped", "terminated")
-    outcomes += ("spared", "gone", "failed")
+    outcomes += ("gone", "failed")
     arn = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:imds-enforcer:$LATEST"
     return {
         "source": "lambda",
@@ -82,18 +82,18 @@ def result(**summary: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("outcome", ["enforced", "stopped", "terminated", "spared", "failed"])
-def test_what_was_done_is_told(deployed: Deployed, outcome: str) -> None:
+@pytest.mark.parametrize("outcome", ["enforced", "stopped", "terminated", "failed"])
+def test_actions_and_failures_are_published(deployed: Deployed, outcome: str) -> None:
     assert by_moto(deployed.patterns["done"], result(compliant=3, **{outcome: 1}))
 
 
 @pytest.mark.parametrize("outcome", ["compliant", "exempt", "reported", "gone"])
-def test_what_needs_nobody_is_not_told(deployed: Deployed, outcome: str) -> None:
+def test_other_outcomes_are_not_published(deployed: Deployed, outcome: str) -> None:
     assert not by_moto(deployed.patterns["done"], result(**{outcome: 5}))
 
 
 @IMPLEMENTATIONS
-def test_a_result_never_comes_back_to_the_function(deployed: Deployed, matches: Matches) -> None:
+def test_results_are_not_sent_back_to_the_function(deployed: Deployed, matches: Matches) -> None:
     event = result(enforced=1)
     failure = {"detail-type": "Lambda Function Invocation Result - Failure"}
     assert not matches(deployed.patterns["function"], event)
@@ -102,7 +102,7 @@ def test_a_result_never_comes_back_to_the_function(deployed: Deployed, matches: 
 
 
 @IMPLEMENTATIONS
-def test_a_failure_is_told(deployed: Deployed, matches: Matches) -> None:
+def test_failed_invocations_are_published(deployed: Deployed, matches: Matches) -> None:
     failure = {"detail-type": "Lambda Function Invocation Result - Failure"}
     assert matches(deployed.patterns["failed"], result() | failure)
     assert not matches(deployed.patterns["failed"], result())

@@ -1,4 +1,4 @@
-"""The policy as Terraform renders it, read by the function itself."""
+"""The function accepts the policies that Terraform renders."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from conftest import ROOT, Deployed
 EXAMPLES = sorted(ROOT.glob("policies/*.json"))
 SCHEMA = json.loads((ROOT / "policy.schema.json").read_text())
 EVERYTHING = {
+    "version": 1,
     "require": {
         "http_tokens": "required",
         "hop_limit": {"at_least": 1, "at_most": 64},
@@ -32,67 +33,69 @@ EVERYTHING = {
                 "auto_scaling": False,
                 "launch_templates": ["lt-0123456789abcdef0"],
             },
-            "then": "terminate",
+            "action": "terminate",
             "even_if_replaced": True,
             "require": {"hop_limit": {"at_most": 2}},
-            "because": "größer",
+            "reason": "größer",
         },
-        {"name": "2", "when": {"auto_scaling": True}, "then": "exempt", "until": "2028-02-29"},
+        {"name": "2", "when": {"auto_scaling": True}, "action": "exempt", "expires": "2028-02-29"},
         {"name": "3", "when": {"tags": {"a": ["b"]}}, "require": {"http_tokens": "required"}},
     ],
-    "limits": {"terminations_per_hour": 0, "grace_seconds": 150, "mends_per_hour": 1},
+    "new_instances": {"grace_seconds": 150},
     "existing": {
         "usage_window_days": 63,
         "in_use": "enforce",
         "unknown": "terminate",
         "watch_days": 7,
     },
+    "limits": {"disruptions_per_hour": 0, "enforcements_per_hour": 1},
 }
-LEAST = {"require": {"hop_limit": {"at_least": 2}}, "on_violation": "report"}
+MINIMUM = {"version": 1, "require": {"hop_limit": {"at_least": 2}}, "on_violation": "report"}
 POLICIES = {path.stem: json.loads(path.read_text()) for path in EXAMPLES}
-POLICIES |= {"everything": EVERYTHING, "least": LEAST}
+POLICIES |= {"everything": EVERYTHING, "minimum": MINIMUM}
 
 
-def lists(value: Any, key: str = "") -> Any:
-    """Every single pattern of a condition as a list of one, for Terraform knows no either-or."""
+def with_lists(value: Any, key: str = "") -> Any:
+    """Converts single patterns in conditions to lists, because the variable takes only lists."""
     if key == "when":
         return {
-            name: {tag: listed(texts) for tag, texts in part.items()}
+            name: {tag: as_list(texts) for tag, texts in part.items()}
             if name == "tags"
-            else listed(part)
+            else as_list(part)
             for name, part in value.items()
         }
     if isinstance(value, dict):
-        return {name: lists(part, name) for name, part in value.items() if name != "$schema"}
-    return [lists(part) for part in value] if isinstance(value, list) else value
+        return {name: with_lists(part, name) for name, part in value.items() if name != "$schema"}
+    return [with_lists(part) for part in value] if isinstance(value, list) else value
 
 
-def listed(value: Any) -> Any:
-    """Texts only."""
+def as_list(value: Any) -> Any:
+    """Converts a string to a list."""
     return [value] if isinstance(value, str) else value
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_a_policy_comes_out_as_it_went_in_and_the_function_takes_it(
+def test_the_rendered_policy_is_equivalent_and_accepted(
     deployed: Deployed, folder: Path, zip_file: Path, name: str
 ) -> None:
-    given = lists(POLICIES[name])
-    rendered = deployed.terraform.outputs_of(deployed.variables | {"policy": given})["policy"]
-    assert with_defaults(json.loads(rendered)) == with_defaults(given)
+    policy = with_lists(POLICIES[name])
+    rendered = deployed.terraform.outputs_of(deployed.variables | {"policy": policy})["policy"]
+    assert with_defaults(json.loads(rendered)) == with_defaults(policy)
     assert enforcer.refusal(zip_file, folder, rendered) is None
 
 
-def test_the_function_refuses_what_it_should_not_take(folder: Path, zip_file: Path) -> None:
-    refusal = enforcer.refusal(zip_file, folder, '{"require": {}}')
+def test_the_function_rejects_an_invalid_policy(folder: Path, zip_file: Path) -> None:
+    refusal = enforcer.refusal(zip_file, folder, '{"version": 1, "require": {}}')
     assert refusal is not None
-    assert "the policy in `IMDS_POLICY` is refused" in refusal
+    assert "`IMDS_POLICY`" in refusal
 
 
 def with_defaults(policy: dict[str, Any]) -> dict[str, Any]:
-    """With all that the schema says of what is left out."""
+    """Adds the defaults of the schema."""
     filled = {"rules": []} | policy
-    for part in ("limits", "existing"):
-        fields = SCHEMA["$defs"][part.capitalize()]["properties"]
+    for part in ("new_instances", "existing", "limits"):
+        definition = SCHEMA["properties"][part]["$ref"].rpartition("/")[2]
+        fields = SCHEMA["$defs"][definition]["properties"]
         defaults = {name: field["default"] for name, field in fields.items()}
         filled[part] = defaults | policy.get(part, {})
     return filled

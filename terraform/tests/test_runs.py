@@ -1,4 +1,4 @@
-"""Every run of `terraform test`, as a test of its own."""
+"""Every run of `terraform test` as a separate test."""
 
 import json
 import re
@@ -20,24 +20,24 @@ Results = dict[tuple[str, str], tuple[str, str]]
 
 @pytest.fixture(scope="module")
 def results(terraform: Terraform, background: subprocess.Popen[str]) -> Results:
-    """How each run ended, and what Terraform said to it."""
+    """Status and diagnostics of each run."""
     background.wait()
-    said = defaultdict(str)
-    ended = {}
+    diagnostics = defaultdict(str)
+    statuses = {}
     for line in (terraform.folder.parent / "test.log").read_text().splitlines():
         entry = json.loads(line)
         key = (entry.get("@testfile", ""), entry.get("@testrun", ""))
         if entry["type"] == "test_run" and entry["test_run"].get("status"):
-            ended[key] = entry["test_run"]["status"]
+            statuses[key] = entry["test_run"]["status"]
         elif entry["type"] == "diagnostic":
-            said[key] += f"{entry['@message']}\n{entry['diagnostic'].get('detail', '')}\n"
-    return {key: (status, said[key]) for key, status in ended.items()}
+            diagnostics[key] += f"{entry['@message']}\n{entry['diagnostic'].get('detail', '')}\n"
+    return {key: (status, diagnostics[key]) for key, status in statuses.items()}
 
 
 @pytest.mark.parametrize(("file", "run"), RUNS)
 def test_terraform_test(results: Results, file: str, run: str) -> None:
-    status, said = results.get((file, run), ("did not run", ""))
-    assert status == "pass", said
+    status, diagnostics = results.get((file, run), ("did not run", ""))
+    assert status == "pass", diagnostics
 
 
 def test_every_file_has_runs() -> None:

@@ -1,4 +1,4 @@
-"""Terraform, run on a copy of the module."""
+"""Runs Terraform in a copy of the module."""
 
 import json
 import os
@@ -11,82 +11,81 @@ from pathlib import Path
 from typing import Any
 
 MODULE = Path(__file__).resolve().parent.parent
-LEAST = (1, 11)
-# Most of the time goes by in waits that the provider makes for queues.
-MANY = ("-parallelism=40",)
+MINIMUM_VERSION = (1, 11)
+# Applies mostly wait for queues.
+PARALLEL = ("-parallelism=40",)
 NO_PROVIDER = re.compile(r"Failed to (query available|install) provider")
-# Seconds for one command.
-LONGEST = 600
-# Whatever the person running the tests has set for configurations of their own.
-PERSONAL = re.compile(r"TF_(VAR_.*|CLI_ARGS.*|WORKSPACE|DATA_DIR|LOG.*|INPUT)")
+TIMEOUT_SECONDS = 600
+# Settings of the user that do not apply to the tests.
+USER_SETTING = re.compile(r"TF_(VAR_.*|CLI_ARGS.*|WORKSPACE|DATA_DIR|LOG.*|INPUT)")
 
 
 class Unavailable(Exception):
-    """The machine lacks what Terraform needs; says so in one line, and then what Terraform said."""
+    """Terraform or the AWS provider is not installed; the first line gives the reason."""
 
 
 class Failed(Exception):
-    """Terraform says why."""
+    """A Terraform command failed."""
 
 
 class Terraform:
-    """A copy of the module, initialised."""
+    """A copy of the module."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises `Unavailable` where there is no Terraform, or no provider."""
+        """Copies and initialises the module, or raises `Unavailable`."""
         self.folder = folder / "terraform"
-        self.env = {name: value for name, value in os.environ.items() if not PERSONAL.match(name)}
+        kept = (name for name in os.environ if not USER_SETTING.match(name))
+        self.env = {name: os.environ[name] for name in kept}
         self.env |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1"}
         if not {"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"} & self.env.keys():
             self.env["TF_PLUGIN_CACHE_DIR"] = str(plugin_cache())
-        own = (".terraform*", "*.tfstate*", "*.tfvars", "*.py", "__pycache__")
-        shutil.copytree(MODULE, self.folder, ignore=shutil.ignore_patterns(*own))
+        ignored = (".terraform*", "*.tfstate*", "*.tfvars", "*.py", "__pycache__")
+        shutil.copytree(MODULE, self.folder, ignore=shutil.ignore_patterns(*ignored))
         self.check_version()
         try:
             self.run("init", "-input=false", "-no-color")
         except Failed as failed:
             if NO_PROVIDER.search(str(failed)):
-                what = "`terraform init` could not install version 6 of the AWS provider"
+                what = "`terraform init` cannot install version 6 of the AWS provider"
                 raise Unavailable(f"{what}\n{failed}") from None
             raise
 
     def check_version(self) -> None:
-        """Too old is as good as none."""
-        wanted = f"Terraform {LEAST[0]}.{LEAST[1]} or newer is needed"
+        """Raises `Unavailable` if Terraform is not installed or too old."""
+        required = f"Terraform {MINIMUM_VERSION[0]}.{MINIMUM_VERSION[1]} or newer is required"
         try:
             text = json.loads(self.run("version", "-json"))["terraform_version"]
         except FileNotFoundError:
-            raise Unavailable(f"{wanted}, and there is no `terraform` on PATH") from None
+            raise Unavailable(f"{required}, but `terraform` is not on PATH") from None
         version = tuple(int(part) for part in re.findall(r"\d+", text)[:2])
-        if version < LEAST:
-            raise Unavailable(f"{wanted}, and `terraform` is {text}")
+        if version < MINIMUM_VERSION:
+            raise Unavailable(f"{required}, but `terraform` is {text}")
 
-    def work_on(self, endpoint: str, region: str, zip_file: Path) -> None:
-        """Gives it an account, and the function."""
-        # The provider would try for a quarter of an hour to mend what is broken for good.
+    def configure(self, endpoint: str, region: str, zip_file: Path) -> None:
+        """Sets the account and the deployment package."""
+        # By default, the provider retries permanent errors for 15 minutes.
         self.env |= {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": region, "AWS_MAX_ATTEMPTS": "3"}
         self.zip_file = zip_file
-        # Examples find the zips where `make build` puts them. Nothing of theirs is applied, so that
-        # one processor's may stand for the other's.
+        # The examples need packages of both architectures, but are only planned.
         dist = self.folder.parent / "dist"
         dist.mkdir()
         for arch in ("x86_64", "arm64"):
             (dist / f"enforcer-{arch}.zip").symlink_to(zip_file)
 
     def apply(self, variables: dict[str, Any], *options: str) -> dict[str, Any]:
-        """Returns the outputs."""
+        """Applies the module and returns its outputs."""
         self.write(variables)
-        self.run("apply", "-auto-approve", "-input=false", "-no-color", *MANY, *options)
+        self.run("apply", "-auto-approve", "-input=false", "-no-color", *PARALLEL, *options)
         outputs = json.loads(self.run("output", "-json"))
         return {name: output["value"] for name, output in outputs.items()}
 
     def changes(self) -> list[dict[str, Any]]:
-        """What another apply would change."""
+        """Returns the changes that another apply would make."""
         changes: list[dict[str, Any]] = self.plan()["resource_changes"]
         return [each for each in changes if each["change"]["actions"] not in (["no-op"], ["read"])]
 
     def outputs_of(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """What a plan with these variables knows of the outputs."""
+        """Returns the outputs that are known in a plan with these variables."""
         before = self.variables.read_text()
         self.write(variables)
         try:
@@ -96,16 +95,16 @@ class Terraform:
         return {name: output.get("value") for name, output in outputs.items()}
 
     def plan(self, *options: str) -> dict[str, Any]:
-        """A plan as JSON."""
+        """Returns a plan as JSON."""
         self.run("plan", "-input=false", "-no-color", "-out=plan", *options)
         return dict(json.loads(self.run("show", "-json", "plan")))
 
     def destroy(self) -> None:
-        """Takes everything away."""
-        self.run("destroy", "-auto-approve", "-input=false", "-no-color", *MANY)
+        """Destroys all resources."""
+        self.run("destroy", "-auto-approve", "-input=false", "-no-color", *PARALLEL)
 
     def run(self, *arguments: str) -> str:
-        """Returns what it prints."""
+        """Runs a command and returns its standard output."""
         done = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
@@ -114,7 +113,7 @@ class Terraform:
             capture_output=True,
             text=True,
             check=False,
-            timeout=LONGEST,
+            timeout=TIMEOUT_SECONDS,
         )
         if done.returncode != 0:
             raise Failed(f"terraform {' '.join(arguments)}:\n{done.stdout}{done.stderr}".rstrip())
@@ -122,7 +121,7 @@ class Terraform:
 
     @contextmanager
     def started(self, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-        """Runs it in the background; ends it where nobody waited for it."""
+        """Runs a command in the background, and terminates it on exit."""
         log = self.folder.parent / f"{arguments[0]}.log"
         with log.open("w") as output:
             process = subprocess.Popen(
@@ -142,16 +141,16 @@ class Terraform:
 
     @property
     def variables(self) -> Path:
-        """Where Terraform reads them."""
+        """Path of the variables file."""
         return self.folder / "test.auto.tfvars.json"
 
     def write(self, variables: dict[str, Any]) -> None:
-        """Sets the variables."""
+        """Writes the variables file."""
         self.variables.write_text(json.dumps({"zip": str(self.zip_file)} | variables))
 
 
 def plugin_cache() -> Path:
-    """The provider is large: it is kept from run to run."""
+    """Returns a folder that keeps the provider between runs."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     folder = cache / "imds-enforcer" / "terraform"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-# Everything that can be set, with a policy that uses every action.
+# Sets every input, with a policy that uses every action.
 
 terraform {
   required_providers {
@@ -29,19 +29,19 @@ module "imds_enforcer" {
       {
         name    = "legacy scanner"
         when    = { tags = { app = ["scanner-*"] } }
-        then    = "exempt"
-        until   = "2027-03-31"
-        because = "vendor ticket 4711"
+        action  = "exempt"
+        expires = "2027-03-31"
+        reason  = "vendor ticket 4711"
       },
       {
-        name = "launched by hand"
-        when = { principals = ["arn:aws:sts::*:assumed-role/AWSReservedSSO_*"], auto_scaling = false }
-        then = "stop"
+        name   = "launched manually"
+        when   = { principals = ["arn:aws:sts::*:assumed-role/AWSReservedSSO_*"], auto_scaling = false }
+        action = "stop"
       },
       {
-        name = "sandboxes"
-        when = { tags = { stage = ["sandbox", "scratch"] }, regions = ["us-*"] }
-        then = "terminate"
+        name   = "sandboxes"
+        when   = { tags = { stage = ["sandbox", "scratch"] }, regions = ["us-*"] }
+        action = "terminate"
       },
       {
         name    = "kubernetes"
@@ -49,8 +49,9 @@ module "imds_enforcer" {
         require = { hop_limit = { at_least = 2, at_most = 3 } }
       },
     ]
-    limits   = { terminations_per_hour = 5, grace_seconds = 120 }
-    existing = { usage_window_days = 30, in_use = "report", unknown = "enforce" }
+    new_instances = { grace_seconds = 120 }
+    existing      = { usage_window_days = 30, in_use = "report", unknown = "enforce" }
+    limits        = { disruptions_per_hour = 5 }
   }
 
   memory               = 512
@@ -68,14 +69,14 @@ module "imds_enforcer" {
   account_defaults         = { http_tokens = "required", hop_limit = 2 }
   archive_days             = 30
   create_trail             = true
-  kms_key_arn              = aws_kms_key.guard.arn
+  kms_key_arn              = aws_kms_key.imds_enforcer.arn
   permissions_boundary_arn = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:policy/boundary"
   tags                     = { owner = "security" }
 }
 
-# What the guard's key has to allow beside its administration.
-resource "aws_kms_key" "guard" {
-  description = "imds-enforcer: variables, logs, topic and queues"
+# The key policy that the module requires, in addition to administration of the key.
+resource "aws_kms_key" "imds_enforcer" {
+  description = "imds-enforcer: environment variables, logs, topic, and queues"
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [
@@ -87,7 +88,7 @@ resource "aws_kms_key" "guard" {
         Resource  = "*"
       },
       {
-        # With a condition, rules could not publish to an encrypted topic.
+        # EventBridge does not support conditions here when it publishes to an encrypted topic.
         Sid       = "RulesAndAlarms"
         Effect    = "Allow"
         Principal = { Service = ["events.amazonaws.com", "cloudwatch.amazonaws.com"] }
@@ -107,6 +108,6 @@ resource "aws_kms_key" "guard" {
 }
 
 output "imds_enforcer" {
-  description = "Every name that an operator needs."
+  description = "Outputs of the module."
   value       = module.imds_enforcer
 }

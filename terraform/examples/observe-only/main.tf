@@ -1,5 +1,5 @@
-# The first step in an account: every enabled region is watched and swept, what is wrong is reported, nothing is changed.
-# The function's role allows nothing that changes an instance.
+# Reports non-compliant instances in all enabled Regions and changes nothing. The function has no permission to change
+# instances. Start with this example.
 
 terraform {
   required_providers {
@@ -11,7 +11,7 @@ terraform {
 }
 
 provider "aws" {
-  region = "eu-central-1" # the home region
+  region = "eu-central-1" # the home Region
 }
 
 module "imds_enforcer" {
@@ -25,6 +25,6 @@ module "imds_enforcer" {
 }
 
 output "imds_enforcer" {
-  description = "Every name that an operator needs."
+  description = "Outputs of the module."
   value       = module.imds_enforcer
 }

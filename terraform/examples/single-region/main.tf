@@ -1,4 +1,4 @@
-# One region, mended at launch. Instances that run already are mended too, unless they used IMDSv1 within the last month.
+# Enforces the policy on launches in one Region, and on existing instances that have not used IMDSv1 in the last 30 days.
 
 terraform {
   required_providers {
@@ -26,6 +26,6 @@ module "imds_enforcer" {
 }
 
 output "imds_enforcer" {
-  description = "Every name that an operator needs."
+  description = "Outputs of the module."
   value       = module.imds_enforcer
 }

@@ -1,4 +1,4 @@
-# An account with four regions enabled, and one that is not.
+# An account with four enabled Regions and one that is not enabled.
 mock_data "aws_caller_identity" {
   defaults = { account_id = "111122223333" }
 }

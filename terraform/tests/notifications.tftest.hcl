@@ -1,14 +1,14 @@
-# Who is told, and of what.
+# Notifications, alarms, and the dashboard.
 
 mock_provider "aws" {
   source = "./tests/mocks"
 }
 
 variables {
-  zip = "./permissions.json" # any file will do for a plan
+  zip = "./permissions.json" # any file is sufficient for a plan
 }
 
-run "what_was_done_is_told_and_what_was_right_is_not" {
+run "actions_and_failures_are_published" {
   command = plan
 
   assert {
@@ -24,16 +24,15 @@ run "what_was_done_is_told_and_what_was_right_is_not" {
           { enforced = [{ numeric = [">", 0] }] },
           { stopped = [{ numeric = [">", 0] }] },
           { terminated = [{ numeric = [">", 0] }] },
-          { spared = [{ numeric = [">", 0] }] },
           { failed = [{ numeric = [">", 0] }] },
         ] } }
       }
     }
-    error_message = "pattern is ${aws_cloudwatch_event_rule.results["done"].event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.results["done"].event_pattern}"
   }
 }
 
-run "what_was_given_up_is_told" {
+run "failed_events_are_published" {
   command = plan
 
   assert {
@@ -45,11 +44,11 @@ run "what_was_given_up_is_told" {
         "arn:aws:lambda:eu-central-1:111122223333:function:imds-enforcer:$LATEST",
       ] } }
     }
-    error_message = "pattern is ${aws_cloudwatch_event_rule.results["failed"].event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.results["failed"].event_pattern}"
   }
 }
 
-run "alarms_and_rules_of_this_account_may_publish" {
+run "alarms_and_rules_can_publish" {
   command = plan
 
   assert {
@@ -73,11 +72,11 @@ run "alarms_and_rules_of_this_account_may_publish" {
         },
       ]
     }
-    error_message = "policy is ${aws_sns_topic_policy.this.policy}"
+    error_message = "policy: ${aws_sns_topic_policy.this.policy}"
   }
 }
 
-run "an_alarm_in_any_region_goes_home_by_a_way_of_its_own" {
+run "dead_letter_alarms_are_sent_to_the_home_region_separately" {
   command = plan
 
   assert {
@@ -89,11 +88,11 @@ run "an_alarm_in_any_region_goes_home_by_a_way_of_its_own" {
         detail      = { alarmName = ["imds-enforcer-dead-letters"], state = { value = ["ALARM"] } }
       }
     ])
-    error_message = "pattern is ${aws_cloudwatch_event_rule.alarms["us-east-1"].event_pattern}"
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.alarms["us-east-1"].event_pattern}"
   }
   assert {
     condition     = { for region, target in aws_cloudwatch_event_target.alarms_to_home : region => target.arn } == { for region in ["ap-southeast-2", "eu-west-1", "us-east-1"] : region => "arn:aws:events:eu-central-1:111122223333:event-bus/default" }
-    error_message = "targets are ${jsonencode({ for region, target in aws_cloudwatch_event_target.alarms_to_home : region => target.arn })}"
+    error_message = "targets: ${jsonencode({ for region, target in aws_cloudwatch_event_target.alarms_to_home : region => target.arn })}"
   }
   assert {
     condition = jsondecode(aws_iam_role_policy.alarms.policy) == {
@@ -104,28 +103,28 @@ run "an_alarm_in_any_region_goes_home_by_a_way_of_its_own" {
         Resource = "arn:aws:events:eu-central-1:111122223333:event-bus/default"
       }]
     }
-    error_message = "policy is ${aws_iam_role_policy.alarms.policy}"
+    error_message = "policy: ${aws_iam_role_policy.alarms.policy}"
   }
 }
 
-run "every_alarm_says_what_to_do" {
+run "every_alarm_has_a_description" {
   command = plan
 
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.home : length(alarm.alarm_description) > 80 && length(alarm.alarm_description) <= 1024])
-    error_message = "descriptions are ${jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.home : name => length(alarm.alarm_description) })} characters long"
+    error_message = "lengths of the descriptions: ${jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.home : name => length(alarm.alarm_description) })}"
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : length(alarm.alarm_description) <= 1024])
-    error_message = "CloudWatch takes 1024 characters"
+    error_message = "expected at most 1024 characters"
   }
   assert {
-    condition     = output.alarm_names == tolist([for name in ["breaking", "drifting", "errors", "failures-lost", "late", "on-failure", "results-lost", "sweep", "throttles"] : "imds-enforcer-${name}"])
-    error_message = "alarms are ${jsonencode(output.alarm_names)}"
+    condition     = output.alarm_names == tolist([for name in ["dead-letter-errors", "destination-failures", "drift-limit-reached", "errors", "event-age", "on-failure-queue", "regions-not-scanned", "rejected-calls", "throttles"] : "imds-enforcer-${name}"])
+    error_message = "alarm_names: ${jsonencode(output.alarm_names)}"
   }
 }
 
-run "a_sweep_that_misses_a_region_twice_raises_the_alarm" {
+run "two_incomplete_sweeps_raise_an_alarm" {
   command = plan
   variables {
     sweep_schedule = "rate(15 minutes)"
@@ -133,25 +132,25 @@ run "a_sweep_that_misses_a_region_twice_raises_the_alarm" {
 
   assert {
     condition = (
-      aws_cloudwatch_metric_alarm.home["sweep"].period == 900 &&
-      aws_cloudwatch_metric_alarm.home["sweep"].evaluation_periods == 2 &&
-      aws_cloudwatch_metric_alarm.home["sweep"].threshold == 4 &&
-      aws_cloudwatch_metric_alarm.home["sweep"].comparison_operator == "LessThanThreshold" &&
-      aws_cloudwatch_metric_alarm.home["sweep"].treat_missing_data == "breaching"
+      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 900 &&
+      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].evaluation_periods == 2 &&
+      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].threshold == 4 &&
+      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].comparison_operator == "LessThanThreshold" &&
+      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].treat_missing_data == "breaching"
     )
-    error_message = "less than all four regions, twice within half an hour, or nothing at all"
+    error_message = "expected an alarm if two consecutive sweeps scan fewer than four Regions"
   }
 }
 
-run "terminations_at_their_limit_raise_the_alarm_where_there_are_any" {
+run "reaching_the_disruption_limit_raises_an_alarm_if_the_policy_terminates" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "terminate", limits = { terminations_per_hour = 3 } }
+    policy = { require = { http_tokens = "required" }, on_violation = "terminate", limits = { disruptions_per_hour = 3 } }
   }
 
   assert {
-    condition     = strcontains(aws_cloudwatch_metric_alarm.home["spared"].alarm_description, "terminations_per_hour (3)")
-    error_message = "description is ${aws_cloudwatch_metric_alarm.home["spared"].alarm_description}"
+    condition     = strcontains(aws_cloudwatch_metric_alarm.home["disruption-limit-reached"].alarm_description, "disruptions_per_hour (3)")
+    error_message = "alarm_description: ${aws_cloudwatch_metric_alarm.home["disruption-limit-reached"].alarm_description}"
   }
 }
 
@@ -160,20 +159,20 @@ run "the_dashboard_shows_every_region_and_queue" {
 
   assert {
     condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
-    error_message = "eight panels"
+    error_message = "expected eight widgets"
   }
   assert {
     condition = alltrue(flatten([
       for region in output.regions : [
-        strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "dead letters ${region}"),
+        strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "dead-letters ${region}"),
         strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "Region=\\\\\\\"${region}\\\\\\\"") || strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "Region=\\\"${region}\\\""),
       ]
     ]))
-    error_message = "body is ${aws_cloudwatch_dashboard.this.dashboard_body}"
+    error_message = "dashboard_body: ${aws_cloudwatch_dashboard.this.dashboard_body}"
   }
 }
 
-run "whoever_subscribes_is_told" {
+run "subscriptions_are_created" {
   command = plan
   variables {
     subscriptions = [{ protocol = "email", endpoint = "security@example.org" }]
@@ -181,6 +180,6 @@ run "whoever_subscribes_is_told" {
 
   assert {
     condition     = aws_sns_topic_subscription.this["email security@example.org"].endpoint == "security@example.org"
-    error_message = "subscriptions are ${jsonencode(keys(aws_sns_topic_subscription.this))}"
+    error_message = "subscriptions: ${jsonencode(keys(aws_sns_topic_subscription.this))}"
   }
 }

@@ -1,4 +1,4 @@
-"""moto's server, with what it lacks of AWS, or gets wrong, where the module needs it."""
+"""Runs moto's server with additions and corrections that the tests of the module need."""
 
 import copy
 import sys
@@ -18,7 +18,7 @@ from demo.aws import main
 
 
 def describe_regions(self: EC2Response) -> ActionResult:
-    """Those of the partition; those not enabled only on request."""
+    """Returns Regions of the partition; Regions that are not enabled only with `AllRegions`."""
     partition = get_partition(self.region)
     every = str(self._get_param("AllRegions")).lower() == "true"
     known = self.ec2_backend.describe_regions(self._get_param("RegionNames", []))
@@ -31,12 +31,12 @@ DEFAULTS = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "InstanceMe
 
 
 def defaults(response: EC2Response) -> dict[str, Any]:
-    """Kept on the backend, of which there is one for each account and region."""
+    """Returns the defaults, stored in the backend of the account and Region."""
     return response.ec2_backend.__dict__.setdefault("metadata_defaults", {})
 
 
 def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
-    """`no-preference`, or -1 hops, takes a default back."""
+    """Sets defaults; `no-preference` and a hop limit of -1 remove them."""
     for name in DEFAULTS:
         value = self._get_param(name)
         if value is not None and str(value) in ("-1", "no-preference"):
@@ -47,12 +47,12 @@ def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
 
 
 def get_instance_metadata_defaults(self: EC2Response) -> ActionResult:
-    """What is set in the region."""
+    """Returns the defaults of the Region."""
     return ActionResult({"AccountLevel": defaults(self)})
 
 
-# What moto's functions forget of how they were set up.
-FORGOTTEN = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
+# Function settings that moto does not store.
+NOT_STORED = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
 
 create = LambdaFunction.__init__
 update_configuration = LambdaFunction.update_configuration
@@ -60,19 +60,19 @@ get_configuration = LambdaFunction.get_configuration
 
 
 def create_and_keep(self: LambdaFunction, *, spec: Any, **more: Any) -> None:
-    """As it was asked for."""
-    self.kept = {key: spec[key] for key in FORGOTTEN if key in spec}
+    """Stores the settings of a new function."""
+    self.kept = {key: spec[key] for key in NOT_STORED if key in spec}
     create(self, spec=spec, **more)
 
 
 def update_and_keep(self: LambdaFunction, config_updates: Any) -> Any:
-    """What an update leaves out stays."""
-    self.kept |= {key: config_updates[key] for key in FORGOTTEN if key in config_updates}
+    """Updates stored settings."""
+    self.kept |= {key: config_updates[key] for key in NOT_STORED if key in config_updates}
     return update_configuration(self, config_updates)
 
 
 def configuration(self: LambdaFunction, on_create: bool = False) -> Any:
-    """With what was kept."""
+    """Adds stored settings to the configuration."""
     return get_configuration(self, on_create) | self.kept
 
 
@@ -80,15 +80,15 @@ delete_by_name = CloudTrailBackend.delete_trail
 
 
 def delete_trail(self: CloudTrailBackend, name: str) -> None:
-    """By name or ARN, where moto does nothing about an ARN."""
+    """Deletes a trail by name or ARN; moto ignores ARNs."""
     delete_by_name(self, name.rpartition("/")[2])
 
 
-send_to_the_others = Rule.send_to_targets
+send_to_other_targets = Rule.send_to_targets
 
 
 def send_to_targets(self: Rule, original_event: Any, transform_input: bool = True) -> None:
-    """Topics too; functions get nothing, where moto would fail the whole PutEvents."""
+    """Sends events to topics, but not to functions, for which moto would fail PutEvents."""
     if not self.event_pattern.matches_event(original_event):
         return
     others = copy.copy(self)
@@ -99,11 +99,11 @@ def send_to_targets(self: Rule, original_event: Any, transform_input: bool = Tru
             publish(target, original_event)
         elif service != "lambda":
             others.targets.append(target)
-    send_to_the_others(others, original_event, transform_input)
+    send_to_other_targets(others, original_event, transform_input)
 
 
 def publish(target: Any, event: Any) -> None:
-    """The text of the target's transformer."""
+    """Publishes the message of the target's input transformer."""
     transformer = target["InputTransformer"]
     text = EventTemplateParser.parse(
         transformer["InputTemplate"], transformer["InputPathsMap"], event
@@ -113,8 +113,8 @@ def publish(target: Any, event: Any) -> None:
 
 
 def check_action_permitted(self: IAMRequest, resource: str) -> None:
-    """With EC2's resources and the region, of which moto tells the policies nothing."""
-    # The names in signatures are not always those of IAM.
+    """Evaluates policies with EC2 resources and the Region, which moto leaves out."""
+    # Signing names can differ from IAM service prefixes.
     action = self._action.replace("monitoring:", "cloudwatch:")
     given = [
         value for key, value in self._data.items() if key.startswith(("InstanceId", "ResourceId"))
@@ -122,10 +122,10 @@ def check_action_permitted(self: IAMRequest, resource: str) -> None:
     ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
     account = self._access_key.account_id
     resources = [f"arn:aws:ec2:{self._region}:{account}:instance/{each}" for each in ids]
-    facts = {"aws:RequestedRegion": self._region}
+    context = {"aws:RequestedRegion": self._region}
     policies = [IAMPolicy(policy) for policy in self._access_key.collect_policies()]
     for each in resources or [resource]:
-        answers = {policy.is_action_permitted(action, each, None, facts) for policy in policies}
+        answers = {policy.is_action_permitted(action, each, None, context) for policy in policies}
         if answers != {PermissionResult.PERMITTED}:
             self._raise_access_denied()
 
