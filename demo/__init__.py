@@ -1,1 +1,1 @@
-"""Four launches, guarded by the real function on a local stand-in of AWS: `python -m demo`."""
+"""Demonstrates the function with four launches on a local fake of AWS: `python -m demo`."""

@@ -1,4 +1,4 @@
-"""Launches four instances, hands each launch to the function and shows what became of them."""
+"""Launches four instances, invokes the function with the events, and shows the results."""
 
 import argparse
 import shutil
@@ -8,22 +8,24 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from demo import check, guard, launches, local, table
+from demo import check, invoke, launches, local, table
 
 
 def main() -> int:
-    """Returns 0 when all went as it should; with `--check`, when every claim holds as well."""
+    """Returns 0 if the demo succeeded and, with `--check`, all checks passed."""
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="assert the outcome of every launch")
-    asserting = parser.parse_args().check
+    parser.add_argument("--check", action="store_true", help="check the results")
+    checking = parser.parse_args().check
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     local.shield_environment()
     folder = Path(tempfile.mkdtemp(prefix="imds-enforcer-demo-"))
     try:
-        failed = run(folder, asserting)
+        failed = run(folder, checking)
     except local.Failure as failure:
-        print(f"\nthe demo failed: {failure}\neverything it wrote is in {folder}", file=sys.stderr)
+        print(
+            f"\nthe demo failed: {failure}\nall files of the demo are in {folder}", file=sys.stderr
+        )
         return 1
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -32,26 +34,28 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def run(folder: Path, asserting: bool) -> int:
-    """Returns how many claims were wrong."""
+def run(folder: Path, checking: bool) -> int:
+    """Returns the number of failed checks."""
     local.build()
-    local.say("starting moto, which plays AWS, and `cargo lambda watch`, which plays Lambda")
+    local.say("starting moto as AWS and `cargo lambda watch` as Lambda")
     with local.aws(folder) as endpoint, local.function(folder, endpoint) as port:
         regions = " and ".join(launches.REGIONS)
         local.say(f"launching {len(launches.CASES)} instances in {regions}")
         launched = [launches.launch(case, endpoint) for case in launches.CASES]
-        local.say("delivering each launch event with `cargo lambda invoke enforcer --data-file`")
-        guarded = [guard.deliver(launch, folder, port, endpoint) for launch in launched]
-        table.show(guarded)
-        if not asserting:
+        local.say(
+            "invoking the function with each event (`cargo lambda invoke enforcer --data-file`)"
+        )
+        results = [invoke.invoke(launch, folder, port, endpoint) for launch in launched]
+        table.show(results)
+        if not checking:
             return 0
-        local.say("delivering the same events again")
-        again = [guard.deliver(launch, folder, port, endpoint) for launch in launched]
-        return check.report(guarded, again)
+        local.say("invoking the function with the same events again")
+        repeated = [invoke.invoke(launch, folder, port, endpoint) for launch in launched]
+        return check.report(results, repeated)
 
 
 def stop(number: int, _frame: FrameType | None) -> None:
-    """Leaves through every `finally`, once; more signals do not hinder the clearing up."""
+    """Exits through every `finally`, and ignores further signals during the cleanup."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     print("\nstopping", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""moto's server, whose CloudWatch here also reads and writes CBOR.
+"""Runs moto's server with support for CBOR in CloudWatch.
 
-AWS's SDK for Rust asks CloudWatch in nothing else, and moto answers 404 to that.
+The AWS SDK for Rust uses this protocol for CloudWatch, and moto does not support it.
 
 <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
 """
@@ -21,17 +21,17 @@ from moto.server import main
 from werkzeug.exceptions import HTTPException
 
 PATH = "{0}/service/GraniteServiceVersion20100801/operation/(?P<operation>[^/]+)$"
-TEXTS = {"__type": {"type": "string"}, "message": {"type": "string"}}
-ERROR = DenormalizedStructureBuilder().with_members(TEXTS).build_model()
+MEMBERS = {"__type": {"type": "string"}, "message": {"type": "string"}}
+ERROR = DenormalizedStructureBuilder().with_members(MEMBERS).build_model()
 
 
 def cbor(value: Mapping[str, Any], shape: Shape | None) -> bytes:
-    """As botocore writes it; nothing where there is nothing to say."""
+    """Serializes a value as botocore does; returns nothing without a shape."""
     return RpcV2CBORSerializer()._serialize_body_params(value, shape) if shape else b""
 
 
 class Serializer(JSONSerializer):
-    """What moto would write as JSON."""
+    """Serializes to CBOR what moto would serialize to JSON."""
 
     def _serialize_body(self, body: Mapping[str, Any]) -> bytes:
         if "__type" in body:
@@ -40,12 +40,12 @@ class Serializer(JSONSerializer):
 
 
 class CborResponse(CloudWatchResponse):
-    """Moto's CloudWatch, asked by path and body."""
+    """Moto's CloudWatch with the operation in the path and CBOR in the body."""
 
     use_raw_body = True
 
     def setup_class(self, *args: Any, **more: Any) -> None:
-        """With the headers of every answer."""
+        """Adds the response headers of the protocol."""
         super().setup_class(*args, **more)
         self.response_headers |= {
             "Content-Type": "application/cbor",
@@ -56,7 +56,7 @@ class CborResponse(CloudWatchResponse):
         return self.path.rpartition("/")[2]
 
     def parse_parameters(self, request: Request) -> None:
-        """As botocore reads it, with times as moto keeps them."""
+        """Parses the body as botocore does, with moto's format of timestamps."""
         parser = RpcV2CBORParser(timestamp_parser=default_timestamp_parser)
         self.params = parser._initial_body_parse(request.data)
 
@@ -64,8 +64,8 @@ class CborResponse(CloudWatchResponse):
         try:
             super()._authenticate_and_authorize_normal_action(resource)
         except HTTPException as refusal:
-            said = {"__type": refusal.error_type, "message": refusal.message}
-            refusal.description = cbor(said, ERROR)
+            error = {"__type": refusal.error_type, "message": refusal.message}
+            refusal.description = cbor(error, ERROR)
             raise
 
 

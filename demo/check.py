@@ -1,82 +1,84 @@
-"""What must be true after the demo, one sentence each."""
+"""Checks of the demo's results."""
 
 from collections.abc import Iterator
 
-from demo.guard import Guarded
+from demo.invoke import Result
 
-Claim = tuple[str, bool]
-
-
-def report(guarded: list[Guarded], again: list[Guarded]) -> int:
-    """Prints each claim and their count; returns how many are wrong."""
-    claims = [*first(guarded), *repeated(guarded, again)]
-    for sentence, holds in claims:
-        print(f"{'ok    ' if holds else 'FAILED'} {sentence}")
-    wrong = [sentence for sentence, holds in claims if not holds]
-    if wrong:
-        for each in [*guarded, *again]:
-            print(f"\n{each.launched.case.name}: {each.report}\nEC2 says: {each.after}")
-    print(f"demo: {len(claims) - len(wrong)} passed, {len(wrong)} failed", flush=True)
-    return len(wrong)
+Check = tuple[str, bool]
 
 
-def first(guarded: list[Guarded]) -> Iterator[Claim]:
-    """After the events were delivered."""
-    right, wrong, scaled, exempt = guarded
-    for each in guarded:
+def report(results: list[Result], repeated: list[Result]) -> int:
+    """Prints the checks and their counts; returns the number of failed checks."""
+    checks = [*first_invocations(results), *repeated_invocations(results, repeated)]
+    for sentence, passed in checks:
+        print(f"{'ok    ' if passed else 'FAILED'} {sentence}")
+    failed = sum(not passed for _, passed in checks)
+    if failed:
+        for each in [*results, *repeated]:
+            print(f"\n{each.launched.case.name}: {each.report}\nEC2: {each.after}")
+    print(f"demo: {len(checks) - failed} passed, {failed} failed", flush=True)
+    return failed
+
+
+def first_invocations(results: list[Result]) -> Iterator[Check]:
+    """Checks the results of the first invocations."""
+    compliant, enforced, scaled, exempt = results
+    for each in results:
         yield (
-            f"the launch “{each.launched.case.name}” is reported once, with nothing unseen",
-            each.report["trigger"] == "launch"
+            f"the report of the launch “{each.launched.case.name}” has one instance and no errors",
+            each.report["version"] == 1
+            and each.report["trigger"] == "launch"
             and len(each.report["instances"]) == 1
-            and not each.report["unseen"]
+            and not each.report["unreachable"]
             and sum(each.report["summary"].values()) == 1,
         )
-    yield "the instance that was right is compliant", right.verdict["outcome"] == "compliant"
-    yield "the instance that was right is left as it was", right.after == right.launched.before
-    yield "the open instance is enforced", wrong.verdict["outcome"] == "enforced"
-    yield "the open instance was wrong in its tokens", "http_tokens" in wrong.verdict["violations"]
-    yield "the open instance now requires tokens", requires_tokens(wrong)
+    yield "the compliant instance is compliant", compliant.entry["outcome"] == "compliant"
+    yield "the compliant instance is unchanged", compliant.after == compliant.launched.before
+    yield "the non-compliant instance is enforced", enforced.entry["outcome"] == "enforced"
+    yield "the report names the violation", "http_tokens" in enforced.entry["violations"]
+    yield "the enforced instance requires tokens", requires_tokens(enforced)
     yield (
-        "the open instance still has its endpoint",
-        wrong.after.options["HttpEndpoint"] == "enabled",
+        "the endpoint of the enforced instance is still enabled",
+        enforced.after.options["HttpEndpoint"] == "enabled",
     )
-    yield "the Auto Scaling instance is not terminated", scaled.after.state == "running"
-    yield "the Auto Scaling instance is enforced instead", scaled.verdict["outcome"] == "enforced"
-    yield "the Auto Scaling instance fell under the terminate rule", rule(scaled) == "sandboxes"
-    yield "the Auto Scaling instance now requires tokens", requires_tokens(scaled)
+    yield "the Auto Scaling instance is running", scaled.after.state == "running"
+    yield "the Auto Scaling instance is enforced", scaled.entry["outcome"] == "enforced"
     yield (
-        "its reason names the launch template to mend",
-        template(scaled) in scaled.verdict["reason"],
+        "its report has the reason for not terminating it",
+        (scaled.entry["instead_of"], scaled.entry["because"]) == ("terminate", "replaced"),
     )
-    yield "the exempt instance is exempt", exempt.verdict["outcome"] == "exempt"
-    yield "the exempt instance names its rule", rule(exempt) == "legacy scanner"
-    yield "the exempt instance is left as it was", exempt.after == exempt.launched.before
+    yield "its report names the rule", rule(scaled) == "sandboxes"
+    yield "the Auto Scaling instance requires tokens", requires_tokens(scaled)
+    yield "its report names the launch template", template(scaled) in scaled.entry["reason"]
+    yield "the exempt instance is exempt", exempt.entry["outcome"] == "exempt"
+    yield "its report names the rule of the exemption", rule(exempt) == "legacy scanner"
+    yield "the exempt instance is unchanged", exempt.after == exempt.launched.before
 
 
-def repeated(guarded: list[Guarded], again: list[Guarded]) -> Iterator[Claim]:
-    """After the same events were delivered once more."""
-    for once, twice in zip(guarded, again, strict=True):
-        name = once.launched.case.name
-        done = twice.report["summary"]
+def repeated_invocations(results: list[Result], repeated: list[Result]) -> Iterator[Check]:
+    """Checks the results of invocations with the same events."""
+    for first, second in zip(results, repeated, strict=True):
+        name = first.launched.case.name
+        summary = second.report["summary"]
         yield (
-            f"a second delivery of “{name}” does nothing",
-            done["compliant"] + done["exempt"] == 1 and sum(done.values()) == 1,
+            f"a second invocation for “{name}” takes no action",
+            summary["compliant"] + summary["exempt"] == 1 and sum(summary.values()) == 1,
         )
-        yield f"a second delivery of “{name}” changes nothing", twice.after == once.after
+        yield f"a second invocation for “{name}” changes nothing", second.after == first.after
 
 
-def requires_tokens(each: Guarded) -> bool:
-    """As EC2 sees it."""
+def requires_tokens(each: Result) -> bool:
+    """Returns whether the instance requires tokens."""
     return each.after.tokens == "required"
 
 
-def rule(each: Guarded) -> str | None:
-    """The rule that the report names."""
-    name: str | None = each.verdict["rule"]
+def rule(each: Result) -> str | None:
+    """Returns the rule in the report."""
+    name: str | None = each.entry["rule"]
     return name
 
 
-def template(each: Guarded) -> str:
-    """The launch template that the event names."""
+def template(each: Result) -> str:
+    """Returns the ID of the launch template in the event."""
     request = each.launched.event["detail"]["requestParameters"]
     return str(request["launchTemplate"]["launchTemplateId"])

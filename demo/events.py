@@ -1,4 +1,4 @@
-"""The event of a launch, as EventBridge delivers CloudTrail's record of it."""
+"""Creates RunInstances events as EventBridge delivers them from CloudTrail."""
 
 import uuid
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Launch:
-    """What was asked of EC2 and what it answered, in boto3's terms."""
+    """A RunInstances request and response in boto3's format."""
 
     request: Json
-    answer: Json
+    response: Json
     by_auto_scaling: bool
 
 
 def run_instances(launch: Launch, region: str) -> Json:
-    """The record in its envelope; account, ids, tags and options are those of EC2's answer."""
-    account = launch.answer["OwnerId"]
+    """Returns the event for a launch, with the IDs, tags, and options of the response."""
+    account = launch.response["OwnerId"]
     request_id = str(uuid.uuid4())
     token = str(uuid.uuid4())
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -36,8 +36,8 @@ def run_instances(launch: Launch, region: str) -> Json:
         "awsRegion": region,
         "sourceIPAddress": "autoscaling.amazonaws.com" if launch.by_auto_scaling else "192.0.2.10",
         "userAgent": "autoscaling.amazonaws.com" if launch.by_auto_scaling else "aws-cli/2.31.0",
-        "requestParameters": asked(launch.request, token),
-        "responseElements": {"requestId": request_id} | answered(launch.answer, token),
+        "requestParameters": request_parameters(launch.request, token),
+        "responseElements": {"requestId": request_id} | response_elements(launch.response, token),
         "requestID": request_id,
         "eventID": str(uuid.uuid4()),
         "readOnly": False,
@@ -60,7 +60,7 @@ def run_instances(launch: Launch, region: str) -> Json:
 
 
 def identity(account: str, by_auto_scaling: bool) -> Json:
-    """Who launched: a person, or Auto Scaling in its service's role."""
+    """Returns the caller: a user, or Auto Scaling with its service-linked role."""
     role, session, path = ("developer", "ada", "developer")
     if by_auto_scaling:
         role, session = ("AWSServiceRoleForAutoScaling", "AutoScaling")
@@ -85,11 +85,11 @@ def identity(account: str, by_auto_scaling: bool) -> Json:
     } | ({"invokedBy": "autoscaling.amazonaws.com"} if by_auto_scaling else {})
 
 
-def asked(request: Json, token: str) -> Json:
-    """`requestParameters`."""
-    counted = {"imageId": request.get("ImageId"), "minCount": 1, "maxCount": 1}
+def request_parameters(request: Json, token: str) -> Json:
+    """Returns `requestParameters`."""
+    item = {"imageId": request.get("ImageId"), "minCount": 1, "maxCount": 1}
     parameters: Json = {
-        "instancesSet": {"items": [{key: value for key, value in counted.items() if value}]},
+        "instancesSet": {"items": [{key: value for key, value in item.items() if value}]},
         "instanceType": request.get("InstanceType"),
         "blockDeviceMapping": {},
         "monitoring": {"enabled": False},
@@ -108,9 +108,9 @@ def asked(request: Json, token: str) -> Json:
     return {key: value for key, value in parameters.items() if value is not None}
 
 
-def answered(answer: Json, token: str) -> Json:
-    """`responseElements`, at the moment of the launch: nothing runs or is applied yet."""
-    elements: Json = recorded(answer, reservation())
+def response_elements(response: Json, token: str) -> Json:
+    """Returns `responseElements` with the pending states of a launch."""
+    elements: Json = cloudtrail(response, reservation())
     for instance in elements["instancesSet"]["items"]:
         instance["clientToken"] = token
         instance["instanceState"] = {"code": 0, "name": "pending"}
@@ -118,20 +118,20 @@ def answered(answer: Json, token: str) -> Json:
     return elements
 
 
-def recorded(value: Any, shape: Shape) -> Any:
-    """As CloudTrail writes it: names of EC2's XML, lists as `items`, times in milliseconds."""
+def cloudtrail(value: Any, shape: Shape) -> Any:
+    """Converts a value to CloudTrail's format: XML names, lists in `items`, milliseconds."""
     match shape.type_name:
         case "structure":
             members = shape.members
             return {
-                members[key].serialization.get("name", key): recorded(part, members[key])
+                members[key].serialization.get("name", key): cloudtrail(part, members[key])
                 for key, part in value.items()
                 if key in members
             }
         case "list":
-            # The one list of a launch that is spelt so.
+            # The only list in a launch whose key is `item`.
             key = "item" if shape.name == "InstancePrivateIpAddressList" else "items"
-            return {key: [recorded(part, shape.member) for part in value]} if value else {}
+            return {key: [cloudtrail(part, shape.member) for part in value]} if value else {}
         case "timestamp":
             return int(value.timestamp() * 1000)
         case _:
@@ -140,13 +140,13 @@ def recorded(value: Any, shape: Shape) -> Any:
 
 @cache
 def reservation() -> Shape:
-    """What RunInstances answers, by the SDK's model of EC2."""
+    """Returns the output shape of RunInstances."""
     model = botocore.session.get_session().get_service_model("ec2")
     return model.operation_model("RunInstances").output_shape
 
 
 def lower(value: Any) -> Any:
-    """The same with names in lower camel case."""
+    """Converts keys to lower camel case."""
     match value:
         case dict():
             return {key[0].lower() + key[1:]: lower(part) for key, part in value.items()}

@@ -1,4 +1,4 @@
-"""The four instances of the demo, and how each is launched through the EC2 API."""
+"""Launches the four instances of the demo through the EC2 API."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,11 @@ import boto3
 from demo import events
 
 REGIONS = ("eu-central-1", "us-east-1")
-# What boto3 returns: nested dictionaries and lists.
-Answer = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of launch."""
+    """A launch of the demo."""
 
     name: str
     region: str
@@ -25,16 +23,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Launched:
-    """An instance that runs now, and the event that tells of it."""
+    """A running instance and its launch event."""
 
     case: Case
     instance_id: str
-    before: "Seen"
+    before: "Description"
     event: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Seen:
+class Description:
     """An instance as EC2 describes it."""
 
     state: str
@@ -42,23 +40,23 @@ class Seen:
 
     @property
     def tokens(self) -> str:
-        """`required` or `optional`."""
+        """Returns `required` or `optional`."""
         return str(self.options["HttpTokens"])
 
 
 def launch(case: Case, endpoint: str) -> Launched:
-    """Launches it and makes the event that CloudTrail would send."""
+    """Launches an instance and creates its event."""
     launched = case.launch(case.region, endpoint)
-    instance_id = launched.answer["Instances"][0]["InstanceId"]
-    before = look(instance_id, case.region, endpoint)
+    instance_id = launched.response["Instances"][0]["InstanceId"]
+    before = describe(instance_id, case.region, endpoint)
     return Launched(case, instance_id, before, events.run_instances(launched, case.region))
 
 
-def look(instance_id: str, region: str, endpoint: str) -> Seen:
-    """Asks EC2 for the instance as it is now."""
-    answer = client("ec2", region, endpoint).describe_instances(InstanceIds=[instance_id])
-    instance = answer["Reservations"][0]["Instances"][0]
-    return Seen(instance["State"]["Name"], instance["MetadataOptions"])
+def describe(instance_id: str, region: str, endpoint: str) -> Description:
+    """Describes an instance."""
+    response = client("ec2", region, endpoint).describe_instances(InstanceIds=[instance_id])
+    instance = response["Reservations"][0]["Instances"][0]
+    return Description(instance["State"]["Name"], instance["MetadataOptions"])
 
 
 def called(
@@ -67,20 +65,20 @@ def called(
     calls: Mapping[timedelta, int],
     metric: str = "MetadataNoToken",
 ) -> None:
-    """Has CloudWatch know of calls to the metadata service, by how long ago they were."""
+    """Publishes metric data of calls to the metadata service, by age."""
     now = datetime.now(UTC)
-    of_instance = {
+    metric_data = {
         "MetricName": metric,
         "Dimensions": [{"Name": "InstanceId", "Value": instance_id}],
     }
     points = [{"Timestamp": now - ago, "Value": count} for ago, count in calls.items()]
     cloudwatch.put_metric_data(
-        Namespace="AWS/EC2", MetricData=[of_instance | point for point in points]
+        Namespace="AWS/EC2", MetricData=[metric_data | point for point in points]
     )
 
 
-def on_its_own(tokens: str, **tags: str) -> Callable[[str, str], events.Launch]:
-    """A plain RunInstances by a person."""
+def standalone(tokens: str, **tags: str) -> Callable[[str, str], events.Launch]:
+    """Returns a function that calls RunInstances as a user."""
 
     def run(region: str, endpoint: str) -> events.Launch:
         ec2 = client("ec2", region, endpoint)
@@ -98,8 +96,8 @@ def on_its_own(tokens: str, **tags: str) -> Callable[[str, str], events.Launch]:
     return run
 
 
-def in_auto_scaling(tokens: str, **tags: str) -> Callable[[str, str], events.Launch]:
-    """A group of one, whose launch template asks for these tokens."""
+def auto_scaling(tokens: str, **tags: str) -> Callable[[str, str], events.Launch]:
+    """Returns a function that creates an Auto Scaling group with one instance."""
 
     def run(region: str, endpoint: str) -> events.Launch:
         ec2 = client("ec2", region, endpoint)
@@ -124,38 +122,38 @@ def in_auto_scaling(tokens: str, **tags: str) -> Callable[[str, str], events.Lau
                 for key, value in tags.items()
             ],
         )
-        of_group = [{"Name": "tag:aws:autoscaling:groupName", "Values": ["workers"]}]
-        answer = ec2.describe_instances(Filters=of_group)["Reservations"][0]
-        marked = [
-            tag for tag in answer["Instances"][0]["Tags"] if "launchtemplate" not in tag["Key"]
+        filters = [{"Name": "tag:aws:autoscaling:groupName", "Values": ["workers"]}]
+        response = ec2.describe_instances(Filters=filters)["Reservations"][0]
+        tag_specification = [
+            tag for tag in response["Instances"][0]["Tags"] if "launchtemplate" not in tag["Key"]
         ]
         request = {
             "MinCount": 1,
             "MaxCount": 1,
             "LaunchTemplate": template,
-            "TagSpecifications": [{"ResourceType": "instance", "Tags": marked}],
+            "TagSpecifications": [{"ResourceType": "instance", "Tags": tag_specification}],
         }
-        return events.Launch(request, answer, by_auto_scaling=True)
+        return events.Launch(request, response, by_auto_scaling=True)
 
     return run
 
 
 CASES = (
-    Case("already right", "eu-central-1", on_its_own("required", app="shop")),
-    Case("IMDSv1 open", "us-east-1", on_its_own("optional", app="shop")),
-    Case("Auto Scaling", "eu-central-1", in_auto_scaling("optional", stage="sandbox")),
-    Case("exempt by tag", "us-east-1", on_its_own("optional", app="scanner-eu")),
+    Case("compliant", "eu-central-1", standalone("required", app="shop")),
+    Case("non-compliant", "us-east-1", standalone("optional", app="shop")),
+    Case("Auto Scaling", "eu-central-1", auto_scaling("optional", stage="sandbox")),
+    Case("exempt by tag", "us-east-1", standalone("optional", app="scanner-eu")),
 )
 
 
 def image(ec2: Any) -> str:
-    """Any Linux image that the stand-in knows."""
-    wanted = [{"Name": "name", "Values": ["al2023-ami-*-x86_64"]}]
-    return str(ec2.describe_images(Filters=wanted)["Images"][0]["ImageId"])
+    """Returns the ID of a Linux image."""
+    filters = [{"Name": "name", "Values": ["al2023-ami-*-x86_64"]}]
+    return str(ec2.describe_images(Filters=filters)["Images"][0]["ImageId"])
 
 
 def client(service: str, region: str, endpoint: str) -> Any:
-    """A client that can reach nothing but the endpoint."""
+    """Creates a client that connects only to the endpoint."""
     return boto3.client(
         service,
         region_name=region,

@@ -1,4 +1,4 @@
-"""What runs on this machine for the demo: the build, moto and `cargo lambda watch`."""
+"""Builds the function, and runs moto and `cargo lambda watch` on this machine."""
 
 import os
 import signal
@@ -21,10 +21,10 @@ LOG_LINES = 25
 
 
 class Failure(Exception):
-    """The demo cannot go on; says what did not work, and the end of the log that tells why."""
+    """The demo cannot continue; contains the error and the last lines of the log."""
 
     def __init__(self, what: str, log: Path | None = None) -> None:
-        """Reads the log now, before its folder goes."""
+        """Reads the log before its folder is deleted."""
         if log:
             lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
             what = "\n".join([what, f"the last lines of {log}:", *(f"  {line}" for line in lines)])
@@ -32,7 +32,7 @@ class Failure(Exception):
 
 
 def shield_environment() -> None:
-    """Takes away all that could lead this process or its children to a real account or a proxy."""
+    """Removes settings that could connect to a real account or through a proxy."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_", "IMDS_POLICY", "CARGO_LAMBDA_")) or name == "RUST_LOG":
             del os.environ[name]
@@ -44,19 +44,19 @@ def shield_environment() -> None:
 
 
 def build() -> None:
-    """Builds the way `cargo lambda watch` does, which then finds all done."""
-    say("building the function (some minutes the first time, then seconds)")
+    """Builds the function as `cargo lambda watch` does."""
+    say("building the function (takes several minutes the first time)")
     try:
         built = subprocess.run(["cargo", "build", "--package", "enforcer"], check=False)
     except FileNotFoundError:
-        raise Failure("`cargo` is not on this machine: see https://rustup.rs") from None
+        raise Failure("`cargo` is not installed: see https://rustup.rs") from None
     if built.returncode != 0:
-        raise Failure("could not build the function: see cargo's message above")
+        raise Failure("could not build the function: see the output of cargo above")
 
 
 @contextmanager
 def aws(folder: Path, server: Path = SERVER) -> Iterator[str]:
-    """Moto's server, or one that adds to it; yields its endpoint."""
+    """Runs moto's server, or another one that extends it; yields the endpoint."""
     port = free_port()
     endpoint = f"http://{HOST}:{port}"
     command = [sys.executable, str(server), "-H", HOST, "-p", str(port)]
@@ -68,7 +68,7 @@ def aws(folder: Path, server: Path = SERVER) -> Iterator[str]:
 
 @contextmanager
 def permissions_enforced(endpoint: str) -> Iterator[None]:
-    """Moto allows nothing but what its IAM allows."""
+    """Makes moto enforce IAM permissions."""
     authorise_after(endpoint, "0")
     try:
         yield
@@ -77,7 +77,7 @@ def permissions_enforced(endpoint: str) -> Iterator[None]:
 
 
 def authorise_after(endpoint: str, calls: str) -> None:
-    """The calls that moto lets through first."""
+    """Sets the number of calls that moto allows before it enforces permissions."""
     request = urllib.request.Request(
         f"{endpoint}/moto-api/reset-auth",
         data=calls.encode(),
@@ -89,7 +89,7 @@ def authorise_after(endpoint: str, calls: str) -> None:
 
 @contextmanager
 def function(folder: Path, endpoint: str) -> Iterator[int]:
-    """The function under `cargo lambda watch`; yields the port that takes invocations."""
+    """Runs the function in `cargo lambda watch`; yields the port for invocations."""
     port = free_port()
     command = ["cargo-lambda", "lambda", "watch", "--ignore-changes", "--color", "never"]
     command += ["--invoke-address", HOST, "--invoke-port", str(port), "--package", "enforcer"]
@@ -107,7 +107,7 @@ def running(
     ready: Callable[[], bool],
     env: dict[str, str] | None = None,
 ) -> Iterator[None]:
-    """Keeps the command running, in a process group of its own, for as long as it is needed."""
+    """Runs a command in its own process group until the context exits."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -121,17 +121,17 @@ def running(
         deadline = time.monotonic() + START_SECONDS
         while not ready():
             if process.poll() is not None:
-                raise Failure(f"{name} ended at once, with status {process.returncode}", log)
+                raise Failure(f"{name} exited with status {process.returncode}", log)
             if time.monotonic() > deadline:
-                raise Failure(f"{name} was not ready after {START_SECONDS} s", log)
+                raise Failure(f"{name} was not ready within {START_SECONDS} s", log)
             time.sleep(0.05)
         yield
     finally:
-        end(process)
+        stop(process)
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Asks first, for `cargo lambda watch` ends the function only when it is asked."""
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Sends SIGTERM first, so that `cargo lambda watch` stops the function."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
@@ -143,9 +143,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """A port that no other process is given within the next minute.
+    """Returns a port that the kernel does not assign to other processes for about a minute.
 
-    A connection in TIME_WAIT keeps the kernel from handing it out; binding to it by name works.
+    A connection in TIME_WAIT reserves the port, but a server can still bind to it.
     """
     with socket.socket() as server, socket.socket() as client:
         server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,13 +158,13 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether the port takes connections."""
+    """Returns whether the port accepts connections."""
     with socket.socket() as client:
         return client.connect_ex((HOST, port)) == 0
 
 
 def answers(url: str) -> bool:
-    """Whether an HTTP server is there, whatever it says."""
+    """Returns whether an HTTP server responds, with any status."""
     try:
         opener().open(url, timeout=5).close()
     except urllib.error.HTTPError:
@@ -175,10 +175,10 @@ def answers(url: str) -> bool:
 
 
 def opener() -> urllib.request.OpenerDirector:
-    """Goes through no proxy."""
+    """Returns an opener that uses no proxy."""
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def say(what: str) -> None:
-    """One line of progress."""
-    print(f"· {what}", flush=True)
+def say(message: str) -> None:
+    """Prints a line of progress."""
+    print(f"· {message}", flush=True)
