@@ -1,13 +1,14 @@
-//! Scripts as people write them, good and bad, and bytes as nobody does.
+//! Scripts as people write them, with and without calls, and arbitrary bytes.
 
-mod calls;
 mod clean;
+mod code;
 mod packed;
 mod properties;
+mod shell;
 
 use super::*;
 
-/// The findings as `line words`, with the part behind them where there is one.
+/// The findings as `line words`, with `in part` where they have a part.
 fn found(user_data: impl AsRef<[u8]>) -> Vec<String> {
     let findings = search(user_data.as_ref()).unwrap();
     let shown = findings.into_iter().map(|finding| {
@@ -23,10 +24,22 @@ fn found(user_data: impl AsRef<[u8]>) -> Vec<String> {
 #[track_caller]
 fn check(user_data: impl AsRef<[u8]>, expected: &[&str]) {
     let user_data = user_data.as_ref();
-    assert_eq!(
-        found(user_data),
-        expected,
-        "\n{}\n",
-        String::from_utf8_lossy(user_data)
-    );
+    let text = String::from_utf8_lossy(user_data);
+    assert_eq!(found(user_data), expected, "\n{text}\n");
+}
+
+/// Checks the findings of each script.
+#[track_caller]
+fn check_all(rows: &[(&str, &[&str])]) {
+    for (script, expected) in rows {
+        check(script, expected);
+    }
+}
+
+/// Checks that the scripts have no findings.
+#[track_caller]
+fn check_clean(scripts: &[&str]) {
+    for script in scripts {
+        check(script, &[]);
+    }
 }

@@ -1,9 +1,9 @@
-//! The inputs that fuzzing has left, each also cut: the search keeps its promises.
+//! Searches the inputs that fuzzing found, and their beginnings.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test stops at what it did not expect"
+    reason = "a test fails by panicking"
 )]
 
 mod promises;
@@ -12,7 +12,7 @@ use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
 
-/// How often each input is cut.
+/// How many beginnings of each input are searched.
 const CUTS: usize = 8;
 
 #[test]

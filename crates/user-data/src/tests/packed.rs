@@ -32,7 +32,7 @@ fn gzip_and_a_second_base64_are_opened() {
 }
 
 #[test]
-fn utf_16_is_read_by_its_mark() {
+fn utf_16_with_a_byte_order_mark_is_read() {
     let text = "<powershell>\r\nirm http://169.254.169.254/latest/\r\n</powershell>";
     let little: Vec<u8> = [0xff, 0xfe]
         .into_iter()
@@ -47,10 +47,11 @@ fn utf_16_is_read_by_its_mark() {
     }
 }
 
-fn multipart(boundary: &str, quoted: bool) -> String {
-    let quote = if quoted { "\"" } else { "" };
+/// A multipart of three parts; `parameter` is its boundary, with or without quotes.
+fn multipart(parameter: &str) -> String {
+    let boundary = parameter.trim_matches('"');
     format!(
-        "Content-Type: multipart/mixed; boundary={quote}{boundary}{quote}\nMIME-Version: 1.0\n\n\
+        "Content-Type: multipart/mixed; boundary={parameter}\nMIME-Version: 1.0\n\n\
          --{boundary}\nContent-Type: text/cloud-config; charset=\"us-ascii\"\nMIME-Version: 1.0\n\
          Content-Transfer-Encoding: 7bit\nContent-Disposition: attachment; filename=\"cloud-config.txt\"\n\n\
          #cloud-config\nruncmd:\n  - {CALL}\n\n\
@@ -70,9 +71,9 @@ fn the_parts_of_a_multipart_are_opened_and_named() {
         format!("2 {CALL} in part 3"),
     ];
     for text in [
-        multipart("==BOUNDARY==", true),
-        multipart("//", true),
-        multipart("abc", false),
+        multipart("\"==BOUNDARY==\""),
+        multipart("\"//\""),
+        multipart("abc"),
     ] {
         assert_eq!(found(&text), expected, "{text}");
         assert_eq!(found(text.replace('\n', "\r\n")), expected, "{text}");
@@ -84,7 +85,7 @@ fn the_parts_of_a_multipart_are_opened_and_named() {
 fn a_multipart_within_a_multipart_is_opened() {
     let outer = format!(
         "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=outer\n\n--outer\n{}\n--outer--\n",
-        multipart("inner", false)
+        multipart("inner")
     );
     assert_eq!(found(outer).len(), 3);
 }
@@ -144,7 +145,7 @@ fn files_that_cloud_config_writes_are_decoded() {
 }
 
 #[test]
-fn what_cannot_be_read_is_an_error_and_not_clean() {
+fn unreadable_user_data_is_an_error() {
     let mut cut = gzip(BAD);
     cut.truncate(cut.len() - 12);
     assert!(matches!(search(&cut), Err(NotRead::Gzip(_))));
@@ -152,7 +153,7 @@ fn what_cannot_be_read_is_an_error_and_not_clean() {
     assert!(matches!(search(broken.as_bytes()), Err(NotRead::Base64(_))));
     let nested = (0..20).fold(gzip(BAD), |inner, _| gzip(inner));
     assert!(matches!(search(&nested), Err(NotRead::TooDeep)));
-    // What is found elsewhere is told all the same.
+    // Findings in other parts are returned all the same.
     check(
         format!("{broken}runcmd:\n- {CALL}\n"),
         &[&format!("5 {CALL}")],
@@ -176,7 +177,7 @@ fn bombs_are_refused() {
 }
 
 #[test]
-fn hostile_user_data_takes_no_more_than_its_size() {
+fn time_grows_linearly_with_hostile_user_data() {
     let many = 200_000;
     for text in [
         "[".repeat(many),
@@ -201,10 +202,10 @@ fn hostile_user_data_takes_no_more_than_its_size() {
             .map(|n| format!("V{n}=$V{}\n", n + 1))
             .collect(),
     ] {
-        let begun = std::time::Instant::now();
+        let started = std::time::Instant::now();
         let _ = search(text.as_bytes());
         let start: String = text.chars().take(40).collect();
-        // Were it quadratic, it would take many minutes.
-        assert!(begun.elapsed().as_secs() < 60, "{start}");
+        // If it were quadratic, it would take many minutes.
+        assert!(started.elapsed().as_secs() < 60, "{start}");
     }
 }

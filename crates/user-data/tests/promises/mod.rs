@@ -1,14 +1,14 @@
-//! What holds for any bytes that are searched as user data.
+//! Properties of the search for any bytes.
 
 use imds_user_data::search;
 
-/// Panics where a promise is broken.
+/// Panics where a property does not hold.
 pub(crate) fn hold(data: &[u8]) {
     let found = search(data);
     assert_eq!(
         format!("{found:?}"),
         format!("{:?}", search(data)),
-        "the same bytes are always searched the same"
+        "the same bytes have the same findings"
     );
     for finding in found.unwrap_or_default() {
         let words = &finding.words;
