@@ -1,4 +1,4 @@
-//! Finds the metadata service's addresses in text, however they are spelt.
+//! Finds the metadata service's addresses in text, in all their forms.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html>
 
@@ -21,7 +21,7 @@ static NAME: LazyLock<Regex> =
 static PATH: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^(?::\d+)?/+(?:latest|\d{4}-\d\d-\d\d|1\.0)(?:[^\w.-]|$)"));
 
-/// Where the addresses stand, in the order of the text.
+/// Where the addresses are, in the order of the text.
 pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
     let v4 = NUMBERS
         .find_iter(text)
@@ -29,7 +29,7 @@ pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
         .map(|found| found.range());
     let v6 = COLONS.find_iter(text).filter_map(|found| {
         let shown = found.as_str().trim_end_matches('.');
-        // A colon before the address is no part of it.
+        // A colon before the address is not part of it.
         let own = match shown.strip_prefix(':') {
             Some(rest) if !rest.starts_with(':') => rest,
             _ => shown,
@@ -39,19 +39,13 @@ pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
     });
     let names = NAME.captures_iter(text).filter_map(|found| {
         let range = found.get(0)?.range();
-        let is_host = found.name("domain").is_some() || stands_as_host(text, &range);
+        let is_host = found.name("domain").is_some() || is_host_name(text, &range);
         is_host.then_some(range)
     });
     let mut all: Vec<Range<usize>> = v4.chain(v6).chain(names).collect();
     all.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
-    let mut end = 0;
-    // An IPv4 address may stand within an IPv6 one.
-    all.retain(|range| {
-        range.start >= end && {
-            end = range.end;
-            true
-        }
-    });
+    // An IPv6 address may contain an IPv4 one.
+    all.dedup_by(|range, before| range.start < before.end);
     all
 }
 
@@ -60,8 +54,8 @@ pub(crate) fn has_path(after: &str) -> bool {
     PATH.is_match(after)
 }
 
-/// One to four numbers, decimal, octal or hexadecimal, of which the last fills what is left: as
-/// `inet_aton` and thus `curl` read them.
+/// One to four numbers, decimal, octal or hexadecimal, of which the last fills the remaining bytes,
+/// as `inet_aton` and therefore `curl` read them.
 fn is_v4(text: &str) -> bool {
     let numbers: Option<Vec<u32>> = text.split('.').map(number).collect();
     let Some((last, first)) = numbers.as_deref().and_then(<[u32]>::split_last) else {
@@ -83,7 +77,7 @@ fn number(text: &str) -> Option<u32> {
     let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
     match (hexadecimal, text.strip_prefix('0')) {
         (Some(digits), _) => u32::from_str_radix(digits, 16).ok(),
-        // Some programs read a leading zero as decimal.
+        // Some programs read numbers with a leading zero as decimal.
         (None, Some(digits)) if !digits.is_empty() => u32::from_str_radix(digits, 8)
             .or_else(|_| digits.parse())
             .ok(),
@@ -96,8 +90,8 @@ fn is_v6(text: &str) -> bool {
         .is_ok_and(|address: Ipv6Addr| address == V6 || address.to_ipv4_mapped() == Some(V4))
 }
 
-/// `instance-data` is also a part of cloud-init's file names.
-fn stands_as_host(text: &str, range: &Range<usize>) -> bool {
+/// Whether `instance-data` is a host: it is also part of cloud-init's file names.
+fn is_host_name(text: &str, range: &Range<usize>) -> bool {
     let before = text.get(..range.start).unwrap_or_default();
     let after = text.get(range.end..).unwrap_or_default();
     let ends = after.is_empty() || after.starts_with(['"', '\'', ' ', ';']);
@@ -121,8 +115,8 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_found_in_every_spelling() {
-        for spelling in [
+    fn the_address_is_found_in_every_form() {
+        for form in [
             "169.254.169.254",
             "0xA9FEA9FE",
             "0xa9.0xfe.0xa9.0xfe",
@@ -138,16 +132,9 @@ mod tests {
             "::ffff:169.254.169.254",
             "instance-data.ec2.internal",
         ] {
-            let found = |text: &str| find(text).len() == 1;
-            assert!(found(spelling), "{spelling}");
-            assert!(
-                found(&format!("curl http://{spelling}/latest")),
-                "{spelling}"
-            );
-            assert!(
-                found(&format!("curl 'http://[{spelling}]:80/latest'")),
-                "{spelling}"
-            );
+            check(form, &[form]);
+            check(&format!("curl http://{form}/latest"), &[form]);
+            check(&format!("curl 'http://[{form}]:80/latest'"), &[form]);
         }
         check("http://instance-data/latest/", &["instance-data"]);
         check("wget -qO- instance-data/latest/", &["instance-data"]);
@@ -155,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_look_alike_are_not_taken_for_it() {
+    fn similar_addresses_are_not_found() {
         for other in [
             "169.254.170.2",
             "169.254.169.123",

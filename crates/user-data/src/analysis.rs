@@ -8,15 +8,15 @@ use regex::{Captures, Regex};
 
 use crate::assignments::{StatementParts, parts};
 use crate::language::Language;
-use crate::names::Names;
+use crate::names::ResolvedNames;
 use crate::patterns::{self, regex};
-use crate::statement::{Statement, start};
+use crate::statement::{ScriptStatement, start};
 use crate::uses::{NameUse, uses};
 use crate::{address, words};
 
 /// A statement with all that is known from it alone.
 pub(crate) struct AnalyzedStatement {
-    pub(crate) statement: Statement,
+    pub(crate) statement: ScriptStatement,
     pub(crate) parts: StatementParts,
     uses: Vec<NameUse>,
     /// Where addresses are, except those in URLs that return tokens.
@@ -44,7 +44,7 @@ static CMDLET_CALL: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
 
 impl AnalyzedStatement {
-    pub(crate) fn new(mut statement: Statement) -> Self {
+    pub(crate) fn new(mut statement: ScriptStatement) -> Self {
         // A host that is reached without a proxy is not called by that.
         if patterns::NO_PROXY.is_match(&statement.text) {
             let blank = |found: &Captures| " ".repeat(found.get(0).map_or(0, |m| m.len()));
@@ -79,12 +79,12 @@ impl AnalyzedStatement {
     }
 
     /// The first use of a name that stands for the service, except in a URL that returns tokens.
-    pub(crate) fn use_of_address(&self, names: &Names) -> Option<&NameUse> {
+    pub(crate) fn use_of_address(&self, names: &ResolvedNames) -> Option<&NameUse> {
         let mut uses = self.uses.iter();
         uses.find(|used| self.leads_to_service(used, names))
     }
 
-    fn leads_to_service(&self, used: &NameUse, names: &Names) -> bool {
+    fn leads_to_service(&self, used: &NameUse, names: &ResolvedNames) -> bool {
         names.addresses.contains(&used.name) && !self.goes_on_to_token(used)
     }
 
@@ -102,17 +102,17 @@ impl AnalyzedStatement {
     }
 
     /// Whether it sends a token.
-    pub(crate) fn sends_token(&self, names: &Names) -> bool {
+    pub(crate) fn sends_token(&self, names: &ResolvedNames) -> bool {
         self.token_header.is_some() || self.use_of_any(&names.tokens).is_some()
     }
 
     /// Whether it calls a program that fetches URLs.
-    pub(crate) fn calls(&self, names: &Names) -> bool {
+    pub(crate) fn calls(&self, names: &ResolvedNames) -> bool {
         self.caller.is_some() || self.use_of_any(&names.callers).is_some()
     }
 
     /// Whether the values that it assigns are the response of a call.
-    pub(crate) fn assigns_response(&self, names: &Names) -> bool {
+    pub(crate) fn assigns_response(&self, names: &ResolvedNames) -> bool {
         match self.statement.language {
             // A substitution is a command of its own.
             Language::Shell => false,
@@ -123,7 +123,7 @@ impl AnalyzedStatement {
     }
 
     /// Whether it calls a function that does more than to build a value.
-    pub(crate) fn runs_unknown(&self, names: &Names) -> bool {
+    pub(crate) fn runs_unknown(&self, names: &ResolvedNames) -> bool {
         let called = |pattern: &'static Regex| {
             let found = pattern.captures_iter(&self.statement.text);
             found.filter_map(|found| Some(found.get(1)?.as_str()))
@@ -139,7 +139,7 @@ impl AnalyzedStatement {
     }
 
     /// Whether it returns or prints an address.
-    pub(crate) fn returns_address(&self, names: &Names) -> bool {
+    pub(crate) fn returns_address(&self, names: &ResolvedNames) -> bool {
         let returns = ["return", "echo ", "printf "];
         returns
             .iter()
@@ -148,7 +148,7 @@ impl AnalyzedStatement {
     }
 
     /// Whether a value that it assigns holds an address of the service.
-    pub(crate) fn holds_address(&self, value: &Range<usize>, names: &Names) -> bool {
+    pub(crate) fn holds_address(&self, value: &Range<usize>, names: &ResolvedNames) -> bool {
         let first = self.addresses.partition_point(|at| at.start < value.start);
         let literal = self.addresses.get(first);
         literal.is_some_and(|at| at.start < value.end)
@@ -166,7 +166,7 @@ impl AnalyzedStatement {
     }
 
     /// Whether a value holds a program that fetches URLs, as only a shell's variables do.
-    pub(crate) fn holds_caller(&self, value: &Range<usize>, names: &Names) -> bool {
+    pub(crate) fn holds_caller(&self, value: &Range<usize>, names: &ResolvedNames) -> bool {
         let caller = self.caller.as_ref();
         self.statement.language == Language::Shell
             && (caller.is_some_and(|caller| value.contains(&caller.start))

@@ -10,12 +10,12 @@ use regex::Regex;
 
 use crate::language::Language;
 use crate::patterns::regex;
-use crate::statement::Statement;
+use crate::statement::ScriptStatement;
 
-/// Names and the value that a statement assigns to them.
+/// ResolvedNames and the value that a statement assigns to them.
 #[derive(Debug, Clone)]
 pub(crate) struct Assignment {
-    /// In the form of [`Names`](crate::names::Names).
+    /// In the form of [`ResolvedNames`](crate::names::ResolvedNames).
     pub(crate) names: Vec<String>,
     /// Where the value is in the text.
     pub(crate) value: Range<usize>,
@@ -38,7 +38,7 @@ static LOOP: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The parts of a statement.
-pub(crate) fn parts(statement: &Statement) -> StatementParts {
+pub(crate) fn parts(statement: &ScriptStatement) -> StatementParts {
     match statement.language {
         Language::Shell => shell::parts(&statement.text),
         Language::PowerShell | Language::Python | Language::Other => code::parts(statement),

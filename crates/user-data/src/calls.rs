@@ -9,7 +9,7 @@ use regex::Regex;
 use crate::analysis::AnalyzedStatement;
 use crate::finding::Finding;
 use crate::language::Language;
-use crate::names::{Names, resolve};
+use crate::names::{ResolvedNames, resolve};
 use crate::patterns::{self, regex};
 use crate::script::Script;
 use crate::split::statements;
@@ -65,14 +65,18 @@ struct CallTarget<'s> {
     address: Option<&'s Range<usize>>,
     /// The first name that stands for it.
     name: Option<&'s NameUse>,
-    /// Where the first of the two is.
+    /// Where the address is, or the name if there is no address.
     at: usize,
     url: String,
 }
 
 impl AnalyzedStatement {
     /// The call, if the statement is one and sends no token.
-    fn call_without_token(&self, names: &Names, mentioned: &HashSet<String>) -> Option<Finding> {
+    fn call_without_token(
+        &self,
+        names: &ResolvedNames,
+        mentioned: &HashSet<String>,
+    ) -> Option<Finding> {
         if let Some(finding) = self.boto_call(names) {
             return Some(finding);
         }
@@ -101,7 +105,7 @@ impl AnalyzedStatement {
     }
 
     /// A call of `boto`, unless the script defines a function of that name.
-    fn boto_call(&self, names: &Names) -> Option<Finding> {
+    fn boto_call(&self, names: &ResolvedNames) -> Option<Finding> {
         let found = patterns::BOTO.find(&self.statement.text)?;
         let after = self.statement.text_from(found.end());
         let is_call = after.trim_start().starts_with('(');
@@ -109,7 +113,7 @@ impl AnalyzedStatement {
         (is_call && !is_own).then(|| self.finding(found.start(), None, found.as_str()))
     }
 
-    fn target(&self, names: &Names) -> Option<CallTarget<'_>> {
+    fn target(&self, names: &ResolvedNames) -> Option<CallTarget<'_>> {
         let text = &self.statement.text;
         let address = self.addresses.first();
         let name = self.use_of_address(names);
@@ -126,7 +130,7 @@ impl AnalyzedStatement {
         })
     }
 
-    /// Whether a URL is assigned that no statement uses. A program that is started may read it.
+    /// Whether it assigns a URL that no statement uses, so that another program may read it.
     fn is_for_others(&self, target: &CallTarget, mentioned: &HashSet<String>) -> bool {
         !self.parts.assignments.is_empty()
             && target.address.is_some_and(|range| self.has_path(range))
@@ -148,7 +152,7 @@ impl AnalyzedStatement {
     }
 
     /// Whether a statement without a known caller fetches the URL.
-    fn may_fetch(&self, target: &CallTarget, names: &Names) -> bool {
+    fn may_fetch(&self, target: &CallTarget, names: &ResolvedNames) -> bool {
         let is_url = target.address.is_none_or(|range| self.has_path(range));
         let runs = match self.statement.language {
             Language::Shell => true,

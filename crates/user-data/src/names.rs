@@ -6,10 +6,10 @@ use crate::analysis::AnalyzedStatement;
 use crate::language::Language;
 use crate::patterns;
 
-/// Names by what they stand for: variables of shells and PowerShell with `$`, files with `@`, and
+/// ResolvedNames by what they stand for: variables of shells and PowerShell with `$`, files with `@`, and
 /// the output of a shell's function as `$(name)`.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct ResolvedNames {
     /// The metadata service, or what calls it.
     pub(crate) addresses: HashSet<String>,
     /// The header with a token, or what sends it.
@@ -26,13 +26,13 @@ pub(crate) struct Names {
 const MAX_ROUNDS: usize = 12;
 
 /// Resolves the names in all statements.
-pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> Names {
+pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> ResolvedNames {
     let defined = statements
         .iter()
         .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text));
-    let mut names = Names {
+    let mut names = ResolvedNames {
         functions: defined.map(str::to_owned).collect(),
-        ..Names::default()
+        ..ResolvedNames::default()
     };
     let functions = function_bodies(statements);
     for _ in 0..MAX_ROUNDS {
@@ -65,7 +65,7 @@ fn function_bodies(
     functions
 }
 
-impl Names {
+impl ResolvedNames {
     /// How many meanings are known.
     fn resolved(&self) -> usize {
         self.addresses.len() + self.tokens.len() + self.callers.len() + self.header_functions.len()

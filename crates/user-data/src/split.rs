@@ -8,10 +8,10 @@ mod shell;
 
 use crate::language::Language;
 use crate::script::Script;
-use crate::statement::Statement;
+use crate::statement::ScriptStatement;
 
 /// The statements of the scripts and of the scripts nested in them.
-pub(crate) fn statements(scripts: &[Script]) -> Vec<Statement> {
+pub(crate) fn statements(scripts: &[Script]) -> Vec<ScriptStatement> {
     let mut pending: Vec<Script> = scripts.iter().rev().cloned().collect();
     let mut statements = Vec::new();
     while let Some(script) = pending.pop() {

@@ -7,7 +7,7 @@ use crate::script::Script;
 
 /// What is judged as one: a shell command without its substitutions, or a statement.
 #[derive(Debug, Clone)]
-pub(crate) struct Statement {
+pub(crate) struct ScriptStatement {
     /// On one line: continued lines are joined.
     pub(crate) text: String,
     /// Byte offsets in the text, with the line that begins there.
@@ -19,7 +19,7 @@ pub(crate) struct Statement {
     pub(crate) part: Option<String>,
 }
 
-impl Statement {
+impl ScriptStatement {
     /// The line in the script of a byte of the text.
     pub(crate) fn line_at(&self, byte: usize) -> usize {
         let before = self.lines.iter().take_while(|(from, _)| *from <= byte);
@@ -85,10 +85,10 @@ impl StatementBuilder {
         &mut self,
         script: &Script,
         function: Option<Rc<str>>,
-    ) -> Option<Statement> {
+    ) -> Option<ScriptStatement> {
         let StatementBuilder { text, lines, .. } = std::mem::take(self);
         let has_words = text.chars().any(char::is_alphanumeric);
-        has_words.then(|| Statement {
+        has_words.then(|| ScriptStatement {
             text,
             lines,
             language: script.language,

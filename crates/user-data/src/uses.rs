@@ -7,12 +7,12 @@ use regex::Regex;
 
 use crate::language::Language;
 use crate::patterns::regex;
-use crate::statement::Statement;
+use crate::statement::ScriptStatement;
 
 /// A name where a statement uses it.
 #[derive(Debug, Clone)]
 pub(crate) struct NameUse {
-    /// In the form of [`Names`](crate::names::Names).
+    /// In the form of [`ResolvedNames`](crate::names::ResolvedNames).
     pub(crate) name: String,
     /// With its sign, without a closing brace.
     pub(crate) range: Range<usize>,
@@ -31,7 +31,7 @@ static SUBSTITUTED: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// All uses of names in a statement, in the order of the text.
-pub(crate) fn uses(statement: &Statement, program: Option<&str>) -> Vec<NameUse> {
+pub(crate) fn uses(statement: &ScriptStatement, program: Option<&str>) -> Vec<NameUse> {
     let mut uses = signed(statement);
     match statement.language {
         Language::Shell => uses.extend(in_shell(&statement.text, program)),
@@ -42,8 +42,8 @@ pub(crate) fn uses(statement: &Statement, program: Option<&str>) -> Vec<NameUse>
     uses
 }
 
-/// Names with a sign: `$name`, `${name}`, `@name`, `%name%`.
-fn signed(statement: &Statement) -> Vec<NameUse> {
+/// ResolvedNames with a sign: `$name`, `${name}`, `@name`, `%name%`.
+fn signed(statement: &ScriptStatement) -> Vec<NameUse> {
     let found = SIGNED.captures_iter(&statement.text);
     let uses = found.filter_map(|found| {
         let name = found.get(1)?;
@@ -55,7 +55,7 @@ fn signed(statement: &Statement) -> Vec<NameUse> {
     uses.collect()
 }
 
-fn words(statement: &Statement, pattern: &'static Regex) -> impl Iterator<Item = NameUse> {
+fn words(statement: &ScriptStatement, pattern: &'static Regex) -> impl Iterator<Item = NameUse> {
     let found = pattern.find_iter(&statement.text).filter(|found| {
         let before = statement.text.get(..found.start()).unwrap_or_default();
         let after = statement.text_from(found.end()).trim_start();

@@ -8,7 +8,7 @@ use regex::Regex;
 use super::{Assignment, StatementParts, loop_variables};
 use crate::language::Language;
 use crate::patterns::{self, regex};
-use crate::statement::Statement;
+use crate::statement::ScriptStatement;
 
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -26,11 +26,11 @@ static MODIFIED: LazyLock<Regex> = LazyLock::new(|| {
 static PARAMETER: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["'])"#));
 
-/// Names, separated by commas, and where their value is.
+/// ResolvedNames, separated by commas, and where their value is.
 type Assigned<'t> = (&'t str, Range<usize>);
 
 /// The parts of a statement.
-pub(super) fn parts(statement: &Statement) -> StatementParts {
+pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
     let text = &statement.text;
     let of_loop = loop_variables(text);
     let only_assigned = match of_loop {

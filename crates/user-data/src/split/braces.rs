@@ -6,11 +6,11 @@ use super::lexer::{Lexer, StringLiteral};
 use crate::language::{Language, by_interpreter};
 use crate::patterns;
 use crate::script::Script;
-use crate::statement::Statement;
+use crate::statement::ScriptStatement;
 
 /// The statements, and the scripts in multi-line strings. Brackets and the braces of a literal do
 /// not end a statement.
-pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
+pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
     let mut splitter = BraceSplitter {
         lexer: Lexer::new(script),
         powershell: script.language == Language::PowerShell,
@@ -56,7 +56,7 @@ impl BraceSplitter<'_> {
         self.end_statement();
     }
 
-    /// Skips a comment, or takes a character that only looks like the beginning of one.
+    /// Skips a comment, or takes a character that does not begin one.
     fn comment(&mut self) {
         let cursor = &mut self.lexer.cursor;
         let (begin, end) = match self.powershell {

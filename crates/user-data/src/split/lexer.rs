@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::cursor::ScriptCursor;
 use crate::language::{Language, by_interpreter, language};
 use crate::script::Script;
-use crate::statement::{Statement, StatementBuilder};
+use crate::statement::{ScriptStatement, StatementBuilder};
 
 /// The position in a script, and what was found before it.
 pub(super) struct Lexer<'s> {
@@ -15,7 +15,7 @@ pub(super) struct Lexer<'s> {
     pub(super) draft: StatementBuilder,
     /// For each open block, the function that contains it.
     pub(super) blocks: Vec<Option<Rc<str>>>,
-    pub(super) statements: Vec<Statement>,
+    pub(super) statements: Vec<ScriptStatement>,
     /// Scripts in strings and here-documents.
     pub(super) nested: Vec<Script>,
 }

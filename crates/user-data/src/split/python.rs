@@ -3,10 +3,10 @@
 use super::lexer::{Lexer, StringLiteral};
 use crate::patterns;
 use crate::script::Script;
-use crate::statement::{Statement, StatementBuilder};
+use crate::statement::{ScriptStatement, StatementBuilder};
 
 /// The statements, and the scripts in triple-quoted strings.
-pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
+pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
     let mut splitter = PythonSplitter {
         lexer: Lexer::new(script),
         indent: 0,

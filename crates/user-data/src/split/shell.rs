@@ -7,11 +7,11 @@ use super::lexer::{Lexer, StringLiteral};
 use crate::language::{Language, by_file_name, by_interpreter, language};
 use crate::patterns;
 use crate::script::Script;
-use crate::statement::{Statement, StatementBuilder, start};
+use crate::statement::{ScriptStatement, StatementBuilder, start};
 
 /// The commands, and the scripts in quotes and here-documents. A substitution, `$(…)` or in
 /// backticks, is a command of its own and left out of the command that contains it.
-pub(super) fn split(script: &Script) -> (Vec<Statement>, Vec<Script>) {
+pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
     let mut splitter = ShellSplitter {
         lexer: Lexer::new(script),
         depth: 0,
