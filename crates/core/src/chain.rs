@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::iter::successors;
 
-/// An error and its causes in one line, each said once.
+/// An error and its causes in one line. A cause that the text already contains is left out.
 pub fn chain(error: &dyn Error) -> String {
     let mut words = error.to_string();
     for cause in successors(error.source(), |&cause| cause.source()) {
@@ -29,18 +29,18 @@ mod tests {
 
     #[derive(Debug, thiserror::Error)]
     #[error("{words}")]
-    struct Fault {
+    struct NestedError {
         words: &'static str,
-        source: Option<Box<Fault>>,
+        source: Option<Box<NestedError>>,
     }
 
-    fn fault(words: &'static str, source: Option<Fault>) -> Fault {
+    fn fault(words: &'static str, source: Option<NestedError>) -> NestedError {
         let source = source.map(Box::new);
-        Fault { words, source }
+        NestedError { words, source }
     }
 
     #[test]
-    fn causes_follow_in_their_order_and_none_is_said_twice() {
+    fn causes_follow_in_their_order_and_none_is_repeated() {
         let cut = fault("the file was cut", None);
         let twice = fault("no policy: the file was cut", Some(cut));
         let error = fault("could not start", Some(twice));

@@ -1,43 +1,47 @@
 //! The decision about one instance, with its reason. Nothing is fetched, logged or timed here.
 
+mod because;
+
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 
 use crate::change::Change;
-use crate::instance::{Instance, LaunchTemplate, State, Toggle};
+use crate::evaluation::{Evaluation, evaluate_rules};
+use crate::instance::{Instance, State};
 use crate::marks;
-use crate::plain::Plain;
-use crate::policy::{Action, Policy, Rule, Then};
+use crate::options::Toggle;
+use crate::policy::{Action, Policy, Rule, RuleAction};
 use crate::replacer::Replacer;
-use crate::standing::{Standing, standings};
 use crate::usage::Usage;
-use crate::violation::{Violation, violations};
+use crate::violation::Violation;
+pub use because::{Because, BecauseWord, Instead};
 
-/// How an instance came to our notice.
+/// How an instance was discovered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Occasion {
+pub enum Discovery {
     /// It was launched or started.
     Launch,
-    /// Somebody changed its metadata options: that is mended, and never punished.
+    /// Somebody changed its metadata options: at most they are enforced again.
     Drift,
-    /// A sweep found it, and how it uses IMDSv1 decides what may be done to it.
+    /// A sweep found it, and whether it uses IMDSv1 limits what may be done to it.
     Existing(Usage),
-    /// A person asks to mend it: it is neither stopped nor terminated.
-    Asked,
+    /// A person asked for it: its options are enforced, and it is not disrupted.
+    Request,
 }
 
 /// What is to be done about an instance, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing, for it is as the policy requires.
+    /// Nothing, because it is as the policy requires.
     Compliant(Compliant),
-    /// Nothing, for a rule exempts it.
+    /// Nothing, because a rule exempts it.
     Exempt(Exempt),
-    /// Nothing, for it ends or has ended.
+    /// Nothing, because it terminates or has terminated.
     Gone(State),
     /// It is not as the policy requires.
-    Wrong(Wrong),
+    NonCompliant(NonCompliant),
 }
 
 /// Why an instance is compliant.
@@ -45,7 +49,7 @@ pub enum Decision {
 pub enum Compliant {
     /// Each required option is known and as required.
     AsRequired {
-        /// The rule whose `require` was judged by, if any.
+        /// The rule whose `require` applies; `None`: the policy's own.
         rule: Option<String>,
     },
     /// The metadata service does not answer, so there is nothing to attack.
@@ -57,104 +61,63 @@ pub enum Compliant {
 pub struct Exempt {
     /// The rule's name.
     pub rule: String,
-    /// The rule's `because`.
-    pub because: Option<String>,
+    /// The rule's reason.
+    pub reason: Option<String>,
     /// The last day of the exemption.
-    pub until: Option<jiff::civil::Date>,
+    pub expires: Option<Date>,
 }
 
-/// What is wrong with an instance and what is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wrong {
-    /// At least one.
-    pub violations: Vec<Violation>,
-    /// The rule that decided; `None`: the policy's `on_violation`.
-    pub rule: Option<String>,
-    /// What is to be done.
-    pub remedy: Remedy,
-    /// The options to set, in full or where the remedy cannot be had.
-    pub change: Change,
-    /// Exemptions that would have matched, had they not expired.
-    pub expired: Vec<String>,
-    /// How it uses IMDSv1, where that was asked.
-    pub usage: Option<Usage>,
-}
-
-impl Wrong {
-    /// How often it was mended within the hour, where that is too often to go on.
-    pub fn mends(&self) -> Option<u32> {
-        match self.remedy {
-            Remedy::Report(Some(Instead {
-                because: Because::TooOften { mends },
-                ..
-            })) => Some(mends),
-            Remedy::Report(_)
-            | Remedy::Enforce(_)
-            | Remedy::Stop
-            | Remedy::AlreadyStopped
-            | Remedy::Terminate => None,
+impl Exempt {
+    fn by(rule: &Rule) -> Self {
+        Exempt {
+            rule: rule.name.clone(),
+            reason: rule.reason.clone(),
+            expires: rule.expires,
         }
     }
 }
 
-/// What is to be done about a wrong instance.
+/// Why an instance is not compliant, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
-    /// Tell, and leave it.
-    Report(Option<Instead>),
-    /// Set the options.
-    Enforce(Option<Instead>),
-    /// Stop it.
-    Stop,
-    /// The policy would stop it, and it is stopped.
-    AlreadyStopped,
-    /// Terminate it.
-    Terminate,
+pub struct NonCompliant {
+    /// At least one.
+    pub violations: Vec<Violation>,
+    /// The rule that decided; `None`: the policy's `on_violation`.
+    pub rule: Option<String>,
+    /// What to do.
+    pub action: Action,
+    /// What the policy says, where `action` is milder.
+    pub instead: Option<Instead>,
+    /// The options to set, or to set where the instance cannot be disrupted.
+    pub change: Change,
+    /// Whether the instance is stopped, so that stopping it takes no call.
+    pub is_stopped: bool,
+    /// Exemptions that would have matched, had they not expired.
+    pub expired: Vec<String>,
+    /// Whether it uses IMDSv1, where CloudWatch was asked.
+    pub usage: Option<Usage>,
 }
 
-/// A milder remedy than the policy's, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Instead {
-    /// What the policy says.
-    pub of: Action,
-    /// Why something milder is done.
-    pub because: Because,
-}
+impl NonCompliant {
+    /// Whether it is to be stopped or terminated.
+    pub fn is_disrupted(&self) -> bool {
+        match self.action {
+            Action::Report | Action::Enforce => false,
+            Action::Stop => !self.is_stopped,
+            Action::Terminate => true,
+        }
+    }
 
-/// Why something milder is done than the policy says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Because {
-    /// It would be replaced by one that is just as wrong, again and again.
-    Replaced {
-        /// Who replaces it.
-        by: Replacer,
-        /// What is to be mended so that the next one is right.
-        template: Option<LaunchTemplate>,
-    },
-    /// It was running before, and only its options changed.
-    Drift,
-    /// Its options were mended this often within the hour, and somebody changes them back.
-    TooOften {
-        /// How often.
-        mends: u32,
-    },
-    /// It was there before, and how it uses IMDSv1 allows no more.
-    Usage(Usage),
-    /// A person asked for no more.
-    Asked,
-    /// It is younger than `grace_seconds`, and the next sweep decides.
-    Young,
-    /// The limit of terminations within an hour is reached.
-    OverLimit {
-        /// The limit.
-        limit: u32,
-    },
-    /// How many were terminated within the hour could not be read.
-    NotCounted(String),
-    /// A rule that asks for less may match, but what it asks for is not known.
-    PerhapsRule(String),
-    /// EC2 refused.
-    Refused(String),
+    /// The same, with something milder done than the policy says.
+    #[must_use]
+    pub fn milder(self, action: Action, because: Because) -> Self {
+        let of = self.instead.map_or(self.action, |instead| instead.of);
+        NonCompliant {
+            action,
+            instead: Some(Instead { of, because }),
+            ..self
+        }
+    }
 }
 
 /// Decides about one instance.
@@ -162,142 +125,134 @@ pub fn decide(
     policy: &Policy,
     instance: &Instance,
     now: Timestamp,
-    occasion: &Occasion,
+    discovery: &Discovery,
 ) -> Decision {
     if let Some(state) = instance.state.filter(|state| state.is_final()) {
         return Decision::Gone(state);
     }
     let Applicable {
-        decided,
-        doubts,
+        decides: rule,
+        unknown,
         expired,
-    } = applicable(policy, instance, now);
-    let rule = decided.map(|rule| rule.name.clone());
-    let then = decided
-        .and_then(|rule| rule.then)
-        .unwrap_or(Then::Act(policy.on_violation));
-    let action = match then {
-        Then::Exempt => {
-            let (because, until) = decided.map_or((None, None), |r| (r.because.clone(), r.until));
-            return Decision::Exempt(Exempt {
-                rule: rule.unwrap_or_default(),
-                because,
-                until,
-            });
-        }
-        Then::Act(action) => action,
+    } = Applicable::find(policy, instance, now);
+    let action = match rule.and_then(|rule| Some((rule, rule.action?))) {
+        Some((rule, RuleAction::Exempt)) => return Decision::Exempt(Exempt::by(rule)),
+        Some((_, RuleAction::Act(action))) => action,
+        None => policy.on_violation,
     };
     if instance.options.http_endpoint == Some(Toggle::Disabled) {
         return Decision::Compliant(Compliant::EndpointDisabled);
     }
-    let require = match decided.and_then(|rule| rule.require.as_ref()) {
-        Some(of_rule) => policy.require.overridden_by(of_rule),
-        None => policy.require.clone(),
-    };
-    let violations = violations(&require, instance);
+    let name = |rule: &Rule| rule.name.clone();
+    let violations = policy.required_by(rule).violations(&instance.options);
     if violations.is_empty() {
-        let judged = decided.is_some_and(|rule| rule.require.is_some());
-        return Decision::Compliant(Compliant::AsRequired {
-            rule: rule.filter(|_| judged),
-        });
+        let rule = rule.filter(|rule| rule.require.is_some()).map(name);
+        return Decision::Compliant(Compliant::AsRequired { rule });
     }
-    Decision::Wrong(Wrong {
-        remedy: remedy(policy, action, decided, instance, now, occasion, doubts),
-        change: Change::mending(&violations),
+    let even_if_replaced = rule.is_some_and(|rule| rule.even_if_replaced);
+    let replaced = replaced(instance).filter(|_| !even_if_replaced);
+    let milder = replaced
+        .into_iter()
+        .chain(discovery.at_most(policy, instance, now))
+        .chain(unknown.into_iter().filter_map(perhaps));
+    let (action, instead) = mildest(action, milder);
+    Decision::NonCompliant(NonCompliant {
+        action,
+        instead,
+        change: Change::remediating(&violations),
         violations,
-        rule,
+        rule: rule.map(name),
+        is_stopped: instance.state.is_some_and(State::is_stopped),
         expired,
-        usage: match occasion {
-            Occasion::Existing(usage) => Some(usage.clone()),
-            Occasion::Launch | Occasion::Drift | Occasion::Asked => None,
-        },
+        usage: discovery.usage().cloned(),
     })
 }
 
+/// The rules that matter for an instance.
+#[derive(Default)]
 struct Applicable<'p> {
-    decided: Option<&'p Rule>,
-    /// Rules before the deciding one of which it is not known whether they match.
-    doubts: Vec<&'p Rule>,
+    decides: Option<&'p Rule>,
+    /// Rules before it that may match.
+    unknown: Vec<&'p Rule>,
     expired: Vec<String>,
 }
 
-fn applicable<'p>(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Applicable<'p> {
-    let mut found = Applicable {
-        decided: None,
-        doubts: Vec::new(),
-        expired: Vec::new(),
-    };
-    for (rule, standing) in standings(policy, instance, now) {
-        match standing {
-            Standing::No | Standing::PerhapsExpired => {}
-            Standing::Expired => found.expired.push(rule.name.clone()),
-            Standing::Unknown => found.doubts.push(rule),
-            Standing::Decides => found.decided = Some(rule),
+impl<'p> Applicable<'p> {
+    fn find(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Self {
+        let mut found = Applicable::default();
+        for (rule, evaluation) in evaluate_rules(policy, instance, now) {
+            match evaluation {
+                Evaluation::NoMatch | Evaluation::PossiblyExpired => {}
+                Evaluation::Expired => found.expired.push(rule.name.clone()),
+                Evaluation::Unknown => found.unknown.push(rule),
+                Evaluation::Decides => found.decides = Some(rule),
+                Evaluation::NotReached => break,
+            }
         }
+        found
     }
-    found
 }
 
-/// The mildest of what may apply, but never less than a report: what is unknown is not compliant.
-fn remedy(
-    policy: &Policy,
-    action: Action,
-    decided: Option<&Rule>,
-    instance: &Instance,
-    now: Timestamp,
-    occasion: &Occasion,
-    doubts: Vec<&Rule>,
-) -> Remedy {
-    let perhaps = doubts.into_iter().filter_map(|rule| {
-        let asked = match rule.then? {
-            Then::Exempt => Action::Report,
-            Then::Act(action) => action,
-        };
-        Some((asked, Because::PerhapsRule(rule.name.clone())))
-    });
-    let of_occasion = match occasion {
-        Occasion::Launch => None,
-        Occasion::Asked => Some((Action::Enforce, Because::Asked)),
-        Occasion::Drift => match marks::mends(&instance.tags, now) {
-            mends if mends >= policy.limits.mends_per_hour => {
-                Some((Action::Report, Because::TooOften { mends }))
-            }
-            _ => Some((Action::Enforce, Because::Drift)),
-        },
-        Occasion::Existing(usage) => Some((
-            policy.existing.at_most(usage),
-            Because::Usage(usage.clone()),
-        )),
-    };
-    let loops = action > Action::Enforce && !decided.is_some_and(|rule| rule.even_if_replaced);
-    let replaced = Replacer::of(instance).filter(|_| loops).map(|by| {
-        (
-            Action::Enforce,
-            Because::Replaced {
-                by,
-                template: instance.launch_template(),
-            },
-        )
-    });
-    let mut mildest = (action, None);
-    for (milder, because) in replaced.into_iter().chain(of_occasion).chain(perhaps) {
-        if milder < mildest.0 {
-            mildest = (
-                milder,
-                Some(Instead {
-                    of: action,
-                    because,
-                }),
-            );
+/// The mildest action that may apply, and what it replaces. Among equals the first counts.
+fn mildest(
+    of: Action,
+    milder: impl Iterator<Item = (Action, Because)>,
+) -> (Action, Option<Instead>) {
+    let mut mildest = (of, None);
+    for (action, because) in milder {
+        if action < mildest.0 {
+            mildest = (action, Some(Instead { of, because }));
         }
     }
-    let stopped = instance.state.is_some_and(State::is_stopped);
-    match mildest {
-        (Action::Report, instead) => Remedy::Report(instead),
-        (Action::Enforce, instead) => Remedy::Enforce(instead),
-        (Action::Stop, _) if stopped => Remedy::AlreadyStopped,
-        (Action::Stop, _) => Remedy::Stop,
-        (Action::Terminate, _) => Remedy::Terminate,
+    mildest
+}
+
+fn replaced(instance: &Instance) -> Option<(Action, Because)> {
+    let because = Because::Replaced {
+        by: Replacer::find(instance)?,
+        template: instance.launch_template(),
+    };
+    Some((Action::Enforce, because))
+}
+
+/// The action of a rule that may match: at least a report, because unknown is never compliant.
+fn perhaps(rule: &Rule) -> Option<(Action, Because)> {
+    let action = match rule.action? {
+        RuleAction::Exempt => Action::Report,
+        RuleAction::Act(action) => action,
+    };
+    Some((action, Because::RuleUnknown(rule.name.clone())))
+}
+
+impl Discovery {
+    fn usage(&self) -> Option<&Usage> {
+        match self {
+            Discovery::Existing(usage) => Some(usage),
+            Discovery::Launch | Discovery::Drift | Discovery::Request => None,
+        }
+    }
+
+    /// The most that may be done to an instance that was discovered so.
+    fn at_most(
+        &self,
+        policy: &Policy,
+        instance: &Instance,
+        now: Timestamp,
+    ) -> Option<(Action, Because)> {
+        match self {
+            Discovery::Launch => None,
+            Discovery::Request => Some((Action::Enforce, Because::Requested)),
+            Discovery::Drift => match marks::enforcements(&instance.tags, now) {
+                enforcements if enforcements >= policy.limits.enforcements_per_hour => {
+                    Some((Action::Report, Because::DriftLimit { enforcements }))
+                }
+                _ => Some((Action::Enforce, Because::Drift)),
+            },
+            Discovery::Existing(usage) => Some((
+                policy.existing.at_most(usage),
+                Because::Usage(usage.clone()),
+            )),
+        }
     }
 }
 
@@ -315,99 +270,40 @@ impl fmt::Display for Decision {
             }
             Decision::Exempt(Exempt {
                 rule,
-                because,
-                until,
+                reason,
+                expires,
             }) => {
                 write!(f, "exempt by rule `{rule}`")?;
-                if let Some(because) = because {
-                    write!(f, " because of {because}")?;
+                if let Some(reason) = reason {
+                    write!(f, " ({reason})")?;
                 }
-                until.map_or(Ok(()), |until| write!(f, ", through {until}"))
+                expires.map_or(Ok(()), |expires| write!(f, ", expires after {expires}"))
             }
             Decision::Gone(state) => write!(f, "the instance is {state}"),
-            Decision::Wrong(wrong) => wrong.fmt(f),
+            Decision::NonCompliant(non_compliant) => non_compliant.fmt(f),
         }
     }
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for NonCompliant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (n, violation) in self.violations.iter().enumerate() {
-            if n > 0 {
-                f.write_str(", ")?;
-            }
-            violation.fmt(f)?;
+            let comma = if n > 0 { ", " } else { "" };
+            write!(f, "{comma}{violation}")?;
         }
         match &self.rule {
             Some(rule) => write!(f, "; by rule `{rule}`")?,
             None => f.write_str("; by `on_violation`")?,
         }
-        match &self.remedy {
-            Remedy::Report(Some(instead)) | Remedy::Enforce(Some(instead)) => {
-                write!(f, "; {instead}")?;
-            }
-            Remedy::AlreadyStopped => f.write_str("; already stopped")?,
-            Remedy::Report(None) | Remedy::Enforce(None) | Remedy::Stop | Remedy::Terminate => {}
+        if let Some(instead) = &self.instead {
+            write!(f, "; {instead}")?;
+        }
+        if self.action == Action::Stop && self.is_stopped {
+            f.write_str("; already stopped")?;
         }
         for rule in &self.expired {
             write!(f, "; the exemption of rule `{rule}` has expired")?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for Instead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "not {}, because ", past(self.of))?;
-        match &self.because {
-            Because::Replaced { by, template } => {
-                write!(f, "{by} would replace it with one just as wrong: mend ")?;
-                match template {
-                    Some(template) => write!(f, "launch template {template}"),
-                    None => f.write_str("what it launches from"),
-                }
-            }
-            Because::Drift => f.write_str("only its options were changed"),
-            Because::TooOften { mends } => {
-                write!(
-                    f,
-                    "its options were mended {mends} times within the hour and are changed back each time"
-                )
-            }
-            Because::Usage(usage) => usage.fmt(f),
-            Because::Asked => f.write_str("only its options were asked for"),
-            Because::Young => {
-                f.write_str("it is younger than `grace_seconds`: the next sweep decides")
-            }
-            Because::OverLimit { limit } => {
-                write!(
-                    f,
-                    "the limit of {limit} terminations within an hour is reached"
-                )
-            }
-            Because::NotCounted(why) => {
-                write!(
-                    f,
-                    "the terminations within the hour could not be counted: {}",
-                    Plain(why)
-                )
-            }
-            Because::PerhapsRule(rule) => {
-                write!(
-                    f,
-                    "rule `{rule}` may apply and what it asks for is not known"
-                )
-            }
-            Because::Refused(why) => write!(f, "EC2 refused: {}", Plain(why)),
-        }
-    }
-}
-
-fn past(action: Action) -> &'static str {
-    match action {
-        Action::Report => "reported",
-        Action::Enforce => "enforced",
-        Action::Stop => "stopped",
-        Action::Terminate => "terminated",
     }
 }

@@ -6,7 +6,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::options::MetadataOptions;
 use crate::plain::Plain;
+use crate::values::ec2_words;
 
 /// An EC2 instance as an event or `DescribeInstances` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +31,10 @@ pub struct Instance {
     pub state: Option<State>,
     /// The metadata options.
     pub options: MetadataOptions,
-    /// Whether the options have taken effect: EC2 answers `pending` first, and `applied` later.
+    /// Whether the options have taken effect: EC2 returns `pending` first, and `applied` later.
     pub applied: Option<bool>,
-    /// Who launched the instance: the caller's ARN, its role's ARN, the service that called for it.
-    /// Only a launch event tells; empty means not known.
+    /// Who launched the instance: the caller's ARN, its role's ARN, the service that made the call.
+    /// Only a launch event shows it; empty means not known.
     pub principals: Vec<String>,
     /// The AWS service that manages the instance and may refuse changes (`Operator.Principal`).
     pub managed_by: Option<String>,
@@ -65,7 +67,7 @@ impl Instance {
         })
     }
 
-    /// The Auto Scaling group that replaces the instance when it ends.
+    /// The Auto Scaling group that replaces the instance when it terminates.
     pub fn auto_scaling_group(&self) -> Option<&str> {
         self.tags
             .get("aws:autoscaling:groupName")
@@ -73,7 +75,7 @@ impl Instance {
     }
 }
 
-/// A launch template, to be mended by its owner.
+/// A launch template, for its owner to update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchTemplate {
     /// `lt-…`
@@ -91,109 +93,7 @@ impl fmt::Display for LaunchTemplate {
     }
 }
 
-/// The metadata options of an instance, named as in the policy.
-///
-/// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsResponse.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetadataOptions {
-    /// Whether a session token (IMDSv2) is demanded.
-    pub http_tokens: Option<HttpTokens>,
-    /// Whether the metadata service answers at all.
-    pub http_endpoint: Option<Toggle>,
-    /// How many network hops the answer to a token request may travel.
-    pub hop_limit: Option<HopLimit>,
-    /// Whether the service answers on its IPv6 address too.
-    pub http_protocol_ipv6: Option<Toggle>,
-    /// Whether the instance's tags can be read from the service.
-    pub instance_metadata_tags: Option<Toggle>,
-}
-
-/// Whether a session token is demanded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum HttpTokens {
-    /// IMDSv1 is answered.
-    Optional,
-    /// Only IMDSv2 is answered.
-    Required,
-}
-
-/// An option that is on or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Toggle {
-    /// On.
-    Enabled,
-    /// Off.
-    Disabled,
-}
-
-/// A hop limit: 1 to 64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "u8", try_from = "i64")]
-pub struct HopLimit(u8);
-
-impl HopLimit {
-    /// The smallest that EC2 accepts.
-    pub const MIN: HopLimit = HopLimit(1);
-    /// The largest that EC2 accepts.
-    pub const MAX: HopLimit = HopLimit(64);
-}
-
-impl TryFrom<i64> for HopLimit {
-    type Error = OutOfRange;
-    fn try_from(value: i64) -> Result<Self, OutOfRange> {
-        match u8::try_from(value) {
-            Ok(hops @ 1..=64) => Ok(HopLimit(hops)),
-            _ => Err(OutOfRange(value)),
-        }
-    }
-}
-
-impl From<HopLimit> for u8 {
-    fn from(value: HopLimit) -> u8 {
-        value.0
-    }
-}
-
-impl fmt::Display for HopLimit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A hop limit that EC2 does not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("hop limit `{0}` is not between 1 and 64")]
-pub struct OutOfRange(i64);
-
-macro_rules! words {
-    ($type:ident { $($variant:ident = $word:literal),+ $(,)? }) => {
-        impl $type {
-            /// The word that EC2 uses, in small letters.
-            pub fn as_str(self) -> &'static str {
-                match self { $($type::$variant => $word),+ }
-            }
-            /// Reads EC2's word in any case; `None` for a word that is not known.
-            pub fn from_word(word: &str) -> Option<Self> {
-                let word = word.trim();
-                $(if word.eq_ignore_ascii_case($word) { return Some($type::$variant); })+
-                None
-            }
-        }
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-words!(HttpTokens { Optional = "optional", Required = "required" });
-words!(Toggle { Enabled = "enabled", Disabled = "disabled" });
-words!(State {
+ec2_words!(State {
     Pending = "pending",
     Running = "running",
     Stopping = "stopping",
@@ -218,11 +118,12 @@ pub enum State {
 }
 
 impl State {
-    /// Nothing brings the instance back, so nothing about it is left to judge.
+    /// The instance cannot be started again.
     pub fn is_final(self) -> bool {
         matches!(self, State::ShuttingDown | State::Terminated)
     }
-    /// The instance is not running and was not told to end.
+
+    /// The instance is stopped or stopping.
     pub fn is_stopped(self) -> bool {
         matches!(self, State::Stopping | State::Stopped)
     }
@@ -230,8 +131,7 @@ impl State {
 
 /// An instance's id: `i-` and, in EC2, 8 or 17 hexadecimal digits.
 ///
-/// Only the characters are checked, not the digits: samples carry `i-EXAMPLE…`, and whether an id
-/// exists is EC2's to say.
+/// Only the characters are checked, because samples have ids such as `i-EXAMPLE…`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct InstanceId(String);
@@ -242,8 +142,8 @@ impl InstanceId {
         &self.0
     }
 
-    /// Stands for an instance that is not launched yet.
-    pub(crate) fn of_the_next() -> Self {
+    /// The id for an instance that is not launched yet.
+    pub(crate) fn placeholder() -> Self {
         InstanceId("i-next".to_owned())
     }
 }
@@ -282,7 +182,7 @@ impl fmt::Display for InstanceId {
     }
 }
 
-/// Text that is no instance id.
+/// Text that is not an instance id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no instance id (`i-` and hexadecimal digits)")]
+#[error("`{0}` is not an instance id (`i-` and hexadecimal digits)")]
 pub struct MalformedId(pub String);

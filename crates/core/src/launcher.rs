@@ -1,44 +1,66 @@
-//! What launches the next instance, and whether it will be as the policy requires.
+//! What launches the next instance, and whether that instance will be compliant.
 
 use std::fmt;
 
-use jiff::Timestamp;
+use serde::Serialize;
 
-use crate::decide::{Decision, Occasion, decide};
 use crate::defaults::MetadataDefaults;
-use crate::instance::{HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, Toggle};
+use crate::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use crate::plain::Plain;
 use crate::policy::Policy;
 
-/// What the next instance will be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
-    /// As the policy requires.
-    Right(Source),
-    /// Not as the policy requires; what is wrong, in words.
-    Wrong(String),
-    /// The region enforces tokens, so that the launch fails.
-    Fails,
-    /// Not known, and why.
-    Unknown(NotSeen),
+/// What decides about the options of an instance that a template launches.
+#[derive(Debug, Clone, Copy)]
+pub struct LaunchSource<'a> {
+    /// The template's own options.
+    pub own: &'a MetadataOptions,
+    /// The account's defaults in the region; `None`: not known.
+    pub defaults: Option<&'a MetadataDefaults>,
+    /// The image's id, where the template names one.
+    pub image: Option<&'a str>,
+    /// Whether the image has `ImdsSupport=v2.0`; `None`: not known.
+    pub image_requires_tokens: Option<bool>,
 }
 
-/// What decides about tokens and cannot be seen.
+/// What the next instance will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotSeen {
+pub enum NextInstance {
+    /// Compliant.
+    Compliant(DecidedBy),
+    /// Not compliant; the violations, as a sentence.
+    NonCompliant(String),
+    /// The region enforces tokens, so that the launch fails.
+    LaunchFails,
+    /// Not known, and why.
+    Unknown(MissingFact),
+}
+
+/// Whether the next instance will be compliant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "named as in `NextInstance`")]
+pub enum TemplateCompliance {
+    Compliant,
+    NonCompliant,
+    Unknown,
+}
+
+/// What decides about tokens and is not known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MissingFact {
     /// The account's defaults.
     Defaults,
-    /// The image, as it is named.
+    /// The image with this id.
     Image(String),
-    /// The image, for none is named.
+    /// The image, because the template names none.
     NoImage,
 }
 
 /// What decides about tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub enum DecidedBy {
     /// The template itself.
-    Itself,
+    Template,
     /// The account's defaults in the region.
     Defaults,
     /// The image's `ImdsSupport`.
@@ -47,128 +69,119 @@ pub enum Source {
     Ec2,
 }
 
-const NO_DEFAULTS: MetadataDefaults = MetadataDefaults {
-    http_tokens: None,
-    hop_limit: None,
-    http_endpoint: None,
-    instance_metadata_tags: None,
-    http_tokens_enforced: None,
-    managed_by: None,
-};
-
-/// Judges what would be launched: the template's own options come first, then the account's
-/// defaults, then the image's, then EC2's; enforcement is judged last. Rules are left out, for the
-/// next instance's tags are not known.
-///
-/// `demands_tokens`: whether the image has `ImdsSupport=v2.0`; `None` is not known, as with
-/// `defaults`.
-///
-/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence>
-pub fn judge(
-    policy: &Policy,
-    own: &MetadataOptions,
-    defaults: Option<&MetadataDefaults>,
-    image: Option<&str>,
-    demands_tokens: Option<bool>,
-    now: Timestamp,
-) -> Next {
-    let Some(defaults) = defaults.or(own.http_tokens.map(|_| &NO_DEFAULTS)) else {
-        return Next::Unknown(NotSeen::Defaults);
-    };
-    let (http_tokens, source) = if own.http_tokens.is_some() {
-        (own.http_tokens, Source::Itself)
-    } else if defaults.http_tokens.is_some() {
-        (defaults.http_tokens, Source::Defaults)
-    } else {
-        match demands_tokens {
-            Some(true) => (Some(HttpTokens::Required), Source::Image),
-            Some(false) => (Some(HttpTokens::Optional), Source::Ec2),
-            None => (None, Source::Image),
+impl LaunchSource<'_> {
+    /// What the next instance will be. The template's own options come first, then the account's
+    /// defaults, then the image's, then EC2's; enforcement comes last. Rules do not count, because
+    /// the next instance's tags are not known.
+    ///
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence>
+    pub fn next_instance(&self, policy: &Policy) -> NextInstance {
+        let no_defaults = MetadataDefaults::default();
+        let defaults = match self.defaults {
+            Some(defaults) => defaults,
+            None if self.own.http_tokens.is_some() => &no_defaults,
+            None => return NextInstance::Unknown(MissingFact::Defaults),
+        };
+        let (http_tokens, decided_by) = self.tokens(defaults);
+        let options = MetadataOptions {
+            http_tokens,
+            ..self
+                .own
+                .or(&defaults.options())
+                .or(&self.image_or_ec2_options())
+        };
+        let endpoint_off = options.http_endpoint == Some(Toggle::Disabled);
+        if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) && !endpoint_off
+        {
+            return NextInstance::LaunchFails;
         }
-    };
-    let hops_of_image = |demands: bool| {
-        let hops = if demands { 2 } else { 1 };
-        HopLimit::try_from(hops).ok()
-    };
-    let options = MetadataOptions {
-        http_tokens,
-        http_endpoint: own
-            .http_endpoint
-            .or(defaults.http_endpoint)
-            .or(Some(Toggle::Enabled)),
-        hop_limit: own
-            .hop_limit
-            .or(defaults.hop_limit)
-            .or(demands_tokens.and_then(hops_of_image)),
-        http_protocol_ipv6: own.http_protocol_ipv6.or(Some(Toggle::Disabled)),
-        instance_metadata_tags: own
-            .instance_metadata_tags
-            .or(defaults.instance_metadata_tags)
-            .or(Some(Toggle::Disabled)),
-    };
-    let without_rules = Policy {
-        rules: Vec::new(),
-        ..policy.clone()
-    };
-    let instance = Instance {
-        options,
-        ..Instance::unknown(InstanceId::of_the_next(), String::new())
-    };
-    let endpoint_off = options.http_endpoint == Some(Toggle::Disabled);
-    if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) && !endpoint_off {
-        return Next::Fails;
+        let violations = policy.require.violations(&options);
+        if endpoint_off || violations.is_empty() {
+            return NextInstance::Compliant(decided_by);
+        }
+        if http_tokens.is_none() {
+            return NextInstance::Unknown(match self.image {
+                Some(image) => MissingFact::Image(image.to_owned()),
+                None => MissingFact::NoImage,
+            });
+        }
+        let violations = violations.iter().map(ToString::to_string);
+        let violations = violations.collect::<Vec<_>>().join(", ");
+        NextInstance::NonCompliant(format!("{violations} ({decided_by})"))
     }
-    match decide(&without_rules, &instance, now, &Occasion::Launch) {
-        Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => Next::Right(source),
-        Decision::Wrong(_) if http_tokens.is_none() => {
-            Next::Unknown(image.map_or(NotSeen::NoImage, |image| NotSeen::Image(image.to_owned())))
+
+    fn tokens(&self, defaults: &MetadataDefaults) -> (Option<HttpTokens>, DecidedBy) {
+        if self.own.http_tokens.is_some() {
+            return (self.own.http_tokens, DecidedBy::Template);
         }
-        Decision::Wrong(wrong) => {
-            let violations = wrong.violations.iter().map(ToString::to_string);
-            let violations = violations.collect::<Vec<_>>().join(", ");
-            Next::Wrong(format!("{violations} ({source})"))
+        if defaults.http_tokens.is_some() {
+            return (defaults.http_tokens, DecidedBy::Defaults);
+        }
+        match self.image_requires_tokens {
+            Some(true) => (Some(HttpTokens::Required), DecidedBy::Image),
+            Some(false) => (Some(HttpTokens::Optional), DecidedBy::Ec2),
+            None => (None, DecidedBy::Image),
+        }
+    }
+
+    /// The options but for tokens that an instance has where neither its template nor the account
+    /// sets them.
+    fn image_or_ec2_options(&self) -> MetadataOptions {
+        let hops = self
+            .image_requires_tokens
+            .map(|requires| if requires { 2 } else { 1 });
+        MetadataOptions {
+            http_tokens: None,
+            http_endpoint: Some(Toggle::Enabled),
+            hop_limit: hops.and_then(|hops| HopLimit::try_from(hops).ok()),
+            http_protocol_ipv6: Some(Toggle::Disabled),
+            instance_metadata_tags: Some(Toggle::Disabled),
         }
     }
 }
 
-impl Next {
-    /// `required`, `wrong` or `unknown`.
-    pub fn as_str(&self) -> &'static str {
+impl NextInstance {
+    /// Whether it will be compliant.
+    pub fn compliance(&self) -> TemplateCompliance {
         match self {
-            Next::Right(_) => "required",
-            Next::Wrong(_) | Next::Fails => "wrong",
-            Next::Unknown(_) => "unknown",
+            NextInstance::Compliant(_) => TemplateCompliance::Compliant,
+            NextInstance::NonCompliant(_) | NextInstance::LaunchFails => {
+                TemplateCompliance::NonCompliant
+            }
+            NextInstance::Unknown(_) => TemplateCompliance::Unknown,
         }
     }
 }
 
-impl fmt::Display for Next {
+impl fmt::Display for NextInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Next::Right(source) => write!(f, "as required {source}"),
-            Next::Wrong(why) => f.write_str(why),
-            Next::Fails => f.write_str(
-                "http_tokens is optional, and HttpTokensEnforced is on: its launches fail",
-            ),
-            Next::Unknown(not_seen) => {
-                f.write_str("says nothing of http_tokens, and ")?;
-                match not_seen {
-                    NotSeen::Defaults => f.write_str("the account's defaults cannot be seen"),
-                    NotSeen::Image(image) => write!(f, "its image {} cannot be seen", Plain(image)),
-                    NotSeen::NoImage => f.write_str("names no image"),
+            NextInstance::Compliant(decided_by) => write!(f, "as required {decided_by}"),
+            NextInstance::NonCompliant(violations) => f.write_str(violations),
+            NextInstance::LaunchFails => {
+                f.write_str("http_tokens is optional and HttpTokensEnforced is on: launches fail")
+            }
+            NextInstance::Unknown(missing) => {
+                f.write_str("does not set http_tokens, and ")?;
+                match missing {
+                    MissingFact::Defaults => f.write_str("the account's defaults are not known"),
+                    MissingFact::Image(image) => {
+                        write!(f, "its image {} cannot be described", Plain(image))
+                    }
+                    MissingFact::NoImage => f.write_str("names no image"),
                 }
             }
         }
     }
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for DecidedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Source::Itself => "by itself",
-            Source::Defaults => "by the account's defaults",
-            Source::Image => "by its image",
-            Source::Ec2 => "by EC2's default",
+            DecidedBy::Template => "by the template",
+            DecidedBy::Defaults => "by the account's defaults",
+            DecidedBy::Image => "by its image",
+            DecidedBy::Ec2 => "by EC2's default",
         })
     }
 }

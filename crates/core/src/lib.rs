@@ -1,21 +1,29 @@
 //! Events, policy, decision, plan and report of imds-enforcer: pure functions over plain values.
-//! Nothing here knows the SDK, the clock, files or async.
+//! Nothing here uses the SDK, the clock, files or async.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod by_day;
 pub mod chain;
 pub mod change;
 pub mod decide;
 pub mod defaults;
+pub mod evaluation;
 pub mod event;
+pub mod explain;
 pub mod instance;
 pub mod launcher;
 pub mod marks;
+pub mod options;
 mod own;
 pub mod plain;
 pub mod plan;
 pub mod policy;
 pub mod replacer;
 pub mod report;
-pub mod standing;
+pub mod require;
+pub mod requirement;
+pub mod rollback;
+pub mod trace;
 pub mod usage;
+mod values;
 pub mod violation;

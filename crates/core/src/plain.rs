@@ -1,4 +1,4 @@
-//! Text from outside, made fit for logs, reports and messages.
+//! Text from outside, made safe for logs, reports and messages.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ impl fmt::Display for Plain<'_> {
     }
 }
 
-/// Control characters, and those that reorder or hide what stands beside them.
+/// Control characters, and characters that reorder or hide other characters.
 pub fn misleads(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')

@@ -1,26 +1,27 @@
-//! The plan: for every instance that was seen, what is to be done. What prints is what is applied.
+//! The plan: what to do about every instance that was observed. What a dry run prints is what apply
+//! consumes.
 
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::{Because, Decision, Instead, Occasion, Remedy, decide};
+use crate::decide::{Because, Decision, Discovery, NonCompliant, decide};
 use crate::instance::Instance;
 use crate::policy::{Action, Policy};
 
 /// One step for each instance; nothing is left to choose while it is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
-    /// In the order in which the instances were seen.
+    /// In the order in which the instances were observed.
     pub steps: Vec<Step>,
 }
 
-/// What is to be done about one instance.
+/// What to do about one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The instance as it was seen.
+    /// The instance as it was observed.
     pub instance: Instance,
-    /// What is to be done, and why.
+    /// What to do, and why.
     pub decision: Decision,
 }
 
@@ -30,10 +31,10 @@ impl Plan {
         policy: &Policy,
         instances: impl IntoIterator<Item = Instance>,
         now: Timestamp,
-        occasion: &Occasion,
+        discovery: &Discovery,
     ) -> Self {
         let steps = instances.into_iter().map(|instance| {
-            let decision = decide(policy, &instance, now, occasion);
+            let decision = decide(policy, &instance, now, discovery);
             Step { instance, decision }
         });
         Plan {
@@ -41,64 +42,75 @@ impl Plan {
         }
     }
 
-    /// Takes out the steps that must wait because tags come late, and says until when: an instance
-    /// is stopped or terminated only once it is `grace_seconds` old, and looked at again by then.
+    /// Takes out the steps that must wait because tags come late: an instance is disrupted only
+    /// once it is `grace_seconds` old, and is observed again by then.
     pub fn split_off_waiting(&mut self, policy: &Policy, now: Timestamp) -> Option<Waiting> {
         let (waiting, ready): (Vec<_>, Vec<_>) = std::mem::take(&mut self.steps)
             .into_iter()
-            .partition(|step| step.ripe_at(policy, now).is_some());
+            .partition(|step| step.waits_until(policy, now).is_some());
         self.steps = ready;
         let until = waiting
             .iter()
-            .filter_map(|step| step.ripe_at(policy, now))
+            .filter_map(|step| step.waits_until(policy, now))
             .max()?;
         let instances = waiting.into_iter().map(|step| step.instance).collect();
         Some(Waiting { until, instances })
     }
 
-    /// Leaves the steps that must wait to the next sweep.
+    /// Reports the instances that must wait: the next sweep finds them old enough.
     pub fn leave_waiting(&mut self, policy: &Policy, now: Timestamp) {
         for step in &mut self.steps {
-            if step.ripe_at(policy, now).is_none() {
-                continue;
+            if step.waits_until(policy, now).is_some() {
+                step.make_milder(Action::Report, || Because::Grace);
             }
-            if let Decision::Wrong(wrong) = &mut step.decision {
-                let terminates = wrong.remedy == Remedy::Terminate;
-                let of = if terminates {
-                    Action::Terminate
-                } else {
-                    Action::Stop
-                };
-                let because = Because::Young;
-                wrong.remedy = Remedy::Report(Some(Instead { of, because }));
-            }
+        }
+    }
+
+    /// Enforces the options of those beyond `limit` terminations.
+    pub fn limit_terminations(&mut self, limit: u32) {
+        let most = usize::try_from(limit).unwrap_or(usize::MAX);
+        let terminate =
+            |step: &&mut Step| step.non_compliant().map(|it| it.action) == Some(Action::Terminate);
+        for step in self.steps.iter_mut().filter(terminate).skip(most) {
+            step.make_milder(Action::Enforce, || Because::DisruptionLimit { limit });
         }
     }
 }
 
 impl Step {
-    /// When the instance is old enough for what is to be done, if it is not.
-    fn ripe_at(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-        let grace = SignedDuration::from_secs(i64::from(policy.limits.grace_seconds));
-        let ends = matches!(
-            &self.decision,
-            Decision::Wrong(wrong) if matches!(wrong.remedy, Remedy::Stop | Remedy::Terminate)
-        );
+    /// Why the instance is not compliant, and what to do.
+    pub fn non_compliant(&self) -> Option<&NonCompliant> {
+        match &self.decision {
+            Decision::NonCompliant(non_compliant) => Some(non_compliant),
+            Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
+        }
+    }
+
+    fn make_milder(&mut self, action: Action, because: impl FnOnce() -> Because) {
+        if let Decision::NonCompliant(non_compliant) = &mut self.decision {
+            *non_compliant = non_compliant.clone().milder(action, because());
+        }
+    }
+
+    /// When the instance is old enough to be disrupted, where it is to be and is not.
+    pub fn waits_until(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
+        let grace = SignedDuration::from_secs(i64::from(policy.new_instances.grace_seconds));
+        let is_disrupted = self.non_compliant().is_some_and(NonCompliant::is_disrupted);
         // An instance of unknown age may be new.
         let launched = self.instance.launched_at.unwrap_or(now);
         launched
             .checked_add(grace)
             .ok()
-            .filter(|&ripe| ends && ripe > now)
+            .filter(|&until| is_disrupted && until > now)
     }
 }
 
-/// Instances to look at once more before they are stopped or terminated.
+/// Instances to observe again before they are stopped or terminated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// When the youngest of them is old enough.
     pub until: Timestamp,
-    /// The instances as they were seen.
+    /// The instances as they were observed.
     pub instances: Vec<Instance>,
 }
 
@@ -116,12 +128,12 @@ impl fmt::Display for Step {
             Decision::Compliant(_) => f.write_str("leave")?,
             Decision::Exempt(_) => f.write_str("leave, exempt")?,
             Decision::Gone(_) => f.write_str("leave, gone")?,
-            Decision::Wrong(wrong) => match &wrong.remedy {
-                Remedy::Report(_) => f.write_str("report")?,
-                Remedy::Enforce(_) => write!(f, "set {}", wrong.change)?,
-                Remedy::Stop => f.write_str("stop")?,
-                Remedy::AlreadyStopped => f.write_str("leave, stopped")?,
-                Remedy::Terminate => f.write_str("terminate")?,
+            Decision::NonCompliant(it) => match it.action {
+                Action::Report => f.write_str("report")?,
+                Action::Enforce => write!(f, "set {}", it.change)?,
+                Action::Stop if it.is_stopped => f.write_str("leave, stopped")?,
+                Action::Stop => f.write_str("stop")?,
+                Action::Terminate => f.write_str("terminate")?,
             },
         }
         write!(f, ": {}", self.decision)

@@ -1,14 +1,14 @@
 //! The policy: which metadata options instances must have, and what happens to those that do not.
-//! Whatever [`Policy::parse`] lets through is valid; nothing is checked later.
+//! Whatever [`Policy::parse`] accepts is valid; nothing is checked later.
 
 mod document;
 mod fault;
 mod json;
 mod pattern;
 mod reader;
-mod require;
+
 #[cfg(feature = "schema")]
-mod schema;
+pub(crate) mod schema;
 mod when;
 
 use std::fmt;
@@ -16,9 +16,9 @@ use std::fmt;
 use jiff::civil::Date;
 use serde::Serialize;
 
-pub use fault::{Fault, Faults};
+use crate::require::Require;
+pub use fault::{PolicyFault, PolicyFaults};
 pub use pattern::Pattern;
-pub use require::{HopRange, Require, RequiredTokens};
 #[cfg(feature = "schema")]
 pub use schema::schema;
 pub use when::{Condition, Match, When};
@@ -32,19 +32,25 @@ pub use when::{Condition, Match, When};
 )]
 #[cfg_attr(feature = "schema", schemars(transform = schema::allow_schema_key))]
 pub struct Policy {
-    /// What is asked of every instance.
+    /// The version of this format: 1.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::FormatVersion"))]
+    pub version: u8,
+    /// What is required of every instance.
     pub require: Require,
-    /// What happens to an instance that lacks it, where no rule says otherwise.
+    /// What happens to an instance that is not compliant, where no rule says otherwise.
     pub on_violation: Action,
     /// The first rule that matches an instance decides.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub rules: Vec<Rule>,
-    /// How much may be done, and how soon.
+    /// What applies to new instances.
     #[cfg_attr(feature = "schema", schemars(default))]
-    pub limits: Limits,
-    /// What happens to instances that a sweep finds, rather than a launch.
+    pub new_instances: NewInstances,
+    /// What happens to existing instances, which a sweep finds.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub existing: Existing,
+    /// How much may be done.
+    #[cfg_attr(feature = "schema", schemars(default))]
+    pub limits: Limits,
 }
 
 impl Policy {
@@ -52,23 +58,33 @@ impl Policy {
     ///
     /// # Errors
     /// All faults of the document at once.
-    pub fn parse(text: &str) -> Result<Policy, Faults> {
+    pub fn parse(text: &str) -> Result<Policy, PolicyFaults> {
         document::read(text)
+    }
+
+    /// What is required of an instance for which this rule decides.
+    pub(crate) fn required_by(&self, rule: Option<&Rule>) -> Require {
+        let own = rule.and_then(|rule| rule.require.as_ref());
+        own.map_or_else(
+            || self.require.clone(),
+            |own| self.require.overridden_by(own),
+        )
     }
 }
 
-/// What happens to an instance that breaks the policy, mildest first.
+/// What happens to an instance that is not compliant, mildest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Action {
     /// It is reported and left as it is.
     Report,
-    /// Its metadata options are mended.
+    /// Its metadata options are set to what the policy requires.
     Enforce,
-    /// It is stopped, or mended where that would loop or is refused.
+    /// It is stopped, or its options are enforced where it would be replaced or EC2 refuses.
     Stop,
-    /// It is terminated, or mended where that would loop, is refused or is over the limit.
+    /// It is terminated, or its options are enforced where it would be replaced, EC2 refuses or the
+    /// limit is reached.
     Terminate,
 }
 
@@ -81,7 +97,7 @@ impl Action {
         Action::Terminate,
     ];
 
-    /// The policy's word for it.
+    /// The word in the policy.
     pub fn as_str(self) -> &'static str {
         match self {
             Action::Report => "report",
@@ -98,37 +114,49 @@ impl fmt::Display for Action {
     }
 }
 
-/// Another treatment, other requirements, or both, for the instances that match.
+/// Another action, other requirements, or both, for the instances that match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(deny_unknown_fields, transform = schema::then_or_require))]
+#[cfg_attr(feature = "schema", schemars(deny_unknown_fields, transform = schema::action_or_require))]
 pub struct Rule {
     /// The rule's name in reports; no two rules share one.
     #[cfg_attr(feature = "schema", schemars(with = "schema::Words"))]
     pub name: String,
-    /// Which instances the rule is for.
+    /// Which instances the rule applies to.
     pub when: When,
-    /// What happens to an instance that breaks the policy; left out, what `on_violation` says.
-    pub then: Option<Then>,
-    /// Options that this rule asks for in place of the policy's own, key by key.
+    /// What happens to an instance that is not compliant; the default is `on_violation`.
+    pub action: Option<RuleAction>,
+    /// What this rule requires in place of the policy's own `require`, key by key.
     pub require: Option<Require>,
     /// The last day, in UTC, on which an exemption holds. From the next day on, the rule no longer
     /// matches and reports say so.
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Day>"))]
-    pub until: Option<Date>,
-    /// Stops and terminates also instances that a group or fleet replaces, each time anew; left out,
-    /// they are mended, because the next one would be just as wrong.
+    pub expires: Option<Date>,
+    /// Whether the rule also stops or terminates instances that a group or fleet replaces. By default
+    /// their options are enforced, because the replacement would not be compliant either.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub even_if_replaced: bool,
-    /// Why the rule is there, for readers of the policy and its reports.
+    /// Why the rule exists, for readers of the policy and its reports.
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Words>"))]
-    pub because: Option<String>,
+    pub reason: Option<String>,
 }
 
 impl Rule {
-    /// Whether the exemption's last day is over.
+    /// What the rule does where it matches, such as `terminate` or `require hop_limit 2 to 3`.
+    pub fn effect(&self) -> String {
+        let action = self.action.map(|action| match action {
+            RuleAction::Exempt => "exempt".to_owned(),
+            RuleAction::Act(action) => action.to_string(),
+        });
+        let require = self.require.as_ref();
+        let require = require.map(|require| format!("require {require}"));
+        let parts: Vec<String> = action.into_iter().chain(require).collect();
+        parts.join(", ")
+    }
+
+    /// Whether the last day of the exemption is over.
     pub fn expired(&self, today: Date) -> bool {
-        self.until.is_some_and(|last| today > last)
+        self.expires.is_some_and(|last| today > last)
     }
 }
 
@@ -136,45 +164,57 @@ impl Rule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
-pub enum Then {
-    /// The instance is left alone.
+pub enum RuleAction {
+    /// The instance is left as it is.
     Exempt,
-    /// The instance is judged as any other, and treated so if it breaks the policy.
+    /// The instance is evaluated, and this is done where it is not compliant.
     #[cfg_attr(feature = "schema", schemars(untagged))]
     Act(Action),
 }
 
-/// How much may be done, and how soon.
+/// How much may be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, default))]
 pub struct Limits {
-    /// Terminations in an hour, per account and region; instances over it are mended instead and
-    /// reported as `spared`. With 0 none is terminated.
+    /// How many instances may be terminated in an hour, per account and region. The options of
+    /// further instances are enforced instead. With 0, no instance is terminated.
     #[cfg_attr(feature = "schema", schemars(range(max = 100_000)))]
-    pub terminations_per_hour: u32,
-    /// Seconds since its launch that an instance is given before it is stopped or terminated,
-    /// because tags that exempt it may come later than the launch.
-    #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
-    pub grace_seconds: u32,
-    /// How often in an hour the options of one instance are mended after somebody changed them;
-    /// from then on its changes are only reported.
+    pub disruptions_per_hour: u32,
+    /// How often in an hour the options of one instance are enforced after somebody changed them.
+    /// Further changes are only reported.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
-    pub mends_per_hour: u32,
+    pub enforcements_per_hour: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            terminations_per_hour: 10,
-            grace_seconds: 60,
-            mends_per_hour: 6,
+            disruptions_per_hour: 10,
+            enforcements_per_hour: 6,
         }
     }
 }
 
-/// What happens to instances that a sweep finds: their use of IMDSv1 so far decides, because
-/// software that relies on it fails once tokens are required.
+/// What applies to new instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(deny_unknown_fields, default))]
+pub struct NewInstances {
+    /// Seconds after its launch before an instance is stopped or terminated, because tags that
+    /// exempt it may be added after the launch. At most 600.
+    #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
+    pub grace_seconds: u32,
+}
+
+impl Default for NewInstances {
+    fn default() -> Self {
+        NewInstances { grace_seconds: 60 }
+    }
+}
+
+/// What happens to existing instances, which a sweep finds. Their use of IMDSv1 decides, because
+/// software that uses it fails once tokens are required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, default))]
@@ -185,12 +225,11 @@ pub struct Existing {
     pub usage_window_days: u8,
     /// What happens to an instance on which IMDSv1 was used in the window.
     pub in_use: Action,
-    /// What happens to an instance without data: it may have been stopped, or younger than the
+    /// What happens to an instance without data: it may have been stopped, or be younger than the
     /// window.
     pub unknown: Action,
-    /// Days for which an instance that a sweep has mended is watched for IMDSv1 calls that are now
-    /// refused, 0 to 63; it is tagged for that. With 0, the default, it is neither watched nor
-    /// tagged.
+    /// Days for which an instance is tagged and watched for refused IMDSv1 calls after a sweep has
+    /// enforced its options, 0 to 63. With 0, the default, it is neither tagged nor watched.
     #[cfg_attr(feature = "schema", schemars(range(max = 63)))]
     pub watch_days: u8,
 }

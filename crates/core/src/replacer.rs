@@ -1,11 +1,11 @@
-//! What launches instances anew.
+//! What replaces instances.
 
 use std::fmt;
 
 use crate::instance::Instance;
 use crate::plain::Plain;
 
-/// What launches an instance anew when it ends.
+/// What replaces an instance when it terminates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Replacer {
     /// An Auto Scaling group, by name.
@@ -23,8 +23,8 @@ pub enum Replacer {
 }
 
 impl Replacer {
-    /// Tags that only the replacing service sets, and the most telling one first.
-    pub fn of(instance: &Instance) -> Option<Self> {
+    /// By tags that only the replacing service sets, the most specific first.
+    pub fn find(instance: &Instance) -> Option<Self> {
         let tag = |key: &str| instance.tags.get(key).cloned();
         if let Some(name) = tag("eks:nodegroup-name") {
             return Some(Replacer::EksNodeGroup(name));

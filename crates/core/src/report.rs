@@ -1,20 +1,25 @@
-//! The report: one outcome for every instance, and what could not be seen.
-
-use std::borrow::Cow;
+//! The report: one outcome for every instance, and what could not be observed.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::decide::Decision;
-use crate::instance::{Instance, InstanceId, LaunchTemplate, MetadataOptions};
-use crate::usage::{Breaking, Usage};
+use crate::decide::{BecauseWord, Compliant, Decision};
+use crate::instance::{Instance, InstanceId, LaunchTemplate};
+use crate::options::MetadataOptions;
+use crate::policy::Action;
+use crate::usage::{RejectedCalls, Usage};
 
-/// The answer of the function and the command.
+/// The version of the report's format.
+pub const VERSION: u8 = 1;
+
+/// The response of the function, and the output of the command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// What brought the instances to our notice.
+    /// The version of this format.
+    pub version: u8,
+    /// How the instances were discovered.
     pub trigger: Trigger,
-    /// The account, 12 digits; `None` where the event does not tell.
+    /// The account, 12 digits; `None` where the event does not name it.
     pub account: Option<String>,
     /// The region of the event; `None` for a sweep of several.
     pub region: Option<String>,
@@ -28,8 +33,8 @@ pub struct Report {
     /// How many instances of the summary are not listed.
     #[serde(skip_serializing_if = "is_zero")]
     pub omitted: usize,
-    /// Regions that could not be seen.
-    pub unseen: Vec<Unseen>,
+    /// Regions that could not be observed.
+    pub unreachable: Vec<Unreachable>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -44,10 +49,14 @@ impl Report {
         account: Option<String>,
         region: Option<String>,
         instances: Vec<InstanceReport>,
-        unseen: Vec<Unseen>,
+        mut unreachable: Vec<Unreachable>,
     ) -> Self {
-        let summary = Summary::of(&instances);
+        for region in &mut unreachable {
+            region.account = region.account.take().or_else(|| account.clone());
+        }
+        let summary = Summary::count(&instances);
         Report {
+            version: VERSION,
             trigger,
             account,
             region,
@@ -55,11 +64,11 @@ impl Report {
             summary,
             instances,
             omitted: 0,
-            unseen,
+            unreachable,
         }
     }
 
-    /// The report of an event that asks for nothing.
+    /// The report of an event that requires nothing.
     pub fn ignored(account: Option<String>, region: Option<String>, reason: String) -> Self {
         let nothing = Report::new(Trigger::Ignored, account, region, Vec::new(), Vec::new());
         Report {
@@ -70,18 +79,18 @@ impl Report {
 
     /// Whether something that should have been done was not.
     pub fn is_incomplete(&self) -> bool {
-        self.summary.failed > 0 || self.unseen.iter().any(|unseen| unseen.expected)
+        self.summary.failed > 0 || self.unreachable.iter().any(|unreachable| unreachable.fatal)
     }
 }
 
-/// What brought instances to our notice.
+/// How instances were discovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "named as in `Event`")]
 pub enum Trigger {
     Launch,
+    Start,
     MetadataChange,
-    StateChange,
     Sweep,
     Ignored,
 }
@@ -92,163 +101,180 @@ impl Trigger {
         match self {
             Trigger::Launch => "launch",
             Trigger::MetadataChange => "metadata-change",
-            Trigger::StateChange => "state-change",
+            Trigger::Start => "start",
             Trigger::Sweep => "sweep",
             Trigger::Ignored => "ignored",
         }
     }
 }
 
-/// What became of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The outcome of one instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InstanceReport {
     /// The instance.
     pub instance_id: InstanceId,
+    /// The account that owns it, 12 digits, where it is known.
+    pub account: Option<String>,
     /// Its region.
     pub region: String,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The rule that decided; `None`: none of them.
+    /// What the policy says, where something milder was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<Action>,
+    /// Why something milder was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<BecauseWord>,
+    /// The rule that decided; `None`: no rule.
     pub rule: Option<String>,
-    /// The options that are not as required, by their names in the policy.
-    pub violations: Vec<Cow<'static, str>>,
-    /// All options as they were seen.
+    /// The options that do not satisfy the policy, by their names there.
+    pub violations: Vec<&'static str>,
+    /// All options before a change.
     pub before: Option<MetadataOptions>,
     /// All options after the change, where one was made.
     pub after: Option<MetadataOptions>,
-    /// What it was launched from, to be mended too.
+    /// The launch template to update too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launch_template: Option<LaunchTemplate>,
-    /// Who changed its options, where that brought it to our notice.
+    /// Who changed its options, where an event says so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_by: Option<String>,
-    /// How often it was mended within the hour, where that is too often to go on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mends: Option<u32>,
-    /// How it uses IMDSv1, where that was asked.
+    /// Whether it uses IMDSv1, where CloudWatch was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// Calls that are refused since it was mended, where it is watched.
+    /// Calls that were refused after its options were enforced, where it is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub breaking: Option<Breaking>,
+    pub rejected_calls: Option<RejectedCalls>,
     /// When it was launched or last started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launched_at: Option<Timestamp>,
-    /// Why, in words.
+    /// Why, as a sentence.
     pub reason: String,
 }
 
 impl InstanceReport {
-    /// What became of an instance about which something was decided.
+    /// The report on an instance about which a decision was made.
     pub fn decided(
         instance: Instance,
         decision: &Decision,
         outcome: Outcome,
         after: Option<MetadataOptions>,
     ) -> Self {
-        let (rule, violations) = match decision {
-            Decision::Compliant(crate::decide::Compliant::AsRequired { rule }) => {
-                (rule.clone(), vec![])
-            }
-            Decision::Compliant(_) | Decision::Gone(_) => (None, vec![]),
-            Decision::Exempt(exempt) => (Some(exempt.rule.clone()), vec![]),
-            Decision::Wrong(wrong) => (
-                wrong.rule.clone(),
-                wrong
-                    .violations
-                    .iter()
-                    .map(|violation| Cow::Borrowed(violation.option()))
-                    .collect(),
-            ),
-        };
-        let wrong = matches!(decision, Decision::Wrong(_));
-        let launch_template = instance.launch_template().filter(|_| wrong);
-        InstanceReport {
-            instance_id: instance.id,
-            region: instance.region,
-            outcome,
-            rule,
-            violations,
+        let launch_template = instance.launch_template();
+        let report = InstanceReport {
             before: Some(instance.options),
             after,
-            launch_template,
-            changed_by: None,
-            mends: match decision {
-                Decision::Wrong(wrong) => wrong.mends(),
-                Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
+            ..InstanceReport::undecided(instance, outcome, decision.to_string())
+        };
+        match decision {
+            Decision::Compliant(Compliant::AsRequired { rule }) => InstanceReport {
+                rule: rule.clone(),
+                ..report
             },
-            usage: match decision {
-                Decision::Wrong(wrong) => wrong.usage.clone(),
-                Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
+            Decision::Compliant(Compliant::EndpointDisabled) | Decision::Gone(_) => report,
+            Decision::Exempt(exempt) => InstanceReport {
+                rule: Some(exempt.rule.clone()),
+                ..report
             },
-            breaking: None,
-            launched_at: instance.launched_at,
-            reason: decision.to_string(),
+            Decision::NonCompliant(non_compliant) => {
+                let violations = non_compliant.violations.iter();
+                let instead = non_compliant.instead.as_ref();
+                InstanceReport {
+                    rule: non_compliant.rule.clone(),
+                    violations: violations.map(|it| it.option().name()).collect(),
+                    instead_of: instead.map(|instead| instead.of),
+                    because: instead.map(|instead| instead.because.word()),
+                    launch_template,
+                    usage: non_compliant.usage.clone(),
+                    ..report
+                }
+            }
         }
     }
 
-    /// What became of an instance that could not be decided about.
-    pub fn unseen(instance: Instance, outcome: Outcome, reason: String) -> Self {
+    /// The report on an instance about which no decision could be made.
+    pub fn undecided(instance: Instance, outcome: Outcome, reason: String) -> Self {
         InstanceReport {
-            launched_at: instance.launched_at,
             instance_id: instance.id,
+            account: instance.account,
             region: instance.region,
             outcome,
+            instead_of: None,
+            because: None,
             rule: None,
             violations: Vec::new(),
             before: None,
             after: None,
             launch_template: None,
             changed_by: None,
-            mends: None,
             usage: None,
-            breaking: None,
+            rejected_calls: None,
+            launched_at: instance.launched_at,
             reason,
         }
     }
 
-    /// A compliant instance whose software fails since it was mended.
-    pub fn breaking(instance: Instance, breaking: Breaking) -> Self {
+    /// The report on a compliant instance whose software fails since its options were enforced.
+    pub fn failing(instance: Instance, rejected: RejectedCalls) -> Self {
         let before = Some(instance.options);
         let reason = format!(
-            "breaking: {} calls without a token were refused since it was mended, the last at {}",
-            breaking.calls, breaking.last_at
+            "{} calls without a token were refused since its options were enforced, the last at {}",
+            rejected.calls, rejected.last_at
         );
-        let report = InstanceReport::unseen(instance, Outcome::Compliant, reason);
         InstanceReport {
             before,
-            breaking: Some(breaking),
-            ..report
+            rejected_calls: Some(rejected),
+            ..InstanceReport::undecided(instance, Outcome::Compliant, reason)
         }
     }
 }
 
-/// A region that could not be seen, or not to its end.
+impl Decision {
+    /// The outcome once everything that was decided is done.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Decision::Compliant(_) => Outcome::Compliant,
+            Decision::Exempt(_) => Outcome::Exempt,
+            Decision::Gone(_) => Outcome::Gone,
+            Decision::NonCompliant(non_compliant) => match non_compliant.action {
+                Action::Report => Outcome::Reported,
+                Action::Enforce => Outcome::Enforced,
+                Action::Stop => Outcome::Stopped,
+                Action::Terminate => Outcome::Terminated,
+            },
+        }
+    }
+}
+
+/// A region, or a part of it, that could not be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Unseen {
+pub struct Unreachable {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// Why, as a chain of causes.
     pub error: String,
-    /// Whether it should have been seen, so that the function fails.
-    pub expected: bool,
+    /// Whether it should have been observed, so that the run fails.
+    pub fatal: bool,
 }
 
-impl Unseen {
-    /// A region that should have been seen.
-    pub fn expected(region: &str, error: String) -> Self {
-        Unseen {
+impl Unreachable {
+    /// A region that should have been observed.
+    pub fn fatal(region: &str, error: String) -> Self {
+        Unreachable {
+            account: None,
             region: region.to_owned(),
             error,
-            expected: true,
+            fatal: true,
         }
     }
 }
 
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident $word:literal),+ $(,)?) => {
-        /// What became of an instance.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        /// The outcome of an instance.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(rename_all = "lowercase")]
         pub enum Outcome { $($(#[doc = $doc])+ $variant),+ }
 
@@ -267,19 +293,19 @@ macro_rules! outcomes {
 
         impl Summary {
             /// Counts the outcomes.
-            pub fn of<'a>(instances: impl IntoIterator<Item = &'a InstanceReport>) -> Self {
+            pub fn count<'a>(instances: impl IntoIterator<Item = &'a InstanceReport>) -> Self {
                 let mut summary = Summary::default();
                 for instance in instances {
                     match instance.outcome { $(Outcome::$variant => summary.$field += 1),+ }
                 }
                 summary
             }
-            /// Counts another part of the fleet in.
+            /// Adds another part of the fleet.
             pub fn add(&mut self, other: Summary) {
                 $(self.$field += other.$field;)+
             }
             /// How many had this outcome.
-            pub fn count(&self, outcome: Outcome) -> usize {
+            pub fn get(&self, outcome: Outcome) -> usize {
                 match outcome { $(Outcome::$variant => self.$field),+ }
             }
         }
@@ -291,7 +317,7 @@ outcomes! {
     Compliant compliant "compliant",
     /// A rule exempts it.
     Exempt exempt "exempt",
-    /// It is wrong, and the policy asks for a report only.
+    /// It is not compliant, and was left as it is.
     Reported reported "reported",
     /// Its options were set as required.
     Enforced enforced "enforced",
@@ -299,10 +325,8 @@ outcomes! {
     Stopped stopped "stopped",
     /// It was terminated.
     Terminated terminated "terminated",
-    /// It was to be terminated, but the limit was reached: its options were set instead.
-    Spared spared "spared",
-    /// It ends or has ended.
+    /// It terminates or has terminated.
     Gone gone "gone",
-    /// What should have been done was not.
+    /// The required action was not done.
     Failed failed "failed",
 }

@@ -1,4 +1,4 @@
-//! Who still uses IMDSv1: verdicts with their evidence, from CloudWatch's `MetadataNoToken`.
+//! Which instances use IMDSv1, with the evidence, from CloudWatch's `MetadataNoToken`.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_metrics_with_cloudwatch.html>
 
@@ -15,26 +15,26 @@ use crate::policy::{Action, Existing};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Usage {
-    /// Not once in the window.
+    /// IMDSv1 was not used in the window.
     Unused {
-        /// Where the window begins.
+        /// The start of the window.
         since: Timestamp,
     },
-    /// Something would break if tokens were required.
+    /// Software would fail if tokens were required.
     InUse {
         /// Successful calls without a token in the window.
         calls: u64,
-        /// Where the period of the last one begins.
+        /// The start of the period of the last one.
         last_at: Timestamp,
     },
-    /// There is no telling, and so it is never taken for unused.
+    /// Not known, and so never taken for unused.
     Unknown {
         /// Why.
         because: NotKnown,
     },
 }
 
-/// Why there is no telling whether IMDSv1 is used.
+/// Why it is not known whether IMDSv1 is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotKnown {
@@ -42,18 +42,18 @@ pub enum NotKnown {
     NoData,
     /// It was launched, or started again, within the window.
     StartedInWindow,
-    /// It is stopped, and so was not there for a part of the window.
+    /// It is stopped, so it did not run for a part of the window.
     Stopped,
     /// CloudWatch could not be asked.
     Unreadable(String),
 }
 
-/// Calls of one instance in one period, by the period's begin.
+/// The start of a period, and the calls of one instance in it.
 pub type Datapoint = (Timestamp, f64);
 
 impl Usage {
-    /// Judges an instance by the datapoints of the window that ends at `now`.
-    pub fn judge(
+    /// Evaluates an instance by the datapoints of the window that ends at `now`.
+    pub fn evaluate(
         instance: &Instance,
         datapoints: &[Datapoint],
         existing: &Existing,
@@ -81,12 +81,10 @@ impl Usage {
             _ => unknown(NotKnown::StartedInWindow),
         }
     }
-}
 
-impl Usage {
-    /// Judges one of the instances that CloudWatch was asked about; without its answer there is no
-    /// telling.
-    pub fn of(
+    /// Evaluates one of the instances that CloudWatch was asked about; without its answer the usage
+    /// is unknown.
+    pub fn from_answer(
         instance: &Instance,
         answer: &Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>,
         existing: &Existing,
@@ -95,7 +93,7 @@ impl Usage {
         match answer {
             Ok(points) => {
                 let points = points.get(&instance.id).map_or(&[][..], Vec::as_slice);
-                Usage::judge(instance, points, existing, now)
+                Usage::evaluate(instance, points, existing, now)
             }
             Err(why) => Usage::Unknown {
                 because: NotKnown::Unreadable(why.clone()),
@@ -105,7 +103,7 @@ impl Usage {
 }
 
 impl Existing {
-    /// Where the window that ends at `now` begins.
+    /// The start of the window that ends at `now`.
     pub fn window_begin(&self, now: Timestamp) -> Timestamp {
         let window = SignedDuration::from_hours(24 * i64::from(self.usage_window_days));
         now.checked_sub(window).unwrap_or(Timestamp::MIN)
@@ -116,7 +114,7 @@ impl Existing {
         match usage {
             Usage::Unused { .. } => Action::Enforce,
             Usage::InUse { .. } => self.in_use,
-            // It may well be in use, and CloudWatch's fault is no reason to break it.
+            // It may be in use, so no more is done than if it were.
             Usage::Unknown {
                 because: NotKnown::Unreadable(_),
             } => self.in_use.min(self.unknown),
@@ -125,18 +123,18 @@ impl Existing {
     }
 }
 
-/// Calls without a token that were refused since an instance was mended: its software is failing.
+/// Calls without a token that were refused after tokens were required: software fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Breaking {
+pub struct RejectedCalls {
     /// How many calls were refused.
     pub calls: u64,
-    /// Where the period of the last one begins.
+    /// The start of the period of the last one.
     pub last_at: Timestamp,
 }
 
-impl Breaking {
-    /// What the datapoints of `MetadataNoTokenRejected` show.
-    pub fn judge(datapoints: &[Datapoint]) -> Option<Self> {
+impl RejectedCalls {
+    /// Counts the datapoints of `MetadataNoTokenRejected`; `None`: no call was refused.
+    pub fn count(datapoints: &[Datapoint]) -> Option<Self> {
         let refused = datapoints.iter().filter(|(_, calls)| *calls > 0.0);
         let last_at = refused.clone().map(|(at, _)| *at).max()?;
         let calls: f64 = refused.map(|(_, calls)| calls).sum();
@@ -145,7 +143,7 @@ impl Breaking {
             clippy::cast_sign_loss,
             reason = "a count, which saturates"
         )]
-        Some(Breaking {
+        Some(RejectedCalls {
             calls: calls as u64,
             last_at,
         })

@@ -1,5 +1,5 @@
-//! Real events, where the folder `shared/events` lies beside the checkout: each yields the trigger
-//! that stands here, and no file is without one.
+//! Real events, where the folder `shared/events` is next to the checkout: each is parsed to what
+//! `corpus.json` records. `UPDATE=1` writes it again.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use imds_core::event::{Event, parse};
 
 /// What `parse` makes of an event, in one line.
-fn seen(json: &str) -> String {
+fn summarised(json: &str) -> String {
     match parse(json) {
         Ok(Event::Launch(launch)) => {
             let ids: Vec<_> = launch.instances.iter().map(|i| i.id.as_str()).collect();
@@ -34,8 +34,8 @@ fn seen(json: &str) -> String {
             )
         }
         Ok(Event::MetadataChange(change)) => format!("metadata-change {}", change.instance_id),
-        Ok(Event::StateChange(change)) => {
-            format!("state-change {} {}", change.instance_id, change.state)
+        Ok(Event::Start(start)) => {
+            format!("start {} {}", start.instance_id, start.state)
         }
         Ok(Event::Sweep(_)) => "sweep".to_owned(),
         Ok(Event::Ignored(ignored)) => format!("ignored: {}", ignored.reason),
@@ -44,29 +44,29 @@ fn seen(json: &str) -> String {
 }
 
 #[test]
-fn every_real_event_yields_the_trigger_that_it_is() {
+fn every_real_event_is_parsed_as_recorded() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/events");
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in ["cloudtrail", "eventbridge"] {
-        // A checkout that stands alone has no corpus; the project's own events cover its shapes.
+        // Elsewhere the project's own events cover the shapes.
         let Ok(entries) = std::fs::read_dir(root.join(folder)) else {
             return;
         };
         files.extend(entries.map(|entry| entry.unwrap().path()));
     }
-    let seen: BTreeMap<String, String> = files
+    let found: BTreeMap<String, String> = files
         .iter()
         .map(|path| {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            (name, seen(&std::fs::read_to_string(path).unwrap()))
+            (name, summarised(&std::fs::read_to_string(path).unwrap()))
         })
         .collect();
     let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus.json");
-    let text = serde_json::to_string_pretty(&seen).unwrap() + "\n";
+    let text = serde_json::to_string_pretty(&found).unwrap() + "\n";
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&expected, &text).unwrap();
     }
     let expected: BTreeMap<String, String> =
         serde_json::from_str(&std::fs::read_to_string(expected).unwrap()).unwrap();
-    assert_eq!(seen, expected);
+    assert_eq!(found, expected);
 }

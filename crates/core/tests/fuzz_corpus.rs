@@ -1,5 +1,5 @@
-//! The inputs that fuzzing has left, and all events and policies, each also cut and damaged: the
-//! parsers keep their promises.
+//! The parsers keep their promises for the inputs that fuzzing has found and for all events and
+//! policies, each also cut and damaged.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

@@ -1,109 +1,171 @@
-//! What would launch the next instance, judged as EC2 chooses its options.
+//! Whether the next instance of a template will be compliant, as EC2 chooses its options.
 #![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use imds_core::defaults::MetadataDefaults;
-use imds_core::instance::{HttpTokens, MetadataOptions, Toggle};
-use imds_core::launcher::{Next, NotSeen, Source, judge};
+use imds_core::launcher::{DecidedBy, LaunchSource, MissingFact, NextInstance, TemplateCompliance};
+use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::policy::Policy;
 
 const OPTIONAL: Option<HttpTokens> = Some(HttpTokens::Optional);
 const REQUIRED: Option<HttpTokens> = Some(HttpTokens::Required);
 
-fn policy(require: &str) -> Policy {
-    let text = format!(r#"{{"require": {{{require}}}, "on_violation": "terminate"}}"#);
-    Policy::parse(&text).unwrap()
+fn next(require: &str, source: &LaunchSource) -> NextInstance {
+    let text =
+        format!(r#"{{"version": 1, "require": {{{require}}}, "on_violation": "terminate"}}"#);
+    source.next_instance(&Policy::parse(&text).unwrap())
 }
 
-fn of(
+const TOKENS: &str = r#""http_tokens": "required""#;
+
+fn next_by_tokens(
     own: Option<HttpTokens>,
     defaults: Option<HttpTokens>,
-    image: Option<bool>,
-    enforced: bool,
-) -> Next {
+    image_requires_tokens: Option<bool>,
+    http_tokens_enforced: Option<Toggle>,
+) -> NextInstance {
     let own = MetadataOptions {
         http_tokens: own,
         ..MetadataOptions::default()
     };
     let defaults = MetadataDefaults {
         http_tokens: defaults,
-        http_tokens_enforced: enforced.then_some(Toggle::Enabled),
+        http_tokens_enforced,
         ..MetadataDefaults::default()
     };
-    let policy = policy(r#""http_tokens": "required""#);
-    let now = "2026-07-13T10:00:00Z".parse().unwrap();
-    judge(&policy, &own, Some(&defaults), Some("ami-1"), image, now)
+    let source = LaunchSource {
+        own: &own,
+        defaults: Some(&defaults),
+        image: Some("ami-1"),
+        image_requires_tokens,
+    };
+    next(TOKENS, &source)
 }
 
 #[test]
-fn the_templates_own_word_comes_before_the_defaults_and_these_before_the_image() {
-    assert_eq!(
-        of(REQUIRED, OPTIONAL, Some(false), false),
-        Next::Right(Source::Itself)
-    );
-    assert_eq!(
-        of(None, REQUIRED, Some(false), false),
-        Next::Right(Source::Defaults)
-    );
-    assert_eq!(
-        of(None, None, Some(true), false),
-        Next::Right(Source::Image)
-    );
-    for wrong in [
-        of(OPTIONAL, REQUIRED, Some(true), false),
-        of(None, OPTIONAL, Some(true), false),
-        of(None, None, Some(false), false),
+fn the_template_comes_before_the_defaults_and_these_before_the_image() {
+    for (next, decided_by) in [
+        (
+            next_by_tokens(REQUIRED, OPTIONAL, Some(false), None),
+            DecidedBy::Template,
+        ),
+        (
+            next_by_tokens(None, REQUIRED, Some(false), None),
+            DecidedBy::Defaults,
+        ),
+        (
+            next_by_tokens(None, None, Some(true), None),
+            DecidedBy::Image,
+        ),
     ] {
-        assert!(matches!(wrong, Next::Wrong(_)), "{wrong:?}");
+        assert_eq!(next, NextInstance::Compliant(decided_by));
+        assert_eq!(next.compliance(), TemplateCompliance::Compliant);
+    }
+    for (next, decided_by) in [
+        (
+            next_by_tokens(OPTIONAL, REQUIRED, Some(true), None),
+            "by the template",
+        ),
+        (
+            next_by_tokens(None, OPTIONAL, Some(true), None),
+            "by the account's defaults",
+        ),
+        (
+            next_by_tokens(None, None, Some(false), None),
+            "by EC2's default",
+        ),
+    ] {
+        let expected = format!("http_tokens is optional, not required ({decided_by})");
+        assert_eq!(next, NextInstance::NonCompliant(expected));
+        assert_eq!(next.compliance(), TemplateCompliance::NonCompliant);
     }
 }
 
 #[test]
-fn enforcement_is_judged_last_and_makes_the_launch_fail() {
-    assert_eq!(of(OPTIONAL, None, Some(true), true), Next::Fails);
-    assert_eq!(of(None, None, Some(false), true), Next::Fails);
-    assert_eq!(of(None, None, Some(true), true), Next::Right(Source::Image));
-    assert_eq!(Next::Fails.as_str(), "wrong");
+fn where_the_region_enforces_tokens_the_launch_fails() {
+    let enforced = Some(Toggle::Enabled);
+    for next in [
+        next_by_tokens(OPTIONAL, None, Some(true), enforced),
+        next_by_tokens(None, None, Some(false), enforced),
+    ] {
+        assert_eq!(next, NextInstance::LaunchFails);
+        assert_eq!(next.compliance(), TemplateCompliance::NonCompliant);
+    }
+    assert_eq!(
+        next_by_tokens(None, None, Some(true), enforced),
+        NextInstance::Compliant(DecidedBy::Image)
+    );
 }
 
 #[test]
-fn what_decides_and_cannot_be_seen_is_unknown_and_never_right() {
-    let unseen = of(None, None, None, false);
-    assert_eq!(unseen, Next::Unknown(NotSeen::Image("ami-1".to_owned())));
-    let policy = policy(r#""http_tokens": "required""#);
-    let now = "2026-07-13T10:00:00Z".parse().unwrap();
+fn what_decides_and_is_not_known_is_unknown_and_never_compliant() {
+    let next_by_image = next_by_tokens(None, None, None, None);
+    assert_eq!(
+        next_by_image,
+        NextInstance::Unknown(MissingFact::Image("ami-1".to_owned()))
+    );
+    assert_eq!(next_by_image.compliance(), TemplateCompliance::Unknown);
     let own = MetadataOptions::default();
-    let without_defaults = judge(&policy, &own, None, Some("ami-1"), Some(true), now);
-    assert_eq!(without_defaults, Next::Unknown(NotSeen::Defaults));
+    let without_defaults = LaunchSource {
+        own: &own,
+        defaults: None,
+        image: Some("ami-1"),
+        image_requires_tokens: Some(true),
+    };
+    assert_eq!(
+        next(TOKENS, &without_defaults),
+        NextInstance::Unknown(MissingFact::Defaults)
+    );
+    let without_image = LaunchSource {
+        defaults: Some(&MetadataDefaults::default()),
+        image: None,
+        image_requires_tokens: None,
+        ..without_defaults
+    };
+    assert_eq!(
+        next(TOKENS, &without_image),
+        NextInstance::Unknown(MissingFact::NoImage)
+    );
     let required = MetadataOptions {
         http_tokens: REQUIRED,
         ..own
     };
-    let said = judge(&policy, &required, None, None, None, now);
-    assert_eq!(said, Next::Right(Source::Itself));
+    let by_template = LaunchSource {
+        own: &required,
+        image: None,
+        image_requires_tokens: None,
+        ..without_defaults
+    };
+    assert_eq!(
+        next(TOKENS, &by_template),
+        NextInstance::Compliant(DecidedBy::Template)
+    );
 }
 
 #[test]
 fn a_disabled_endpoint_and_a_hop_limit_count_too() {
-    let now = "2026-07-13T10:00:00Z".parse().unwrap();
-    let defaults = MetadataDefaults::default();
     let off = MetadataOptions {
         http_tokens: OPTIONAL,
         http_endpoint: Some(Toggle::Disabled),
         ..MetadataOptions::default()
     };
-    let tokens = policy(r#""http_tokens": "required""#);
-    let next = judge(&tokens, &off, Some(&defaults), None, None, now);
-    assert!(matches!(next, Next::Right(_)), "{next:?}");
-    let hops = policy(r#""hop_limit": {"at_least": 3}"#);
-    let next = judge(&hops, &off, Some(&defaults), None, Some(true), now);
-    assert!(matches!(next, Next::Right(_)), "{next:?}");
+    let source = LaunchSource {
+        own: &off,
+        defaults: Some(&MetadataDefaults::default()),
+        image: None,
+        image_requires_tokens: Some(true),
+    };
+    let three_hops = r#""hop_limit": {"at_least": 3}"#;
+    for require in [TOKENS, three_hops] {
+        let next = next(require, &source);
+        assert!(matches!(next, NextInstance::Compliant(_)), "{next:?}");
+    }
     let on = MetadataOptions {
         http_endpoint: None,
         ..off
     };
-    let next = judge(&hops, &on, Some(&defaults), None, Some(true), now);
+    let next = next(three_hops, &LaunchSource { own: &on, ..source });
     assert!(
-        matches!(&next, Next::Wrong(why) if why.contains("hop_limit is 2")),
+        matches!(&next, NextInstance::NonCompliant(why) if why.contains("hop_limit is 2")),
         "{next:?}"
     );
 }

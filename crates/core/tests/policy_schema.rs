@@ -1,4 +1,4 @@
-//! The JSON Schema in the repository. `UPDATE=1` writes it anew.
+//! The JSON Schema in the repository. `UPDATE=1` writes it again.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ fn the_schema_in_the_repository_is_up_to_date() {
     let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert!(
         written == generated,
-        "policy.schema.json is stale: write it anew with UPDATE=1"
+        "policy.schema.json is stale: write it again with UPDATE=1"
     );
 }
 

@@ -1,5 +1,5 @@
 //! Values as CloudTrail and its copies write them: numbers as strings, `{}` for an empty list,
-//! one object where a list was due, `""` for an empty structure.
+//! one object instead of a list, `""` for an empty structure.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,7 +13,7 @@ use serde::de::{DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredA
 use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 
-/// Text, also where a number or a boolean stands.
+/// Text, or a number or boolean in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Text(String);
 
@@ -76,12 +76,12 @@ impl<'de> Deserialize<'de> for Number {
                 reason = "checked to be whole and small"
             )]
             Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => Ok(Number(float as i64)),
-            _ => Err(D::Error::custom(format!("`{word}` is no whole number"))),
+            _ => Err(D::Error::custom(format!("`{word}` is not a whole number"))),
         }
     }
 }
 
-/// A list in any of its disguises: `[…]`, `{"items": […]}`, `{"item": …}`, `{}`, `""`, `null`, or
+/// A list in any of its forms: `[…]`, `{"items": […]}`, `{"item": …}`, `{}`, `""`, `null`, or
 /// its only member itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List<T>(pub(super) Vec<T>);

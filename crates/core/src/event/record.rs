@@ -7,14 +7,17 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::envelope::Envelope;
+use super::field::{instance_id, region, shown, time_of};
 use super::lenient::{List, Number, Text, structure, time};
-use super::{Envelope, Event, Ignored, Launch, Malformed, MetadataChange, Origin, Reason};
-use super::{instance_id, region, shown, time_of};
-use crate::instance::{HopLimit, HttpTokens, Instance, MetadataOptions, Toggle};
+use super::malformed::Malformed;
+use super::recorded_options::RecordedOptions;
+use super::{Event, Ignored, Launch, MetadataChange, Origin, Reason};
+use crate::instance::Instance;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Record {
+pub(super) struct CloudTrailRecord {
     event_name: Text,
     #[serde(default)]
     event_source: Option<Text>,
@@ -27,16 +30,16 @@ pub(super) struct Record {
     #[serde(default)]
     recipient_account_id: Option<Text>,
     #[serde(default, deserialize_with = "structure")]
-    user_identity: Option<Identity>,
+    user_identity: Option<RecordedIdentity>,
     #[serde(default, alias = "RequestParameters", deserialize_with = "structure")]
-    request_parameters: Option<Request>,
+    request_parameters: Option<RecordedRequest>,
     #[serde(default, alias = "ResponseElements", deserialize_with = "structure")]
-    response_elements: Option<Response>,
+    response_elements: Option<RecordedResponse>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Identity {
+struct RecordedIdentity {
     #[serde(default)]
     account_id: Option<Text>,
     #[serde(default)]
@@ -44,73 +47,56 @@ struct Identity {
     #[serde(default)]
     invoked_by: Option<Text>,
     #[serde(default, deserialize_with = "structure")]
-    session_context: Option<SessionContext>,
+    session_context: Option<RecordedSession>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SessionContext {
+struct RecordedSession {
     #[serde(default, deserialize_with = "structure")]
-    session_issuer: Option<Issuer>,
+    session_issuer: Option<RecordedIssuer>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Issuer {
+struct RecordedIssuer {
     #[serde(default)]
     arn: Option<Text>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Request {
+struct RecordedRequest {
     #[serde(default)]
     client_token: Option<Text>,
     #[serde(default)]
-    instances_set: List<Count>,
+    instances_set: List<RequestedCount>,
     #[serde(
         default,
         rename = "ModifyInstanceMetadataOptionsRequest",
         deserialize_with = "structure"
     )]
-    modify: Option<Modify>,
+    modify: Option<RecordedOptions>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Count {
+struct RequestedCount {
     #[serde(default)]
     min_count: Option<Number>,
     #[serde(default)]
     max_count: Option<Number>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Modify {
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RecordedResponse {
     #[serde(default)]
-    instance_id: Option<Text>,
-    #[serde(default)]
-    http_tokens: Option<Text>,
-    #[serde(default)]
-    http_endpoint: Option<Text>,
-    #[serde(default)]
-    http_put_response_hop_limit: Option<Number>,
-    #[serde(default)]
-    http_protocol_ipv6: Option<Text>,
-    #[serde(default)]
-    instance_metadata_tags: Option<Text>,
+    instances_set: List<RecordedInstance>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Response {
-    #[serde(default)]
-    instances_set: List<Launched>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Launched {
+struct RecordedInstance {
     #[serde(default)]
     instance_id: Option<Text>,
     #[serde(default)]
@@ -120,34 +106,19 @@ struct Launched {
     #[serde(default)]
     launch_time: Option<Number>,
     #[serde(default)]
-    tag_set: List<Tag>,
+    tag_set: List<RecordedTag>,
     #[serde(default, deserialize_with = "structure")]
-    metadata_options: Option<Options>,
+    metadata_options: Option<RecordedOptions>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Tag {
+struct RecordedTag {
     key: Text,
     #[serde(default)]
     value: Option<Text>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Options {
-    #[serde(default)]
-    http_tokens: Option<Text>,
-    #[serde(default)]
-    http_endpoint: Option<Text>,
-    #[serde(default)]
-    http_put_response_hop_limit: Option<Number>,
-    #[serde(default)]
-    http_protocol_ipv6: Option<Text>,
-    #[serde(default)]
-    instance_metadata_tags: Option<Text>,
-}
-
-impl Record {
+impl CloudTrailRecord {
     /// `at` is the record's own path within the event, and empty for a bare record.
     pub(super) fn into_event(self, at: &str, envelope: &Envelope) -> Result<Event, Malformed> {
         let call = self.event_name.trim().to_owned();
@@ -190,7 +161,7 @@ impl Record {
                 launched.into_instance(&origin).map_err(|e| e.under(&at))
             })
             .collect::<Result<_, _>>()?;
-        let client_token = client_token.filter(|token| !token.is_empty());
+        let client_token = client_token.filter(|token| finds_only_itself(token));
         Ok(Event::Launch(Launch {
             origin,
             instances,
@@ -215,14 +186,7 @@ impl Record {
         Ok(Event::MetadataChange(MetadataChange {
             origin,
             instance_id: instance_id(request.instance_id, &format!("{at}.InstanceId"))?,
-            set: MetadataOptions {
-                http_tokens: word(request.http_tokens, HttpTokens::from_word),
-                http_endpoint: word(request.http_endpoint, Toggle::from_word),
-                hop_limit: hop_limit(request.http_put_response_hop_limit)
-                    .map_err(|e| Malformed::new(format!("{at}.HttpPutResponseHopLimit"), e))?,
-                http_protocol_ipv6: word(request.http_protocol_ipv6, Toggle::from_word),
-                instance_metadata_tags: word(request.instance_metadata_tags, Toggle::from_word),
-            },
+            set: request.options,
             session,
         }))
     }
@@ -241,12 +205,12 @@ impl Record {
             .user_identity
             .as_ref()
             .and_then(|u| u.account_id.as_deref());
-        let told = self
+        let account = self
             .recipient_account_id
             .as_deref()
             .or(envelope.account.as_deref())
             .or(of_caller);
-        told.map(shown)
+        account.map(shown)
     }
 
     fn origin(&self, envelope: &Envelope) -> Result<Origin, Malformed> {
@@ -278,7 +242,7 @@ impl Record {
     }
 }
 
-impl Launched {
+impl RecordedInstance {
     fn into_instance(self, origin: &Origin) -> Result<Instance, Malformed> {
         let id = instance_id(self.instance_id, "instanceId")?;
         let mut instance = Instance::unknown(id, origin.region.clone());
@@ -301,34 +265,18 @@ impl Launched {
                 )
             })
             .collect::<BTreeMap<_, _>>();
-        if let Some(options) = self.metadata_options {
-            instance.options = MetadataOptions {
-                http_tokens: word(options.http_tokens, HttpTokens::from_word),
-                http_endpoint: word(options.http_endpoint, Toggle::from_word),
-                hop_limit: hop_limit(options.http_put_response_hop_limit)
-                    .map_err(|e| Malformed::new("metadataOptions.httpPutResponseHopLimit", e))?,
-                http_protocol_ipv6: word(options.http_protocol_ipv6, Toggle::from_word),
-                instance_metadata_tags: word(options.instance_metadata_tags, Toggle::from_word),
-            };
-        }
+        instance.options = self.metadata_options.unwrap_or_default().options;
         Ok(instance)
     }
 }
 
-/// A word that is not known leaves the option unknown: it is then asked for.
-fn word<T>(text: Option<Text>, read: impl Fn(&str) -> Option<T>) -> Option<T> {
-    text.and_then(|text| read(&text))
+/// Whether a filter of EC2 with this value matches nothing else: `*`, `?` and `\\` have a meaning there.
+fn finds_only_itself(token: &str) -> bool {
+    !token.is_empty() && !token.contains(['*', '?', '\\'])
 }
 
-fn hop_limit(number: Option<Number>) -> Result<Option<HopLimit>, String> {
-    number
-        .map(|Number(n)| HopLimit::try_from(n))
-        .transpose()
-        .map_err(|e| e.to_string())
-}
-
-fn asked(counts: &List<Count>) -> Option<(usize, usize)> {
-    let sum = |read: fn(&Count) -> Option<Number>| {
+fn asked(counts: &List<RequestedCount>) -> Option<(usize, usize)> {
+    let sum = |read: fn(&RequestedCount) -> Option<Number>| {
         let mut counts = counts
             .0
             .iter()

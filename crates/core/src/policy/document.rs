@@ -4,13 +4,15 @@ mod require;
 mod rules;
 mod when;
 
-use super::fault::{Fault, Faults};
+use super::fault::{PolicyFault, PolicyFaults};
 use super::json::Json;
 use super::reader::{Node, Read, Reader, cut};
-use super::{Action, Existing, Limits, Policy};
+use super::{Action, Existing, Limits, NewInstances, Policy};
 
-pub(super) fn read(text: &str) -> Result<Policy, Faults> {
-    let json: Json = serde_json::from_str(text).map_err(|error| no_json(text, &error))?;
+const VERSION: &str = "1, the version of the policy's format";
+
+pub(super) fn read(text: &str) -> Result<Policy, PolicyFaults> {
+    let json: Json = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
     let reader = Reader::default();
     let policy = policy(&reader.root(&json));
     reader.finish(policy)
@@ -19,19 +21,22 @@ pub(super) fn read(text: &str) -> Result<Policy, Faults> {
 fn policy(node: &Node) -> Read<Policy> {
     let known = [
         "$schema",
+        "version",
         "require",
         "on_violation",
         "rules",
-        "limits",
+        "new_instances",
         "existing",
+        "limits",
     ];
     let object = node.object(
-        "an object with at least `require` and `on_violation`",
+        "an object with at least `version`, `require` and `on_violation`",
         &known,
     )?;
     let schema = object.read("$schema", |node| {
         node.text("the schema's address", |_| true)
     });
+    let version = object.need("version", VERSION, |node| node.number_or(1, 1, VERSION));
     let require = object.need("require", require::EXPECTED, require::read);
     let on_violation = object.need(
         "on_violation",
@@ -40,13 +45,16 @@ fn policy(node: &Node) -> Read<Policy> {
     );
     let rules = object.read("rules", rules::read);
     let limits = object.read("limits", limits);
+    let new_instances = object.read("new_instances", new_instances);
     let existing = object.read("existing", existing);
     schema?;
     Ok(Policy {
+        version: version?,
         require: require?,
         on_violation: on_violation?,
         rules: rules?.unwrap_or_default(),
         limits: limits?.unwrap_or_default(),
+        new_instances: new_instances?.unwrap_or_default(),
         existing: existing?.unwrap_or_default(),
     })
 }
@@ -54,26 +62,29 @@ fn policy(node: &Node) -> Read<Policy> {
 fn limits(node: &Node) -> Read<Limits> {
     let object = node.object(
         "an object of limits",
-        &["terminations_per_hour", "grace_seconds", "mends_per_hour"],
+        &["disruptions_per_hour", "enforcements_per_hour"],
     )?;
-    let terminations_per_hour =
-        object.read("terminations_per_hour", |node| node.number(0, 100_000));
-    let grace_seconds = object.read("grace_seconds", |node| node.number(0, 600));
-    let mends_per_hour = object.read("mends_per_hour", |node| node.number(1, 1000));
+    let disruptions_per_hour = object.read("disruptions_per_hour", |node| node.number(0, 100_000));
+    let enforcements_per_hour = object.read("enforcements_per_hour", |node| node.number(1, 1000));
     let default = Limits::default();
     Ok(Limits {
-        terminations_per_hour: terminations_per_hour?.unwrap_or(default.terminations_per_hour),
+        disruptions_per_hour: disruptions_per_hour?.unwrap_or(default.disruptions_per_hour),
+        enforcements_per_hour: enforcements_per_hour?.unwrap_or(default.enforcements_per_hour),
+    })
+}
+
+fn new_instances(node: &Node) -> Read<NewInstances> {
+    let object = node.object("an object about new instances", &["grace_seconds"])?;
+    let grace_seconds = object.read("grace_seconds", |node| node.number(0, 600));
+    let default = NewInstances::default();
+    Ok(NewInstances {
         grace_seconds: grace_seconds?.unwrap_or(default.grace_seconds),
-        mends_per_hour: mends_per_hour?.unwrap_or(default.mends_per_hour),
     })
 }
 
 fn existing(node: &Node) -> Read<Existing> {
     let known = ["usage_window_days", "in_use", "unknown", "watch_days"];
-    let object = node.object(
-        "an object on what happens to instances that a sweep finds",
-        &known,
-    )?;
+    let object = node.object("an object about instances that a sweep finds", &known)?;
     let usage_window_days = object.read("usage_window_days", |node| node.number(1, 63));
     let in_use = object.read("in_use", action);
     let unknown = object.read("unknown", action);
@@ -91,8 +102,9 @@ fn action(node: &Node) -> Read<Action> {
     node.word(&Action::ALL.map(|action| (action.as_str(), action)))
 }
 
-/// Shows the line up to where reading stopped; a policy in a variable is often a single line.
-fn no_json(text: &str, error: &serde_json::Error) -> Faults {
+/// Shows the line up to where reading stopped, because a policy in an environment variable is often
+/// a single line.
+fn not_json(text: &str, error: &serde_json::Error) -> PolicyFaults {
     let line = text
         .lines()
         .nth(error.line().saturating_sub(1))
@@ -105,7 +117,7 @@ fn no_json(text: &str, error: &serde_json::Error) -> Faults {
     } else {
         format!("`{}`", value.trim())
     };
-    Faults(vec![Fault {
+    PolicyFaults(vec![PolicyFault {
         path: "$".to_owned(),
         value: cut(value),
         expected: format!("a JSON document: {error}"),

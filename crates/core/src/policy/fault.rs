@@ -1,4 +1,4 @@
-//! What is wrong with a policy, told so that its author can mend it.
+//! PolicyFaults in a policy document, with what its author needs to correct them.
 
 use std::fmt;
 
@@ -6,24 +6,24 @@ use crate::plain::Plain;
 
 /// All faults of a document, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct PolicyFaults(pub Vec<PolicyFault>);
 
-/// One value that cannot stand.
+/// One value that is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} is {}; expected {}", Plain(path), Plain(value), Plain(expected))]
-pub struct Fault {
+pub struct PolicyFault {
     /// The value's JSON path, for example `$.rules[1].when.accounts[0]`.
     pub path: String,
     /// The value as compact JSON, cut at 80 characters; `missing` where there is none.
     pub value: String,
-    /// What would have been right.
+    /// What is expected in its place.
     pub expected: String,
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for PolicyFaults {}
 
-/// One line a fault.
-impl fmt::Display for Faults {
+/// One line for each fault.
+impl fmt::Display for PolicyFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, fault) in self.0.iter().enumerate() {
             if index > 0 {

@@ -1,5 +1,5 @@
-//! JSON as it was written: objects keep their order and their duplicate keys, which `serde_json`
-//! would drop without a word.
+//! JSON as it was written: objects keep their order and their duplicate keys, which
+//! `serde_json::Value` would drop silently.
 
 use std::fmt;
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// `*` stands for any characters, also none; `?` for one character; everything else for itself, in
-/// its own case.
+/// `*` matches any characters, also none; `?` matches one character; everything else matches itself,
+/// and case matters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pattern {
     text: String,
@@ -32,7 +32,7 @@ impl Pattern {
         &self.text
     }
 
-    /// Whether the whole text fits, in time no worse than the text's length times the pattern's.
+    /// Whether the whole text matches. Takes at most the text's length times the pattern's.
     pub fn matches(&self, text: &str) -> bool {
         fits(&self.tokens, text.chars(), |token, sign| match token {
             Token::This(own) => own == sign,
@@ -41,8 +41,8 @@ impl Pattern {
         })
     }
 
-    /// Whether every text that fits `other` fits this pattern too. Exact, because there is always
-    /// some character that neither pattern names.
+    /// Whether every text that matches `other` matches this pattern too. Exact, because there is
+    /// always a character that neither pattern contains.
     pub fn covers(&self, other: &Pattern) -> bool {
         fits(
             &self.tokens,
@@ -56,8 +56,8 @@ impl Pattern {
     }
 }
 
-/// In a run of wildcards that holds a `*`, a `*` also stands on both sides of every `?`. That
-/// changes nothing for texts; to `covers` it shows that the run asks only for a minimal length.
+/// In a run of wildcards that contains a `*`, a `*` is put on both sides of every `?`. That changes
+/// nothing for texts; to `covers` it shows that the run requires only a minimum length.
 fn tokens(text: &str) -> Box<[Token]> {
     let written: Vec<Token> = text
         .chars()

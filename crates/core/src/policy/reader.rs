@@ -1,37 +1,37 @@
-//! Walks a JSON document and notes every fault with its place. Knows nothing of policies.
+//! Reads a JSON document and collects every fault with its place. Independent of policies.
 
 use std::cell::RefCell;
 
 use serde_json::Number;
 
-use super::fault::{Fault, Faults};
+use super::fault::{PolicyFault, PolicyFaults};
 use super::json::{Json, quoted};
 
 /// Collects the faults of one document.
 #[derive(Default)]
 pub(super) struct Reader {
-    faults: RefCell<Vec<(Place, Fault)>>,
+    faults: RefCell<Vec<(DocumentPlace, PolicyFault)>>,
 }
 
 /// A value's index in its parent, from the root down; sorts in the document's order.
-type Place = Vec<usize>;
+type DocumentPlace = Vec<usize>;
 
-/// What is read of a value.
-pub(super) type Read<T> = Result<T, Refused>;
+/// A value that was read.
+pub(super) type Read<T> = Result<T, NodeRefused>;
 
-/// Why nothing could be read; the fault is noted.
-pub(super) struct Refused;
+/// The value could not be read, and its fault was collected.
+pub(super) struct NodeRefused;
 
-/// A value of the document, and where it stands.
+/// A value of the document, and its place.
 #[derive(Clone)]
 pub(super) struct Node<'a> {
     reader: &'a Reader,
     root: &'a Json,
     json: &'a Json,
-    place: Place,
+    place: DocumentPlace,
 }
 
-/// An object of the document; each key is given once.
+/// An object of the document, with each key once.
 pub(super) struct Object<'a> {
     node: Node<'a>,
     fields: Vec<(&'a str, Node<'a>)>,
@@ -43,25 +43,27 @@ impl Reader {
             reader: self,
             root: json,
             json,
-            place: Place::new(),
+            place: DocumentPlace::new(),
         }
     }
 
-    /// What was read, unless anything was refused.
-    pub(super) fn finish<T>(self, read: Read<T>) -> Result<T, Faults> {
+    /// What was read, unless any value was refused.
+    pub(super) fn finish<T>(self, read: Read<T>) -> Result<T, PolicyFaults> {
         let mut faults = self.faults.into_inner();
         match read {
             Ok(value) if faults.is_empty() => Ok(value),
             _ => {
                 faults.sort_by(|(a, _), (b, _)| a.cmp(b));
-                Err(Faults(faults.into_iter().map(|(_, fault)| fault).collect()))
+                Err(PolicyFaults(
+                    faults.into_iter().map(|(_, fault)| fault).collect(),
+                ))
             }
         }
     }
 }
 
 impl<'a> Node<'a> {
-    /// Made of the place, for few nodes are ever asked.
+    /// The JSON path. Computed from the place, because only refused nodes need it.
     pub(super) fn path(&self) -> String {
         let mut path = "$".to_owned();
         let mut json = Some(self.root);
@@ -81,7 +83,7 @@ impl<'a> Node<'a> {
         path
     }
 
-    pub(super) fn refuse(&self, expected: impl Into<String>) -> Refused {
+    pub(super) fn refuse(&self, expected: impl Into<String>) -> NodeRefused {
         self.note(self.path(), cut(self.json.to_string()), expected.into())
     }
 
@@ -102,15 +104,19 @@ impl<'a> Node<'a> {
         Ok(fields)
     }
 
-    /// An object with fields of its own.
+    /// An object that may have only the known fields.
     pub(super) fn object(&self, expected: &str, known: &[&str]) -> Read<Object<'a>> {
         let fields = self.fields(expected)?;
+        let is_given = |name: &str| fields.iter().any(|(key, _)| *key == name);
+        let mut left = known.to_vec();
+        left.retain(|name| !is_given(name));
+        let one_of = if known.len() > 1 {
+            "one of the fields"
+        } else {
+            "the field"
+        };
         for (key, field) in fields.iter().filter(|(key, _)| !known.contains(key)) {
-            field.refuse(format!(
-                "one of the fields {}{}",
-                listed(known),
-                nearest(key, known)
-            ));
+            field.refuse(format!("{one_of} {}{}", listed(known), nearest(key, &left)));
         }
         Ok(Object {
             node: self.clone(),
@@ -136,7 +142,7 @@ impl<'a> Node<'a> {
         Ok(self.children(items))
     }
 
-    /// The items of a list that is not empty, or the one value that stands for such a list.
+    /// The items of a list that is not empty, or a single value in its place.
     pub(super) fn one_or_many(&self, expected: &str) -> Read<Vec<Node<'a>>> {
         let Json::List(items) = self.json else {
             return Ok(vec![self.clone()]);
@@ -184,6 +190,20 @@ impl<'a> Node<'a> {
 
     /// A whole number, both ends included.
     pub(super) fn number<T: TryFrom<i64>>(&self, least: i64, most: i64) -> Read<T> {
+        self.number_or(
+            least,
+            most,
+            &format!("a whole number from {least} to {most}"),
+        )
+    }
+
+    /// A whole number, both ends included, with its own message.
+    pub(super) fn number_or<T: TryFrom<i64>>(
+        &self,
+        least: i64,
+        most: i64,
+        expected: &str,
+    ) -> Read<T> {
         let given = if let Json::Number(number) = self.json {
             whole(number)
         } else {
@@ -192,7 +212,7 @@ impl<'a> Node<'a> {
         given
             .filter(|number| (least..=most).contains(number))
             .and_then(|number| T::try_from(number).ok())
-            .ok_or_else(|| self.refuse(format!("a whole number from {least} to {most}")))
+            .ok_or_else(|| self.refuse(expected))
     }
 
     fn children(&self, items: &'a [Json]) -> Vec<Node<'a>> {
@@ -212,8 +232,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn note(&self, path: String, value: String, expected: String) -> Refused {
-        let fault = Fault {
+    fn note(&self, path: String, value: String, expected: String) -> NodeRefused {
+        let fault = PolicyFault {
             path,
             value,
             expected,
@@ -222,7 +242,7 @@ impl<'a> Node<'a> {
             .faults
             .borrow_mut()
             .push((self.place.clone(), fault));
-        Refused
+        NodeRefused
     }
 }
 
@@ -254,7 +274,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub(super) fn missing(&self, key: &str, expected: &str) -> Refused {
+    pub(super) fn missing(&self, key: &str, expected: &str) -> NodeRefused {
         let path = format!("{}{}", self.node.path(), step(key));
         self.node
             .note(path, "missing".to_owned(), expected.to_owned())
@@ -282,7 +302,7 @@ fn listed(words: &[&str]) -> String {
         .join(", ")
 }
 
-/// A question back where a word looks like a slip of the pen.
+/// A suggestion where a word looks like a typing error.
 fn nearest(given: &str, words: &[&str]) -> String {
     let distance = |word: &str| strsim::osa_distance(&given.to_lowercase(), word);
     let nearest = words.iter().min_by_key(|word| distance(word));
@@ -292,7 +312,7 @@ fn nearest(given: &str, words: &[&str]) -> String {
     }
 }
 
-/// JSON knows no difference between `2` and `2.0`.
+/// JSON makes no difference between `2` and `2.0`.
 fn whole(number: &Number) -> Option<i64> {
     let rounded = || {
         number

@@ -1,5 +1,5 @@
-//! The JSON Schema of the policy. It knows no more than one value at a time; that names are unique,
-//! ranges sane and rules reachable is for `Policy::parse` to say.
+//! The JSON Schema of the policy. It checks each value alone; only `Policy::parse` checks that names
+//! are unique, ranges are not empty and rules can be reached.
 
 use std::collections::BTreeMap;
 
@@ -20,11 +20,11 @@ pub fn schema() -> Value {
         .to_value()
 }
 
-/// One pattern, or a list of which any may fit.
+/// One pattern, or a list of patterns of which any may match.
 #[derive(JsonSchema)]
 #[schemars(inline, untagged)]
 #[expect(dead_code, reason = "stands in for the type of a field")]
-pub(super) enum OneOrMany<T> {
+pub(crate) enum OneOrMany<T> {
     One(T),
     Many(#[schemars(length(min = 1))] Vec<T>),
 }
@@ -33,7 +33,7 @@ pub(super) enum OneOrMany<T> {
 #[derive(JsonSchema)]
 #[schemars(inline, transparent, extend("minProperties" = 1, "propertyNames" = json!({ "minLength": 1 })))]
 #[expect(dead_code, reason = "stands in for the type of a field")]
-pub(super) struct Tags(BTreeMap<String, OneOrMany<TagValue>>);
+pub(crate) struct Tags(BTreeMap<String, OneOrMany<TagValue>>);
 
 macro_rules! text {
     ($($(#[$doc:meta])* $name:ident: $pattern:literal;)+) => {$(
@@ -41,7 +41,7 @@ macro_rules! text {
         #[derive(JsonSchema)]
         #[schemars(transparent)]
         #[expect(dead_code, reason = "stands in for the type of a field")]
-        pub(super) struct $name(#[schemars(regex(pattern = $pattern))] String);
+        pub(crate) struct $name(#[schemars(regex(pattern = $pattern))] String);
     )+};
 }
 
@@ -59,20 +59,35 @@ text! {
     /// An ARN, an AWS service such as `autoscaling.amazonaws.com`, or a pattern such as
     /// `arn:aws:iam::*:role/deploy`.
     Principal: r"^(arn:|[*?])|\.amazonaws\.com";
-    /// A launch template's id, or a pattern of ids; an instance does not tell its template's name.
+    /// A launch template's id, or a pattern of ids; an instance does not show its template's name.
     LaunchTemplate: r"^(lt-|[*?])";
     /// Text that is not blank.
     Words: r"\S";
+}
+
+/// The version of the policy's format.
+pub(crate) struct FormatVersion;
+
+impl JsonSchema for FormatVersion {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FormatVersion".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ "const": 1 })
+    }
 }
 
 /// A hop limit.
 #[derive(JsonSchema)]
 #[schemars(transparent)]
 #[expect(dead_code, reason = "stands in for the type of a field")]
-pub(super) struct Hops(#[schemars(range(min = 1, max = 64))] u8);
+pub(crate) struct Hops(#[schemars(range(min = 1, max = 64))] u8);
 
-/// A day of the calendar.
-pub(super) struct Day;
+/// A date.
+pub(crate) struct Day;
 
 impl JsonSchema for Day {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -80,7 +95,7 @@ impl JsonSchema for Day {
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A day of the calendar: YYYY-MM-DD.",
+            "description": "A date: YYYY-MM-DD.",
             "type": "string",
             "format": "date",
             "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
@@ -88,33 +103,36 @@ impl JsonSchema for Day {
     }
 }
 
-/// Editors find the schema by a key in the document.
-pub(super) fn allow_schema_key(schema: &mut Schema) {
+/// Editors find the schema by a key of the document.
+pub(crate) fn allow_schema_key(schema: &mut Schema) {
     if let Some(Value::Object(properties)) = schema.get_mut("properties") {
         let key =
-            json!({ "description": "Where this schema is found, for editors.", "type": "string" });
+            json!({ "description": "The address of this schema, for editors.", "type": "string" });
         properties.insert("$schema".to_owned(), key);
     }
 }
 
-/// A rule says something; an exemption asks for nothing and alone may end.
-pub(super) fn then_or_require(schema: &mut Schema) {
+/// A rule has an action, a `require` or both; an exemption has no `require`, and only it may expire.
+pub(crate) fn action_or_require(schema: &mut Schema) {
     let given = |field: &str| json!({ "required": [field] });
-    schema.insert("anyOf".to_owned(), json!([given("then"), given("require")]));
+    schema.insert(
+        "anyOf".to_owned(),
+        json!([given("action"), given("require")]),
+    );
     schema.insert(
         "if".to_owned(),
-        json!({ "properties": { "then": { "const": "exempt" } }, "required": ["then"] }),
+        json!({ "properties": { "action": { "const": "exempt" } }, "required": ["action"] }),
     );
     schema.insert("then".to_owned(), json!({ "not": given("require") }));
-    schema.insert("else".to_owned(), json!({ "not": given("until") }));
-    let ends = json!({ "enum": ["stop", "terminate"] });
+    schema.insert("else".to_owned(), json!({ "not": given("expires") }));
+    let disrupts = json!({ "enum": ["stop", "terminate"] });
     schema.insert(
         "dependentSchemas".to_owned(),
-        json!({ "even_if_replaced": { "properties": { "then": ends }, "required": ["then"] } }),
+        json!({ "even_if_replaced": { "properties": { "action": disrupts }, "required": ["action"] } }),
     );
 }
 
-/// What is left out is left out: `null` is no other way to say so.
+/// `null` does not mean that a field is left out.
 fn given_is_not_null(schema: &mut Schema) {
     if schema.get("default").is_some_and(Value::is_null) {
         schema.remove("default");

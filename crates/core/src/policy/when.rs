@@ -8,8 +8,8 @@ use super::Pattern;
 use super::schema;
 use crate::instance::Instance;
 
-/// Which instances a rule is for: all conditions given must hold, and at least one must be given.
-/// Each is one pattern or a list of which any may fit; `*` and `?` are wildcards.
+/// Which instances a rule applies to: all conditions given must hold, and at least one must be given.
+/// Each is one pattern or a list of which any may match; `*` and `?` are wildcards.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, extend("minProperties" = 1)))]
@@ -26,8 +26,8 @@ pub struct When {
         schemars(with = "Option<schema::OneOrMany<schema::Region>>")
     )]
     pub regions: Option<Vec<Pattern>>,
-    /// Tags that the instance must have, all of them. Both keys and values are patterns; `*` fits
-    /// any value, also an empty one.
+    /// Tags that the instance must have, all of them. Both keys and values are patterns; `*`
+    /// matches any value, also an empty one.
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Tags>"))]
     pub tags: BTreeMap<Pattern, Vec<Pattern>>,
     /// The AMI's id.
@@ -42,8 +42,8 @@ pub struct When {
         schemars(with = "Option<schema::OneOrMany<schema::InstanceType>>")
     )]
     pub instance_types: Option<Vec<Pattern>>,
-    /// Who launched the instance: the caller's ARN, its role's ARN, or the AWS service that called
-    /// for it. Only the launch event tells.
+    /// Who launched the instance: the caller's ARN, its role's ARN, or the AWS service that made
+    /// the call. Only the launch event shows it.
     #[cfg_attr(
         feature = "schema",
         schemars(with = "Option<schema::OneOrMany<schema::Principal>>")
@@ -87,15 +87,15 @@ pub enum Condition<'a> {
     LaunchTemplates(&'a [Pattern]),
     /// Whether an Auto Scaling group owns it.
     AutoScaling(bool),
-    /// A tag whose key fits has one of these values.
+    /// A tag whose key matches has one of these values.
     Tag(&'a Pattern, &'a [Pattern]),
 }
 
 impl When {
-    /// Judges an instance by what is known of it. Its tags and region always are.
+    /// Evaluates an instance by what is known of it. Its tags and region always are known.
     pub fn matches(&self, instance: &Instance) -> Match {
-        let judged = self.conditions().map(|condition| condition.holds(instance));
-        judged.max().unwrap_or(Match::Yes)
+        let held = self.conditions().map(|condition| condition.holds(instance));
+        held.max().unwrap_or(Match::Yes)
     }
 
     /// The conditions that are given.
@@ -116,8 +116,8 @@ impl When {
         lists.into_iter().flatten().chain(tags)
     }
 
-    /// Whether every instance that `later` matches is matched here too. Never claims it falsely;
-    /// does not see it where several patterns cover one only together.
+    /// Whether every instance that `later` matches is matched here too. May be `false` where it is
+    /// so, because several patterns together may cover one; is never `true` where it is not.
     pub fn covers(&self, later: &When) -> bool {
         let any = Some(vec![Pattern::new("*")]);
         // Every instance has a region, so no condition says the same as `*`.
@@ -168,7 +168,7 @@ impl Condition<'_> {
         }
     }
 
-    /// Its name in the policy, a tag's key behind it.
+    /// Its name in the policy, with a tag's key appended.
     pub fn name(&self) -> String {
         match self {
             Condition::Accounts(_) => "accounts".to_owned(),
@@ -182,7 +182,7 @@ impl Condition<'_> {
         }
     }
 
-    /// What it asks for: patterns of which any may fit, or `true` or `false`.
+    /// What it asks for: patterns of which any may match, or `true` or `false`.
     pub fn wanted(&self) -> Vec<String> {
         match self {
             Condition::Accounts(patterns)
@@ -196,7 +196,7 @@ impl Condition<'_> {
         }
     }
 
-    /// What the instance has in its place; nothing where it has none, or none is known.
+    /// What the instance has; empty where it has nothing, or nothing is known.
     pub fn found(&self, instance: &Instance) -> Vec<String> {
         match self {
             Condition::Accounts(_) => instance.account.iter().cloned().collect(),
@@ -216,7 +216,7 @@ impl Condition<'_> {
         }
     }
 
-    /// Whether tags tell, which an instance that was not looked at only seems to lack.
+    /// Whether it depends on tags, which are not known of an instance that was not described.
     pub fn is_by_tags(&self) -> bool {
         match self {
             Condition::LaunchTemplates(_) | Condition::AutoScaling(_) | Condition::Tag(..) => true,
@@ -235,7 +235,7 @@ impl From<bool> for Match {
     }
 }
 
-/// Any of the facts may fit; none means that they are not known.
+/// Any of the facts may match; none means that they are not known.
 fn any_of(patterns: &[Pattern], facts: &[String]) -> Match {
     if facts.is_empty() {
         return Match::Unknown;

@@ -47,7 +47,7 @@ fn check(conditions: &str, instance: &Instance, expected: Match) {
 }
 
 #[test]
-fn each_condition_is_judged_by_its_own_fact() {
+fn each_condition_is_evaluated_by_its_own_fact() {
     use Match::{No, Unknown, Yes};
     // The condition; then for the instance and for the stranger.
     let rows = [

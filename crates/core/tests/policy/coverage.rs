@@ -9,77 +9,79 @@ use proptest::prelude::*;
 
 use crate::conditions::{stranger, when};
 
+/// The conditions of a rule and of a later one, and whether the first covers the second.
+const ROWS: &[(&str, &str, bool)] = &[
+    (r#""regions": "us-*""#, r#""regions": "us-east-?""#, true),
+    (
+        r#""regions": "us-*""#,
+        r#""regions": ["us-east-1", "us-west-2"], "auto_scaling": true"#,
+        true,
+    ),
+    (
+        r#""regions": "us-*""#,
+        r#""regions": ["us-east-1", "eu-west-1"]"#,
+        false,
+    ),
+    (r#""regions": "us-east-1""#, r#""regions": "us-*""#, false),
+    (r#""regions": "*""#, r#""auto_scaling": true"#, true),
+    (
+        r#""regions": ["us-*", "*"]"#,
+        r#""accounts": "111122223333""#,
+        true,
+    ),
+    (r#""images": "*""#, r#""auto_scaling": true"#, false),
+    (
+        r#""accounts": ["111122223333", "444455556666"]"#,
+        r#""accounts": "444455556666""#,
+        true,
+    ),
+    (
+        r#""instance_types": "m7g.*""#,
+        r#""instance_types": "m7g.large""#,
+        true,
+    ),
+    (
+        r#""principals": "arn:*""#,
+        r#""principals": "arn:aws:iam::*""#,
+        true,
+    ),
+    (
+        r#""launch_templates": "lt-*""#,
+        r#""launch_templates": "lt-0a""#,
+        true,
+    ),
+    (
+        r#""auto_scaling": true"#,
+        r#""auto_scaling": true, "regions": "*""#,
+        true,
+    ),
+    (r#""auto_scaling": true"#, r#""auto_scaling": false"#, false),
+    (r#""auto_scaling": false"#, r#""regions": "us-*""#, false),
+    (
+        r#""tags": {"a*": "*"}"#,
+        r#""tags": {"app": "x", "b": "y"}"#,
+        true,
+    ),
+    (
+        r#""tags": {"a": ["x*", "y"]}"#,
+        r#""tags": {"a": ["xx", "y"]}"#,
+        true,
+    ),
+    (
+        r#""tags": {"a": "x", "b": "y"}"#,
+        r#""tags": {"a": "x"}"#,
+        false,
+    ),
+    (
+        r#""tags": {"a": "x"}"#,
+        r#""tags": {"a": ["x", "y"]}"#,
+        false,
+    ),
+];
+
 #[test]
 fn a_rule_covers_a_later_one_that_asks_for_no_less() {
-    let rows = [
-        (r#""regions": "us-*""#, r#""regions": "us-east-?""#, true),
-        (
-            r#""regions": "us-*""#,
-            r#""regions": ["us-east-1", "us-west-2"], "auto_scaling": true"#,
-            true,
-        ),
-        (
-            r#""regions": "us-*""#,
-            r#""regions": ["us-east-1", "eu-west-1"]"#,
-            false,
-        ),
-        (r#""regions": "us-east-1""#, r#""regions": "us-*""#, false),
-        (r#""regions": "*""#, r#""auto_scaling": true"#, true),
-        (
-            r#""regions": ["us-*", "*"]"#,
-            r#""accounts": "111122223333""#,
-            true,
-        ),
-        (r#""images": "*""#, r#""auto_scaling": true"#, false),
-        (
-            r#""accounts": ["111122223333", "444455556666"]"#,
-            r#""accounts": "444455556666""#,
-            true,
-        ),
-        (
-            r#""instance_types": "m7g.*""#,
-            r#""instance_types": "m7g.large""#,
-            true,
-        ),
-        (
-            r#""principals": "arn:*""#,
-            r#""principals": "arn:aws:iam::*""#,
-            true,
-        ),
-        (
-            r#""launch_templates": "lt-*""#,
-            r#""launch_templates": "lt-0a""#,
-            true,
-        ),
-        (
-            r#""auto_scaling": true"#,
-            r#""auto_scaling": true, "regions": "*""#,
-            true,
-        ),
-        (r#""auto_scaling": true"#, r#""auto_scaling": false"#, false),
-        (r#""auto_scaling": false"#, r#""regions": "us-*""#, false),
-        (
-            r#""tags": {"a*": "*"}"#,
-            r#""tags": {"app": "x", "b": "y"}"#,
-            true,
-        ),
-        (
-            r#""tags": {"a": ["x*", "y"]}"#,
-            r#""tags": {"a": ["xx", "y"]}"#,
-            true,
-        ),
-        (
-            r#""tags": {"a": "x", "b": "y"}"#,
-            r#""tags": {"a": "x"}"#,
-            false,
-        ),
-        (
-            r#""tags": {"a": "x"}"#,
-            r#""tags": {"a": ["x", "y"]}"#,
-            false,
-        ),
-    ];
-    for (earlier, later, expected) in rows {
+    for &(earlier, later, expected) in ROWS {
         assert_eq!(
             when(earlier).covers(&when(later)),
             expected,

@@ -60,12 +60,12 @@ fn the_readme_comments_every_example_as_it_is() {
 #[test]
 fn the_readme_quotes_real_refusals() {
     let document = r#"{
-        "require": {"http_tokens": "required"},
+        "version": 1, "require": {"http_tokens": "required"},
         "on_violation": "Enforce",
         "rules": [
-            {"name": "sandboxes", "when": {"regions": "us-*"}, "then": "terminate"},
-            {"name": "east", "when": {"regions": "us-east-1"}, "then": "report"},
-            {"name": "lab", "when": {"accounts": ["1111*"]}, "then": "report"}
+            {"name": "sandboxes", "when": {"regions": "us-*"}, "action": "terminate"},
+            {"name": "east", "when": {"regions": "us-east-1"}, "action": "report"},
+            {"name": "lab", "when": {"accounts": ["1111*"]}, "action": "report"}
         ]
     }"#;
     let refusals = Policy::parse(document).unwrap_err().to_string();

@@ -29,12 +29,12 @@ fn parse(document: &str) -> Policy {
 fn document(fields: &str) -> String {
     let comma = if fields.is_empty() { "" } else { ", " };
     format!(
-        r#"{{"require": {{"http_tokens": "required"}}, "on_violation": "enforce"{comma}{fields}}}"#
+        r#"{{"version": 1, "require": {{"http_tokens": "required"}}, "on_violation": "enforce"{comma}{fields}}}"#
     )
 }
 
 fn requiring(require: &str) -> String {
-    format!(r#"{{"require": {require}, "on_violation": "enforce"}}"#)
+    format!(r#"{{"version": 1, "require": {require}, "on_violation": "enforce"}}"#)
 }
 
 fn with_rules(rules: &[&str]) -> String {
@@ -43,6 +43,6 @@ fn with_rules(rules: &[&str]) -> String {
 
 fn with_conditions(conditions: &str) -> String {
     with_rules(&[&format!(
-        r#"{{"name": "a", "when": {{{conditions}}}, "then": "report"}}"#
+        r#"{{"name": "a", "when": {{{conditions}}}, "action": "report"}}"#
     )])
 }

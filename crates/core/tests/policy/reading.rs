@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use imds_core::instance::{HopLimit, Toggle};
+use imds_core::options::{HopLimit, Toggle};
 use imds_core::policy::{
-    Action, Existing, HopRange, Limits, Pattern, Policy, Require, RequiredTokens, Rule, Then, When,
+    Action, Existing, Limits, NewInstances, Pattern, Policy, Rule, RuleAction, When,
 };
+use imds_core::require::Require;
+use imds_core::requirement::{HopRange, RequiredTokens};
 use jiff::civil::{Date, date};
 
 use crate::{document, parse, requiring, with_conditions, with_rules};
@@ -30,26 +32,26 @@ const TOKENS: Require = Require {
 fn a_whole_policy_is_read() {
     let given = parse(
         r#"{
-  "require": { "http_tokens": "required", "hop_limit": { "at_most": 2 } },
+  "version": 1, "require": { "http_tokens": "required", "hop_limit": { "at_most": 2 } },
   "on_violation": "enforce",
   "rules": [
     { "name": "legacy scanner", "when": { "tags": { "app": "scanner-*" } },
-      "then": "exempt", "until": "2027-03-31", "because": "vendor ticket 4711" },
-    { "name": "sandboxes", "when": { "accounts": ["111122223333"], "regions": ["us-*"] }, "then": "terminate" },
+      "action": "exempt", "expires": "2027-03-31", "reason": "vendor ticket 4711" },
+    { "name": "sandboxes", "when": { "accounts": ["111122223333"], "regions": ["us-*"] }, "action": "terminate" },
     { "name": "kubernetes", "when": { "tags": { "eks:cluster-name": "*" } }, "require": { "hop_limit": { "at_least": 2 } } }
   ],
-  "limits": { "terminations_per_hour": 10, "grace_seconds": 60 },
+  "limits": { "disruptions_per_hour": 10 }, "new_instances": { "grace_seconds": 60 },
   "existing": { "usage_window_days": 14, "in_use": "report", "unknown": "report" }
 }"#,
     );
     let rule = |name: &str, when| Rule {
         name: name.to_owned(),
         when,
-        then: None,
+        action: None,
         require: None,
-        until: None,
+        expires: None,
         even_if_replaced: false,
-        because: None,
+        reason: None,
     };
     let tag = |key, value| When {
         tags: BTreeMap::from([(Pattern::new(key), patterns(&[value]))]),
@@ -61,6 +63,7 @@ fn a_whole_policy_is_read() {
         ..When::default()
     };
     let expected = Policy {
+        version: 1,
         require: Require {
             hop_limit: Some(HopRange {
                 at_least: None,
@@ -71,13 +74,13 @@ fn a_whole_policy_is_read() {
         on_violation: Action::Enforce,
         rules: vec![
             Rule {
-                then: Some(Then::Exempt),
-                until: Some(date(2027, 3, 31)),
-                because: Some("vendor ticket 4711".to_owned()),
+                action: Some(RuleAction::Exempt),
+                expires: Some(date(2027, 3, 31)),
+                reason: Some("vendor ticket 4711".to_owned()),
                 ..rule("legacy scanner", tag("app", "scanner-*"))
             },
             Rule {
-                then: Some(Then::Act(Action::Terminate)),
+                action: Some(RuleAction::Act(Action::Terminate)),
                 ..rule("sandboxes", sandboxes)
             },
             Rule {
@@ -91,8 +94,9 @@ fn a_whole_policy_is_read() {
                 ..rule("kubernetes", tag("eks:cluster-name", "*"))
             },
         ],
-        limits: Limits::default(),
+        new_instances: NewInstances::default(),
         existing: Existing::default(),
+        limits: Limits::default(),
     };
     assert_eq!(given, expected);
 }
@@ -140,46 +144,49 @@ fn every_condition_can_be_given_as_one_or_many() {
 fn what_is_left_out_has_its_default() {
     let policy = parse(&document(""));
     let expected = Policy {
+        version: 1,
         require: TOKENS,
         on_violation: Action::Enforce,
         rules: vec![],
-        limits: Limits {
-            terminations_per_hour: 10,
-            grace_seconds: 60,
-            mends_per_hour: 6,
-        },
+        new_instances: NewInstances { grace_seconds: 60 },
         existing: Existing {
             usage_window_days: 14,
             in_use: Action::Report,
             unknown: Action::Report,
             watch_days: 0,
         },
+        limits: Limits {
+            disruptions_per_hour: 10,
+            enforcements_per_hour: 6,
+        },
     };
     assert_eq!(policy, expected);
-    let empty =
-        document(r#""$schema": "./policy.schema.json", "rules": [], "limits": {}, "existing": {}"#);
+    let empty = document(
+        r#""$schema": "./policy.schema.json", "rules": [], "new_instances": {}, "existing": {}, "limits": {}"#,
+    );
     assert_eq!(parse(&empty), expected);
 }
 
 #[test]
 fn numbers_are_accepted_up_to_both_ends() {
-    for (per_hour, seconds, mends, days, watch) in [
+    for (per_hour, seconds, enforcements, days, watch) in [
         (0, 0, 1, 1, 0),
         (11, 61, 7, 15, 1),
         (100_000, 600, 1000, 63, 63),
     ] {
         let policy = parse(&document(&format!(
-            r#""limits": {{"terminations_per_hour": {per_hour}, "grace_seconds": {seconds}, "mends_per_hour": {mends}}},
+            r#""limits": {{"disruptions_per_hour": {per_hour}, "enforcements_per_hour": {enforcements}}},
+            "new_instances": {{"grace_seconds": {seconds}}},
             "existing": {{"usage_window_days": {days}, "watch_days": {watch}}}"#
         )));
         assert_eq!(
             policy.limits,
             Limits {
-                terminations_per_hour: per_hour,
-                grace_seconds: seconds,
-                mends_per_hour: mends,
+                disruptions_per_hour: per_hour,
+                enforcements_per_hour: enforcements,
             }
         );
+        assert_eq!(policy.new_instances.grace_seconds, seconds);
         assert_eq!(
             (
                 policy.existing.usage_window_days,
@@ -206,15 +213,15 @@ fn instances_in_use_and_those_without_data_have_each_their_action() {
 #[test]
 fn every_word_for_an_action_is_read() {
     let words = [
-        ("report", Then::Act(Action::Report)),
-        ("enforce", Then::Act(Action::Enforce)),
-        ("stop", Then::Act(Action::Stop)),
-        ("terminate", Then::Act(Action::Terminate)),
-        ("exempt", Then::Exempt),
+        ("report", RuleAction::Act(Action::Report)),
+        ("enforce", RuleAction::Act(Action::Enforce)),
+        ("stop", RuleAction::Act(Action::Stop)),
+        ("terminate", RuleAction::Act(Action::Terminate)),
+        ("exempt", RuleAction::Exempt),
     ];
-    for (word, then) in words {
-        let rule = format!(r#"{{"name": "a", "when": {{"regions": "eu-*"}}, "then": "{word}"}}"#);
-        assert_eq!(parse(&with_rules(&[&rule])).rules[0].then, Some(then));
+    for (word, action) in words {
+        let rule = format!(r#"{{"name": "a", "when": {{"regions": "eu-*"}}, "action": "{word}"}}"#);
+        assert_eq!(parse(&with_rules(&[&rule])).rules[0].action, Some(action));
     }
     let displayed: Vec<String> = Action::ALL.iter().map(Action::to_string).collect();
     assert_eq!(displayed, ["report", "enforce", "stop", "terminate"]);
@@ -261,12 +268,13 @@ fn a_rule_overrides_the_requirements_key_by_key() {
 
 #[test]
 fn an_exemption_holds_through_its_last_day() {
-    let rule = |until: &str| {
-        let rule =
-            format!(r#"{{"name": "a", "when": {{"regions": "eu-*"}}, "then": "exempt"{until}}}"#);
+    let rule = |expires: &str| {
+        let rule = format!(
+            r#"{{"name": "a", "when": {{"regions": "eu-*"}}, "action": "exempt"{expires}}}"#
+        );
         parse(&with_rules(&[&rule])).rules.remove(0)
     };
-    let ending = rule(r#", "until": "2028-02-29""#);
+    let ending = rule(r#", "expires": "2028-02-29""#);
     assert!(!ending.expired(date(2028, 2, 28)));
     assert!(!ending.expired(date(2028, 2, 29)));
     assert!(ending.expired(date(2028, 3, 1)));
@@ -274,10 +282,10 @@ fn an_exemption_holds_through_its_last_day() {
 }
 
 #[test]
-fn a_rule_may_end_what_is_replaced() {
+fn a_rule_may_disrupt_what_is_replaced() {
     let rule = |more: &str| {
         let rule =
-            format!(r#"{{"name": "a", "when": {{"auto_scaling": true}}, "then": "stop"{more}}}"#);
+            format!(r#"{{"name": "a", "when": {{"auto_scaling": true}}, "action": "stop"{more}}}"#);
         parse(&document(&format!(r#""rules": [{rule}]"#))).rules[0].even_if_replaced
     };
     assert!(rule(r#", "even_if_replaced": true"#));

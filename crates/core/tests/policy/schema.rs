@@ -1,4 +1,4 @@
-//! The JSON Schema of the policy is of one mind with the reading.
+//! The JSON Schema accepts and refuses the same policies as `Policy::parse`.
 
 use imds_core::policy::{Policy, schema};
 use jsonschema::Validator;
@@ -36,11 +36,11 @@ fn full() -> Value {
             {"name": "all", "when": {
                 "accounts": "111122223333", "regions": ["eu-*"], "tags": {"app": "x", "b*": ["y", "z"]}, "images": "ami-1",
                 "instance_types": "m7g.*", "principals": "arn:*", "auto_scaling": true, "launch_templates": ["lt-1", "lt-2"]
-            }, "then": "exempt", "until": "2027-03-31", "because": "ticket 4711"},
+            }, "action": "exempt", "expires": "2027-03-31", "reason": "ticket 4711"},
             {"name": "hops", "when": {"tags": {"k": "*"}}, "require": {"hop_limit": {"at_least": 2, "at_most": 3}, "http_endpoint": "enabled"}},
-            {"name": "rest", "when": {"regions": "*"}, "then": "terminate"}
+            {"name": "rest", "when": {"regions": "*"}, "action": "terminate"}
         ],
-        "limits": {"terminations_per_hour": 10, "grace_seconds": 60},
+        "limits": {"disruptions_per_hour": 10, "enforcements_per_hour": 6}, "new_instances": {"grace_seconds": 60},
         "existing": {"usage_window_days": 14, "in_use": "report", "unknown": "stop"}"#,
     );
     serde_json::from_str(&full).unwrap()
@@ -115,7 +115,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     ]
 }
 
-/// What only reading can tell, by its words.
+/// What only `Policy::parse` can detect, by its messages.
 const BEYOND_SCHEMA: [&str; 3] = ["a name other than", "leaves over", "to be no more than"];
 
 proptest! {
@@ -134,10 +134,10 @@ proptest! {
             }
         }
         let faults = Policy::parse(&document.to_string()).err().map(|faults| faults.0).unwrap_or_default();
-        let seen = faults.iter().any(|fault| !BEYOND_SCHEMA.iter().any(|words| fault.expected.contains(words)));
+        let refused_by_values = faults.iter().any(|fault| !BEYOND_SCHEMA.iter().any(|words| fault.expected.contains(words)));
         thread_local! { static VALIDATOR: Validator = validator(); }
         let valid = VALIDATOR.with(|validator| validator.is_valid(&document));
-        prop_assert_eq!(valid, !seen, "{}\n{:?}", document, faults);
+        prop_assert_eq!(valid, !refused_by_values, "{}\n{:?}", document, faults);
     }
 
     #[test]

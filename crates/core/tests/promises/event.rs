@@ -38,10 +38,10 @@ fn holds(event: &Event) {
             is_origin(&change.origin);
             is_id(&change.instance_id);
         }
-        Event::StateChange(change) => {
-            is_origin(&change.origin);
-            is_id(&change.instance_id);
-            assert!(!change.state.is_final() && !change.state.is_stopped());
+        Event::Start(start) => {
+            is_origin(&start.origin);
+            is_id(&start.instance_id);
+            assert!(!start.state.is_final() && !start.state.is_stopped());
         }
         Event::Sweep(Sweep { regions, .. }) => {
             assert!(regions.as_ref().is_none_or(|regions| !regions.is_empty()));

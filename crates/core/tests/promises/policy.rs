@@ -1,11 +1,10 @@
 //! What holds for every text that is read as a policy.
 
-use imds_core::decide::{Decision, Occasion};
-use imds_core::instance::{
-    HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle,
-};
+use imds_core::decide::{Decision, Discovery};
+use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use imds_core::plan::Plan;
-use imds_core::policy::{Faults, Policy};
+use imds_core::policy::{Policy, PolicyFaults};
 use imds_core::usage::{NotKnown, Usage};
 use jiff::Timestamp;
 
@@ -19,59 +18,60 @@ pub(crate) fn hold(text: &str) {
     );
     match read {
         Ok(policy) => decides(&policy),
-        Err(faults) => are_told(&faults, text),
+        Err(faults) => are_reported(&faults, text),
     }
 }
 
-fn are_told(faults: &Faults, text: &str) {
+fn are_reported(faults: &PolicyFaults, text: &str) {
     assert!((1..=text.len() + 2).contains(&faults.0.len()));
     for fault in &faults.0 {
         assert!(fault.path.starts_with('$'), "{fault:?}");
         assert!(fault.value.chars().count() <= 80, "{fault:?}");
-        let told = fault.to_string();
-        assert!(told.chars().count() <= 700, "{told:?}");
+        let message = fault.to_string();
+        assert!(message.chars().count() <= 700, "{message:?}");
         let misleads =
             |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202e}');
-        assert!(!told.contains(misleads), "{told:?}");
+        assert!(!message.contains(misleads), "{message:?}");
     }
     assert_eq!(faults.to_string().lines().count(), faults.0.len());
 }
 
-/// Whatever is let through decides about every instance, on every occasion.
+/// Every policy that is accepted decides about every instance, however it was discovered.
 fn decides(policy: &Policy) {
     let now = Timestamp::UNIX_EPOCH;
     let since = policy.existing.window_begin(now);
-    let occasions = [
-        Occasion::Launch,
-        Occasion::Drift,
-        Occasion::Existing(Usage::Unused { since }),
-        Occasion::Existing(Usage::Unknown {
+    let discoveries = [
+        Discovery::Launch,
+        Discovery::Drift,
+        Discovery::Request,
+        Discovery::Existing(Usage::Unused { since }),
+        Discovery::Existing(Usage::Unknown {
             because: NotKnown::NoData,
         }),
     ];
-    for occasion in occasions {
+    for discovery in discoveries {
         let instances = instances(now);
-        let plan = Plan::new(policy, instances.iter().cloned(), now, &occasion);
+        let plan = Plan::new(policy, instances.iter().cloned(), now, &discovery);
         assert_eq!(plan.to_string().lines().count(), instances.len());
         for (instance, step) in instances.iter().zip(&plan.steps) {
             assert_eq!(&step.instance, instance);
             widens_nothing(&step.decision, instance);
         }
-        let mut ripe = plan.clone();
-        let waiting = ripe
+        let mut ready = plan.clone();
+        let waiting = ready
             .split_off_waiting(policy, now)
             .map_or(0, |waiting| waiting.instances.len());
-        assert_eq!(ripe.steps.len() + waiting, instances.len());
+        assert_eq!(ready.steps.len() + waiting, instances.len());
     }
 }
 
 fn widens_nothing(decision: &Decision, instance: &Instance) {
-    let Decision::Wrong(wrong) = decision else {
+    let Decision::NonCompliant(non_compliant) = decision else {
         return;
     };
-    assert!(!wrong.violations.is_empty());
-    let sent = wrong.change.to_send(&instance.options);
-    assert_ne!(sent, MetadataOptions::default(), "nothing would be mended");
+    assert!(!non_compliant.violations.is_empty());
+    let sent = non_compliant.change.to_send(&instance.options);
+    assert_ne!(sent, MetadataOptions::default(), "the change is empty");
     assert_ne!(sent.http_tokens, Some(HttpTokens::Optional));
     if instance.options.http_endpoint != Some(Toggle::Enabled) {
         assert_ne!(sent.http_endpoint, Some(Toggle::Enabled));
@@ -94,9 +94,9 @@ fn instances(now: Timestamp) -> Vec<Instance> {
         http_protocol_ipv6: Some(Toggle::Enabled),
         instance_metadata_tags: Some(Toggle::Disabled),
     };
-    let mut right = open.clone();
-    right.options.http_tokens = Some(HttpTokens::Required);
-    right.options.hop_limit = Some(HopLimit::MIN);
+    let mut compliant = open.clone();
+    compliant.options.http_tokens = Some(HttpTokens::Required);
+    compliant.options.hop_limit = Some(HopLimit::MIN);
     let mut off = open.clone();
     off.options.http_endpoint = Some(Toggle::Disabled);
     let mut replaced = open.clone();
@@ -112,8 +112,8 @@ fn instances(now: Timestamp) -> Vec<Instance> {
     let mut stopped = open.clone();
     stopped.state = Some(State::Stopped);
     stopped.launched_at = Some(Timestamp::MAX);
-    let mut ended = open.clone();
-    ended.state = Some(State::Terminated);
+    let mut terminated = open.clone();
+    terminated.state = Some(State::Terminated);
     let unknown = Instance::unknown(id("i-1"), "us-gov-west-1");
-    vec![open, right, off, replaced, stopped, ended, unknown]
+    vec![open, compliant, off, replaced, stopped, terminated, unknown]
 }

@@ -1,9 +1,9 @@
-//! Reads the rules, each in the light of those before it.
+//! Reads the rules; each is compared with those before it.
 
 use jiff::civil::Date;
 
 use super::super::reader::{Node, Object, Read};
-use super::super::{Action, Rule, Then, When};
+use super::super::{Action, Rule, RuleAction, When};
 use super::{require, when};
 
 pub(super) fn read(node: &Node) -> Read<Vec<Rule>> {
@@ -14,59 +14,59 @@ pub(super) fn read(node: &Node) -> Read<Vec<Rule>> {
 }
 
 /// A rule before the present one.
-struct Earlier {
+struct EarlierRule {
     path: String,
     name: Option<String>,
-    /// What it decides for ever, so that no later rule can; none for a rule that ends.
+    /// What it decides permanently, so that no later rule can; `None` for a rule that expires.
     when: Option<When>,
 }
 
-fn rule(node: &Node, earlier: &mut Vec<Earlier>) -> Read<Rule> {
+fn rule(node: &Node, earlier: &mut Vec<EarlierRule>) -> Read<Rule> {
     let known = [
         "name",
         "when",
-        "then",
+        "action",
         "require",
-        "until",
+        "expires",
         "even_if_replaced",
-        "because",
+        "reason",
     ];
     let object = node.object(
-        "a rule: an object with `name`, `when`, and `then` or `require`",
+        "a rule: an object with `name`, `when`, and `action` or `require`",
         &known,
     )?;
     let name = object.need("name", "a name that no other rule has", |node| {
         name(node, earlier)
     });
     let when = object.need("when", when::EXPECTED, |node| reachable(node, earlier));
-    let then = object.read("then", then);
+    let action = object.read("action", action);
     let own_require = object.read("require", require::read);
-    let until = object.read("until", until);
+    let expires = object.read("expires", expires);
     let even_if_replaced = object.read("even_if_replaced", Node::truth);
-    let because = object.read("because", |node| {
+    let reason = object.read("reason", |node| {
         node.text("a reason that is not blank", is_not_blank)
     });
-    if let Ok(then) = then {
-        fit_together(&object, then);
+    if let Ok(action) = action {
+        fit_together(&object, action);
     }
-    let ends = object.get("until").is_some();
-    earlier.push(Earlier {
+    let does_expire = object.get("expires").is_some();
+    earlier.push(EarlierRule {
         path: node.path(),
         name: name.as_ref().ok().cloned(),
-        when: when.as_ref().ok().filter(|_| !ends).cloned(),
+        when: when.as_ref().ok().filter(|_| !does_expire).cloned(),
     });
     Ok(Rule {
         name: name?,
         when: when?,
-        then: then?,
+        action: action?,
         require: own_require?,
-        until: until?,
+        expires: expires?,
         even_if_replaced: even_if_replaced?.unwrap_or_default(),
-        because: because?.map(str::to_owned),
+        reason: reason?.map(str::to_owned),
     })
 }
 
-fn name(node: &Node, earlier: &[Earlier]) -> Read<String> {
+fn name(node: &Node, earlier: &[EarlierRule]) -> Read<String> {
     let name = node.text("a name that is not blank", is_not_blank)?;
     match earlier
         .iter()
@@ -77,7 +77,7 @@ fn name(node: &Node, earlier: &[Earlier]) -> Read<String> {
     }
 }
 
-fn reachable(node: &Node, earlier: &[Earlier]) -> Read<When> {
+fn reachable(node: &Node, earlier: &[EarlierRule]) -> Read<When> {
     let when = when::read(node)?;
     let shadow = earlier.iter().find(|rule| {
         rule.when
@@ -86,7 +86,7 @@ fn reachable(node: &Node, earlier: &[Earlier]) -> Read<When> {
     });
     match shadow {
         None => Ok(when),
-        Some(Earlier { path, name, .. }) => {
+        Some(EarlierRule { path, name, .. }) => {
             let name = name
                 .as_ref()
                 .map(|name| format!(" `{name}`"))
@@ -99,39 +99,47 @@ fn reachable(node: &Node, earlier: &[Earlier]) -> Read<When> {
     }
 }
 
-fn then(node: &Node) -> Read<Then> {
+fn action(node: &Node) -> Read<RuleAction> {
     let [report, enforce, stop, terminate] =
-        Action::ALL.map(|action| (action.as_str(), Then::Act(action)));
-    node.word(&[report, enforce, stop, terminate, ("exempt", Then::Exempt)])
+        Action::ALL.map(|action| (action.as_str(), RuleAction::Act(action)));
+    node.word(&[
+        report,
+        enforce,
+        stop,
+        terminate,
+        ("exempt", RuleAction::Exempt),
+    ])
 }
 
-fn until(node: &Node) -> Read<Date> {
+fn expires(node: &Node) -> Read<Date> {
     const EXPECTED: &str = "the exemption's last day as `YYYY-MM-DD`";
     // jiff reads other forms of a date too, all of another length.
     let text = node.text(EXPECTED, |text| text.len() == "YYYY-MM-DD".len())?;
     text.parse().map_err(|_| node.refuse(EXPECTED))
 }
 
-fn fit_together(object: &Object, then: Option<Then>) {
-    if !matches!(then, Some(Then::Act(Action::Stop | Action::Terminate)))
-        && let Some(even_if_replaced) = object.get("even_if_replaced")
+fn fit_together(object: &Object, action: Option<RuleAction>) {
+    if !matches!(
+        action,
+        Some(RuleAction::Act(Action::Stop | Action::Terminate))
+    ) && let Some(even_if_replaced) = object.get("even_if_replaced")
     {
         even_if_replaced.refuse("nothing in a rule that neither stops nor terminates");
     }
-    match then {
-        Some(Then::Exempt) => {
+    match action {
+        Some(RuleAction::Exempt) => {
             if let Some(require) = object.get("require") {
-                require.refuse("nothing in a rule that exempts: what is exempt is not judged");
+                require.refuse("nothing in a rule that exempts: what is exempt is not evaluated");
             }
         }
-        Some(Then::Act(_)) | None => {
-            if let Some(until) = object.get("until") {
-                until.refuse("nothing in a rule that does not exempt: only an exemption ends");
+        Some(RuleAction::Act(_)) | None => {
+            if let Some(expires) = object.get("expires") {
+                expires.refuse("nothing in a rule that does not exempt: only an exemption expires");
             }
-            if then.is_none() && object.get("require").is_none() {
+            if action.is_none() && object.get("require").is_none() {
                 object.missing(
-                    "then",
-                    "what happens to an instance that breaks the policy, or `require` in its place",
+                    "action",
+                    "what happens to an instance that violates the policy, or `require` in its place",
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Reads the conditions of a rule, and refuses those that no instance could meet.
+//! Reads the conditions of a rule.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ pub(super) fn read(node: &Node) -> Read<When> {
         "launch_templates",
     ];
     let object = node.filled_object(EXPECTED, &known)?;
-    let patterns = |key, kind: &Kind| object.read(key, |node| patterns(node, kind));
+    let patterns = |key, kind: &PatternKind| object.read(key, |node| patterns(node, kind));
     let accounts = patterns("accounts", &ACCOUNT);
     let regions = patterns("regions", &REGION);
     let tags = object.read("tags", tags);
@@ -40,44 +40,44 @@ pub(super) fn read(node: &Node) -> Read<When> {
     })
 }
 
-/// What may stand in a condition.
-struct Kind {
+/// The patterns that a condition accepts.
+struct PatternKind {
     expected: &'static str,
     fits: fn(&str) -> bool,
 }
 
-const ACCOUNT: Kind = Kind {
+const ACCOUNT: PatternKind = PatternKind {
     expected: "an account id: a string of 12 digits, without wildcards",
     fits: |text| text.len() == 12 && text.bytes().all(|sign| sign.is_ascii_digit()),
 };
 
-const REGION: Kind = Kind {
+const REGION: PatternKind = PatternKind {
     expected: "a region such as `eu-west-1`, or a pattern such as `us-*`",
     fits: |text| is_made_of(text, "-*?"),
 };
 
-const TAG_VALUE: Kind = Kind {
-    expected: "a tag's value, or a pattern; `*` fits any, also an empty one",
+const TAG_VALUE: PatternKind = PatternKind {
+    expected: "a tag's value, or a pattern; `*` matches any value, also an empty one",
     fits: |text| !text.is_empty(),
 };
 
-const IMAGE: Kind = Kind {
+const IMAGE: PatternKind = PatternKind {
     expected: "an AMI's id, `ami-…`, or a pattern of ids",
     fits: |text| starts_with(text, "ami-"),
 };
 
-const INSTANCE_TYPE: Kind = Kind {
+const INSTANCE_TYPE: PatternKind = PatternKind {
     expected: "an instance type such as `m7g.large`, or a pattern such as `m7g.*`",
     fits: |text| is_made_of(text, ".-*?"),
 };
 
-const PRINCIPAL: Kind = Kind {
+const PRINCIPAL: PatternKind = PatternKind {
     expected: "an ARN, `arn:…`, a service such as `autoscaling.amazonaws.com`, or a pattern",
     fits: |text| starts_with(text, "arn:") || text.contains(".amazonaws.com"),
 };
 
-const LAUNCH_TEMPLATE: Kind = Kind {
-    expected: "a launch template's id, `lt-…`, or a pattern of ids: an instance does not tell the name",
+const LAUNCH_TEMPLATE: PatternKind = PatternKind {
+    expected: "a launch template's id, `lt-…`, or a pattern of ids: an instance does not show the name",
     fits: |text| starts_with(text, "lt-"),
 };
 
@@ -97,7 +97,7 @@ fn tags(node: &Node) -> Read<BTreeMap<Pattern, Vec<Pattern>>> {
     tags.into_iter().collect()
 }
 
-fn patterns(node: &Node, kind: &Kind) -> Read<Vec<Pattern>> {
+fn patterns(node: &Node, kind: &PatternKind) -> Read<Vec<Pattern>> {
     let nodes = node.one_or_many(kind.expected)?;
     let patterns: Vec<Read<Pattern>> = nodes
         .iter()
@@ -106,7 +106,7 @@ fn patterns(node: &Node, kind: &Kind) -> Read<Vec<Pattern>> {
     patterns.into_iter().collect()
 }
 
-/// Small letters, digits and the signs given.
+/// Lowercase letters, digits and the signs given.
 fn is_made_of(text: &str, signs: &str) -> bool {
     let fits =
         |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || signs.contains(sign);

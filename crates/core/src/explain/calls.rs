@@ -1,0 +1,61 @@
+//! The calls that the function would make, as EC2 names them.
+
+use crate::decide::{Decision, NonCompliant};
+use crate::marks;
+use crate::options::MetadataOptions;
+use crate::plan::Step;
+use crate::policy::{Action, Limits};
+
+pub(super) const DESCRIBE: &str = "DescribeInstances";
+
+/// The calls for one launched instance, in their order. An instance that the event shows to be
+/// compliant takes none.
+pub(super) fn calls(step: &Step, waits: bool) -> Vec<String> {
+    let non_compliant = match &step.decision {
+        Decision::Compliant(_) | Decision::Exempt(_) => return Vec::new(),
+        Decision::Gone(_) => return vec![DESCRIBE.to_owned()],
+        Decision::NonCompliant(non_compliant) => non_compliant,
+    };
+    let describes = if waits { 2 } else { 1 };
+    let mut calls = vec![DESCRIBE.to_owned(); describes];
+    match non_compliant.action {
+        Action::Report => {}
+        Action::Stop if non_compliant.is_stopped => {}
+        Action::Enforce => {
+            let sent = non_compliant.change.to_send(&step.instance.options);
+            calls.push(format!(
+                "ModifyInstanceMetadataOptions {}",
+                parameters(&sent)
+            ));
+        }
+        Action::Stop => calls.push("StopInstances".to_owned()),
+        Action::Terminate => {
+            // A termination is claimed first, and the claims of the hour are counted.
+            calls.push(format!("CreateTags {}", marks::TERMINATE));
+            calls.push(format!("{DESCRIBE} tag-key={}", marks::TERMINATE));
+            calls.push("TerminateInstances".to_owned());
+        }
+    }
+    calls
+}
+
+/// What is done where EC2 refuses the disruption.
+pub(super) fn fallback(non_compliant: &NonCompliant, limits: &Limits) -> Option<String> {
+    match non_compliant.action {
+        Action::Report | Action::Enforce => None,
+        Action::Stop => Some("if EC2 refuses to stop it, its options are set instead".to_owned()),
+        Action::Terminate => Some(format!(
+            "if EC2 refuses to terminate it, or {} were terminated within the hour, its options are \
+             set instead",
+            limits.disruptions_per_hour
+        )),
+    }
+}
+
+/// The options as parameters of the call.
+pub(super) fn parameters(options: &MetadataOptions) -> String {
+    let parameters = options
+        .settings()
+        .map(|setting| format!("{}={}", setting.option().parameter(), setting.value()));
+    parameters.collect::<Vec<_>>().join(" ")
+}
