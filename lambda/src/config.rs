@@ -1,9 +1,12 @@
 //! The function's configuration, read once at start.
 
-use imds_aws::{
-    BundleError, CaBundle, Client, EnvironmentCredentials, SettingError, Settings, environment,
-};
-use imds_core::policy::{Faults, Policy};
+use std::fmt;
+
+use imds_aws::{BundleError, CaBundle, Client, EnvironmentCredentials, SettingErrors, environment};
+use imds_core::chain::chain;
+use imds_core::policy::{Policy, PolicyFaults};
+
+use crate::log::{self, LogFilterError};
 
 /// What the function needs to know.
 pub(crate) struct Config {
@@ -15,7 +18,7 @@ pub(crate) struct Config {
     pub(crate) region: String,
 }
 
-/// A function that cannot start.
+/// Why the function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
     #[error("no policy: set `IMDS_POLICY` (the document) or `IMDS_POLICY_FILE` (a path)")]
@@ -27,10 +30,10 @@ pub(crate) enum ConfigError {
         path: String,
         source: std::io::Error,
     },
-    #[error("the policy in `{variable}` is refused")]
+    #[error("the policy in `{variable}` is not valid")]
     Policy {
         variable: &'static str,
-        source: Faults,
+        source: PolicyFaults,
     },
     #[error("could not read the certificates from `AWS_CA_BUNDLE` `{path}`")]
     CaBundleFile {
@@ -39,51 +42,90 @@ pub(crate) enum ConfigError {
     },
     #[error("could not use the certificates in `AWS_CA_BUNDLE` `{path}`")]
     CaBundle { path: String, source: BundleError },
-    #[error("no credentials: `{0}` is not set")]
-    Credentials(&'static str),
+    #[error("no {what}: `{name}` is not set")]
+    NotSet {
+        what: &'static str,
+        name: &'static str,
+    },
     #[error(transparent)]
-    Setting(#[from] SettingError),
+    LogFilter(#[from] LogFilterError),
+    #[error(transparent)]
+    Settings(#[from] SettingErrors),
+}
+
+/// All errors of the configuration.
+#[derive(Debug, thiserror::Error)]
+pub(crate) struct ConfigErrors(pub(crate) Vec<ConfigError>);
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let errors: Vec<String> = self.0.iter().map(|error| chain(error)).collect();
+        f.write_str(&errors.join("; "))
+    }
 }
 
 impl Config {
-    pub(crate) fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+    /// Reads the variables.
+    ///
+    /// # Errors
+    /// All that cannot be used, together.
+    pub(crate) fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let given = |name: &str| var(name).filter(|value| !value.is_empty());
-        let (variable, text) = match (given("IMDS_POLICY"), given("IMDS_POLICY_FILE")) {
-            (Some(text), None) => ("IMDS_POLICY", text),
-            (None, Some(path)) => match std::fs::read_to_string(&path) {
-                Ok(text) => ("IMDS_POLICY_FILE", text),
-                Err(source) => return Err(ConfigError::File { path, source }),
-            },
-            (None, None) => return Err(ConfigError::NoPolicy),
-            (Some(_), Some(_)) => return Err(ConfigError::TwoPolicies),
-        };
-        let policy =
-            Policy::parse(&text).map_err(|source| ConfigError::Policy { variable, source })?;
-        // Lambda hands the role's credentials over in variables, for the life of the process.
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-            given(name).ok_or(ConfigError::Credentials(name))?;
+        let mut errors = Vec::new();
+        let policy = keep(&mut errors, policy(given));
+        // Lambda sets the role's credentials as variables, for the life of the process.
+        for (what, name) in [
+            ("credentials", "AWS_ACCESS_KEY_ID"),
+            ("credentials", "AWS_SECRET_ACCESS_KEY"),
+            ("region", "AWS_REGION"),
+        ] {
+            if given(name).is_none() {
+                errors.push(ConfigError::NotSet { what, name });
+            }
         }
-        let ca_bundle = match given("AWS_CA_BUNDLE") {
-            Some(path) => match std::fs::read(&path) {
-                Ok(pem) => Some(
-                    CaBundle::parse(pem)
-                        .map_err(|source| ConfigError::CaBundle { path, source })?,
-                ),
-                Err(source) => return Err(ConfigError::CaBundleFile { path, source }),
-            },
-            None => None,
-        };
-        let settings = Settings {
-            ca_bundle,
-            ..Settings::default()
-        };
-        let client = Client::new(&environment(&var)?, EnvironmentCredentials::new(), settings);
-        Ok(Config {
-            policy,
-            client,
-            function: given("AWS_LAMBDA_FUNCTION_NAME"),
-            region: given("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
-        })
+        let ca_bundle = keep(&mut errors, ca_bundle(given));
+        let config = keep(&mut errors, environment(&var).map_err(ConfigError::from));
+        keep(&mut errors, log::filter(given).map_err(ConfigError::from));
+        match (policy, ca_bundle, config, given("AWS_REGION")) {
+            (Some(policy), Some(ca_bundle), Some(config), Some(region)) if errors.is_empty() => {
+                Ok(Config {
+                    policy,
+                    client: Client::new(&config, EnvironmentCredentials::new(), ca_bundle),
+                    function: given("AWS_LAMBDA_FUNCTION_NAME"),
+                    region,
+                })
+            }
+            _ => Err(ConfigErrors(errors)),
+        }
+    }
+}
+
+fn keep<T>(errors: &mut Vec<ConfigError>, read: Result<T, ConfigError>) -> Option<T> {
+    read.map_err(|error| errors.push(error)).ok()
+}
+
+fn policy(given: impl Fn(&str) -> Option<String>) -> Result<Policy, ConfigError> {
+    let (variable, text) = match (given("IMDS_POLICY"), given("IMDS_POLICY_FILE")) {
+        (Some(text), None) => ("IMDS_POLICY", text),
+        (None, Some(path)) => match std::fs::read_to_string(&path) {
+            Ok(text) => ("IMDS_POLICY_FILE", text),
+            Err(source) => return Err(ConfigError::File { path, source }),
+        },
+        (None, None) => return Err(ConfigError::NoPolicy),
+        (Some(_), Some(_)) => return Err(ConfigError::TwoPolicies),
+    };
+    Policy::parse(&text).map_err(|source| ConfigError::Policy { variable, source })
+}
+
+fn ca_bundle(given: impl Fn(&str) -> Option<String>) -> Result<Option<CaBundle>, ConfigError> {
+    let Some(path) = given("AWS_CA_BUNDLE") else {
+        return Ok(None);
+    };
+    match std::fs::read(&path) {
+        Ok(pem) => CaBundle::parse(pem)
+            .map(Some)
+            .map_err(|source| ConfigError::CaBundle { path, source }),
+        Err(source) => Err(ConfigError::CaBundleFile { path, source }),
     }
 }
 
@@ -91,8 +133,10 @@ impl Config {
 mod tests {
     use super::*;
 
-    const POLICY: &str = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
-    const KEYS: [(&str, &str); 2] = [
+    const POLICY: &str =
+        r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
+    const KEYS: [(&str, &str); 3] = [
+        ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
     ];
@@ -161,10 +205,31 @@ mod tests {
         refused(
             &[(
                 "IMDS_POLICY",
-                r#"{"on_violation": "enforce", "require": {"hop_limit": 3}}"#,
+                r#"{"version": 1, "on_violation": "enforce", "require": {"hop_limit": 3}}"#,
             )],
             "$.require.hop_limit",
         );
+    }
+
+    #[test]
+    fn all_errors_are_reported_together() {
+        let vars = [
+            ("AWS_REGION", ""),
+            ("AWS_USE_FIPS_ENDPOINT", "yes"),
+            ("AWS_MAX_ATTEMPTS", "0"),
+            ("RUST_LOG", "enforcer=loud"),
+            ("AWS_CA_BUNDLE", "/no/such/file"),
+        ];
+        for expected in [
+            "no policy",
+            "no region: `AWS_REGION` is not set",
+            "`/no/such/file`",
+            "`AWS_USE_FIPS_ENDPOINT` is `yes`: expected `true` or `false`",
+            "`AWS_MAX_ATTEMPTS` is `0`",
+            "`RUST_LOG` is `enforcer=loud`",
+        ] {
+            refused(&vars, expected);
+        }
     }
 
     #[test]

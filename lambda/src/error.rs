@@ -1,4 +1,4 @@
-//! Why an invocation fails, so that Lambda tries again and the event is not lost.
+//! Why an invocation fails, so that Lambda retries it and the event is not lost.
 
 use imds_core::chain::chain;
 use imds_core::event::Malformed;
@@ -30,7 +30,7 @@ impl From<Failure> for Diagnostic {
     }
 }
 
-/// Lambda cuts what it stores of an error, so that the first instances have to do.
+/// Lambda truncates the errors that it stores.
 const NAMED: usize = 50;
 
 fn incomplete(report: &Report) -> String {
@@ -43,10 +43,10 @@ fn incomplete(report: &Report) -> String {
         .collect();
     named.extend(
         report
-            .unseen
+            .unreachable
             .iter()
-            .filter(|unseen| unseen.expected)
-            .map(|unseen| format!("{}: {}", unseen.region, unseen.error)),
+            .filter(|unreachable| unreachable.fatal)
+            .map(|unreachable| format!("{}: {}", unreachable.region, unreachable.error)),
     );
     let more = named.len().saturating_sub(NAMED);
     named.truncate(NAMED);

@@ -1,14 +1,30 @@
 //! Log lines as JSON on standard output.
 
 use imds_core::report::{InstanceReport, Outcome, Report, Trigger};
+use imds_engine::SweptRegion;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Logs at `AWS_LAMBDA_LOG_LEVEL`, or by `RUST_LOG` (targets and levels), or at `INFO`.
+/// A log filter that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogFilterError {
+    #[error("`RUST_LOG` is `{value}`: expected a level, or targets with levels")]
+    Filter {
+        value: String,
+        source: tracing_subscriber::filter::ParseError,
+    },
+    #[error("`AWS_LAMBDA_LOG_LEVEL` is `{0}`: expected TRACE, DEBUG, INFO, WARN, ERROR or FATAL")]
+    Level(String),
+}
+
+/// Starts logging. What cannot be read of the filter is an error of the configuration, which is logged
+/// at `INFO`.
 pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
+    let given = |name: &str| var(name).filter(|value| !value.is_empty());
+    let targets = filter(given).unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
@@ -17,28 +33,34 @@ pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
         .with_target(false);
     tracing_subscriber::registry()
         .with(lines)
-        .with(without_runtime_noise(filter(var)))
+        .with(without_runtime_noise(targets))
         .init();
 }
 
-/// The runtime logs every failed invocation once more, as a dump of the error's fields, and makes a
-/// span for each invocation, which no line shows.
+/// The runtime also logs every failed invocation, as a dump of the error's fields, and makes a span for
+/// each invocation, which no line shows.
 fn without_runtime_noise(targets: Targets) -> Targets {
     targets
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
         .with_target("lambda_runtime::layers::trace", LevelFilter::OFF)
 }
 
-fn filter(var: impl Fn(&str) -> Option<String>) -> Targets {
-    let by_lambda = var("AWS_LAMBDA_LOG_LEVEL").and_then(|level| match level.as_str() {
-        "FATAL" => Some(Level::ERROR),
-        other => other.parse().ok(),
-    });
-    if let Some(level) = by_lambda {
-        return Targets::new().with_default(level);
+/// `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG` (targets and levels), or `INFO`.
+pub(crate) fn filter(given: impl Fn(&str) -> Option<String>) -> Result<Targets, LogFilterError> {
+    if let Some(level) = given("AWS_LAMBDA_LOG_LEVEL") {
+        let parsed = match level.as_str() {
+            "FATAL" => Some(Level::ERROR),
+            other => other.parse().ok(),
+        };
+        let parsed: Level = parsed.ok_or(LogFilterError::Level(level))?;
+        return Ok(Targets::new().with_default(parsed));
     }
-    let by_user = var("RUST_LOG").and_then(|filter| filter.parse().ok());
-    by_user.unwrap_or_else(|| Targets::new().with_default(Level::INFO))
+    match given("RUST_LOG") {
+        Some(value) => value
+            .parse()
+            .map_err(|source| LogFilterError::Filter { value, source }),
+        None => Ok(Targets::new().with_default(Level::INFO)),
+    }
 }
 
 /// One line for each instance and region, and the whole report when something is left undone.
@@ -50,15 +72,15 @@ pub(crate) fn report(report: &Report, request_id: &str) {
     if report.trigger != Trigger::Sweep {
         instances(&report.instances, report.trigger, request_id);
     }
-    for unseen in &report.unseen {
-        let region = unseen.region.as_str();
+    for unreachable in &report.unreachable {
+        let region = unreachable.region.as_str();
         tracing::error!(
             request_id,
             trigger,
             region,
-            outcome = "unseen",
+            outcome = "unreachable",
             "{}",
-            unseen.error
+            unreachable.error
         );
     }
     if report.is_incomplete() {
@@ -67,8 +89,13 @@ pub(crate) fn report(report: &Report, request_id: &str) {
     }
 }
 
-/// One line for each instance; a sweep logs those of a region as soon as it is done.
-pub(crate) fn instances(instances: &[InstanceReport], trigger: Trigger, request_id: &str) {
+/// The lines of a region that was swept.
+pub(crate) fn region(swept: &SweptRegion, request_id: &str) {
+    instances(&swept.instances, Trigger::Sweep, request_id);
+}
+
+/// One line for each instance; a sweep logs those of a region as soon as the region is done.
+fn instances(instances: &[InstanceReport], trigger: Trigger, request_id: &str) {
     let trigger = trigger.as_str();
     for instance in instances {
         let region = instance.region.as_str();
@@ -88,7 +115,7 @@ pub(crate) fn instances(instances: &[InstanceReport], trigger: Trigger, request_
                     "{reason}"
                 );
             }
-            Outcome::Reported | Outcome::Spared => {
+            Outcome::Reported => {
                 tracing::warn!(
                     request_id,
                     trigger,
@@ -130,7 +157,7 @@ mod tests {
                 .find(|(key, _)| *key == name)
                 .map(|(_, value)| (*value).to_owned())
         });
-        assert_eq!(targets.would_enable("enforcer", &level), expected);
+        assert_eq!(targets.unwrap().would_enable("enforcer", &level), expected);
     }
 
     #[test]

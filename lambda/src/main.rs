@@ -1,11 +1,10 @@
-//! The Lambda function `enforcer`: parse, decide, act, report.
+//! The Lambda function `enforcer`: configuration, dispatch, log, metrics.
 
 mod config;
 mod error;
 mod handle;
 mod log;
 mod metrics;
-mod sweep;
 
 use std::process::ExitCode;
 
@@ -35,8 +34,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// After so many turns of its loop the runtime has asked for the first event; one more costs 2 µs.
-const TURNS_TO_ASK: usize = 8;
+/// After so many yields the runtime has asked for the first event; one more costs 2 µs.
+const YIELDS_TO_ASK: usize = 8;
 
 fn run(config: Config) -> Result<(), lambda_runtime::Error> {
     let app = App::new(config);
@@ -53,7 +52,7 @@ fn run(config: Config) -> Result<(), lambda_runtime::Error> {
     }));
     // What the first call needs is made while the first event is on its way.
     let prepared = async {
-        for _ in 0..TURNS_TO_ASK {
+        for _ in 0..YIELDS_TO_ASK {
             yield_now().await;
         }
         app.prepare();

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use imds_aws::Swept;
+use imds_core::decide::BecauseWord;
 use imds_core::report::{InstanceReport, Outcome, Report, Summary, Trigger};
+use imds_engine::SweptRegion;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -20,15 +21,11 @@ pub(crate) fn event(report: &Report, now: Timestamp) {
             .push(instance);
     }
     for (region, instances) in by_region {
-        let drifting = instances
-            .iter()
-            .filter(|instance| instance.mends.is_some())
-            .count();
-        let mut counts = outcomes(&Summary::of(instances.iter().copied()));
-        counts.extend((drifting > 0).then(|| ("Drifting".to_owned(), json!(drifting))));
+        let mut counts = outcomes(&Summary::count(instances.iter().copied()));
+        counts.extend(limits(instances.iter().copied()));
         let mut documents = vec![document(region, now, "Count", counts)];
-        // What ran before the event says nothing of how fast a launch is mended.
-        if matches!(report.trigger, Trigger::Launch | Trigger::StateChange) {
+        // The age of what ran before the event says nothing about how fast a launch is enforced.
+        if matches!(report.trigger, Trigger::Launch | Trigger::Start) {
             let seconds: Vec<f64> = instances.iter().filter_map(|i| exposed(i, now)).collect();
             for values in seconds.chunks(VALUES) {
                 let values = vec![("SecondsExposed".to_owned(), json!(values))];
@@ -40,28 +37,53 @@ pub(crate) fn event(report: &Report, now: Timestamp) {
 }
 
 /// Writes the metrics of a region that was swept.
-pub(crate) fn region(region: &str, swept: &Swept, to_its_end: bool, now: Timestamp) {
-    let breaking = swept
-        .instances
-        .iter()
-        .filter(|instance| instance.breaking.is_some())
-        .count();
+pub(crate) fn region(swept: &SweptRegion, now: Timestamp) {
+    let is_reachable = swept.unreachable.is_empty();
+    let rejected = swept.instances.iter();
+    let rejected = rejected.filter(|it| it.rejected_calls.is_some()).count();
     let mut counts = outcomes(&swept.summary);
-    counts.push(("Breaking".to_owned(), json!(breaking)));
-    counts.push(("Swept".to_owned(), json!(usize::from(to_its_end))));
-    counts.push(("Unseen".to_owned(), json!(usize::from(!to_its_end))));
-    write(&[document(region, now, "Count", counts)]);
+    counts.extend(limits(&swept.instances));
+    counts.push(("RejectedCalls".to_owned(), json!(rejected)));
+    counts.push((
+        "RegionsScanned".to_owned(),
+        json!(usize::from(is_reachable)),
+    ));
+    counts.push((
+        "RegionsUnreachable".to_owned(),
+        json!(usize::from(!is_reachable)),
+    ));
+    write(&[document(&swept.region, now, "Count", counts)]);
+}
+
+/// How many instances a limit of the policy kept from what it says, where it did.
+fn limits<'a>(instances: impl IntoIterator<Item = &'a InstanceReport>) -> Vec<(String, Value)> {
+    let (mut drift, mut disruption) = (0, 0);
+    for instance in instances {
+        match instance.because {
+            Some(BecauseWord::DriftLimit) => drift += 1,
+            Some(BecauseWord::DisruptionLimit | BecauseWord::NotCounted) => disruption += 1,
+            _ => {}
+        }
+    }
+    let reached = [
+        ("DriftLimitReached", drift),
+        ("DisruptionLimitReached", disruption),
+    ];
+    let reached = reached.into_iter().filter(|(_, count)| *count > 0);
+    reached
+        .map(|(name, count)| (name.to_owned(), json!(count)))
+        .collect()
 }
 
 fn outcomes(summary: &Summary) -> Vec<(String, Value)> {
-    let count = |&outcome| (name(outcome), json!(summary.count(outcome)));
+    let count = |&outcome| (name(outcome), json!(summary.get(outcome)));
     Outcome::ALL.iter().map(count).collect()
 }
 
 /// A line each, and all of them in one system call.
 fn write(documents: &[Value]) {
     let lines: String = documents.iter().map(|line| format!("{line}\n")).collect();
-    // Standard output that is closed leaves nobody to tell.
+    // There is nobody to report a closed standard output to.
     let _closed = std::io::stdout().lock().write_all(lines.as_bytes());
 }
 
@@ -70,8 +92,8 @@ const VALUES: usize = 100;
 
 /// Seconds from the launch until the options were set.
 fn exposed(instance: &InstanceReport, now: Timestamp) -> Option<f64> {
-    let ended = matches!(instance.outcome, Outcome::Enforced | Outcome::Spared);
-    let launched = instance.launched_at.filter(|_| ended)?;
+    let enforced = instance.outcome == Outcome::Enforced;
+    let launched = instance.launched_at.filter(|_| enforced)?;
     Some(now.duration_since(launched).as_secs_f64().max(0.0))
 }
 

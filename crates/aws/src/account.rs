@@ -1,4 +1,4 @@
-//! The account: who we are in it, and what its launches get where they do not say.
+//! The account: the caller's identity, and the metadata defaults of its launches.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetInstanceMetadataDefaults.html>
 
@@ -6,10 +6,9 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use imds_core::defaults::MetadataDefaults;
-use imds_core::instance::HopLimit;
+use imds_core::options::{HopLimit, HttpTokens, Toggle};
 
 use crate::client::Client;
-use crate::convert::{hop_limit, toggle, tokens};
 use crate::error::CallError;
 
 /// Whose credentials these are.
@@ -22,7 +21,7 @@ pub struct Identity {
 }
 
 impl Client {
-    /// Whose credentials these are; nobody needs a permission to ask.
+    /// Whose credentials these are; this needs no permission.
     ///
     /// # Errors
     /// When STS does not answer, or refuses.
@@ -56,15 +55,17 @@ impl Client {
         let Some(has) = answer.account_level else {
             return Ok(MetadataDefaults::default());
         };
-        let tags = has.instance_metadata_tags;
+        let toggle = |word: Option<&str>| word.and_then(Toggle::from_word);
+        let tokens = has.http_tokens.as_ref().map(|word| word.as_str());
+        let hops = has.http_put_response_hop_limit.map(i64::from);
+        let enforced = has.http_tokens_enforced.as_ref();
+        let tags = has.instance_metadata_tags.as_ref();
         Ok(MetadataDefaults {
-            http_tokens: tokens(has.http_tokens.as_ref().map(|word| word.as_str())),
-            hop_limit: hop_limit(has.http_put_response_hop_limit),
+            http_tokens: tokens.and_then(HttpTokens::from_word),
+            hop_limit: hops.and_then(|hops| HopLimit::try_from(hops).ok()),
             http_endpoint: toggle(has.http_endpoint.as_ref().map(|word| word.as_str())),
-            instance_metadata_tags: toggle(tags.as_ref().map(|word| word.as_str())),
-            http_tokens_enforced: toggle(
-                has.http_tokens_enforced.as_ref().map(|word| word.as_str()),
-            ),
+            instance_metadata_tags: toggle(tags.map(|word| word.as_str())),
+            http_tokens_enforced: toggle(enforced.map(|word| word.as_str())),
             managed_by: has.managed_by.map(|word| word.as_str().to_owned()),
         })
     }

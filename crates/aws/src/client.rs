@@ -1,11 +1,10 @@
-//! Sends calls through the SDK: a client for each region, one pool of connections, one place that
-//! keeps to AWS's rates, tries again and gives up.
+//! Sends calls through the SDK: a client for each region, one pool of connections, and one place that
+//! keeps to AWS's rates, retries and gives up.
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -21,45 +20,21 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use tokio::sync::{Semaphore, watch};
 
 use crate::error::{CallError, Fault};
-use crate::pace::Pacer;
+use crate::rate_limiter::RateLimiter;
 use crate::retry::LeaveThrottling;
+use crate::timing;
 use crate::trust::{CaBundle, Https, Roots, is_untrusted};
 use crate::whole::WholeAnswers;
 
 /// Calls in flight at once, over all regions.
 const IN_FLIGHT: usize = 64;
 
-/// How calls are made.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How often a throttled call takes its turn in the queue of its region.
-    pub turns: u32,
-    /// The first backoff of failed calls; it doubles with each attempt.
-    pub first_backoff: Duration,
-    /// The longest time that one attempt may take.
-    pub attempt_timeout: Duration,
-    /// `None`: Amazon's roots are trusted, and where they do not do the system's.
-    pub ca_bundle: Option<CaBundle>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Settings {
-            turns: 20,
-            first_backoff: Duration::from_millis(500),
-            attempt_timeout: Duration::from_secs(15),
-            ca_bundle: None,
-        }
-    }
-}
-
 /// A client for all regions and services, with one pool of connections.
 #[derive(Debug)]
 pub struct Client {
     config: SdkConfig,
     connections: Mutex<Connections>,
-    turns: u32,
-    pacer: Pacer,
+    rate_limiter: RateLimiter,
     in_flight: Semaphore,
     throttled: AtomicUsize,
     halted: watch::Sender<bool>,
@@ -73,30 +48,29 @@ struct Connections {
 
 impl Client {
     /// A client with connections of its own; nothing is sent yet. Of the configuration it takes
-    /// endpoints and the number of attempts.
+    /// endpoints and the number of attempts. Without a bundle, Amazon's roots are trusted, and where
+    /// they are not enough, the system's.
     pub fn new(
         config: &SdkConfig,
         credentials: impl ProvideCredentials + 'static,
-        settings: Settings,
+        ca_bundle: Option<CaBundle>,
     ) -> Self {
-        let roots = settings.ca_bundle.clone();
-        let roots = roots.map_or(Roots::Amazon, Roots::Bundle);
-        Client::over(Https::new(roots), config, credentials, settings)
+        let roots = ca_bundle.map_or(Roots::Amazon, Roots::Bundle);
+        Client::with_connections(Https::new(roots), config, credentials)
     }
 
-    /// A client over connections that are there.
-    pub(crate) fn over(
+    /// A client with these connections.
+    pub(crate) fn with_connections(
         http: Https,
         config: &SdkConfig,
         credentials: impl ProvideCredentials + 'static,
-        settings: Settings,
     ) -> Self {
         let retries = config.retry_config().cloned();
         let retries = retries
             .unwrap_or_else(RetryConfig::standard)
-            .with_initial_backoff(settings.first_backoff);
+            .with_initial_backoff(timing::FIRST_RETRY);
         let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(settings.attempt_timeout)
+            .operation_attempt_timeout(timing::ATTEMPT_TIMEOUT)
             .build();
         let mut config = config
             .to_builder()
@@ -107,7 +81,7 @@ impl Client {
             .timeout_config(timeouts)
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
-            // Answers come in one piece, and an attempt has a time-out.
+            // An attempt has a time-out.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         config.set_app_name(AppName::new("imds-enforcer").ok());
         Client {
@@ -116,22 +90,21 @@ impl Client {
                 http,
                 regions: HashMap::new(),
             }),
-            turns: settings.turns,
-            pacer: Pacer::default(),
+            rate_limiter: RateLimiter::default(),
             in_flight: Semaphore::new(IN_FLIGHT),
             throttled: AtomicUsize::new(0),
             halted: watch::Sender::new(false),
         }
     }
 
-    /// Makes what the first call in a region would have to wait for.
+    /// Prepares what the first call in a region would have to wait for.
     pub fn prepare(&self, region: &str) {
         let (services, http) = self.services(region);
         services.ec2();
         http.connector();
     }
 
-    /// From now on no call is sent; those under way are answered.
+    /// From now on no call is sent; those in flight are finished.
     pub fn halt(&self) {
         self.halted.send_replace(true);
     }
@@ -146,7 +119,7 @@ impl Client {
         self.throttled.load(Ordering::Relaxed)
     }
 
-    /// Sends a call and returns its answer; one that is throttled takes its turn again.
+    /// Sends a call and returns its answer; one that is throttled is sent again with a permit.
     pub(crate) async fn call<T, E, F>(
         &self,
         action: &'static str,
@@ -157,22 +130,22 @@ impl Client {
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
-        let mut turns = 0;
+        let mut permits: u32 = 0;
         loop {
             let (services, http) = self.services(region);
             let mut halted = self.halted.subscribe();
-            let (turn, in_flight) = tokio::select! {
+            let (permit, in_flight) = tokio::select! {
                 biased;
                 _ = halted.wait_for(|halted| *halted) => return Err(CallError::halted(action, region)),
-                ready = async { (self.pacer.turn(action, region).await, self.in_flight.acquire().await) } => ready,
+                ready = async { (self.rate_limiter.permit(action, region).await, self.in_flight.acquire().await) } => ready,
             };
-            turns += 1;
-            // The SDK's future takes 10 KB, which all that wait for it would have to hold.
+            permits += 1;
+            // The SDK's future takes 10 KB, which every future around it would have to hold.
             let answer = Box::pin(send(&services)).await;
             drop(in_flight);
             match answer {
                 Ok(answer) => {
-                    turn.passed();
+                    permit.accepted();
                     return Ok(answer);
                 }
                 Err(source) if *http.roots() == Roots::Amazon && is_untrusted(&source) => {
@@ -184,8 +157,8 @@ impl Client {
                         return Err(error);
                     }
                     self.throttled.fetch_add(1, Ordering::Relaxed);
-                    self.pacer.throttled(action, region, turn);
-                    if turns >= self.turns {
+                    self.rate_limiter.throttled(action, region, permit);
+                    if permits >= timing::PERMITS {
                         return Err(error);
                     }
                 }
@@ -220,7 +193,7 @@ impl Client {
     }
 
     fn connections(&self) -> MutexGuard<'_, Connections> {
-        // A poisoned lock guards what is whole: nothing panics while it is held.
+        // Nothing panics while the lock is held, so that its value is consistent even if poisoned.
         let connections = self.connections.lock();
         connections.unwrap_or_else(PoisonError::into_inner)
     }

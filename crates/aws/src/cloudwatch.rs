@@ -26,7 +26,8 @@ pub enum Metric {
 }
 
 impl Metric {
-    fn name(self) -> &'static str {
+    /// The metric's name in CloudWatch.
+    pub fn name(self) -> &'static str {
         match self {
             Metric::NoToken => "MetadataNoToken",
             Metric::NoTokenRejected => "MetadataNoTokenRejected",

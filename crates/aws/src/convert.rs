@@ -1,26 +1,24 @@
-//! The SDK's types become ours. A word or number that is not known leaves the option unknown, and so
-//! never compliant.
+//! The SDK's instances become ours.
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types;
 use aws_smithy_types::DateTime;
-use imds_core::instance::{
-    HopLimit, HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle,
-};
+use imds_core::instance::{Instance, InstanceId, State};
 use jiff::Timestamp;
 
 use crate::error::CallError;
-use crate::page::{Page, Unreadable};
+use crate::options;
+use crate::page::{DescribedPage, UnreadableInstance};
 
 /// A page and the token of the next.
 pub(crate) fn page(
     answer: DescribeInstancesOutput,
     region: &str,
-) -> Result<(Page, Option<String>), CallError> {
+) -> Result<(DescribedPage, Option<String>), CallError> {
     let reservations = answer
         .reservations
         .ok_or_else(|| CallError::unreadable("DescribeInstances", region, "no `reservationSet`"))?;
-    let mut page = Page::default();
+    let mut page = DescribedPage::default();
     for reservation in reservations {
         for described in reservation.instances.unwrap_or_default() {
             match instance(described, reservation.owner_id.as_deref(), region) {
@@ -41,24 +39,24 @@ fn instance(
     described: types::Instance,
     owner: Option<&str>,
     region: &str,
-) -> Result<Instance, Unreadable> {
+) -> Result<Instance, UnreadableInstance> {
     let text = described.instance_id.unwrap_or_default();
     let id = match InstanceId::try_from(text.as_str()) {
         Ok(id) => id,
         Err(error) => {
             let why = error.to_string();
-            return Err(Unreadable { id: text, why });
+            return Err(UnreadableInstance { id: text, why });
         }
     };
     let tags = described.tags.unwrap_or_default().into_iter();
     let tags = tags.map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
     let Some(tags) = tags.collect() else {
         let why = "one of its tags has no key".to_owned();
-        return Err(Unreadable { id: text, why });
+        return Err(UnreadableInstance { id: text, why });
     };
     let state = described.state.and_then(|state| state.name);
-    let options = described.metadata_options;
-    let applied = options.as_ref().and_then(|options| options.state.as_ref());
+    let answered = described.metadata_options;
+    let applied = answered.as_ref().and_then(|options| options.state.as_ref());
     let operator = described.operator.filter(|it| it.managed == Some(true));
     let an_aws_service = || "an AWS service".to_owned();
     Ok(Instance {
@@ -69,41 +67,13 @@ fn instance(
         launched_at: described.launch_time.and_then(timestamp),
         tags,
         applied: applied.map(|state| state.as_str() == "applied"),
-        options: options.as_ref().map(self::options).unwrap_or_default(),
+        options: answered
+            .as_ref()
+            .map(options::of_instance)
+            .unwrap_or_default(),
         managed_by: operator.map(|it| it.principal.unwrap_or_else(an_aws_service)),
         ..Instance::unknown(id, region)
     })
-}
-
-/// The options of an instance.
-pub(crate) fn options(answer: &types::InstanceMetadataOptionsResponse) -> MetadataOptions {
-    let types::InstanceMetadataOptionsResponse {
-        http_tokens,
-        http_endpoint,
-        http_put_response_hop_limit,
-        http_protocol_ipv6,
-        instance_metadata_tags,
-        ..
-    } = answer;
-    MetadataOptions {
-        http_tokens: tokens(http_tokens.as_ref().map(|word| word.as_str())),
-        http_endpoint: toggle(http_endpoint.as_ref().map(|word| word.as_str())),
-        hop_limit: hop_limit(*http_put_response_hop_limit),
-        http_protocol_ipv6: toggle(http_protocol_ipv6.as_ref().map(|word| word.as_str())),
-        instance_metadata_tags: toggle(instance_metadata_tags.as_ref().map(|word| word.as_str())),
-    }
-}
-
-pub(crate) fn tokens(word: Option<&str>) -> Option<HttpTokens> {
-    word.and_then(HttpTokens::from_word)
-}
-
-pub(crate) fn toggle(word: Option<&str>) -> Option<Toggle> {
-    word.and_then(Toggle::from_word)
-}
-
-pub(crate) fn hop_limit(hops: Option<i32>) -> Option<HopLimit> {
-    hops.and_then(|hops| HopLimit::try_from(i64::from(hops)).ok())
 }
 
 pub(crate) fn timestamp(time: DateTime) -> Option<Timestamp> {

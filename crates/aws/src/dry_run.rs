@@ -1,4 +1,4 @@
-//! Asks whether a call is allowed without making it.
+//! Checks whether a call is allowed without making it.
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>
 
@@ -9,8 +9,8 @@ use crate::client::Client;
 use crate::error::{CallError, Fault};
 
 impl Client {
-    /// Whether the caller may require tokens on an instance, whose endpoint should be enabled: the
-    /// dry run names that beside the tokens, as the call itself does.
+    /// Whether the caller may require tokens on an instance whose endpoint is enabled: like the real call,
+    /// the dry run sets both.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses for another reason than a missing permission.

@@ -2,47 +2,52 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
 
+use std::borrow::Cow;
+
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types;
-use imds_core::instance::{Instance, InstanceId, MetadataOptions};
+use imds_core::instance::{Instance, InstanceId};
+use imds_core::options::MetadataOptions;
 
 use crate::client::Client;
 use crate::convert;
 use crate::error::{CallError, Fault};
-use crate::page::{Page, Unreadable};
+use crate::options;
+use crate::page::{DescribedPage, UnreadableInstance};
 use crate::whole::Outline;
 
 /// The most values that a filter takes.
-pub(crate) const FILTER_VALUES: usize = 200;
+pub const FILTER_VALUES: usize = 200;
 
-/// The most ids that `TerminateInstances` and `StopInstances` take.
-pub(crate) const ENDED_AT_ONCE: usize = 1000;
+/// The most ids of one `StopInstances` or `TerminateInstances`.
+pub const DISRUPTED_AT_ONCE: usize = 1000;
 
 /// The most resources that `CreateTags` takes.
 const TAGGED_AT_ONCE: usize = 1000;
 
 const DESCRIBE: &str = "DescribeInstances";
 
-/// The largest page of `DescribeInstances`: the fewest calls, where all are looked at.
+/// The largest page of `DescribeInstances`: the fewest calls for a whole region.
 const LARGEST_PAGE: i32 = 1000;
 
-/// A page for a launch: one call for nearly all of them, and a quarter of the memory for the rest.
+/// The page for a launch: one call is enough for nearly all launches, and takes a quarter of the memory.
 const PAGE_OF_A_LAUNCH: i32 = 250;
 
-/// A filter of `DescribeInstances`; it leaves out what it does not know, where `InstanceId` would
-/// fail the whole call.
+/// A filter of `DescribeInstances`. Unlike the parameter `InstanceId`, it leaves out what EC2 does not
+/// know, instead of failing the whole call.
 #[derive(Debug, Clone)]
 pub struct Filter<'a> {
     /// Such as `instance-state-name` or `tag:app`.
-    pub name: &'a str,
+    pub name: Cow<'a, str>,
     /// Any of these, at most 200; `*` and `?` are wildcards.
     pub values: Vec<&'a str>,
 }
 
 impl Filter<'_> {
-    fn by_ids<'a>(ids: &[&'a str]) -> Filter<'a> {
+    /// The filter for these instances.
+    pub fn by_ids<'a>(ids: &[&'a str]) -> Filter<'a> {
         Filter {
-            name: "instance-id",
+            name: Cow::Borrowed("instance-id"),
             values: ids.to_vec(),
         }
     }
@@ -52,7 +57,7 @@ impl From<&Filter<'_>> for types::Filter {
     fn from(filter: &Filter<'_>) -> Self {
         let values = filter.values.iter().map(|value| (*value).to_owned());
         types::Filter::builder()
-            .name(filter.name)
+            .name(filter.name.as_ref())
             .set_values(Some(values.collect()))
             .build()
     }
@@ -71,17 +76,20 @@ pub struct Pages<'a> {
 
 impl Client {
     /// All instances that pass the filter, from all pages.
-    pub(crate) async fn describe(
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn describe(
         &self,
         region: &str,
         filter: &Filter<'_>,
-    ) -> Result<Page, CallError> {
+    ) -> Result<DescribedPage, CallError> {
         let filters = [filter.clone()];
         let mut pages = Pages {
             size: PAGE_OF_A_LAUNCH,
             ..self.pages(region, &filters)
         };
-        let mut all = Page::default();
+        let mut all = DescribedPage::default();
         while let Some(page) = pages.next().await? {
             all.instances.extend(page.instances);
             all.unreadable.extend(page.unreadable);
@@ -122,12 +130,16 @@ impl Client {
     }
 
     /// Describes instances of which some cannot be read, by halves, until those are alone.
-    async fn describe_apart(&self, region: &str, ids: Vec<String>) -> Result<Page, CallError> {
-        let mut page = Page::default();
+    async fn describe_apart(
+        &self,
+        region: &str,
+        ids: Vec<String>,
+    ) -> Result<DescribedPage, CallError> {
+        let mut page = DescribedPage::default();
         let (known, odd): (Vec<String>, Vec<String>) = ids
             .into_iter()
             .partition(|id| InstanceId::try_from(id.as_str()).is_ok());
-        let malformed = |id| Unreadable {
+        let malformed = |id| UnreadableInstance {
             id,
             why: "its id is malformed".to_owned(),
         };
@@ -150,7 +162,7 @@ impl Client {
                     return Err(CallError::unreadable(DESCRIBE, region, why));
                 }
                 (Err(error), [id]) if error.fault == Fault::Unreadable => {
-                    page.unreadable.push(Unreadable {
+                    page.unreadable.push(UnreadableInstance {
                         id: (*id).to_owned(),
                         why: error.cause(),
                     });
@@ -165,7 +177,7 @@ impl Client {
         Ok(page)
     }
 
-    /// The regions that are enabled for the account, as the given region tells.
+    /// The regions that are enabled for the account, as one of them answers.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
@@ -189,7 +201,10 @@ impl Client {
     }
 
     /// Sets one tag on instances of a region; one that is not known fails the whole call.
-    pub(crate) async fn tag(
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn tag(
         &self,
         region: &str,
         ids: &[&InstanceId],
@@ -221,27 +236,15 @@ impl Client {
         send: &MetadataOptions,
     ) -> Result<MetadataOptions, CallError> {
         const ACTION: &str = "ModifyInstanceMetadataOptions";
-        fn word<T: std::str::FromStr>(value: Option<impl ToString>) -> Option<T> {
-            value.and_then(|value| value.to_string().parse().ok())
-        }
         let answer = self
             .call(ACTION, &instance.region, |services| {
-                services
-                    .ec2()
-                    .modify_instance_metadata_options()
-                    .instance_id(instance.id.as_str())
-                    .set_http_tokens(word(send.http_tokens))
-                    .set_http_endpoint(word(send.http_endpoint))
-                    .set_http_put_response_hop_limit(
-                        send.hop_limit.map(|hops| i32::from(u8::from(hops))),
-                    )
-                    .set_http_protocol_ipv6(word(send.http_protocol_ipv6))
-                    .set_instance_metadata_tags(word(send.instance_metadata_tags))
-                    .send()
+                let call = services.ec2().modify_instance_metadata_options();
+                let call = call.instance_id(instance.id.as_str());
+                options::send(call, send).send()
             })
             .await?;
         match answer.instance_metadata_options {
-            Some(options) => Ok(convert::options(&options)),
+            Some(answer) => Ok(options::of_instance(&answer)),
             None => {
                 let why = "no `instanceMetadataOptions`";
                 Err(CallError::unreadable(ACTION, &instance.region, why))
@@ -249,8 +252,11 @@ impl Client {
         }
     }
 
-    /// Stops instances: all, or none where one id is bad.
-    pub(crate) async fn stop(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
+    /// Stops instances: all, or none where EC2 refuses one of them.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn stop(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
         self.call("StopInstances", region, |services| {
             services
                 .ec2()
@@ -262,13 +268,12 @@ impl Client {
         .map(drop)
     }
 
-    /// Terminates instances. One bad id and none is terminated; a protected one keeps those of its
+    /// Terminates instances. Where one id is not known, none is terminated; a protected one keeps those of its
     /// availability zone.
-    pub(crate) async fn terminate(
-        &self,
-        region: &str,
-        ids: &[&InstanceId],
-    ) -> Result<(), CallError> {
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn terminate(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
         self.call("TerminateInstances", region, |services| {
             services
                 .ec2()
@@ -292,7 +297,7 @@ impl Pages<'_> {
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses, or its answer is not whole.
-    pub async fn next(&mut self) -> Result<Option<Page>, CallError> {
+    pub async fn next(&mut self) -> Result<Option<DescribedPage>, CallError> {
         if self.ended {
             return Ok(None);
         }

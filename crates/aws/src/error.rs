@@ -1,4 +1,4 @@
-//! What can go wrong with a call, sorted by what follows from it.
+//! What can go non-compliant with a call, sorted by what follows from it.
 
 use std::error::Error;
 use std::fmt;
@@ -35,7 +35,7 @@ pub enum Fault {
     /// EC2 does not know the instance: not yet, or no more.
     NotFound,
     /// The instance's state does not allow it: not yet, or no more.
-    WrongState,
+    IncorrectState,
     /// A protection, or the service that manages the instance, forbids it.
     Protected,
     /// The account or the role may not do this, or not in this region.
@@ -48,7 +48,7 @@ pub enum Fault {
     Throttled,
     /// No answer, or a passing fault of the service: it may work the next time, and the call may
     /// have taken effect.
-    Passing,
+    Transient,
     /// An answer that is not understood.
     Unreadable,
     /// It was a dry run, and would have been done.
@@ -59,12 +59,12 @@ pub enum Fault {
 
 impl Fault {
     /// Whether the same call may succeed later.
-    pub fn may_pass(self) -> bool {
+    pub fn is_retryable(self) -> bool {
         match self {
             Fault::NotFound
-            | Fault::WrongState
+            | Fault::IncorrectState
             | Fault::Throttled
-            | Fault::Passing
+            | Fault::Transient
             | Fault::Unreadable => true,
             Fault::Protected
             | Fault::Unauthorized
@@ -76,10 +76,10 @@ impl Fault {
     }
 
     /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
-    fn of(status: u16, code: &str) -> Self {
+    fn from_code(status: u16, code: &str) -> Self {
         match code {
             "InvalidInstanceID.NotFound" => Fault::NotFound,
-            "IncorrectInstanceState" | "IncorrectState" => Fault::WrongState,
+            "IncorrectInstanceState" | "IncorrectState" => Fault::IncorrectState,
             "DryRunOperation" => Fault::DryRun,
             "OperationNotPermitted" => Fault::Protected,
             "UnauthorizedOperation"
@@ -98,8 +98,8 @@ impl Fault {
             | "MissingAuthenticationToken" => Fault::Credentials,
             code if THROTTLING_ERRORS.contains(&code) => Fault::Throttled,
             "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable"
-            | "RequestTimeout" => Fault::Passing,
-            _ if status >= 500 => Fault::Passing,
+            | "RequestTimeout" => Fault::Transient,
+            _ if status >= 500 => Fault::Transient,
             _ => Fault::Refused,
         }
     }
@@ -122,18 +122,18 @@ impl CallError {
             }
             SdkError::ServiceError(refusal) => {
                 let status = refusal.raw().status().as_u16();
-                Fault::of(status, refusal.err().code().unwrap_or_default())
+                Fault::from_code(status, refusal.err().code().unwrap_or_default())
             }
             SdkError::ResponseError(_) => Fault::Unreadable,
             SdkError::ConstructionFailure(_) if has_source::<CredentialsError>(&source) => {
                 Fault::Credentials
             }
             SdkError::ConstructionFailure(_) => Fault::Refused,
-            // What is wrong is on this side, and stays so.
+            // What is non-compliant is on this side, and stays so.
             _ if is_untrusted(&source) || has_source::<ResolveEndpointError>(&source) => {
                 Fault::Refused
             }
-            _ => Fault::Passing,
+            _ => Fault::Transient,
         };
         let body = match (fault, source.raw_response()) {
             (Fault::Unreadable, Some(answer)) => answer.body().bytes().map(Box::from),
@@ -142,7 +142,7 @@ impl CallError {
         // The answer itself says more than the SDK's "service error" around it.
         let source: Box<dyn Error + Send + Sync> = match source {
             SdkError::ServiceError(refusal) if fault != Fault::Unreadable => {
-                Box::new(Answer::of(refusal.raw().status().as_u16(), refusal.err()))
+                Box::new(Refusal::new(refusal.raw().status().as_u16(), refusal.err()))
             }
             SdkError::ServiceError(unread) => Box::new(unread.into_err()),
             other => Box::new(other),
@@ -188,16 +188,16 @@ impl CallError {
 
 /// A refusal, as AWS words it.
 #[derive(Debug)]
-struct Answer {
+struct Refusal {
     status: u16,
     code: String,
     message: String,
 }
 
-impl Answer {
-    fn of(status: u16, error: &impl ProvideErrorMetadata) -> Self {
+impl Refusal {
+    fn new(status: u16, error: &impl ProvideErrorMetadata) -> Self {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        Answer {
+        Refusal {
             status,
             code: text(error.code()),
             message: text(error.message()),
@@ -205,9 +205,9 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Answer { code, message, .. } = self;
+        let Refusal { code, message, .. } = self;
         match (code.as_str(), message.as_str()) {
             // A body that is not understood leaves both empty: the status then speaks alone.
             ("", _) => write!(f, "HTTP status {}", self.status),
@@ -217,7 +217,7 @@ impl fmt::Display for Answer {
     }
 }
 
-impl Error for Answer {}
+impl Error for Refusal {}
 
 fn has_source<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<T>())

@@ -12,27 +12,27 @@ use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use imds_core::chain::chain;
 
-use crate::client::{Client, Settings};
-use crate::environment::{self, SettingError};
-use crate::trust::{Https, Roots};
+use crate::client::Client;
+use crate::environment::{SettingErrors, SharedSettings};
+use crate::trust::{CaBundle, Https, Roots};
 
-/// What was asked for; the rest comes from the environment and the AWS CLI's files.
+/// What the caller chooses; the rest comes from the environment and the AWS CLI's files.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct LoginOptions {
     /// A profile by name; it comes before credentials of the environment.
     pub profile: Option<String>,
-    /// A region to begin with.
+    /// The region to start with.
     pub region: Option<String>,
-    /// Where all services listen.
+    /// The endpoint of all services.
     pub endpoint_url: Option<String>,
 }
 
-/// A client, and the region to begin with.
+/// A client, and the region to start with.
 #[derive(Debug)]
 pub struct Login {
     /// With credentials that could be loaded.
     pub client: Client,
-    /// `us-east-1` where none is configured.
+    /// As configured.
     pub region: String,
 }
 
@@ -49,17 +49,22 @@ pub enum LoginError {
         "there is no profile `{0}` with credentials: `aws configure list-profiles` shows those that there are"
     )]
     NoProfile(String),
-    /// An SSO session has ended, or was never begun on this machine.
-    #[error("there is no SSO session, or it has ended: run `aws sso login{of}`")]
+    /// The SSO session has expired, or never started on this machine.
+    #[error("the SSO session has expired or does not exist: run `aws sso login{of}`")]
     NoSsoSession {
         /// ` --profile NAME`, where one was asked for.
         of: String,
         /// What the SDK says.
         source: CredentialsError,
     },
-    /// A setting has a value that cannot be used.
+    /// Settings have values that cannot be used.
     #[error(transparent)]
-    Setting(#[from] SettingError),
+    Setting(#[from] SettingErrors),
+    /// No region is configured.
+    #[error(
+        "no region: name one with `--region`, set AWS_REGION, or run `aws configure set region REGION`"
+    )]
+    NoRegion,
     /// Anything else.
     #[error("could not load credentials{of}: check the profile in ~/.aws/config")]
     Unusable {
@@ -75,58 +80,58 @@ pub enum LoginError {
 /// # Errors
 /// When there are none, with the next step.
 pub async fn login(
-    wanted: &Wanted,
-    settings: Settings,
+    options: &LoginOptions,
+    ca_bundle: Option<CaBundle>,
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Login, LoginError> {
-    let http = Https::new(match &settings.ca_bundle {
+    let http = Https::new(match &ca_bundle {
         Some(bundle) => Roots::Bundle(bundle.clone()),
         None => Roots::System,
     });
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http.clone())
         .no_credentials();
-    if let Some(region) = &wanted.region {
+    if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
     }
-    if let Some(profile) = &wanted.profile {
+    if let Some(profile) = &options.profile {
         loader = loader.profile_name(profile);
     }
-    if let Some(url) = &wanted.endpoint_url {
+    if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);
     }
     // Left to itself, the loader panics at a value that it cannot use.
-    let profile = wanted.profile.clone().map(Cow::Owned);
+    let profile = options.profile.clone().map(Cow::Owned);
     let files = EnvConfigFiles::default();
     let profiles = profile::load(&Fs::real(), &Env::real(), &files, profile).await;
-    let retries = environment::retries(|name, key| {
+    let settings = SharedSettings::read(|name, key| {
         let of_profile = || profiles.as_ref().ok()?.get(key).map(str::to_owned);
         var(name)
             .filter(|value| !value.is_empty())
             .or_else(of_profile)
-    });
-    let config = loader.retry_config(retries?).load().await;
-    let region = config
-        .region()
-        .map_or_else(|| "us-east-1".to_owned(), ToString::to_string);
-    let credentials = provider(wanted, &region, http).await;
-    let profile = wanted.profile.clone().or_else(|| var("AWS_PROFILE"));
+    })?;
+    let config = loader.retry_config(settings.retries).load().await;
+    let region = config.region().map(ToString::to_string);
+    // Some providers call a service of their own, which must be in some region.
+    let home = region.as_deref().unwrap_or("us-east-1");
+    let credentials = provider(options, home, http).await;
+    let profile = options.profile.clone().or_else(|| var("AWS_PROFILE"));
     // Asked here, an answer can still be explained; each call would only fail.
     if let Err(error) = credentials.provide_credentials().await {
         return Err(explained(error, profile.as_deref()));
     }
     Ok(Login {
-        client: Client::new(&config, credentials, settings),
-        region,
+        client: Client::new(&config, credentials, ca_bundle),
+        region: region.ok_or(LoginError::NoRegion)?,
     })
 }
 
-async fn provider(wanted: &Wanted, region: &str, http: Https) -> SharedCredentialsProvider {
+async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCredentialsProvider {
     let region = Region::new(region.to_owned());
     let config = ProviderConfig::without_region()
         .with_region(Some(region.clone()))
         .with_http_client(http);
-    match &wanted.profile {
+    match &options.profile {
         // As in the AWS CLI, a profile by name comes before credentials of the environment.
         Some(profile) => SharedCredentialsProvider::new(
             ProfileFileCredentialsProvider::builder()
@@ -179,14 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn an_sso_session_that_is_missing_is_told_from_other_faults() {
+    fn an_sso_session_that_is_missing_is_distinguished_from_other_errors() {
         for words in [
             "the SSO token has expired and cannot be refreshed",
             "unhandled error: UnauthorizedException: Session token not found or invalid",
             "failed to read `/home/ada/.aws/sso/cache/ee0b.json`: No such file or directory",
         ] {
             let error = || CredentialsError::provider_error(words);
-            let ended = "there is no SSO session, or it has ended: run `aws sso login";
+            let ended = "the SSO session has expired or does not exist: run `aws sso login";
             check(error(), None, &format!("{ended}`"));
             check(error(), Some("work"), &format!("{ended} --profile work`"));
         }

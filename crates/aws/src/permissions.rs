@@ -2,8 +2,8 @@
 
 /// IAM actions by what the policy asks for, as `terraform/permissions.json` has them.
 ///
-/// `always`: to see; `mend`: to set options, and to remember what was done; `stop` and `terminate`
-/// come on top of `mend`, their fallback.
+/// `always`: to describe; `enforce`: to set options, and to remember what was done; `stop` and
+/// `terminate` come on top of `enforce`, their fallback.
 pub const PERMISSIONS: [(&str, &[&str]); 4] = [
     (
         "always",
@@ -14,7 +14,7 @@ pub const PERMISSIONS: [(&str, &[&str]); 4] = [
         ],
     ),
     (
-        "mend",
+        "enforce",
         &["ec2:ModifyInstanceMetadataOptions", "ec2:CreateTags"],
     ),
     ("stop", &["ec2:StopInstances"]),

@@ -1,4 +1,4 @@
-//! What the SDK tries again by itself: all that may pass, but throttled calls.
+//! What the SDK retries by itself: every retryable error but throttling.
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataError;
@@ -16,8 +16,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::trust::is_untrusted;
 
-/// Keeps throttled calls from the SDK's own retries, where each would back off for itself: here they
-/// take turns. Nor does a certificate get trusted by asking again.
+/// Keeps throttled calls from the SDK's own retries, where each would back off by itself: the rate
+/// limiter sends them again. Nor does a certificate become trusted by another attempt.
 #[derive(Debug)]
 pub(crate) struct LeaveThrottling;
 
@@ -46,22 +46,22 @@ impl ClassifyRetry for LeaveThrottling {
     }
 }
 
-/// The code that AWS gives an error: the SDK hides of which operation it is.
+/// The error's code: the SDK hides which operation it is of.
 fn code(error: &Error) -> Option<&str> {
-    fn of<E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static>(
+    fn code_of<E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static>(
         error: &Error,
     ) -> Option<&str> {
         error.downcast_ref::<E>()?.code()
     }
-    // Calls that the command alone makes are few: the SDK's backoff does for them.
-    let of_any: [fn(&Error) -> Option<&str>; 7] = [
-        of::<ModifyInstanceMetadataOptionsError>,
-        of::<DescribeInstancesError>,
-        of::<GetMetricDataError>,
-        of::<StopInstancesError>,
-        of::<TerminateInstancesError>,
-        of::<CreateTagsError>,
-        of::<DescribeRegionsError>,
+    // The command's own calls are few: the SDK's backoff is enough for them.
+    let any: [fn(&Error) -> Option<&str>; 7] = [
+        code_of::<ModifyInstanceMetadataOptionsError>,
+        code_of::<DescribeInstancesError>,
+        code_of::<GetMetricDataError>,
+        code_of::<StopInstancesError>,
+        code_of::<TerminateInstancesError>,
+        code_of::<CreateTagsError>,
+        code_of::<DescribeRegionsError>,
     ];
-    of_any.iter().find_map(|of| of(error))
+    any.iter().find_map(|code_of| code_of(error))
 }

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::types::InstanceAttributeName;
 use aws_sdk_ec2::types::{Filter, LaunchTemplate, LaunchTemplateVersion};
-use aws_sdk_ec2::types::{InstanceAttributeName, LaunchTemplateInstanceMetadataOptions};
 use futures_util::{StreamExt, TryStreamExt, stream};
-use imds_core::instance::{InstanceId, MetadataOptions};
+use imds_core::instance::InstanceId;
+use imds_core::options::MetadataOptions;
 
 use crate::client::Client;
-use crate::convert::{hop_limit, toggle, token, tokens};
+use crate::convert::token;
 use crate::ec2::FILTER_VALUES;
 use crate::error::{CallError, Fault};
+use crate::options;
 
 /// A version of a launch template, or a launch configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub struct Launcher {
     pub name: String,
     /// For example `3 (default, latest)`; `None`: a launch configuration.
     pub version: Option<String>,
-    /// The options that it says; `None`: it leaves them open.
+    /// The options that it sets.
     pub options: MetadataOptions,
     /// The image as it is named: an id, or `resolve:ssm:…`.
     pub image: Option<String>,
@@ -29,7 +31,7 @@ pub struct Launcher {
     pub user_data: Option<Vec<u8>>,
 }
 
-/// Templates asked one by one, where EC2 does not tell of all at once.
+/// Templates described at once, where EC2 refuses to describe all in one call.
 const AT_ONCE: usize = 8;
 
 /// The most that a page holds.
@@ -90,7 +92,7 @@ impl Client {
                 template: Some(id),
                 name,
                 version: Some(format!("{number} ({word})")),
-                options: options.map(template_options).unwrap_or_default(),
+                options: options.map(options::of_template).unwrap_or_default(),
                 image: data.as_ref().and_then(|data| given(data.image_id.as_ref())),
                 user_data: decoded(VERSIONS, region, data.and_then(|data| data.user_data))?,
             };
@@ -174,7 +176,10 @@ impl Client {
                     template: None,
                     name,
                     version: None,
-                    options: options.as_ref().map(configured_options).unwrap_or_default(),
+                    options: options
+                        .as_ref()
+                        .map(options::of_launch_configuration)
+                        .unwrap_or_default(),
                     image: given(configuration.image_id.as_ref()),
                     user_data: decoded(ACTION, region, configuration.user_data)?,
                 });
@@ -185,11 +190,11 @@ impl Client {
         }
     }
 
-    /// Which of these images have `ImdsSupport=v2.0`; those that cannot be seen are left out.
+    /// Which of these images have `ImdsSupport=v2.0`; those that cannot be described are left out.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
-    pub async fn images_demanding_tokens(
+    pub async fn images_requiring_tokens(
         &self,
         region: &str,
         ids: &[&str],
@@ -212,10 +217,10 @@ impl Client {
             });
             let images = answer.await?.images.unwrap_or_default();
             found.extend(images.into_iter().filter_map(|image| {
-                let demands = image
+                let requires = image
                     .imds_support
                     .is_some_and(|word| word.as_str() == "v2.0");
-                Some((image.image_id?, demands))
+                Some((image.image_id?, requires))
             }));
         }
         Ok(found)
@@ -245,37 +250,15 @@ impl Client {
 }
 
 /// Whether there is a page more. The same token again leads nowhere.
-fn advance(next: &mut Option<String>, told: Option<String>) -> bool {
-    let told = token(told);
-    let more = told.is_some() && told != *next;
-    *next = told;
+fn advance(next: &mut Option<String>, answered: Option<String>) -> bool {
+    let answered = token(answered);
+    let more = answered.is_some() && answered != *next;
+    *next = answered;
     more
 }
 
 fn given(text: Option<&String>) -> Option<String> {
     text.filter(|text| !text.is_empty()).cloned()
-}
-
-fn template_options(says: &LaunchTemplateInstanceMetadataOptions) -> MetadataOptions {
-    let (ipv6, tags) = (&says.http_protocol_ipv6, &says.instance_metadata_tags);
-    MetadataOptions {
-        http_tokens: tokens(says.http_tokens.as_ref().map(|word| word.as_str())),
-        http_endpoint: toggle(says.http_endpoint.as_ref().map(|word| word.as_str())),
-        hop_limit: hop_limit(says.http_put_response_hop_limit),
-        http_protocol_ipv6: toggle(ipv6.as_ref().map(|word| word.as_str())),
-        instance_metadata_tags: toggle(tags.as_ref().map(|word| word.as_str())),
-    }
-}
-
-fn configured_options(
-    says: &aws_sdk_autoscaling::types::InstanceMetadataOptions,
-) -> MetadataOptions {
-    MetadataOptions {
-        http_tokens: tokens(says.http_tokens.as_ref().map(|word| word.as_str())),
-        http_endpoint: toggle(says.http_endpoint.as_ref().map(|word| word.as_str())),
-        hop_limit: hop_limit(says.http_put_response_hop_limit),
-        ..MetadataOptions::default()
-    }
 }
 
 fn decoded(

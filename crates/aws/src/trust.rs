@@ -1,15 +1,14 @@
 //! Whose certificates are trusted, and which proxy is used.
 //!
-//! Reading the system's hundred and more roots was three quarters of the work before the first call,
-//! and AWS's endpoints need but Amazon's own five. Where those do not do, as behind a proxy that ends
-//! TLS or in partitions with other authorities, the system's take their place, at the price of one
+//! Reading the system's hundred and more roots was three quarters of the work before the first call, and
+//! AWS's endpoints need only Amazon's own five. Where those are not enough, as behind a proxy that
+//! terminates TLS or in partitions with other authorities, the system's replace them, at the price of one
 //! more handshake.
 //!
 //! <https://www.amazontrust.com/repository/>
 
 use std::error::Error;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::Connector;
@@ -24,18 +23,17 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::timing::CONNECT_TIMEOUT;
+
 /// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
-
-/// The longest time that a connection may take to be made; the SDK's own default is 3.1 s.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Roots in PEM that are trusted and no others, as `AWS_CA_BUNDLE` names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaBundle(Arc<[u8]>);
 
 impl CaBundle {
-    /// The SDK panics on a root that it cannot use, and trusts nobody where there is none.
+    /// Checks the roots: the SDK panics on one that it cannot use, and trusts no certificate without any.
     ///
     /// # Errors
     /// When there is no certificate, or one that cannot be used.
@@ -160,7 +158,7 @@ fn tls(roots: &Roots) -> Option<TlsContext> {
     TlsContext::builder().with_trust_store(store).build().ok()
 }
 
-/// Whether a call failed because nobody who is trusted has signed the certificate.
+/// Whether a call failed because no trusted authority signed the certificate.
 pub(crate) fn is_untrusted(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.to_string().contains("UnknownIssuer"))
 }

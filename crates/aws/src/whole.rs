@@ -67,9 +67,9 @@ fn printable(byte: &u8) -> u8 {
     if is_control(byte) { b'?' } else { *byte }
 }
 
-/// Why a text is not one XML element from its begin to its end.
+/// Why a text is not one complete XML element.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Malformed {
+pub(crate) enum MalformedXml {
     #[error("the answer is no XML")]
     Token(#[from] xmlparser::Error),
     #[error("the answer has `</{0}>` where another element ends")]
@@ -81,7 +81,7 @@ pub(crate) enum Malformed {
 }
 
 /// Reads with the tokenizer that the SDK reads with, so that both see the same.
-pub(crate) fn check(text: &str) -> Result<(), Malformed> {
+pub(crate) fn check(text: &str) -> Result<(), MalformedXml> {
     let mut open = Vec::new();
     let mut elements = 0;
     for token in Tokenizer::from(text) {
@@ -95,15 +95,15 @@ pub(crate) fn check(text: &str) -> Result<(), Malformed> {
                 ElementEnd::Empty => drop(open.pop()),
                 ElementEnd::Close(_, local) if open.pop() == Some(local.as_str()) => {}
                 ElementEnd::Close(_, local) => {
-                    return Err(Malformed::Mismatched(local.as_str().to_owned()));
+                    return Err(MalformedXml::Mismatched(local.as_str().to_owned()));
                 }
             },
             _ => {}
         }
     }
     match open.last() {
-        Some(name) => Err(Malformed::Cut((*name).to_owned())),
-        None if elements == 0 => Err(Malformed::Empty),
+        Some(name) => Err(MalformedXml::Cut((*name).to_owned())),
+        None if elements == 0 => Err(MalformedXml::Empty),
         None => Ok(()),
     }
 }

@@ -7,14 +7,15 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
-use imds_core::instance::{HopLimit, HttpTokens, Instance, InstanceId, State, Toggle};
+use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::options::{HopLimit, HttpTokens, Toggle};
 use jiff::Timestamp;
 
-use crate::client::{Client, Settings};
+use crate::client::Client;
 use crate::cloudwatch::Metric;
 use crate::ec2::Filter;
 use crate::error::{CallError, Fault};
-use crate::page::Page;
+use crate::page::DescribedPage;
 use crate::trust::Https;
 
 const REGION: &str = "eu-central-1";
@@ -43,7 +44,7 @@ fn client(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Client {
     let http = Https::over(SharedHttpConnector::new(Canned(answer)));
     let credentials = Credentials::new("key", "secret", None, None, "test");
     let config = SdkConfig::builder().build();
-    Client::over(http, &config, credentials, Settings::default())
+    Client::with_connections(http, &config, credentials)
 }
 
 fn instance(id: &str, hop_limit: &str, app: &str) -> String {
@@ -81,7 +82,7 @@ fn three() -> String {
     page(&instances.concat(), "")
 }
 
-async fn first_page(answer: impl Into<Vec<u8>>) -> Result<Option<Page>, CallError> {
+async fn first_page(answer: impl Into<Vec<u8>>) -> Result<Option<DescribedPage>, CallError> {
     let answer = answer.into();
     client(move |_| answer.clone())
         .pages(REGION, &[])
@@ -266,7 +267,7 @@ async fn an_odd_instance_is_named_with_the_reason() {
         _ => both.clone().into(),
     });
     let filters = [Filter {
-        name: "instance-state-name",
+        name: "instance-state-name".into(),
         values: vec!["running"],
     }];
     let page = client.pages(REGION, &filters).next().await;

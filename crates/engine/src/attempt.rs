@@ -3,48 +3,58 @@
 use std::fmt;
 
 use futures_util::{StreamExt, stream};
+use imds_aws::{CallError, Fault};
 use imds_core::plain::Plain;
 use tokio::time::{Instant, timeout_at};
-
-use crate::error::{CallError, Fault};
 
 /// Calls of `ModifyInstanceMetadataOptions` in flight; its bucket holds 100 and refills 5 a second.
 const MODIFIES_IN_FLIGHT: usize = 32;
 
-/// Why there is no answer to a call.
+/// Why a call has no answer.
 #[derive(Debug)]
-pub(crate) struct Failed {
+pub(crate) struct FailedCall {
     pub(crate) why: String,
-    /// `None`: it was not EC2 that said so.
+    /// `None`: AWS did not say so.
     pub(crate) fault: Option<Fault>,
 }
 
-impl Failed {
-    pub(crate) fn by(why: &str) -> Self {
-        Failed {
+impl FailedCall {
+    /// It may succeed later.
+    pub(crate) fn for_now(why: &str) -> Self {
+        FailedCall {
             why: why.to_owned(),
             fault: None,
         }
     }
 
+    /// It is not sent again.
     pub(crate) fn for_good(why: String) -> Self {
-        Failed {
+        FailedCall {
             why,
             fault: Some(Fault::Halted),
         }
     }
 
-    pub(crate) fn may_pass(&self) -> bool {
-        self.fault.is_none_or(Fault::may_pass)
+    pub(crate) fn is_retryable(&self) -> bool {
+        self.fault.is_none_or(Fault::is_retryable)
     }
 
-    /// The call was sent, and its answer was not understood or did not come.
+    /// The call was sent, and its answer did not come or could not be read.
     pub(crate) fn may_have_worked(&self) -> bool {
-        matches!(self.fault, Some(Fault::Unreadable | Fault::Passing))
+        matches!(self.fault, Some(Fault::Unreadable | Fault::Transient))
     }
 }
 
-impl fmt::Display for Failed {
+impl From<CallError> for FailedCall {
+    fn from(error: CallError) -> Self {
+        FailedCall {
+            why: error.cause(),
+            fault: Some(error.fault),
+        }
+    }
+}
+
+impl fmt::Display for FailedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Plain(&self.why).fmt(f)
     }
@@ -52,19 +62,16 @@ impl fmt::Display for Failed {
 
 /// The answer of a call, if it comes before the deadline.
 pub(crate) async fn in_time<T>(
-    until: Instant,
+    deadline: Instant,
     call: impl Future<Output = Result<T, CallError>>,
-) -> Result<T, Failed> {
+) -> Result<T, FailedCall> {
     // A call that begins after the deadline would be sent before it is given up.
-    if Instant::now() >= until {
-        return Err(Failed::by("left at the deadline"));
+    if Instant::now() >= deadline {
+        return Err(FailedCall::for_now("left at the deadline"));
     }
-    match timeout_at(until, call).await {
-        Ok(answer) => answer.map_err(|e| Failed {
-            why: e.cause(),
-            fault: Some(e.fault),
-        }),
-        Err(_elapsed) => Err(Failed::by("no answer before the deadline")),
+    match timeout_at(deadline, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_elapsed) => Err(FailedCall::for_now("no answer before the deadline")),
     }
 }
 

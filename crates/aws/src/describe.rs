@@ -1,0 +1,95 @@
+//! Describes instances that an event names, as far as EC2 knows them yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use imds_core::event::Launch;
+use imds_core::instance::{Instance, InstanceId};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::client::Client;
+use crate::ec2::{FILTER_VALUES, Filter};
+use crate::error::CallError;
+use crate::page::{DescribedPage, UnreadableInstance};
+
+/// What EC2 knows of instances, by id.
+#[derive(Debug)]
+pub struct DescribedIds {
+    /// The instances that it knows, in the order of the ids.
+    pub instances: Vec<Instance>,
+    /// The ids that it does not know: not yet, or no more.
+    pub unknown: Vec<InstanceId>,
+    /// Those that it knows, and whose description could not be read.
+    pub unreadable: Vec<UnreadableInstance>,
+}
+
+impl Client {
+    /// Describes instances by id, 200 with a call.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn describe_by_id(
+        &self,
+        region: &str,
+        ids: &[InstanceId],
+    ) -> Result<DescribedIds, CallError> {
+        let once: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
+        let values: Vec<&str> = once.into_iter().collect();
+        let (mut known, mut unreadable) = (BTreeMap::new(), Vec::new());
+        // One after another: an answer takes half a megabyte, and twice that while it is read.
+        for values in values.chunks(FILTER_VALUES) {
+            let page = self.describe(region, &Filter::by_ids(values)).await?;
+            known.extend(page.instances.into_iter().map(|i| (i.id.clone(), i)));
+            unreadable.extend(page.unreadable);
+        }
+        let mut asked: BTreeSet<&str> = unreadable.iter().map(|it| it.id.as_str()).collect();
+        let mut described = DescribedIds {
+            instances: Vec::new(),
+            unknown: Vec::new(),
+            unreadable: Vec::new(),
+        };
+        for id in ids.iter().filter(|id| asked.insert(id.as_str())) {
+            match known.remove(id) {
+                Some(instance) => described.instances.push(instance),
+                None => described.unknown.push(id.clone()),
+            }
+        }
+        described.unreadable = unreadable;
+        Ok(described)
+    }
+
+    /// Finds the instances of a launch whose ids are not in the record: by its client token, or without
+    /// one by the minute of the launch, which may find those of other launches too.
+    ///
+    /// # Errors
+    /// When EC2 does not answer, or refuses.
+    pub async fn describe_launched(&self, launch: &Launch) -> Result<DescribedPage, CallError> {
+        let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
+        let filter = match &launch.client_token {
+            Some(token) => Filter {
+                name: "client-token".into(),
+                values: vec![token],
+            },
+            None if minutes.is_empty() => return Ok(DescribedPage::default()),
+            None => Filter {
+                name: "launch-time".into(),
+                values: minutes.iter().map(String::as_str).collect(),
+            },
+        };
+        let mut page = self.describe(&launch.origin.region, &filter).await?;
+        if launch.client_token.is_some() {
+            for instance in &mut page.instances {
+                instance.principals.clone_from(&launch.origin.principals);
+            }
+        }
+        Ok(page)
+    }
+}
+
+/// Patterns of EC2's `launch-time` filter for the minute of the event, the one before and the one after.
+fn minutes_around(time: Timestamp) -> Vec<String> {
+    let minutes = [-1, 0, 1].into_iter().filter_map(|minutes| {
+        let time = time.checked_add(SignedDuration::from_mins(minutes)).ok()?;
+        Some(time.strftime("%Y-%m-%dT%H:%M:*").to_string())
+    });
+    minutes.collect()
+}

@@ -1,0 +1,226 @@
+//! Keeps to EC2's rates once EC2 has throttled a call.
+//!
+//! <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use crate::timing::LONGEST_PERMIT_GAP;
+
+/// The rate of every action in every region, shared by all calls of the process.
+///
+/// Other software draws from the same token buckets, so their level is not known: calls need no permit
+/// until one is throttled. From then on permits are given at the bucket's documented refill rate, until
+/// the bucket has had the time to fill up. A call that is throttled in spite of its permit shares the
+/// bucket with others, such as other invocations: it doubles the gap between permits, and each call that
+/// succeeds reduces the gap by a tenth.
+#[derive(Debug, Default)]
+pub(crate) struct RateLimiter {
+    queues: Mutex<HashMap<(&'static str, String), Arc<Queue>>>,
+}
+
+/// Calls wait for the lock in order, and a call that is given up leaves its place.
+#[derive(Debug)]
+struct Queue {
+    /// When the next permit is given.
+    next: tokio::sync::Mutex<Instant>,
+    /// Between permits; at least the bucket's own.
+    gap: Mutex<Duration>,
+    least: Duration,
+}
+
+/// A permit for a call; `None` where none was needed.
+#[derive(Debug)]
+pub(crate) struct Permit(Option<Arc<Queue>>);
+
+impl Queue {
+    fn after(gap: Duration) -> Self {
+        Queue {
+            next: tokio::sync::Mutex::new(Instant::now() + gap),
+            gap: Mutex::new(gap),
+            least: gap,
+        }
+    }
+
+    fn scale_gap(&self, by: f64) {
+        let mut gap = self.gap();
+        *gap = gap
+            .mul_f64(by)
+            .clamp(self.least, LONGEST_PERMIT_GAP.max(self.least));
+    }
+
+    fn gap(&self) -> MutexGuard<'_, Duration> {
+        self.gap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit {
+    /// EC2 accepted the call.
+    pub(crate) fn accepted(self) {
+        if let Some(queue) = self.0 {
+            queue.scale_gap(0.9);
+        }
+    }
+}
+
+/// A bucket's size, and its refill in tokens a second.
+struct TokenBucket {
+    size: f64,
+    refill: f64,
+}
+
+impl TokenBucket {
+    fn documented(action: &str) -> Self {
+        let (size, refill) = match action {
+            "DescribeInstances" => (100.0, 20.0),
+            "ModifyInstanceMetadataOptions"
+            | "StopInstances"
+            | "StartInstances"
+            | "TerminateInstances" => (100.0, 5.0),
+            "CreateTags" | "DeleteTags" => (100.0, 10.0),
+            "GetMetricData" => (50.0, 50.0),
+            _ => (50.0, 10.0),
+        };
+        TokenBucket { size, refill }
+    }
+
+    fn between_calls(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.refill)
+    }
+
+    fn fills_up_in(&self) -> Duration {
+        Duration::from_secs_f64(self.size / self.refill)
+    }
+}
+
+impl RateLimiter {
+    /// Waits for a permit; without any wait where nothing is throttled.
+    pub(crate) async fn permit(&self, action: &'static str, region: &str) -> Permit {
+        let key = (action, region.to_owned());
+        let Some(queue) = self.lock().get(&key).map(Arc::clone) else {
+            return Permit(None);
+        };
+        let bucket = TokenBucket::documented(action);
+        let mut next = queue.next.lock().await;
+        if next.elapsed() >= bucket.fills_up_in() {
+            self.lock().remove(&key);
+            return Permit(None);
+        }
+        sleep_until(*next).await;
+        *next = Instant::now() + *queue.gap();
+        drop(next);
+        Permit(Some(queue))
+    }
+
+    /// EC2 throttled the call: the bucket is empty.
+    pub(crate) fn throttled(&self, action: &'static str, region: &str, permit: Permit) {
+        if let Permit(Some(queue)) = permit {
+            queue.scale_gap(2.0);
+            return;
+        }
+        // Calls that were under way together are throttled together; they mean one empty bucket.
+        self.lock()
+            .entry((action, region.to_owned()))
+            .or_insert_with(|| {
+                Arc::new(Queue::after(
+                    TokenBucket::documented(action).between_calls(),
+                ))
+            });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(&'static str, String), Arc<Queue>>> {
+        // A poisoned map is whole: nothing panics while it is held.
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MODIFY: &str = "ModifyInstanceMetadataOptions";
+
+    async fn took(rate_limiter: &RateLimiter, region: &str) -> Duration {
+        let start = Instant::now();
+        rate_limiter.permit(MODIFY, region).await;
+        start.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_need_no_permit_until_one_is_throttled() {
+        let rate_limiter = RateLimiter::default();
+        for _ in 0..1000 {
+            assert_eq!(took(&rate_limiter, "eu-central-1").await, Duration::ZERO);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttled_calls_get_permits_at_the_refill_rate_of_their_bucket() {
+        let rate_limiter = RateLimiter::default();
+        for _ in 0..32 {
+            rate_limiter.throttled(MODIFY, "eu-central-1", Permit(None));
+        }
+        let start = Instant::now();
+        for _ in 0..50 {
+            rate_limiter.permit(MODIFY, "eu-central-1").await;
+        }
+        assert!(start.elapsed().abs_diff(Duration::from_secs(10)) < Duration::from_millis(20));
+        assert_eq!(
+            took(&rate_limiter, "us-east-1").await,
+            Duration::ZERO,
+            "other regions have their own buckets"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_throttled_in_spite_of_a_permit_come_less_often_until_one_is_accepted() {
+        let rate_limiter = RateLimiter::default();
+        rate_limiter.throttled(MODIFY, "eu-central-1", Permit(None));
+        for _ in 0..3 {
+            let permit = rate_limiter.permit(MODIFY, "eu-central-1").await;
+            rate_limiter.throttled(MODIFY, "eu-central-1", permit);
+        }
+        took(&rate_limiter, "eu-central-1").await;
+        let slow = took(&rate_limiter, "eu-central-1").await;
+        assert!(
+            slow.abs_diff(Duration::from_millis(1600)) < Duration::from_millis(20),
+            "{slow:?}"
+        );
+        for _ in 0..25 {
+            rate_limiter.permit(MODIFY, "eu-central-1").await.accepted();
+        }
+        let again = took(&rate_limiter, "eu-central-1").await;
+        assert!(
+            again.abs_diff(Duration::from_millis(200)) < Duration::from_millis(20),
+            "{again:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_need_no_permit_once_the_bucket_is_full() {
+        let rate_limiter = RateLimiter::default();
+        rate_limiter.throttled(MODIFY, "eu-central-1", Permit(None));
+        took(&rate_limiter, "eu-central-1").await;
+        tokio::time::sleep(Duration::from_secs(21)).await;
+        for _ in 0..100 {
+            assert_eq!(took(&rate_limiter, "eu-central-1").await, Duration::ZERO);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_is_given_up_leaves_its_place_to_the_next() {
+        let rate_limiter = RateLimiter::default();
+        rate_limiter.throttled(MODIFY, "eu-central-1", Permit(None));
+        let waiting = (0..100).map(|_| rate_limiter.permit(MODIFY, "eu-central-1"));
+        let all = futures_util::future::join_all(waiting);
+        assert!(
+            tokio::time::timeout(Duration::from_secs(1), all)
+                .await
+                .is_err()
+        );
+        assert!(took(&rate_limiter, "eu-central-1").await <= Duration::from_millis(201));
+    }
+}

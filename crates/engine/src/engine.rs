@@ -1,0 +1,79 @@
+//! What acts, and with what.
+
+use std::io;
+
+use imds_aws::{Client, timing};
+use imds_core::defaults::MetadataDefaults;
+use imds_core::instance::Instance;
+use imds_core::options::MetadataOptions;
+use imds_core::policy::Policy;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// Acts on one account by one policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Engine<'a> {
+    /// Calls AWS.
+    pub client: &'a Client,
+    /// Decides.
+    pub policy: &'a Policy,
+    /// When to give up.
+    pub deadline: Deadline,
+    /// The clock.
+    pub now: fn() -> Timestamp,
+}
+
+/// When to give up: well before Lambda ends the function, so that the report gets out.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    /// No more waiting for instances that EC2 does not know yet.
+    pub observe: Instant,
+    /// No more calls.
+    pub act: Instant,
+}
+
+impl Deadline {
+    /// The deadline of an invocation.
+    pub fn within(start: Instant, end: Instant) -> Self {
+        let whole = end.saturating_duration_since(start);
+        Deadline {
+            observe: start + whole.mul_f64(timing::OBSERVE_SHARE),
+            act: start + whole.mul_f64(timing::ACT_SHARE),
+        }
+    }
+
+    /// One deadline for everything.
+    pub fn at(end: Instant) -> Self {
+        Deadline {
+            observe: end,
+            act: end,
+        }
+    }
+}
+
+/// What later invocations must know of an instance whose options were enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remember {
+    /// Nothing.
+    Nothing,
+    /// How often they were enforced, because somebody changes them.
+    Drift,
+    /// When they were enforced, to find out whether its software fails from then on.
+    Watch,
+}
+
+/// A change, before it is sent and after it is answered.
+#[derive(Debug)]
+pub enum Record<'r> {
+    /// An instance, and the options to send. An error keeps the call from being made.
+    Intent(&'r Instance, &'r MetadataOptions),
+    /// All options as EC2 answered them, or the error.
+    Answer(&'r Instance, Result<&'r MetadataOptions, &'r str>),
+    /// A region, its account defaults, and those to set. An error keeps the call from being made.
+    DefaultsIntent(&'r str, &'r MetadataDefaults, &'r MetadataDefaults),
+    /// The defaults that are set, or the error.
+    DefaultsAnswer(&'r str, Result<&'r MetadataDefaults, &'r str>),
+}
+
+/// Records every change.
+pub type Recorder<'a> = &'a (dyn Fn(&Record<'_>) -> io::Result<()> + Sync);

@@ -1,0 +1,49 @@
+//! Observes instances, decides about them, applies the plan and reports: for one event, for a region,
+//! for a fleet.
+
+mod apply;
+mod attempt;
+#[cfg(feature = "command")]
+mod defaults;
+mod disrupt;
+#[cfg(feature = "command")]
+mod enforce;
+mod engine;
+mod event;
+mod observe;
+mod pages;
+#[cfg(feature = "command")]
+mod regions;
+#[cfg(feature = "command")]
+mod rollback;
+#[cfg(feature = "command")]
+mod scan;
+mod sweep;
+mod sweep_region;
+mod task;
+mod termination_limit;
+#[cfg(feature = "command")]
+mod usage;
+#[cfg(feature = "command")]
+mod user_data;
+
+pub use apply::ApplyOptions;
+#[cfg(feature = "command")]
+pub use defaults::{DefaultsSurvey, apply_defaults, describe_defaults};
+#[cfg(feature = "command")]
+pub use enforce::{EnforceOptions, Enforced, RegionOrder, Until, enforce};
+pub use engine::{Deadline, Engine, Record, Recorder, Remember};
+#[cfg(feature = "command")]
+pub use regions::{OnProgress, Progress, RegionSelection, RegionsError};
+#[cfg(feature = "command")]
+pub use rollback::{RollbackOptions, plan_rollback, roll_back};
+#[cfg(feature = "command")]
+pub use scan::{
+    Include, InstanceFilter, Keep, RegionDefaults, RegionTotal, Scan, ScanDecision, ScanError,
+    ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, scan,
+};
+pub use sweep_region::SweptRegion;
+#[cfg(feature = "command")]
+pub use usage::{
+    CallCounts, CallVerdict, InstanceCalls, Rejected, UsageOptions, UsageSurvey, usage,
+};

@@ -1,0 +1,217 @@
+//! One region of a scan.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join;
+use futures_util::{StreamExt, stream};
+use imds_aws::{Client, DescribedPage, Metric};
+use imds_core::chain::chain;
+use imds_core::decide::{Decision, Discovery, decide};
+use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::plan::Step;
+use imds_core::policy::Existing;
+use imds_core::report::{Summary, Unreachable};
+use imds_core::usage::{Datapoint, Usage};
+use imds_user_data::Finding;
+
+use super::scanned::{RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate};
+use super::{Keep, ScanOptions};
+use crate::pages::{HandlePage, each_page};
+use crate::regions::{OnProgress, Progress};
+use crate::user_data;
+
+/// Calls for user data at once; EC2 answers one instance a call.
+const USER_DATA_AT_ONCE: usize = 8;
+
+/// What a region holds.
+#[derive(Debug)]
+pub(super) struct RegionScan {
+    pub(super) total: RegionTotal,
+    pub(super) instances: Vec<ScannedInstance>,
+    pub(super) steps: Vec<Step>,
+    pub(super) unreachable: Vec<Unreachable>,
+    /// Those of the ids asked for that are here.
+    pub(super) found: Vec<InstanceId>,
+    pub(super) templates: Vec<ScannedTemplate>,
+    pub(super) defaults: Option<RegionDefaults>,
+}
+
+/// CloudWatch's answer, where it was asked.
+type UsageAnswer = Option<Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>>;
+
+impl RegionScan {
+    pub(super) async fn scan(
+        client: &Client,
+        region: String,
+        options: &ScanOptions,
+        on_progress: &OnProgress,
+    ) -> Self {
+        let mut scanner = RegionScanner {
+            client,
+            region: &region,
+            options,
+            on_progress,
+            scan: RegionScan {
+                total: RegionTotal {
+                    region: region.clone(),
+                    summary: Summary::default(),
+                },
+                instances: Vec::new(),
+                steps: Vec::new(),
+                unreachable: Vec::new(),
+                found: Vec::new(),
+                templates: Vec::new(),
+                defaults: None,
+            },
+        };
+        let account = super::templates::scan(client, &region, options);
+        let ((), account) = join(scanner.instances(), account).await;
+        let mut scan = scanner.scan;
+        scan.unreachable.extend(account.unreachable);
+        scan.templates = account.templates;
+        scan.defaults = account.defaults;
+        scan
+    }
+}
+
+struct RegionScanner<'a> {
+    client: &'a Client,
+    region: &'a str,
+    options: &'a ScanOptions,
+    on_progress: &'a OnProgress,
+    scan: RegionScan,
+}
+
+impl RegionScanner<'_> {
+    async fn instances(&mut self) {
+        let (client, region) = (self.client, self.region);
+        for filters in self.options.instances.searches() {
+            if let Err(error) = each_page(client, region, &filters, self).await {
+                let unreachable = Unreachable::fatal(region, chain(&error));
+                self.scan.unreachable.push(unreachable);
+            }
+        }
+    }
+
+    fn instance(&mut self, instance: Instance, usage: &UsageAnswer, user_data: Vec<Finding>) {
+        let options = self.options;
+        let usage = self.usage_of(usage, &instance);
+        let discovery = match &usage {
+            Some(usage) if options.keep == Keep::PlanOfUnused => Discovery::Existing(usage.clone()),
+            _ => Discovery::Request,
+        };
+        let decision = decide(&options.policy, &instance, options.now, &discovery);
+        let scanned = ScannedInstance::new(&instance, &decision, usage, user_data);
+        let summary = Summary::count([&scanned.report]);
+        self.scan.total.summary.add(summary);
+        let plans = matches!(options.keep, Keep::Plan | Keep::PlanOfUnused);
+        if plans && scanned.decision == ScanDecision::Enforce {
+            self.scan.steps.push(Step { instance, decision });
+        }
+        if options.keep != Keep::Violations || scanned.is_non_compliant() {
+            self.scan.instances.push(scanned);
+        }
+    }
+
+    /// Asked for non-compliant instances only: on the others IMDSv1 is refused.
+    async fn usage(&self, instances: &[Instance]) -> UsageAnswer {
+        let window = window(self.options.usage_days?);
+        let non_compliant: Vec<&InstanceId> = instances
+            .iter()
+            .filter(|instance| self.is_non_compliant(instance))
+            .map(|instance| &instance.id)
+            .collect();
+        let now = self.options.now;
+        let window = (window.window_begin(now), now);
+        let answer = self
+            .client
+            .datapoints(self.region, Metric::NoToken, &non_compliant, window);
+        Some(answer.await.map_err(|error| error.cause()))
+    }
+
+    fn usage_of(&self, answer: &UsageAnswer, instance: &Instance) -> Option<Usage> {
+        let answer = answer
+            .as_ref()
+            .filter(|_| self.is_non_compliant(instance))?;
+        let window = window(self.options.usage_days?);
+        Some(Usage::from_answer(
+            instance,
+            answer,
+            &window,
+            self.options.now,
+        ))
+    }
+
+    fn is_non_compliant(&self, instance: &Instance) -> bool {
+        let ScanOptions { policy, now, .. } = self.options;
+        let decision = decide(policy, instance, *now, &Discovery::Request);
+        matches!(decision, Decision::NonCompliant(_))
+    }
+
+    async fn user_data(
+        &self,
+        instances: &[Instance],
+    ) -> BTreeMap<InstanceId, Result<Vec<Finding>, String>> {
+        if !self.options.include.user_data {
+            return BTreeMap::new();
+        }
+        let alive = instances
+            .iter()
+            .filter(|instance| !instance.state.is_some_and(State::is_final));
+        let ids: Vec<InstanceId> = alive.map(|instance| instance.id.clone()).collect();
+        let each = ids.into_iter().map(|id| async move {
+            let findings = match self.client.user_data(self.region, &id).await {
+                Ok(None) => Ok(Vec::new()),
+                Ok(Some(data)) => user_data::search(&data).map_err(|error| chain(&error)),
+                Err(error) => Err(chain(&error)),
+            };
+            (id, findings)
+        });
+        stream::iter(each)
+            .buffer_unordered(USER_DATA_AT_ONCE)
+            .collect()
+            .await
+    }
+}
+
+impl HandlePage for RegionScanner<'_> {
+    async fn page(&mut self, page: DescribedPage) {
+        let region = self.region;
+        let DescribedPage {
+            instances,
+            unreadable,
+        } = page;
+        for unreadable in unreadable {
+            let unreachable = Unreachable::fatal(region, unreadable.to_string());
+            self.scan.unreachable.push(unreachable);
+            self.scan.found.extend(unreadable.instance_id());
+        }
+        (self.on_progress)(Progress::Instances(instances.len()));
+        if !self.options.instances.ids.is_empty() {
+            let ids = instances.iter().map(|instance| instance.id.clone());
+            self.scan.found.extend(ids);
+        }
+        let (usage, mut findings) = join(self.usage(&instances), self.user_data(&instances)).await;
+        for instance in instances {
+            let findings = match findings.remove(&instance.id) {
+                Some(Ok(findings)) => findings,
+                Some(Err(error)) => {
+                    let error = format!("user data of {}: {error}", instance.id);
+                    self.scan
+                        .unreachable
+                        .push(Unreachable::fatal(region, error));
+                    Vec::new()
+                }
+                None => Vec::new(),
+            };
+            self.instance(instance, &usage, findings);
+        }
+    }
+}
+
+fn window(days: u8) -> Existing {
+    Existing {
+        usage_window_days: days,
+        ..Existing::default()
+    }
+}

@@ -1,0 +1,203 @@
+//! What a scan finds.
+
+use std::collections::BTreeMap;
+
+use imds_core::decide::{Decision, NonCompliant};
+use imds_core::defaults::MetadataDefaults;
+use imds_core::instance::{Instance, State};
+use imds_core::launcher::TemplateCompliance;
+use imds_core::policy::Action;
+use imds_core::report::{InstanceReport, Outcome, Summary};
+use imds_core::usage::Usage;
+use imds_user_data::Finding;
+use serde::Serialize;
+
+/// An instance of a scan. As JSON it is the report's instance with a few fields more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScannedInstance {
+    /// As the function reports it; before anything was done, a non-compliant instance is `reported`.
+    #[serde(flatten)]
+    pub report: InstanceReport,
+    /// The tag `Name`.
+    pub name: Option<String>,
+    /// Where it is in its lifecycle.
+    pub state: Option<State>,
+    /// What the command would do about it.
+    pub decision: ScanDecision,
+    /// The Auto Scaling group that would replace it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auto_scaling_group: Option<String>,
+    /// Calls to the metadata service without a token in its user data, where that was searched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_data: Vec<Finding>,
+}
+
+/// What the command would do about an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScanDecision {
+    /// Nothing: it is compliant.
+    Compliant,
+    /// Nothing: a rule exempts it.
+    Exempt,
+    /// Nothing: it terminates or has terminated.
+    Gone,
+    /// It is not compliant, and is only reported.
+    Report,
+    /// Its options are to be set.
+    Enforce,
+}
+
+impl ScanDecision {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScanDecision::Compliant => "compliant",
+            ScanDecision::Exempt => "exempt",
+            ScanDecision::Gone => "gone",
+            ScanDecision::Report => "report",
+            ScanDecision::Enforce => "enforce",
+        }
+    }
+}
+
+impl From<&Decision> for ScanDecision {
+    fn from(decision: &Decision) -> Self {
+        match decision {
+            Decision::Compliant(_) => ScanDecision::Compliant,
+            Decision::Exempt(_) => ScanDecision::Exempt,
+            Decision::Gone(_) => ScanDecision::Gone,
+            Decision::NonCompliant(NonCompliant { action, .. }) => match action {
+                Action::Enforce => ScanDecision::Enforce,
+                Action::Report | Action::Stop | Action::Terminate => ScanDecision::Report,
+            },
+        }
+    }
+}
+
+impl ScannedInstance {
+    /// An instance about which was decided, and to which nothing was done.
+    pub fn new(
+        instance: &Instance,
+        decision: &Decision,
+        usage: Option<Usage>,
+        user_data: Vec<Finding>,
+    ) -> Self {
+        let is_non_compliant = matches!(decision, Decision::NonCompliant(_));
+        let outcome = if is_non_compliant {
+            Outcome::Reported
+        } else {
+            decision.outcome()
+        };
+        let mut report = InstanceReport::decided(instance.clone(), decision, outcome, None);
+        report.usage = report.usage.or(usage);
+        let group = instance.auto_scaling_group().filter(|_| is_non_compliant);
+        ScannedInstance {
+            report,
+            name: instance.tags.get("Name").cloned(),
+            state: instance.state,
+            decision: decision.into(),
+            auto_scaling_group: group.map(str::to_owned),
+            user_data,
+        }
+    }
+
+    /// Whether it was not compliant when it was scanned.
+    pub fn is_non_compliant(&self) -> bool {
+        match self.decision {
+            ScanDecision::Report | ScanDecision::Enforce => true,
+            ScanDecision::Compliant | ScanDecision::Exempt | ScanDecision::Gone => false,
+        }
+    }
+}
+
+/// The outcomes of a region.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RegionTotal {
+    /// The region.
+    pub region: String,
+    /// By outcome.
+    pub summary: Summary,
+}
+
+impl RegionTotal {
+    /// The totals of these regions, which may have no instances, and of all others that have some.
+    pub fn count<'a>(
+        regions: impl IntoIterator<Item = &'a str>,
+        instances: &[ScannedInstance],
+    ) -> Vec<RegionTotal> {
+        let mut totals: BTreeMap<&str, Summary> = regions
+            .into_iter()
+            .map(|region| (region, Summary::default()))
+            .collect();
+        for instance in instances {
+            let summary = totals.entry(&instance.report.region).or_default();
+            summary.add(Summary::count([&instance.report]));
+        }
+        let totals = totals.into_iter().map(|(region, summary)| RegionTotal {
+            region: region.to_owned(),
+            summary,
+        });
+        totals.collect()
+    }
+}
+
+/// What launches instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum TemplateKind {
+    /// A version of a launch template.
+    #[serde(rename = "launch template")]
+    LaunchTemplate,
+    /// A launch configuration.
+    #[serde(rename = "launch configuration")]
+    LaunchConfiguration,
+}
+
+impl TemplateKind {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TemplateKind::LaunchTemplate => "launch template",
+            TemplateKind::LaunchConfiguration => "launch configuration",
+        }
+    }
+}
+
+/// A launch template's version or a launch configuration, and what it would launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ScannedTemplate {
+    /// The region.
+    pub region: String,
+    /// What it is.
+    pub kind: TemplateKind,
+    /// `lt-…`, or the configuration's name.
+    pub id: String,
+    /// The template's name.
+    pub name: Option<String>,
+    /// Such as `3 (default, latest)`.
+    pub version: Option<String>,
+    /// Whether its next instance will be compliant.
+    pub compliance: TemplateCompliance,
+    /// Why, as a sentence.
+    pub reason: String,
+    /// Calls to the metadata service without a token in its user data, where that was searched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user_data: Vec<Finding>,
+}
+
+impl ScannedTemplate {
+    /// Whether its next instance will be compliant.
+    pub fn is_compliant(&self) -> bool {
+        self.compliance == TemplateCompliance::Compliant
+    }
+}
+
+/// A region's account defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RegionDefaults {
+    /// The region.
+    pub region: String,
+    /// Its defaults; `None` is no preference.
+    #[serde(flatten)]
+    pub defaults: MetadataDefaults,
+}

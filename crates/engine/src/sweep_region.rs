@@ -1,0 +1,269 @@
+//! Observes every instance of a region, page by page, and handles those that are not compliant, oldest
+//! first.
+
+use std::collections::BTreeMap;
+
+use imds_aws::{DescribedPage, Fault, Filter, Metric};
+use imds_core::chain::chain;
+use imds_core::decide::{Decision, Discovery, decide};
+use imds_core::instance::{Instance, InstanceId};
+use imds_core::marks;
+use imds_core::plan::{Plan, Step};
+use imds_core::policy::Action;
+use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
+use imds_core::usage::{RejectedCalls, Usage};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
+
+use crate::apply::ApplyOptions;
+use crate::engine::{Engine, Remember};
+use crate::observe::undecided;
+use crate::pages::{HandlePage, each_page};
+
+/// Regions read at once; a page of 1,000 instances takes about 5 MB while it is read.
+pub(crate) const REGIONS_READ_AT_ONCE: usize = 4;
+
+/// Non-compliant instances of a region that are kept: in five minutes EC2 takes some 1,400 changes.
+const KEPT: usize = 1500;
+
+/// What a sweep found in a region, and did.
+#[derive(Debug, Default)]
+pub struct SweptRegion {
+    /// The region.
+    pub region: String,
+    /// Counts the outcome of every instance.
+    pub summary: Summary,
+    /// All instances but the compliant ones, and those of them whose software fails.
+    pub instances: Vec<InstanceReport>,
+    /// Non-compliant instances beyond [`KEPT`]: counted as failed, and not listed.
+    pub left: usize,
+    /// Why the region was not observed, or not wholly.
+    pub unreachable: Vec<Unreachable>,
+}
+
+impl Engine<'_> {
+    /// Sweeps a region. `is_open`: it is known to be open to the function, so that an error of
+    /// authorization is fatal.
+    pub(crate) async fn sweep_region(
+        &self,
+        region: &str,
+        is_open: bool,
+        reading: &Semaphore,
+    ) -> SweptRegion {
+        let mut reader = RegionReader::new(self, region);
+        let read = async {
+            // The semaphore is never closed.
+            let _permit = reading.acquire().await;
+            reader.read().await
+        };
+        let error = match timeout_at(self.deadline.act, read).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => {
+                let fatal = is_open || error.fault != Fault::Unauthorized;
+                Some((chain(&error), fatal))
+            }
+            Err(_elapsed) => Some(("not wholly described before the deadline".to_owned(), true)),
+        };
+        let RegionReader {
+            mut swept,
+            non_compliant,
+            watched,
+            ..
+        } = reader;
+        swept
+            .unreachable
+            .extend(error.map(|(error, fatal)| Unreachable {
+                fatal,
+                ..Unreachable::fatal(region, error)
+            }));
+        if swept.left > 0 {
+            let error = format!(
+                "{} non-compliant instances are left for the next sweep",
+                swept.left
+            );
+            swept.unreachable.push(Unreachable::fatal(region, error));
+        }
+        let plan = self
+            .plan_existing(region, non_compliant.into_values().collect())
+            .await;
+        let remember = match self.policy.existing.watch_days {
+            0 => Remember::Nothing,
+            _ => Remember::Watch,
+        };
+        let options = ApplyOptions {
+            remember,
+            recorder: None,
+        };
+        swept.instances.extend(self.apply(plan, options).await);
+        swept.summary.add(Summary::count(&swept.instances));
+        swept.summary.failed += swept.left;
+        let failing = self.failing(region, watched).await;
+        swept.instances.extend(failing);
+        swept
+    }
+
+    /// The plan for instances that existed before: whether they use IMDSv1 limits what may be done.
+    async fn plan_existing(&self, region: &str, non_compliant: Vec<Instance>) -> Plan {
+        let now = (self.now)();
+        let existing = &self.policy.existing;
+        let window = (existing.window_begin(now), now);
+        // What the policy only reports needs no evidence.
+        let acted_on: Vec<&InstanceId> = non_compliant
+            .iter()
+            .filter(|it| self.acts_on(it, now))
+            .map(|it| &it.id)
+            .collect();
+        let call = self
+            .client
+            .datapoints(region, Metric::NoToken, &acted_on, window);
+        let points = match timeout_at(self.deadline.act, call).await {
+            Ok(Ok(points)) => Ok(points),
+            Ok(Err(error)) => Err(error.cause()),
+            Err(_elapsed) => Err("no answer before the deadline".to_owned()),
+        };
+        let steps = non_compliant.into_iter().map(|instance| {
+            let usage = Usage::from_answer(&instance, &points, existing, now);
+            let decision = decide(self.policy, &instance, now, &Discovery::Existing(usage));
+            Step { instance, decision }
+        });
+        let mut plan = Plan {
+            steps: steps.collect(),
+        };
+        // The next sweep finds them old enough.
+        plan.leave_waiting(self.policy, now);
+        plan
+    }
+
+    fn acts_on(&self, instance: &Instance, now: Timestamp) -> bool {
+        match decide(self.policy, instance, now, &Discovery::Launch) {
+            Decision::NonCompliant(non_compliant) => non_compliant.action != Action::Report,
+            Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => false,
+        }
+    }
+
+    /// Those of the watched instances whose calls without a token are refused since their options were
+    /// enforced.
+    async fn failing(
+        &self,
+        region: &str,
+        watched: Vec<(Timestamp, Instance)>,
+    ) -> Vec<InstanceReport> {
+        let Some(begin) = watched.iter().map(|(since, _)| *since).min() else {
+            return Vec::new();
+        };
+        let ids: Vec<&InstanceId> = watched.iter().map(|(_, instance)| &instance.id).collect();
+        let window = (whole_hour(begin), (self.now)());
+        let call = self
+            .client
+            .datapoints(region, Metric::NoTokenRejected, &ids, window);
+        let points = match timeout_at(self.deadline.act, call).await {
+            Ok(Ok(points)) => points,
+            Ok(Err(error)) => {
+                let error = error.cause();
+                tracing::warn!(region, "could not read MetadataNoTokenRejected: {error}");
+                return Vec::new();
+            }
+            Err(_elapsed) => {
+                tracing::warn!(region, "no MetadataNoTokenRejected before the deadline");
+                return Vec::new();
+            }
+        };
+        let failing = watched.into_iter().filter_map(|(since, instance)| {
+            // A period that began before the enforcement may hold calls refused before it.
+            let points = points.get(&instance.id)?.iter().copied();
+            let since_then = points.filter(|(at, _)| *at >= whole_hour(since));
+            let rejected = RejectedCalls::count(&since_then.collect::<Vec<_>>())?;
+            Some(InstanceReport::failing(instance, rejected))
+        });
+        failing.collect()
+    }
+}
+
+/// Reads a region.
+struct RegionReader<'a> {
+    engine: &'a Engine<'a>,
+    now: Timestamp,
+    swept: SweptRegion,
+    /// The oldest of the non-compliant instances, by their launch.
+    non_compliant: BTreeMap<(Timestamp, InstanceId), Instance>,
+    watched: Vec<(Timestamp, Instance)>,
+}
+
+impl<'a> RegionReader<'a> {
+    fn new(engine: &'a Engine<'a>, region: &str) -> Self {
+        RegionReader {
+            engine,
+            now: (engine.now)(),
+            swept: SweptRegion {
+                region: region.to_owned(),
+                ..SweptRegion::default()
+            },
+            non_compliant: BTreeMap::new(),
+            watched: Vec::new(),
+        }
+    }
+
+    async fn read(&mut self) -> Result<(), imds_aws::CallError> {
+        // Terminated instances stay visible for an hour, and need no decision.
+        let states = ["pending", "running", "stopping", "stopped"];
+        let filters = [Filter {
+            name: "instance-state-name".into(),
+            values: states.to_vec(),
+        }];
+        let region = self.swept.region.clone();
+        each_page(self.engine.client, &region, &filters, self).await
+    }
+
+    fn instance(&mut self, instance: Instance) {
+        let policy = self.engine.policy;
+        match decide(policy, &instance, self.now, &Discovery::Launch) {
+            Decision::Compliant(_) => {
+                self.swept.summary.compliant += 1;
+                if let Some(since) = marks::watched_since(&instance, &policy.existing, self.now) {
+                    let slim = Instance {
+                        tags: BTreeMap::new(),
+                        ..instance
+                    };
+                    self.watched.push((since, slim));
+                }
+            }
+            decision @ Decision::Exempt(_) if self.swept.instances.len() < KEPT => {
+                let report = InstanceReport::decided(instance, &decision, Outcome::Exempt, None);
+                self.swept.instances.push(report);
+            }
+            Decision::Exempt(_) => self.swept.summary.exempt += 1,
+            Decision::Gone(_) => {}
+            Decision::NonCompliant(_) => {
+                let launched = instance.launched_at.unwrap_or(Timestamp::MIN);
+                self.non_compliant
+                    .insert((launched, instance.id.clone()), instance);
+                if self.non_compliant.len() > KEPT {
+                    self.non_compliant.pop_last();
+                    self.swept.left += 1;
+                }
+            }
+        }
+    }
+}
+
+impl HandlePage for RegionReader<'_> {
+    async fn page(&mut self, page: DescribedPage) {
+        for unreadable in page.unreadable {
+            match undecided(&unreadable, &self.swept.region) {
+                Ok(report) => self.swept.instances.push(report),
+                Err(unreachable) => self.swept.unreachable.push(unreachable),
+            }
+        }
+        for instance in page.instances {
+            self.instance(instance);
+        }
+    }
+}
+
+/// The beginning of the hour, as CloudWatch's periods begin on whole hours.
+fn whole_hour(time: Timestamp) -> Timestamp {
+    let hour = SignedDuration::from_hours(1).as_secs();
+    let second = time.as_second();
+    Timestamp::from_second(second - second.rem_euclid(hour)).unwrap_or(time)
+}
