@@ -12,7 +12,7 @@ use crate::language::Language;
 use crate::patterns::regex;
 use crate::statement::ScriptStatement;
 
-/// ResolvedNames and the value that a statement assigns to them.
+/// Names and the value that a statement assigns to them.
 #[derive(Debug, Clone)]
 pub(crate) struct Assignment {
     /// In the form of [`ResolvedNames`](crate::names::ResolvedNames).

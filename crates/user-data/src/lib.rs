@@ -14,6 +14,7 @@ mod finding;
 mod language;
 mod names;
 mod patterns;
+mod resolution;
 mod script;
 mod split;
 mod statement;

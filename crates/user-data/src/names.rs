@@ -1,12 +1,8 @@
 //! What the names of scripts stand for: variables, functions and aliases.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use crate::analysis::AnalyzedStatement;
-use crate::language::Language;
-use crate::patterns;
-
-/// ResolvedNames by what they stand for: variables of shells and PowerShell with `$`, files with `@`, and
+/// Names by what they stand for: variables of shells and PowerShell with `$`, files with `@`, and
 /// the output of a shell's function as `$(name)`.
 #[derive(Debug, Default)]
 pub(crate) struct ResolvedNames {
@@ -20,102 +16,4 @@ pub(crate) struct ResolvedNames {
     pub(crate) functions: HashSet<String>,
     /// Functions that return the header with a token.
     pub(crate) header_functions: HashSet<String>,
-}
-
-/// How many times a value is passed from name to name at most.
-const MAX_ROUNDS: usize = 12;
-
-/// Resolves the names in all statements.
-pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> ResolvedNames {
-    let defined = statements
-        .iter()
-        .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text));
-    let mut names = ResolvedNames {
-        functions: defined.map(str::to_owned).collect(),
-        ..ResolvedNames::default()
-    };
-    let functions = function_bodies(statements);
-    for _ in 0..MAX_ROUNDS {
-        let before = names.resolved();
-        for statement in statements {
-            names.assign(statement);
-        }
-        for ((function, _), body) in &functions {
-            names.define(function, body);
-        }
-        if names.resolved() == before {
-            break;
-        }
-    }
-    names
-}
-
-/// The statements of each function, by its name and whether that ignores case.
-fn function_bodies(
-    statements: &[AnalyzedStatement],
-) -> BTreeMap<(&str, bool), Vec<&AnalyzedStatement>> {
-    let mut functions: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for analyzed in statements {
-        if let Some(function) = &analyzed.statement.function {
-            let ignores_case = analyzed.statement.language.ignores_case();
-            let body = functions.entry((function.as_ref(), ignores_case));
-            body.or_default().push(analyzed);
-        }
-    }
-    functions
-}
-
-impl ResolvedNames {
-    /// How many meanings are known.
-    fn resolved(&self) -> usize {
-        self.addresses.len() + self.tokens.len() + self.callers.len() + self.header_functions.len()
-    }
-
-    /// Adds the names to which a statement assigns values.
-    fn assign(&mut self, statement: &AnalyzedStatement) {
-        let response = statement.assigns_response(self);
-        for assignment in &statement.parts.assignments {
-            let value = &assignment.value;
-            let is_address = !response && statement.holds_address(value, self);
-            let is_token = statement.holds_header(value)
-                || !response && statement.uses_any_within(value, &self.tokens);
-            let is_caller = statement.holds_caller(value, self);
-            for (holds, names) in [
-                (is_address, &mut self.addresses),
-                (is_token, &mut self.tokens),
-                (is_caller, &mut self.callers),
-            ] {
-                if holds {
-                    names.extend(assignment.names.iter().cloned());
-                }
-            }
-        }
-    }
-
-    /// Adds a function: it sends tokens if all its calls do. If it only requests tokens, it returns
-    /// the header or the address that it contains.
-    fn define(&mut self, function: &str, body: &[&AnalyzedStatement]) {
-        let Some(language) = body.first().map(|first| first.statement.language) else {
-            return;
-        };
-        let calls: Vec<_> = body.iter().filter(|call| call.calls(self)).collect();
-        let is_safe = |call: &&&AnalyzedStatement| call.requests_token || call.sends_token(self);
-        if !calls.iter().all(is_safe) {
-            return;
-        }
-        let function = language.canonical_name(function);
-        let output = format!("$({function})");
-        if calls.iter().any(|call| !call.requests_token) {
-            self.tokens.insert(function);
-        } else if body.iter().any(|statement| statement.sends_token(self)) {
-            self.header_functions.insert(function.clone());
-            self.tokens.extend([function, output]);
-        } else if calls.is_empty() && body.iter().any(|s| s.returns_address(self)) {
-            // A shell's function prints what it returns.
-            let in_shell = |s: &&AnalyzedStatement| s.statement.language == Language::Shell;
-            let is_printed = body.iter().any(in_shell);
-            self.addresses
-                .insert(if is_printed { output } else { function });
-        }
-    }
 }

@@ -42,7 +42,7 @@ pub(crate) fn uses(statement: &ScriptStatement, program: Option<&str>) -> Vec<Na
     uses
 }
 
-/// ResolvedNames with a sign: `$name`, `${name}`, `@name`, `%name%`.
+/// Names with a sign: `$name`, `${name}`, `@name`, `%name%`.
 fn signed(statement: &ScriptStatement) -> Vec<NameUse> {
     let found = SIGNED.captures_iter(&statement.text);
     let uses = found.filter_map(|found| {
