@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use imds_core::instance::{HopLimit, HttpTokens, InstanceId, State, Toggle};
+use imds_core::instance::{InstanceId, State};
+use imds_core::options::{HopLimit, HttpTokens, Toggle};
+use imds_engine::{InstanceFilter, RegionSelection};
 
 use crate::output::Format;
 use crate::quote::quoted;
 
-/// Finds EC2 instances that answer IMDSv1, mends them, and takes it back.
+/// Finds EC2 instances that answer IMDSv1, enforcements them, and takes it back.
 ///
 /// Exit codes: 0 all compliant or all done; 1 violations found; 2 wrong usage, policy or
 /// credentials; 3 something failed or could not be seen.
@@ -21,8 +23,8 @@ use crate::quote::quoted;
 )]
 #[command(after_help = "Examples:
   imdsctl scan                               every instance of every region
-  imdsctl scan --usage --only violations     what is wrong, and whether IMDSv1 is used there
-  imdsctl enforce --unused-only --dry-run    what could be mended without breaking anything
+  imdsctl scan --usage --only violations     what is non-compliant, and whether IMDSv1 is used there
+  imdsctl enforce --unused-only --dry-run    what could be remediated without breaking anything
   imdsctl enforce --unused-only              the same, done after a question
   imdsctl usage --rejected                   whose calls fail since then
   imdsctl rollback JOURNAL                   all of it taken back")]
@@ -59,16 +61,16 @@ impl Connection {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows every instance and what is wrong with it; changes nothing
-    Scan(Scan),
+    /// Shows every instance and what is non-compliant with it; changes nothing
+    Scan(ScanArgs),
     /// Requires tokens where they are not: scans, shows the plan, asks, acts, and waits until it holds
-    Enforce(Enforce),
+    Enforce(EnforceArgs),
     /// Shows who used IMDSv1, or whose calls are refused now
-    Usage(UsageOf),
+    Usage(UsageArgs),
     /// Takes back what a journal holds, all options as they were
-    Rollback(Rollback),
+    Rollback(RollbackArgs),
     /// Tells what the function would do with an event and why, offline and rule by rule
-    Explain(Explain),
+    Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
@@ -76,7 +78,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Defaults(DefaultsOf),
     /// Checks credentials, regions and permissions before you need them
-    Doctor(Doctor),
+    Doctor(DoctorArgs),
     /// Prints completions for a shell
     #[command(after_help = "Example:
   imdsctl completions bash > ~/.local/share/bash-completion/completions/imdsctl")]
@@ -114,12 +116,16 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    /// How many regions are looked at at once.
-    pub(crate) fn at_once(&self) -> usize {
-        if self.sequential {
-            1
-        } else {
-            usize::from(self.concurrency).max(1)
+    /// For the engine.
+    pub(crate) fn selection(&self) -> RegionSelection {
+        RegionSelection {
+            only: self.only.clone(),
+            exclude: self.exclude.clone(),
+            at_once: if self.sequential {
+                1
+            } else {
+                usize::from(self.concurrency)
+            },
         }
     }
 }
@@ -138,6 +144,17 @@ pub(crate) struct Instances {
     /// Only instances in this state: pending, running, stopping, stopped, shutting-down, terminated
     #[arg(id = "state", long = "state", value_name = "STATE", value_delimiter = ',', value_parser = state)]
     pub(crate) states: Vec<State>,
+}
+
+impl Instances {
+    /// For the engine.
+    pub(crate) fn filter(&self) -> InstanceFilter {
+        InstanceFilter {
+            ids: self.ids.clone(),
+            tags: self.tags.clone(),
+            states: self.states.clone(),
+        }
+    }
 }
 
 /// What is required.
@@ -170,16 +187,16 @@ pub(crate) struct Output {
   imdsctl scan --region eu-central-1,eu-west-1 --tag app='web-*' --state running
   imdsctl scan --usage 30 --only violations
   imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
-pub(crate) struct Scan {
+pub(crate) struct ScanArgs {
     /// Show only these
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
-    /// Show how wrong instances used IMDSv1 in the last days (14 unless said): CloudWatch's
+    /// Show how non-compliant instances used IMDSv1 in the last days (14 unless said): CloudWatch's
     /// MetadataNoToken
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) usage: Option<u8>,
     /// Show the launch templates (default and latest version) and launch configurations that would
-    /// launch the next wrong instance
+    /// launch the next non-compliant instance
     #[arg(long)]
     pub(crate) templates: bool,
     /// Show the account's metadata defaults and HttpTokensEnforced
@@ -212,7 +229,7 @@ pub(crate) enum Only {
   imdsctl enforce --plan-out plan.json       write the plan for a review, and
   imdsctl enforce --plan plan.json           do what was reviewed
   imdsctl enforce --policy policy.json --region-by-region --limit 50")]
-pub(crate) struct Enforce {
+pub(crate) struct EnforceArgs {
     /// Only where IMDSv1 was not used in the last days (14 unless said); unknown is not unused
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) unused_only: Option<u8>,
@@ -262,7 +279,7 @@ pub(crate) struct Act {
 #[command(after_help = "Examples:
   imdsctl usage --days 30
   imdsctl usage --rejected --days 2          after enforcing: whose calls are refused")]
-pub(crate) struct UsageOf {
+pub(crate) struct UsageArgs {
     /// Days to look back
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) days: u8,
@@ -282,7 +299,7 @@ pub(crate) struct UsageOf {
   imdsctl rollback ~/.local/state/imdsctl/20270104T101500Z-111122223333-enforce.jsonl
   imdsctl rollback JOURNAL --instance i-0e3a5b1c9d8f70642
   imdsctl rollback JOURNAL --dry-run")]
-pub(crate) struct Rollback {
+pub(crate) struct RollbackArgs {
     /// The journal of what is to be taken back
     #[arg(value_name = "JOURNAL")]
     pub(crate) from: PathBuf,
@@ -295,13 +312,13 @@ pub(crate) struct Rollback {
     #[command(flatten)]
     pub(crate) act: Act,
     #[command(flatten)]
-    pub(crate) output: Plain,
+    pub(crate) output: PlainOutput,
 }
 
 /// How to tell what has no rows.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Plain {
+pub(crate) struct PlainOutput {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -310,7 +327,7 @@ pub(crate) struct Plain {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   imdsctl explain events/launch-open.json --policy events/policy.json")]
-pub(crate) struct Explain {
+pub(crate) struct ExplainArgs {
     /// An event as EventBridge, SNS or CloudTrail gives it; `-` is standard input
     #[arg(value_name = "EVENT.json")]
     pub(crate) event: PathBuf,
@@ -318,7 +335,7 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
     #[command(flatten)]
-    pub(crate) output: Plain,
+    pub(crate) output: PlainOutput,
 }
 
 #[derive(Debug, Subcommand)]
@@ -340,7 +357,7 @@ pub(crate) enum DefaultsOf {
         #[command(flatten)]
         regions: Regions,
         #[command(flatten)]
-        output: Plain,
+        output: PlainOutput,
     },
     /// Sets them: shows the plan, asks, acts
     Set(DefaultsSet),
@@ -358,7 +375,7 @@ pub(crate) struct DefaultsSet {
     #[command(flatten)]
     pub(crate) act: Act,
     #[command(flatten)]
-    pub(crate) output: Plain,
+    pub(crate) output: PlainOutput,
 }
 
 /// What is left out stays as it is.
@@ -389,11 +406,11 @@ pub(crate) struct DefaultsWish {
 pub(crate) struct Preference<T>(pub(crate) Option<T>);
 
 #[derive(Debug, Args)]
-pub(crate) struct Doctor {
+pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) regions: Regions,
     #[command(flatten)]
-    pub(crate) output: Plain,
+    pub(crate) output: PlainOutput,
 }
 
 fn url(text: &str) -> Result<String, String> {

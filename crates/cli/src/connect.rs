@@ -3,20 +3,22 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Login, Settings, Wanted, login};
+use imds_aws::{CaBundle, Client, Login, LoginOptions, login};
 
 use crate::args::Connection;
 use crate::error::Problem;
 
-/// A client, and the region to begin with.
+/// A client, and the region to start with.
 #[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) client: Arc<Client>,
+    /// The region that knows the others.
     pub(crate) region: String,
 }
 
 impl Connected {
-    /// Whose credentials these are; without that nothing is recorded, and so nothing is changed.
+    /// The account whose credentials these are; without it nothing can be recorded, and so nothing is
+    /// changed.
     pub(crate) async fn account(&self) -> Result<String, Problem> {
         let identity = self.client.identity(&self.region).await;
         Ok(identity.map_err(Problem::identity)?.account)
@@ -29,7 +31,7 @@ pub(crate) async fn connect(
     only: &[String],
     var: impl Fn(&str) -> Option<String>,
 ) -> Result<Connected, Problem> {
-    let wanted = Wanted {
+    let options = LoginOptions {
         profile: connection.profile.clone(),
         // Credentials of a partition are good for its regions only.
         region: only.first().cloned(),
@@ -44,11 +46,7 @@ pub(crate) async fn connect(
         }
         None => None,
     };
-    let settings = Settings {
-        ca_bundle,
-        ..Settings::default()
-    };
-    let Login { client, region } = login(&wanted, settings, var).await?;
+    let Login { client, region } = login(&options, ca_bundle, var).await?;
     Ok(Connected {
         client: Arc::new(client),
         region,

@@ -1,89 +1,103 @@
 //! What a scan or an enforcement found, as a whole.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use imds_core::report::{Summary, Unseen};
-use imds_user_data::Finding;
+use imds_core::instance::InstanceId;
+use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
+use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::row::Row;
+use crate::error::Exit;
 
-/// All that a command has to tell.
-#[derive(Debug)]
+/// Everything that a command reports.
+#[derive(Debug, Clone)]
 pub(crate) struct Document {
-    /// `scan` or `enforce`.
-    pub(crate) trigger: &'static str,
+    /// Which command.
+    pub(crate) trigger: CommandTrigger,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
-    /// When it was done.
+    /// When it finished.
     pub(crate) at: Timestamp,
     /// How long it took.
     pub(crate) took: Duration,
-    /// How many instances had which outcome, over all regions.
+    /// Counts the outcome of every instance.
     pub(crate) summary: Summary,
     /// The same by region, in the order of their names; also those without instances.
     pub(crate) regions: Vec<RegionTotal>,
-    /// What could not be seen.
-    pub(crate) unseen: Vec<Unseen>,
-    /// Every instance that passed the filters, region by region.
-    pub(crate) rows: Vec<Row>,
-    /// The days of the usage window, where usage was asked.
+    /// What could not be described.
+    pub(crate) unreachable: Vec<Unreachable>,
+    /// The instances, region by region.
+    pub(crate) instances: Vec<ScannedInstance>,
+    /// The days of the usage window, where usage was asked for.
     pub(crate) usage_days: Option<u8>,
     /// Whether user data was searched.
     pub(crate) user_data: bool,
-    /// What would launch the next instances, where that was asked.
-    pub(crate) templates: Option<Vec<TemplateRow>>,
-    /// The account's metadata defaults, where they were asked.
-    pub(crate) defaults: Option<Vec<DefaultsRow>>,
+    /// What launches the next instances, where that was asked for.
+    pub(crate) templates: Option<Vec<ScannedTemplate>>,
+    /// The account's metadata defaults, where they were asked for.
+    pub(crate) defaults: Option<Vec<RegionDefaults>>,
 }
 
-/// What a region holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct RegionTotal {
-    /// The region.
-    pub(crate) region: String,
-    /// By outcome; before anything was done, a wrong instance is `reported`.
-    pub(crate) summary: Summary,
+/// The command that found it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum CommandTrigger {
+    Scan,
+    Enforce,
 }
 
-/// A launch template's version or a launch configuration, and what it would launch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct TemplateRow {
-    /// The region.
-    pub(crate) region: String,
-    /// `launch template` or `launch configuration`.
-    pub(crate) kind: &'static str,
-    /// `lt-…`, or the configuration's name.
-    pub(crate) id: String,
-    /// The template's name.
-    pub(crate) name: Option<String>,
-    /// For example `3 (default, latest)`.
-    pub(crate) version: Option<String>,
-    /// `required`, `wrong` or `unknown`.
-    pub(crate) verdict: &'static str,
-    /// Why, in words.
-    pub(crate) because: String,
-    /// Calls to the metadata service without a token in its user data, where that was asked.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) user_data: Vec<Finding>,
-}
+impl Document {
+    /// How the command ends. What could not be described weighs more than a violation.
+    pub(crate) fn exit(&self) -> Exit {
+        let mut templates = self.templates.iter().flatten();
+        if !self.unreachable.is_empty() || self.summary.failed > 0 {
+            Exit::Failed
+        } else if self.summary.reported > 0 || templates.any(|it| !it.is_compliant()) {
+            Exit::Violations
+        } else {
+            Exit::Fine
+        }
+    }
 
-/// A region's metadata defaults; `None` is no preference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct DefaultsRow {
-    /// The region.
-    pub(crate) region: String,
-    /// `optional` or `required`.
-    pub(crate) http_tokens: Option<String>,
-    /// 1 to 64.
-    pub(crate) hop_limit: Option<u8>,
-    /// `enabled` or `disabled`.
-    pub(crate) http_endpoint: Option<String>,
-    /// `enabled` or `disabled`.
-    pub(crate) instance_metadata_tags: Option<String>,
-    /// `HttpTokensEnforced`: `enabled` or `disabled`.
-    pub(crate) http_tokens_enforced: Option<String>,
-    /// `account`, or `declarative-policy` where the account cannot change it.
-    pub(crate) managed_by: Option<String>,
+    /// Counts the outcomes by region, and all of them.
+    pub(crate) fn count(mut self) -> Self {
+        let names = self.regions.iter().map(|total| total.region.as_str());
+        self.regions = RegionTotal::count(names, &self.instances);
+        self.summary = Summary::default();
+        for total in &self.regions {
+            self.summary.add(total.summary);
+        }
+        self
+    }
+
+    /// With the outcomes of the instances that were changed.
+    pub(crate) fn with_outcomes(mut self, reports: Vec<InstanceReport>) -> Self {
+        let reports = reports.into_iter().map(|it| (it.instance_id.clone(), it));
+        let mut reports: HashMap<InstanceId, InstanceReport> = reports.collect();
+        for instance in &mut self.instances {
+            if let Some(report) = reports.remove(&instance.report.instance_id) {
+                instance.report = report;
+            }
+        }
+        // No change goes unreported.
+        for report in reports.into_values() {
+            let error = format!("{}: {}", report.instance_id, report.reason);
+            self.unreachable
+                .push(Unreachable::fatal(&report.region, error));
+        }
+        self.count()
+    }
+
+    /// Without the instances that were compliant, exempt or gone when they were scanned.
+    pub(crate) fn only_non_compliant(mut self) -> Self {
+        self.instances.retain(ScannedInstance::is_non_compliant);
+        self
+    }
+
+    /// How many instances had this outcome.
+    pub(crate) fn has(&self, outcome: Outcome) -> usize {
+        self.summary.get(outcome)
+    }
 }

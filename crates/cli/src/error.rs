@@ -1,11 +1,12 @@
-//! What ends the command, and with which exit code.
+//! How the command ends, and with which exit code.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use imds_aws::{BundleError, CallError, Fault, LoginError};
 use imds_core::event::Malformed;
-use imds_core::policy::Faults;
+use imds_core::policy::PolicyFaults;
+use imds_engine::{RegionsError, ScanError};
 
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,7 +15,7 @@ pub(crate) enum Exit {
     Fine,
     /// Violations were found, or are left.
     Violations,
-    /// Something failed or could not be seen.
+    /// Something failed or could not be described.
     Failed,
 }
 
@@ -49,23 +50,23 @@ pub(crate) enum Problem {
     },
     #[error("could not write to standard output")]
     Print(#[source] std::io::Error),
-    #[error("the policy in `{}` is refused", path.display())]
-    Policy { path: PathBuf, source: Faults },
-    #[error("the event in `{}` is refused", path.display())]
+    #[error("the policy in `{}` is not valid", path.display())]
+    Policy { path: PathBuf, source: PolicyFaults },
+    #[error("the event in `{}` is not valid", path.display())]
     Event { path: PathBuf, source: Malformed },
     #[error(
-        "could not learn which regions are enabled: name them with `--region`, or allow ec2:DescribeRegions"
+        "could not describe the enabled regions: name regions with `--region`, or allow ec2:DescribeRegions"
     )]
     Regions(#[source] CallError),
-    #[error("could not learn whose credentials these are")]
+    #[error("could not get the account of these credentials")]
     Identity(#[source] CallError),
     #[error(
-        "AWS does not take these credentials: log in again with `aws sso login`, or choose others with `--profile`"
+        "AWS does not accept these credentials: log in again with `aws sso login`, or choose others with `--profile`"
     )]
     Credentials(#[source] CallError),
-    #[error("no region is left: `--exclude-region` leaves out all of them")]
+    #[error("no region is left: `--exclude-region` excludes all of them")]
     NoRegions,
-    #[error("nobody can be asked here: run it on a terminal, or say `--yes`")]
+    #[error("cannot ask for confirmation here: run it on a terminal, or add `--yes`")]
     NoTerminal,
     #[error("{0}")]
     Usage(String),
@@ -74,11 +75,30 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// Whose credentials these are could not be learned.
+    /// For a failed call of STS.
     pub(crate) fn identity(error: CallError) -> Problem {
         match error.fault {
             Fault::Credentials => Problem::Credentials(error),
             _ => Problem::Identity(error),
+        }
+    }
+
+    /// For a scan that could not start.
+    pub(crate) fn scan(error: ScanError) -> Problem {
+        match error {
+            ScanError::Regions(error) => Problem::regions(error),
+            ScanError::Credentials(error) => Problem::Credentials(error),
+            ScanError::Task(error) => {
+                Problem::Failed(format!("the scan of a region ended: {error}"))
+            }
+        }
+    }
+
+    /// For regions that are not known.
+    pub(crate) fn regions(error: RegionsError) -> Problem {
+        match error {
+            RegionsError::Describe(error) => Problem::Regions(error),
+            RegionsError::NoneLeft => Problem::NoRegions,
         }
     }
 

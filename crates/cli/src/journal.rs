@@ -1,18 +1,15 @@
-//! The journal: every changing call of a command, on disk before it is made and after it is
-//! answered, so that a killed process leaves the truth and everything can be undone.
+//! The journal: every changing call of a command, on disk before it is made and after it is answered,
+//! so that everything can be rolled back, even after the process was killed.
 //!
-//! JSON lines. The first says what was done, in which account; then, for every call, an `intent`
-//! with all that was there before, and an `answer` with all that is there since; then an `end`.
+//! JSON lines. The first says which command changed which account. Every call has an `intent`, with
+//! everything before it, and an `answer`, with everything after it. The last line is an `end`.
 
 mod line;
 mod place;
 mod reader;
 mod writer;
 
-pub(crate) use line::{Act, Header, How};
+pub(crate) use line::{Ending, Ending as How, Header, RecordedCommand, RecordedCommand as Act};
 pub(crate) use place::Place;
-pub(crate) use reader::{Call, DefaultsChange, InstanceChange, Journal};
+pub(crate) use reader::Journal;
 pub(crate) use writer::Writer;
-
-#[cfg(test)]
-pub(crate) use reader::ReadError;

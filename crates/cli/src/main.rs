@@ -1,24 +1,18 @@
-//! The command `imdsctl`: finds, explains, mends and restores the fleet that already exists.
+//! The command `imdsctl`: arguments, views, journal and plan file for the fleet that exists already.
 
 mod args;
 mod commands;
 mod connect;
 mod document;
+mod environment;
 mod error;
-mod explain;
-mod fleet;
 mod journal;
 mod output;
 mod plan_file;
 mod policy_check;
 mod progress;
 mod quote;
-mod rollback;
-mod row;
-mod side_by_side;
 mod terminal;
-mod user_data;
-mod world;
 
 use std::process::ExitCode;
 
@@ -27,17 +21,17 @@ use imds_core::chain::chain;
 use jiff::Timestamp;
 
 use crate::args::{Cli, Command};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::world::World;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let world = World { now, var };
+    let environment = Environment { now, var };
     let ended = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Problem::Failed(format!("could not start: {error}")))
-        .and_then(|runtime| runtime.block_on(run(cli, &world)));
+        .and_then(|runtime| runtime.block_on(run(cli, &environment)));
     match ended {
         Ok(exit) => exit.into(),
         Err(problem) => {
@@ -47,17 +41,19 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(cli: Cli, world: &World) -> Result<Exit, Problem> {
+async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
     let connection = &cli.connection;
     match cli.command {
-        Command::Scan(scan) => commands::scan::scan(connection, scan, world).await,
-        Command::Enforce(args) => commands::enforce::enforce(connection, args, world).await,
-        Command::Rollback(args) => commands::rollback::rollback(connection, args, world).await,
-        Command::Usage(args) => commands::usage::usage(connection, args, world).await,
-        Command::Explain(args) => commands::offline::explain(&args, world),
-        Command::Policy(of) => commands::offline::policy(&of, world),
-        Command::Defaults(of) => commands::defaults::defaults(connection, of, world).await,
-        Command::Doctor(args) => commands::doctor::doctor(connection, args, world).await,
+        Command::Scan(scan) => commands::scan::scan(connection, scan, environment).await,
+        Command::Enforce(args) => commands::enforce::enforce(connection, args, environment).await,
+        Command::Rollback(args) => {
+            commands::rollback::rollback(connection, args, environment).await
+        }
+        Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
+        Command::Explain(args) => commands::offline::explain(&args, environment),
+        Command::Policy(of) => commands::offline::policy(&of, environment),
+        Command::Defaults(of) => commands::defaults::defaults(connection, of, environment).await,
+        Command::Doctor(args) => commands::doctor::doctor(connection, args, environment).await,
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { folder } => commands::shell::man(folder.as_deref()),
     }

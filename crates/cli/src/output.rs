@@ -1,5 +1,6 @@
 //! What a command found, written for people and for programs.
 
+mod columns;
 mod csv;
 mod html;
 pub(crate) mod json;
@@ -11,21 +12,23 @@ mod table;
 mod words;
 
 pub(crate) use csv::harmless;
-pub(crate) use table::{defaults, grid, heading, left_out, unseen};
-pub(crate) use words::{Message, count, thousands};
+pub(crate) use table::{defaults, grid, heading, left_out, unreachable};
+pub(crate) use words::{Message, count, not_known, thousands};
 
 use std::io;
 
-use crate::document::Document;
+use imds_core::report::Outcome;
+
+use crate::document::{CommandTrigger, Document};
 
 /// How a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For the terminal
     Table,
-    /// For programs: the report that the function returns too
+    /// For programs: the format of the function's report
     Json,
-    /// For spreadsheets: one line for each instance
+    /// For spreadsheets: one line per instance
     Csv,
     /// For managers and auditors: one self-contained file
     Html,
@@ -36,13 +39,11 @@ pub(crate) enum Format {
 pub(crate) struct Style {
     /// Whether colours may be used.
     pub(crate) colour: bool,
-    /// How many columns the terminal has; `None`: it is none, and nothing is shortened.
+    /// The columns of the terminal; `None`: it is not a terminal, and nothing is shortened.
     pub(crate) width: Option<u16>,
 }
 
-/// Writes the document.
-///
-/// CSV tells of instances only: what could not be seen must be told elsewhere.
+/// Writes the document. CSV has no place for what could not be described.
 pub(crate) fn write(
     format: Format,
     document: &Document,
@@ -52,11 +53,21 @@ pub(crate) fn write(
     let mut out = io::BufWriter::new(out);
     match format {
         Format::Table => table::write(document, style, &mut out),
-        Format::Json => json::write(document, &mut out),
+        Format::Json => json::write_document(document, &mut out),
         Format::Csv => csv::write(document, &mut out),
         Format::Html => html::write(document, &mut out),
     }?;
     io::Write::flush(&mut out)
+}
+
+/// Whether a summary shows the outcome even if no instance had it.
+fn is_always_counted(outcome: Outcome, trigger: CommandTrigger) -> bool {
+    match outcome {
+        Outcome::Compliant | Outcome::Exempt | Outcome::Gone | Outcome::Failed => true,
+        Outcome::Reported => trigger == CommandTrigger::Scan,
+        Outcome::Enforced => trigger == CommandTrigger::Enforce,
+        Outcome::Stopped | Outcome::Terminated => false,
+    }
 }
 
 #[cfg(test)]
@@ -66,28 +77,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_format_is_written_whole_and_in_its_own_kind() {
-        let document = sample::fleet(300);
-        let begins = ["REGION ", "{\n", "account,", "<!DOCTYPE html>"];
-        for (format, begin) in Format::value_variants().iter().zip(begins) {
-            let mut out = Vec::new();
-            write(*format, &document, &Style::default(), &mut out).unwrap();
-            let text = String::from_utf8(out).unwrap();
-            assert!(
-                text.starts_with(begin) && text.ends_with('\n'),
-                "{format:?}"
-            );
-            let rows = document.rows.iter();
-            for id in rows.map(|row| &row.report.instance_id) {
-                assert!(text.contains(id.as_str()), "{format:?} lacks {id}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_place_that_takes_no_more_is_an_error() {
-        struct Full;
-        impl io::Write for Full {
+    fn a_closed_pipe_is_an_error_of_that_kind() {
+        struct ClosedPipe;
+        impl io::Write for ClosedPipe {
             fn write(&mut self, _: &[u8]) -> io::Result<usize> {
                 Err(io::ErrorKind::BrokenPipe.into())
             }
@@ -97,7 +89,7 @@ mod tests {
         }
         for format in Format::value_variants() {
             let style = Style::default();
-            let error = write(*format, &sample::fleet(3), &style, &mut Full).unwrap_err();
+            let error = write(*format, &sample::fleet(3), &style, &mut ClosedPipe).unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::BrokenPipe, "{format:?}");
         }
     }

@@ -6,10 +6,11 @@ use std::io::{self, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use imds_core::change::Change;
-use imds_core::decide::{Decision, Remedy};
-use imds_core::instance::{Instance, InstanceId, MetadataOptions};
+use imds_core::decide::Decision;
+use imds_core::instance::{Instance, InstanceId};
+use imds_core::options::MetadataOptions;
 use imds_core::plain::Plain;
-use imds_core::policy::{Faults, Policy};
+use imds_core::policy::{Action, Policy, PolicyFaults};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,13 +34,13 @@ pub(crate) struct PlanFile {
     /// The policy document by which it was made.
     pub(crate) policy: Value,
     /// What is to be done.
-    pub(crate) instances: Vec<Entry>,
+    pub(crate) instances: Vec<PlannedChange>,
 }
 
 /// What is to be done about one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Entry {
+pub(crate) struct PlannedChange {
     /// The instance's region.
     pub(crate) region: String,
     /// The instance.
@@ -130,7 +131,7 @@ pub(crate) enum PlanFileError {
         /// The file.
         path: PathBuf,
         /// All of its faults.
-        source: Faults,
+        source: PolicyFaults,
     },
 }
 
@@ -140,7 +141,7 @@ impl PlanFile {
         account: &str,
         created_at: Timestamp,
         policy: Value,
-        instances: Vec<Entry>,
+        instances: Vec<PlannedChange>,
     ) -> Self {
         PlanFile {
             kind: KIND.to_owned(),
@@ -206,7 +207,7 @@ impl PlanFile {
 
     fn parse(path: &Path, text: &str, account: &str) -> Result<(Self, Policy), PlanFileError> {
         let path = path.to_owned();
-        let found = match serde_json::from_str::<Mark>(text) {
+        let found = match serde_json::from_str::<PlanHeader>(text) {
             Ok(mark) if mark.kind == KIND => mark.version,
             Ok(_) => {
                 let why = format!("`kind` is another; expected `{KIND}`");
@@ -260,7 +261,7 @@ impl PlanFile {
     }
 }
 
-impl Entry {
+impl PlannedChange {
     /// Whether the plan still holds for the instance as it is now, with what its policy now decides.
     ///
     /// # Errors
@@ -270,17 +271,17 @@ impl Entry {
             return Err("its options were changed since the plan was made".to_owned());
         }
         match decision {
-            Decision::Wrong(wrong) if matches!(wrong.remedy, Remedy::Enforce(_)) => {
-                if *wrong.change.set() == self.set {
+            Decision::NonCompliant(non_compliant) if non_compliant.action == Action::Enforce => {
+                if *non_compliant.change.set() == self.set {
                     return Ok(());
                 }
                 let planned = Change::setting(self.set);
-                let now = wrong.change;
+                let now = non_compliant.change;
                 Err(format!(
                     "the plan sets {planned}, and its policy now sets {now}"
                 ))
             }
-            Decision::Wrong(_)
+            Decision::NonCompliant(_)
             | Decision::Compliant(_)
             | Decision::Exempt(_)
             | Decision::Gone(_) => Err(format!(
@@ -292,14 +293,15 @@ impl Entry {
 
 /// A plan of any version.
 #[derive(Deserialize)]
-struct Mark {
+struct PlanHeader {
     kind: String,
     version: u64,
 }
 
 fn is_plan(path: &Path) -> bool {
     let file = std::fs::metadata(path).is_ok_and(|file| file.is_file());
-    let mark = || serde_json::from_reader::<_, Mark>(BufReader::new(File::open(path).ok()?)).ok();
+    let mark =
+        || serde_json::from_reader::<_, PlanHeader>(BufReader::new(File::open(path).ok()?)).ok();
     file && mark().is_some_and(|mark| mark.kind == KIND)
 }
 

@@ -1,9 +1,12 @@
-//! What a person sees while it works: on a terminal one line, elsewhere nothing.
+//! What a person sees while the command works: on a terminal one line, elsewhere nothing.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use imds_aws::Client;
+use imds_engine::{OnProgress, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How often the line is drawn.
@@ -11,30 +14,49 @@ const TICK: Duration = Duration::from_millis(120);
 
 /// One line on standard error.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ProgressLine {
     bar: ProgressBar,
-    regions: AtomicUsize,
+    client: Arc<Client>,
     instances: AtomicUsize,
 }
 
-impl Progress {
-    /// Hidden where standard error is no terminal.
-    pub(crate) fn new() -> Self {
+impl ProgressLine {
+    /// Hidden where standard error is not a terminal.
+    pub(crate) fn new(client: &Arc<Client>) -> Arc<Self> {
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::new_spinner()
         } else {
             ProgressBar::hidden()
         };
-        Progress {
+        Arc::new(ProgressLine {
             bar,
-            regions: AtomicUsize::new(0),
+            client: Arc::clone(client),
             instances: AtomicUsize::new(0),
-        }
+        })
     }
 
-    /// How many regions are to be seen.
-    pub(crate) fn begin(&self, what: &'static str, total: usize) {
-        self.regions.store(0, Ordering::Relaxed);
+    /// For the engine.
+    pub(crate) fn hear(self: &Arc<Self>) -> OnProgress {
+        let line = Arc::clone(self);
+        Arc::new(move |progress| match progress {
+            Progress::Regions(total) => line.begin("regions", total),
+            Progress::Changes(total) => line.begin("instances", total),
+            Progress::RegionDone => {
+                line.bar.inc(1);
+                line.count(0);
+            }
+            Progress::ChangeDone => {
+                line.bar.inc(1);
+                line.message("");
+            }
+            Progress::Instances(n) => line.count(n),
+            Progress::WaitingFor(left) => {
+                line.message(&format!(" · waiting for {left} to be applied"));
+            }
+        })
+    }
+
+    fn begin(&self, what: &'static str, total: usize) {
         // A bar that has ended draws no more, and neither does its ticker.
         self.bar.reset();
         self.bar.set_message("");
@@ -49,20 +71,16 @@ impl Progress {
         self.bar.enable_steady_tick(TICK);
     }
 
-    /// So many more instances were seen.
-    pub(crate) fn seen(&self, instances: usize, throttled: usize) {
-        let seen = self.instances.fetch_add(instances, Ordering::Relaxed) + instances;
-        self.tell(&format!(" · {seen} instances"), throttled);
+    /// So many more instances were described.
+    fn count(&self, instances: usize) {
+        match self.instances.fetch_add(instances, Ordering::Relaxed) + instances {
+            0 => self.message(""),
+            all => self.message(&format!(" · {all} instances")),
+        }
     }
 
-    /// One more is done.
-    pub(crate) fn done(&self) {
-        self.bar.inc(1);
-    }
-
-    /// What else there is to tell.
-    pub(crate) fn tell(&self, what: &str, throttled: usize) {
-        let throttled = match throttled {
+    fn message(&self, what: &str) {
+        let throttled = match self.client.throttled() {
             0 => String::new(),
             n => format!(" · {n} calls throttled"),
         };
@@ -70,11 +88,11 @@ impl Progress {
     }
 
     /// Prints a line above.
-    pub(crate) fn say(&self, line: &str) {
+    pub(crate) fn print(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }
 
-    /// The line goes.
+    /// Removes the line.
     pub(crate) fn end(&self) {
         self.bar.finish_and_clear();
     }

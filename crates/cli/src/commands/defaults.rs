@@ -1,80 +1,88 @@
-//! `imdsctl defaults`: what an account's launches get where they do not say, region by region.
+//! `imdsctl defaults`: the metadata options that launches get where they do not set them, region by
+//! region.
 
-mod apply;
-mod plan;
 mod set;
-mod show;
 
-use futures_util::future::join;
 use imds_core::chain::chain;
-use imds_core::defaults::MetadataDefaults;
-use imds_core::report::Unseen;
+use imds_core::report::Unreachable;
+use imds_engine::{DefaultsSurvey, RegionDefaults, describe_defaults};
+use serde::Serialize;
 
-use crate::args::{Connection, DefaultsOf, Regions};
+use super::files;
+use crate::args::{Connection, DefaultsOf, PlainOutput, Regions};
 use crate::connect::{Connected, connect};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::progress::Progress;
-use crate::side_by_side::side_by_side;
-use crate::world::World;
+use crate::output::{self, json};
+use crate::progress::ProgressLine;
+use crate::terminal;
 
 pub(crate) async fn defaults(
     connection: &Connection,
-    of: DefaultsOf,
-    world: &World,
+    command: DefaultsOf,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
-    match of {
-        DefaultsOf::Set(args) => set::set(connection, args, world).await,
+    match command {
+        DefaultsOf::Set(args) => set::set(connection, args, environment).await,
         DefaultsOf::Show { regions, output } => {
-            let connected = connect(connection, &regions.only, world.var).await?;
-            let seen = see(&connected, &regions, &Progress::new()).await?;
-            show::show(&seen, &output, world)?;
-            Ok(if seen.unseen.is_empty() {
-                Exit::Fine
-            } else {
-                Exit::Failed
-            })
+            let connected = connect(connection, &regions.only, environment.var).await?;
+            let survey = describe(&connected, &regions).await?;
+            let exit = match survey.unreachable.is_empty() {
+                true => Exit::Fine,
+                false => Exit::Failed,
+            };
+            show(survey, &output, environment)?;
+            Ok(exit)
         }
     }
 }
 
-/// The defaults of all regions, in the order of their names.
-#[derive(Debug)]
-struct Seen {
-    /// 12 digits; or why it is not known.
-    account: Result<String, Problem>,
-    defaults: Vec<(String, MetadataDefaults)>,
-    unseen: Vec<Unseen>,
+async fn describe(connected: &Connected, regions: &Regions) -> Result<DefaultsSurvey, Problem> {
+    let Connected { client, region } = connected;
+    let progress = ProgressLine::new(client);
+    let survey = describe_defaults(client, region, &regions.selection(), &progress.hear()).await;
+    progress.end();
+    survey.map_err(Problem::regions)
 }
 
-async fn see(
-    connected: &Connected,
-    wanted: &Regions,
-    progress: &Progress,
-) -> Result<Seen, Problem> {
-    let client = &connected.client;
-    let (regions, identity) = join(
-        connected.regions(wanted),
-        client.identity(&connected.region),
-    )
-    .await;
-    let regions = regions?.into_iter();
-    let answers = side_by_side(regions, wanted.at_once(), progress, |region| async move {
-        let answer = client.metadata_defaults(&region).await;
-        (region, answer)
-    })
-    .await;
-    let (mut defaults, mut unseen) = (Vec::new(), Vec::new());
-    for (region, answer) in answers {
-        match answer {
-            Ok(of) => defaults.push((region, of)),
-            Err(error) => unseen.push(Unseen::expected(&region, chain(&error))),
-        }
-    }
-    Ok(Seen {
-        account: identity
-            .map(|identity| identity.account)
-            .map_err(Problem::Identity),
+/// What `defaults show --json` prints.
+#[derive(Serialize)]
+struct DefaultsJson<'a> {
+    account: Option<String>,
+    defaults: &'a [RegionDefaults],
+    unreachable: &'a [Unreachable],
+}
+
+fn show(
+    survey: DefaultsSurvey,
+    wanted: &PlainOutput,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    let DefaultsSurvey {
+        account,
         defaults,
-        unseen,
+        unreachable,
+    } = &survey;
+    if let Err(error) = account {
+        eprintln!(
+            "imdsctl: could not get the account of these credentials: {}",
+            chain(error)
+        );
+    }
+    let style = terminal::style(environment.var, false);
+    files::print(|out| {
+        if wanted.json {
+            let account = account.as_ref().ok().cloned();
+            let json = DefaultsJson {
+                account,
+                defaults,
+                unreachable,
+            };
+            return json::write(&json, out);
+        }
+        if !defaults.is_empty() {
+            output::defaults(defaults, &style, out)?;
+        }
+        output::unreachable(unreachable, &style, out)
     })
 }

@@ -1,45 +1,44 @@
-//! `imdsctl doctor`: whether all that the other commands need is there. It changes nothing.
+//! `imdsctl doctor`: checks what the other commands need. It changes nothing.
 
 mod check;
 mod folder;
 mod region;
 mod show;
 
-use std::sync::Arc;
-
 use imds_aws::{CallError, Fault};
 use imds_core::chain::chain;
+use imds_engine::{RegionSelection, RegionsError};
 
 use self::check::Check;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::progress::Progress;
-use crate::side_by_side::side_by_side;
-use crate::world::World;
+use crate::progress::ProgressLine;
 
 pub(crate) async fn doctor(
     connection: &Connection,
-    args: args::Doctor,
-    world: &World,
+    args: args::DoctorArgs,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
-    let connected = connect(connection, &args.regions.only, world.var).await?;
+    let connected = connect(connection, &args.regions.only, environment.var).await?;
     let mut checks = vec![credentials(&connected).await];
-    // Bad credentials would only be told once more by every region.
+    // Every region would only repeat that the credentials are not accepted.
     if checks.iter().all(Check::is_fine) {
-        let (regions, check) = regions(&connected, &args.regions).await?;
+        let selection = args.regions.selection();
+        let (regions, check) = regions(&connected, &selection).await?;
         checks.push(check);
-        let progress = Progress::new();
-        let client = &connected.client;
-        let at_once = args.regions.at_once();
-        let seen = side_by_side(regions.into_iter(), at_once, &progress, |region| {
-            region::look(Arc::clone(client), region, (world.now)())
-        });
-        checks.extend(seen.await.into_iter().flatten());
+        let progress = ProgressLine::new(&connected.client);
+        let (client, now) = (&connected.client, (environment.now)());
+        let each = |region| region::check(client, region, now);
+        let on_progress = progress.hear();
+        let checked = selection.side_by_side(regions.into_iter(), &on_progress, each);
+        checks.extend(checked.await.into_iter().flatten());
+        progress.end();
     }
-    checks.push(folder::look());
+    checks.push(folder::check());
     show::show(&checks, args.output.json)?;
-    Ok(if checks.iter().any(Check::is_wrong) {
+    Ok(if checks.iter().any(Check::is_failed) {
         Exit::Failed
     } else {
         Exit::Fine
@@ -52,38 +51,38 @@ async fn credentials(connected: &Connected) -> Check {
             "credentials",
             format!("account {}, {}", identity.account, identity.arn),
         ),
-        Err(error) => Check::wrong("credentials", chain(&error), &renew(&error)),
+        Err(error) => Check::failed("credentials", chain(&error), &renew(&error)),
     }
 }
 
 fn renew(error: &CallError) -> String {
     match error.fault {
         Fault::Credentials => {
-            "renew them (`aws sso login`, `aws configure`), and see that the clock is right (`date -u`)"
+            "renew them (`aws sso login`, `aws configure`), and check the clock (`date -u`)"
         }
-        _ => "see that STS can be reached, and that the account may use the region",
+        _ => "check that STS can be reached, and that the region is enabled for the account",
     }
     .to_owned()
 }
 
-/// The regions to look at; where they cannot be told, the one to begin with.
+/// The regions to check; where they cannot be described, the one to start with.
 async fn regions(
     connected: &Connected,
-    wanted: &args::Regions,
+    selection: &RegionSelection,
 ) -> Result<(Vec<String>, Check), Problem> {
-    match connected.regions(wanted).await {
+    match selection
+        .resolve(&connected.client, &connected.region)
+        .await
+    {
         Ok(regions) => {
-            let check = Check::fine(
-                "regions",
-                format!("{}: {}", regions.len(), regions.join(", ")),
-            );
-            Ok((regions, check))
+            let found = format!("{}: {}", regions.len(), regions.join(", "));
+            Ok((regions, Check::fine("regions", found)))
         }
-        Err(Problem::Regions(error)) => {
+        Err(RegionsError::Describe(error)) => {
             let next = "allow ec2:DescribeRegions, or name the regions with `--region`";
-            let check = Check::wrong("regions", chain(&error), next);
+            let check = Check::failed("regions", chain(&error), next);
             Ok((vec![connected.region.clone()], check))
         }
-        Err(problem) => Err(problem),
+        Err(error) => Err(Problem::regions(error)),
     }
 }

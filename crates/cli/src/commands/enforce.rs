@@ -1,144 +1,156 @@
-//! `imdsctl enforce`: sees, shows the plan, asks, acts, and waits until it holds.
+//! `imdsctl enforce`: scans, shows the plan, asks, applies it, and waits until it holds.
 
 mod act;
 mod intended;
+mod messages;
 mod planned;
-mod tell;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
 
 use imds_core::chain::chain;
+use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
 use imds_core::policy::Action;
+use imds_engine::{Include, Keep, ScanDecision, ScanOptions};
 use intended::Intended;
 
 use super::files;
 use super::scan;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
+use crate::document::CommandTrigger;
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::fleet::{self, Wishes};
 use crate::journal::{Act, Header, Place, Writer};
 use crate::output::{self, Format};
-use crate::plan_file::{Entry, PlanFile, PlanFileError};
-use crate::progress::Progress;
+use crate::plan_file::{PlanFile, PlanFileError, PlannedChange};
 use crate::quote::quoted;
 use crate::terminal;
-use crate::world::World;
 
 pub(crate) async fn enforce(
     connection: &Connection,
-    args: args::Enforce,
-    world: &World,
+    args: args::EnforceArgs,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
     if !(args.act.yes || args.act.dry_run || args.plan_out.is_some()) {
         terminal::can_ask()?;
     }
-    let progress = Arc::new(Progress::new());
-    let connected = connect(connection, &args.regions.only, world.var).await?;
+    let connected = connect(connection, &args.regions.only, environment.var).await?;
     let mut intended = match &args.plan {
-        Some(path) => planned::read(&connected, path, world).await?,
-        None => see(&connected, &args, world, &progress).await?,
+        Some(path) => planned::read(&connected, path, environment).await?,
+        None => observe(&connected, &args, environment).await?,
     };
     let account = match intended.document.account.clone() {
         Some(account) => account,
         None => connected.account().await?,
     };
-    let left = limit(&mut intended.steps, args.limit);
+    let left = limit(&mut intended, args.limit);
     if left > 0 {
-        eprintln!("{left} more are left by --limit");
+        eprintln!("--limit leaves {left} more instances as they are");
     }
     if let Some(path) = &args.plan_out {
-        plan_file(&intended, &account, world)?
+        plan_file(&intended, &account, environment)?
             .write(path)
             .map_err(|error| match error {
                 PlanFileError::Taken { .. } => Problem::Usage(chain(&error)),
                 _ => Problem::Failed(chain(&error)),
             })?;
-        show(&args, &intended, world)?;
+        show(&args, &intended, environment)?;
+        let (path, quoted, connection) = (path.display(), quoted(path), connection.words());
         eprintln!(
-            "the plan is in {}; do it with: imdsctl enforce --plan {}{}",
-            path.display(),
-            quoted(path),
-            connection.words()
+            "the plan is in {path}; apply it with: imdsctl enforce --plan {quoted}{connection}"
         );
-        return Ok(scan::exit(&intended.document));
+        return Ok(intended.document.exit());
     }
     if args.act.dry_run {
-        if args.output.format == Format::Table {
-            show(&args, &intended, world)?;
-        } else {
-            files::tell(&args.output, &intended.document, world)?;
+        match args.output.format {
+            Format::Table => show(&args, &intended, environment)?,
+            Format::Json | Format::Csv | Format::Html => {
+                files::report(&args.output, &intended.document, environment)?;
+            }
         }
-        return Ok(scan::exit(&intended.document));
+        return Ok(intended.document.exit());
     }
-    if intended.steps.is_empty() {
-        files::tell(&args.output, &intended.document, world)?;
+    apply(
+        &connected,
+        intended,
+        &args,
+        &account,
+        (connection, environment),
+    )
+    .await
+}
+
+/// Asks, applies the plan and reports.
+async fn apply(
+    connected: &Connected,
+    intended: Intended,
+    args: &args::EnforceArgs,
+    account: &str,
+    (connection, environment): (&Connection, &Environment),
+) -> Result<Exit, Problem> {
+    if intended.plan.steps.is_empty() {
+        files::report(&args.output, &intended.document, environment)?;
         eprintln!("nothing to do");
-        return Ok(scan::exit(&intended.document));
+        return Ok(intended.document.exit());
     }
     if !args.act.yes {
-        show(&args, &intended, world)?;
-        if !terminal::agreed(&question(&args, &intended.steps, &account))? {
+        show(args, &intended, environment)?;
+        if !terminal::agreed(&question(args, &intended.plan.steps, account))? {
             eprintln!("nothing was changed");
-            return Ok(scan::exit(&intended.document));
+            return Ok(intended.document.exit());
         }
     }
-    let journal = journal(&args.act, Act::Enforce, &account, world)?;
+    let journal = journal(&args.act, Act::Enforce, account, environment)?;
     eprintln!("journal: {}", journal.path().display());
-    let done = act::act(&connected, intended, &args, &journal, world, &progress).await?;
-    // Where the one fails, the other is told all the same.
-    let told = files::tell(&args.output, &done.document, world);
-    tell::afterwards(&done, journal.path(), connection);
+    let done = act::act(connected, intended, args, &journal, environment).await?;
+    // Where one fails, the other is still reported.
+    let reported = files::report(&args.output, &done.document, environment);
+    messages::afterwards(&done, journal.path(), connection);
     journal
         .close(done.how())
         .map_err(|error| Problem::Failed(chain(&error)))?;
-    told?;
+    reported?;
     Ok(done.exit())
 }
 
-async fn see(
+async fn observe(
     connected: &Connected,
-    args: &args::Enforce,
-    world: &World,
-    progress: &Arc<Progress>,
+    args: &args::EnforceArgs,
+    environment: &Environment,
 ) -> Result<Intended, Problem> {
     let chosen = scan::policy(&args.required)?;
     let mut policy = chosen.policy.clone();
+    let mut keep = Keep::Plan;
     if args.unused_only.is_some() {
-        // Whatever the policy lets the function do.
+        keep = Keep::PlanOfUnused;
+        // Whatever the policy allows the function to do.
         policy.existing.in_use = Action::Report;
         policy.existing.unknown = Action::Report;
     }
-    let wishes = Wishes {
-        regions: args.regions.clone(),
-        instances: args.instances.clone(),
+    let options = ScanOptions {
+        regions: args.regions.selection(),
+        instances: args.instances.filter(),
         policy,
-        only_violations: false,
+        keep,
         usage_days: args.unused_only,
-        unused_only: args.unused_only.is_some(),
-        templates: false,
-        defaults: false,
-        user_data: false,
-        keep_steps: true,
-        now: (world.now)(),
+        include: Include::default(),
+        now: (environment.now)(),
     };
-    let mut fleet = fleet::look(connected, wishes, progress).await?;
-    fleet.document.trigger = "enforce";
+    let (document, plan) = scan::run(connected, options, CommandTrigger::Enforce).await?;
     Ok(Intended {
-        document: fleet.document,
-        steps: fleet.steps,
+        document,
+        plan,
         chosen,
     })
 }
 
-/// A new journal, in the file that was asked for or the platform's state folder.
+/// A new journal, in the file that was named or the platform's state folder.
 pub(crate) fn journal(
     act: &args::Act,
     what: Act,
     account: &str,
-    world: &World,
+    environment: &Environment,
 ) -> Result<Writer, Problem> {
     let create = || {
         let place = match &act.journal {
@@ -148,49 +160,62 @@ pub(crate) fn journal(
         let header = Header {
             act: what,
             account: account.to_owned(),
-            started_at: (world.now)(),
+            started_at: (environment.now)(),
         };
-        Writer::create(&place, header, world.now)
+        Writer::create(&place, header, environment.now)
     };
     create().map_err(|error| Problem::Usage(chain(&error)))
 }
 
-fn limit(steps: &mut Vec<Step>, limit: Option<u32>) -> usize {
+/// Leaves the instances beyond the limit as they are, in the plan and in what is reported.
+fn limit(intended: &mut Intended, limit: Option<u32>) -> usize {
     let most = limit.map_or(usize::MAX, |most| {
         usize::try_from(most).unwrap_or(usize::MAX)
     });
-    let left = steps.len().saturating_sub(most);
-    steps.truncate(most);
-    left
+    let steps = &mut intended.plan.steps;
+    let left = steps.split_off(most.min(steps.len()));
+    let ids: HashSet<&InstanceId> = left.iter().map(|step| &step.instance.id).collect();
+    for instance in &mut intended.document.instances {
+        if ids.contains(&instance.report.instance_id) {
+            instance.decision = ScanDecision::Report;
+            instance
+                .report
+                .reason
+                .push_str("; left as it is by `--limit`");
+        }
+    }
+    left.len()
 }
 
-fn plan_file(intended: &Intended, account: &str, world: &World) -> Result<PlanFile, Problem> {
-    let entries = intended
-        .steps
-        .iter()
-        .filter_map(|Step { instance, decision }| {
-            let imds_core::decide::Decision::Wrong(wrong) = decision else {
-                return None;
-            };
-            Some(Entry {
-                region: instance.region.clone(),
-                instance_id: instance.id.clone(),
-                before: instance.options,
-                set: *wrong.change.set(),
-                reason: decision.to_string(),
-            })
-        });
+fn plan_file(
+    intended: &Intended,
+    account: &str,
+    environment: &Environment,
+) -> Result<PlanFile, Problem> {
+    let changes = intended.plan.steps.iter().filter_map(|step| {
+        Some(PlannedChange {
+            region: step.instance.region.clone(),
+            instance_id: step.instance.id.clone(),
+            before: step.instance.options,
+            set: *step.non_compliant()?.change.set(),
+            reason: step.decision.to_string(),
+        })
+    });
     let policy = serde_json::from_str(&intended.chosen.text)
         .map_err(|error| Problem::Failed(format!("could not write the policy: {error}")))?;
-    let at = (world.now)();
-    Ok(PlanFile::new(account, at, policy, entries.collect()))
+    let at = (environment.now)();
+    Ok(PlanFile::new(account, at, policy, changes.collect()))
 }
 
-/// What is to be done: on standard output where that is for people, else on standard error.
-fn show(args: &args::Enforce, intended: &Intended, world: &World) -> Result<(), Problem> {
+/// Shows the plan: on standard output where that is for people, else on standard error.
+fn show(
+    args: &args::EnforceArgs,
+    intended: &Intended,
+    environment: &Environment,
+) -> Result<(), Problem> {
     let people = args.output.format == Format::Table && args.output.output.is_none();
-    let plan = tell::plan(&intended.document, &intended.steps);
-    let style = terminal::style(world.var, !people);
+    let plan = messages::plan(&intended.document, &intended.plan);
+    let style = terminal::style(environment.var, !people);
     if people {
         files::print(|out| output::write(Format::Table, &plan, &style, out))
     } else {
@@ -199,7 +224,7 @@ fn show(args: &args::Enforce, intended: &Intended, world: &World) -> Result<(), 
     }
 }
 
-fn question(args: &args::Enforce, steps: &[Step], account: &str) -> String {
+fn question(args: &args::EnforceArgs, steps: &[Step], account: &str) -> String {
     let mut regions: BTreeMap<&str, usize> = BTreeMap::new();
     for step in steps {
         *regions.entry(&step.instance.region).or_default() += 1;
@@ -207,7 +232,7 @@ fn question(args: &args::Enforce, steps: &[Step], account: &str) -> String {
     let usage = if args.unused_only.is_some() || args.plan.is_some() {
         ""
     } else {
-        "Whether software there still uses IMDSv1 was not asked; `--unused-only` asks, and `imdsctl usage` shows it.\n"
+        "This does not check whether software there still uses IMDSv1: `--unused-only` does, and `imdsctl usage` shows it.\n"
     };
     format!(
         "{usage}Set the metadata options of {} instances in {} of account {account}?",

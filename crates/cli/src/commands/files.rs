@@ -1,18 +1,18 @@
-//! Files that are read and written for a person.
+//! Reads and writes files.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use imds_core::plain::Plain;
-use imds_core::report::Unseen;
+use imds_core::report::Unreachable;
 
 use crate::args::Output;
 use crate::document::Document;
+use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
 use crate::terminal;
-use crate::world::World;
 
 /// The largest policy or event that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
@@ -29,28 +29,32 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Writes the document where it was asked for.
-pub(crate) fn tell(wanted: &Output, document: &Document, world: &World) -> Result<(), Problem> {
-    let style = terminal::style(world.var, wanted.output.is_some());
+/// Writes the document to standard output, or to the file that was named.
+pub(crate) fn report(
+    wanted: &Output,
+    document: &Document,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    let style = terminal::style(environment.var, wanted.output.is_some());
     put(wanted.output.as_deref(), |out| {
         output::write(wanted.format, document, &style, out)
     })?;
-    tell_unseen(wanted, &document.unseen);
+    warn_unreachable(wanted, &document.unreachable);
     Ok(())
 }
 
-/// Who looks at the terminal alone must know that something is missing.
-pub(crate) fn tell_unseen(wanted: &Output, unseen: &[Unseen]) {
+/// Whoever sees only the terminal must know that something is missing.
+pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
     if wanted.output.is_some() || wanted.format == Format::Csv {
-        for unseen in unseen {
-            let (region, error) = (Plain(&unseen.region), Plain(&unseen.error));
-            eprintln!("imdsctl: not seen: {region}: {error}");
+        for unreachable in unreachable {
+            let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
+            eprintln!("imdsctl: could not describe: {region}: {error}");
         }
     }
 }
 
-/// Writes to a file, whole or not at all; without one, to standard output. A device or a pipe is
-/// written to and never replaced, and so is what a link leads to.
+/// Writes to a file, completely or not at all; without one, to standard output. A device, a pipe and the
+/// target of a link are written to and never replaced.
 pub(crate) fn put(
     path: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -66,7 +70,7 @@ pub(crate) fn put(
             put().map_err(Problem::writing("the output", path))
         }
         Some(path) => {
-            // Beside its place at first, so that nobody finds half of it.
+            // First to a temporary file, so that nobody finds half of it.
             let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
             let folder = path
                 .parent()
@@ -85,7 +89,7 @@ pub(crate) fn put(
     }
 }
 
-/// A temporary file is its owner's alone; this one is to be handed on.
+/// A temporary file is readable by its owner only; this one is to be shared.
 #[cfg(unix)]
 fn readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -97,7 +101,7 @@ fn readable(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes to standard output; a reader that has gone, such as `head`, is no fault.
+/// Writes to standard output; a reader that has ended, such as `head`, is not an error.
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Problem> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {

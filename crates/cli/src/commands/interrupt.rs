@@ -6,20 +6,21 @@ use imds_aws::Client;
 use tokio::signal;
 
 use crate::error::Problem;
-use crate::progress::Progress;
+use crate::progress::ProgressLine;
 
-/// From here on Ctrl-C, or the end of the terminal, halts the client: calls under way are finished
-/// and recorded, and no other is made. A second Ctrl-C ends the process at once; the journal then
-/// holds which calls have no answer.
-pub(crate) fn halts(client: &Arc<Client>, progress: &Arc<Progress>) -> Result<(), Problem> {
-    let mut signals = Signals::new()
+/// From here on Ctrl-C, or the end of the terminal, halts the client: calls in flight are finished and
+/// recorded, and no other call is made. A second Ctrl-C ends the process immediately; the journal then
+/// shows which calls have no answer.
+pub(crate) fn halts(client: &Arc<Client>, progress: &Arc<ProgressLine>) -> Result<(), Problem> {
+    let mut signals = EndSignals::new()
         .map_err(|error| Problem::Failed(format!("could not listen for Ctrl-C: {error}")))?;
     let (client, progress) = (Arc::clone(client), Arc::clone(progress));
     tokio::spawn(async move {
         signals.next().await;
         client.halt();
-        progress
-            .say("interrupted: finishing the calls under way; press Ctrl-C again to leave them");
+        progress.print(
+            "interrupted: finishing the calls in flight; press Ctrl-C again to quit immediately",
+        );
         signals.next().await;
         std::process::exit(130);
     });
@@ -27,13 +28,13 @@ pub(crate) fn halts(client: &Arc<Client>, progress: &Arc<Progress>) -> Result<()
 }
 
 #[cfg(unix)]
-struct Signals([signal::unix::Signal; 3]);
+struct EndSignals([signal::unix::Signal; 3]);
 
 #[cfg(unix)]
-impl Signals {
+impl EndSignals {
     fn new() -> std::io::Result<Self> {
         use signal::unix::{SignalKind, signal};
-        Ok(Signals([
+        Ok(EndSignals([
             signal(SignalKind::interrupt())?,
             signal(SignalKind::terminate())?,
             signal(SignalKind::hangup())?,
@@ -51,16 +52,16 @@ impl Signals {
 }
 
 #[cfg(not(unix))]
-struct Signals;
+struct EndSignals;
 
 #[cfg(not(unix))]
-impl Signals {
+impl EndSignals {
     fn new() -> std::io::Result<Self> {
-        Ok(Signals)
+        Ok(EndSignals)
     }
 
     async fn next(&mut self) {
-        // Where Ctrl-C cannot be heard, it ends the process as ever.
+        // Where Ctrl-C cannot be caught, it ends the process.
         if signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

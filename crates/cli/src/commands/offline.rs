@@ -1,14 +1,15 @@
-//! `imdsctl explain` and `imdsctl policy`: nothing here asks AWS.
+//! `imdsctl explain` and `imdsctl policy`, which call no AWS API.
 
+use imds_core::explain::explain as explain_event;
 use imds_core::policy::Policy;
 
 use super::files;
-use crate::args::{Explain, PolicyOf};
+use crate::args::{ExplainArgs, PolicyOf};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::world::World;
-use crate::{explain, policy_check};
+use crate::policy_check;
 
-pub(crate) fn explain(args: &Explain, world: &World) -> Result<Exit, Problem> {
+pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<Exit, Problem> {
     let text = files::read("the policy", &args.policy)?;
     let policy = Policy::parse(&text).map_err(|source| Problem::Policy {
         path: args.policy.clone(),
@@ -16,7 +17,7 @@ pub(crate) fn explain(args: &Explain, world: &World) -> Result<Exit, Problem> {
     })?;
     let event = files::read("the event", &args.event)?;
     let explanation =
-        explain::explain(&event, &policy, (world.now)()).map_err(|source| Problem::Event {
+        explain_event(&event, &policy, (environment.now)()).map_err(|source| Problem::Event {
             path: args.event.clone(),
             source,
         })?;
@@ -28,15 +29,19 @@ pub(crate) fn explain(args: &Explain, world: &World) -> Result<Exit, Problem> {
             write!(out, "{explanation}")
         }
     })?;
-    Ok(explanation.exit())
+    Ok(if explanation.has_violations() {
+        Exit::Violations
+    } else {
+        Exit::Fine
+    })
 }
 
-pub(crate) fn policy(of: &PolicyOf, world: &World) -> Result<Exit, Problem> {
+pub(crate) fn policy(of: &PolicyOf, environment: &Environment) -> Result<Exit, Problem> {
     let text = match of {
         PolicyOf::Schema => policy_check::schema().to_owned(),
         PolicyOf::Check { file } => {
             let text = files::read("the policy", file)?;
-            policy_check::check(&text, (world.now)()).map_err(|source| Problem::Policy {
+            policy_check::check(&text, (environment.now)()).map_err(|source| Problem::Policy {
                 path: file.clone(),
                 source,
             })?

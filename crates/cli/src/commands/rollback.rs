@@ -1,120 +1,202 @@
 //! `imdsctl rollback`.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use imds_core::chain::chain;
+use imds_core::instance::InstanceId;
+use imds_core::plain::Plain;
+use imds_core::rollback::{IfChanged, RecordedChanges, RollbackPlan, RollbackReport, RollbackRow};
+use imds_engine::{RollbackOptions, plan_rollback, roll_back};
 
 use super::enforce::journal;
 use super::{files, interrupt};
-use crate::args::{Connection, Rollback};
-use crate::connect::connect;
+use crate::args::{Connection, RollbackArgs};
+use crate::connect::{Connected, connect};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::journal::{Act, How, Journal};
-use crate::progress::Progress;
+use crate::journal::{Ending, Journal, RecordedCommand, Writer};
+use crate::output::json;
+use crate::progress::ProgressLine;
 use crate::quote::quoted;
-use crate::rollback::{self, RollbackPlan, RolledBack};
 use crate::terminal;
-use crate::world::World;
 
 pub(crate) async fn rollback(
     connection: &Connection,
-    args: Rollback,
-    world: &World,
+    args: RollbackArgs,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
     if !(args.act.yes || args.act.dry_run) {
         terminal::can_ask()?;
     }
     let from = Journal::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
-    // Credentials of a partition are good for its regions only.
-    let first = from.instances.first().map(|change| change.region.clone());
-    let first = first.or_else(|| from.defaults.first().map(|change| change.region.clone()));
-    let regions: Vec<String> = first.into_iter().collect();
-    let connected = connect(connection, &regions, world.var).await?;
+    let changes = only(&from.changes, &args.ids)?;
+    let connected = connect(connection, &first_region(&changes), environment.var).await?;
     let account = connected.account().await?;
-    let filter: BTreeSet<_> = args.ids.iter().cloned().collect();
-    let client = &connected.client;
-    let plan = rollback::plan(&**client, &account, &from, &filter, args.force)
-        .await
-        .map_err(|error| Problem::Usage(chain(&error)))?;
-    if let Some(settled) = plan.settled() {
+    check_account(&from, &account)?;
+    let if_changed = match args.force {
+        true => IfChanged::Restore,
+        false => IfChanged::Leave,
+    };
+    let mut plan = plan_rollback(&connected.client, &changes, if_changed).await;
+    plan.notices.splice(0..0, from.notices());
+    if plan.to_restore() == 0 {
         for notice in &plan.notices {
             eprintln!("note: {notice}");
         }
-        return tell(&settled, args.output.json);
+        return print(&plan.nothing_restored(account), &args);
     }
-    if args.act.dry_run || !args.act.yes {
-        show(&plan, args.output.json)?;
+    if !is_confirmed(&plan, &account, &args)? {
+        return Ok(Exit::Violations);
+    }
+    let writer = journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
+    let report = apply(&connected, &plan, &account, &writer, environment).await?;
+    // Where one fails, the other is still done.
+    let printed = print(&report, &args);
+    if report.summary.restored > 0 {
+        eprintln!("{}", hint(writer.path(), connection));
+    }
+    end(writer, &connected)?;
+    printed
+}
+
+fn check_account(from: &Journal, account: &str) -> Result<(), Problem> {
+    let recorded = &from.header.account;
+    if recorded == account {
+        return Ok(());
+    }
+    Err(Problem::Usage(format!(
+        "the journal is of account `{}`, and these credentials are of account `{account}`: use a profile of the first",
+        Plain(recorded)
+    )))
+}
+
+/// Shows the plan where nobody agreed to it beforehand, and asks.
+fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Result<bool, Problem> {
+    if args.act.yes && !args.act.dry_run {
+        return Ok(true);
+    }
+    if args.output.json {
+        eprint!("{plan}");
+    } else {
+        files::print(|out| write!(out, "{plan}"))?;
     }
     if args.act.dry_run {
-        return Ok(Exit::Violations);
+        return Ok(false);
     }
     let question = format!(
         "Restore {} of account {account}, so that IMDSv1 answers again where it did?",
         plan.to_restore()
     );
-    if !args.act.yes && !terminal::agreed(&question)? {
+    let agreed = terminal::agreed(&question)?;
+    if !agreed {
         eprintln!("nothing was changed");
-        return Ok(Exit::Violations);
     }
-    let writer = journal(&args.act, Act::Rollback, &account, world)?;
+    Ok(agreed)
+}
+
+/// The recorded changes, or those of these instances, and of no account defaults.
+fn only(changes: &RecordedChanges, ids: &[InstanceId]) -> Result<RecordedChanges, Problem> {
+    if ids.is_empty() {
+        return Ok(changes.clone());
+    }
+    let mut missing: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
+    let mut instances = changes.instances.clone();
+    instances.retain(|record| ids.contains(&record.key.id));
+    for record in &instances {
+        missing.remove(record.key.id.as_str());
+    }
+    if !missing.is_empty() {
+        let missing: Vec<&str> = missing.into_iter().collect();
+        return Err(Problem::Usage(format!(
+            "`--instance` names what is not in the journal: {}",
+            Plain(&missing.join(", "))
+        )));
+    }
+    Ok(RecordedChanges {
+        instances,
+        defaults: Vec::new(),
+    })
+}
+
+/// Credentials of a partition are valid for its regions only.
+fn first_region(changes: &RecordedChanges) -> Vec<String> {
+    let instances = changes.instances.iter().map(|record| &record.key.region);
+    let defaults = changes.defaults.iter().map(|record| &record.key.region);
+    instances.chain(defaults).take(1).cloned().collect()
+}
+
+async fn apply(
+    connected: &Connected,
+    plan: &RollbackPlan,
+    account: &str,
+    writer: &Writer,
+    environment: &Environment,
+) -> Result<RollbackReport, Problem> {
     eprintln!("journal: {}", writer.path().display());
-    let progress = Arc::new(Progress::new());
+    let client = &connected.client;
+    let progress = ProgressLine::new(client);
     interrupt::halts(client, &progress)?;
-    progress.begin("restored", plan.to_restore());
-    let done = rollback::apply(
-        &**client,
-        &plan,
-        &writer,
-        || progress.done(),
-        || client.is_halted(),
-    )
-    .await;
-    progress.end();
-    // Where the one fails, the other is told all the same.
-    let exit = tell(&done, args.output.json);
-    afterwards(&done, client.is_halted(), writer.path(), connection);
-    let how = if client.is_halted() {
-        How::Interrupted
-    } else {
-        How::Done
+    let options = RollbackOptions {
+        account,
+        recorder: &|record| writer.record(record),
+        on_progress: &progress.hear(),
+        now: environment.now,
     };
+    let report = roll_back(client, plan, options).await;
+    progress.end();
+    let journal = writer.path().to_string_lossy().into_owned();
+    Ok(RollbackReport {
+        journal: Some(journal),
+        ..report
+    })
+}
+
+/// Ends the journal of a command, and says so where it was interrupted.
+pub(super) fn end(writer: Writer, connected: &Connected) -> Result<(), Problem> {
+    let how = Ending::after(&connected.client);
+    if how == Ending::Interrupted {
+        eprintln!("interrupted: calls in flight were finished and are in the journal");
+    }
     writer
         .close(how)
-        .map_err(|error| Problem::Failed(chain(&error)))?;
-    exit
+        .map_err(|error| Problem::Failed(chain(&error)))
 }
 
-fn show(plan: &RollbackPlan, json: bool) -> Result<(), Problem> {
-    if json {
-        eprint!("{plan}");
-        return Ok(());
-    }
-    files::print(|out| write!(out, "{plan}"))
+/// How to roll back what a journal records.
+pub(super) fn hint(journal: &Path, connection: &Connection) -> String {
+    let (journal, connection) = (quoted(journal), connection.words());
+    format!("roll back with: imdsctl rollback {journal}{connection}")
 }
 
-fn tell(done: &RolledBack, json: bool) -> Result<Exit, Problem> {
-    files::print(|out| {
-        if json {
-            serde_json::to_writer_pretty(&mut *out, done)?;
-            writeln!(out)
-        } else {
-            write!(out, "{done}")
-        }
+fn print(report: &RollbackReport, args: &RollbackArgs) -> Result<Exit, Problem> {
+    files::print(|out| match args.output.json {
+        true => json::write(report, out),
+        false => write_lines(report, out),
     })?;
-    Ok(done.exit())
+    Ok(exit(report))
 }
 
-fn afterwards(done: &RolledBack, interrupted: bool, journal: &Path, connection: &Connection) {
-    if interrupted {
-        eprintln!("interrupted: calls under way were finished and are in the journal");
+fn write_lines(report: &RollbackReport, out: &mut dyn Write) -> io::Result<()> {
+    fn rows<K: fmt::Display, T>(rows: &[RollbackRow<K, T>], out: &mut dyn Write) -> io::Result<()> {
+        for row in rows {
+            writeln!(out, "{} {}: {}", row.key, row.outcome.as_str(), row.reason)?;
+        }
+        Ok(())
     }
-    if done.summary.restored > 0 {
-        let journal = quoted(journal);
-        eprintln!(
-            "undo this with: imdsctl rollback {journal}{}",
-            connection.words()
-        );
+    rows(&report.defaults, out)?;
+    rows(&report.instances, out)?;
+    writeln!(out, "{}", report.summary)
+}
+
+fn exit(report: &RollbackReport) -> Exit {
+    if report.summary.failed > 0 {
+        Exit::Failed
+    } else if report.summary.skipped > 0 {
+        Exit::Violations
+    } else {
+        Exit::Fine
     }
 }

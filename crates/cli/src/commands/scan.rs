@@ -1,69 +1,105 @@
 //! `imdsctl scan`.
 
-use std::sync::Arc;
-
+use imds_core::chain::chain;
 use imds_core::policy::Policy;
+use imds_core::report::Summary;
+use imds_engine::{Include, Keep, Scan, ScanOptions, scan as scan_fleet};
+use tokio::time::Instant;
 
 use super::files;
-use crate::args::{Connection, Only, Required, Scan};
-use crate::connect::connect;
-use crate::document::Document;
+use crate::args::{self, Connection, Only, Required};
+use crate::connect::{Connected, connect};
+use crate::document::{CommandTrigger, Document};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::fleet::{self, Wishes};
-use crate::progress::Progress;
-use crate::world::World;
+use crate::progress::ProgressLine;
 
 pub(crate) async fn scan(
     connection: &Connection,
-    scan: Scan,
-    world: &World,
+    args: args::ScanArgs,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
-    let policy = policy(&scan.required)?.policy;
-    let connected = connect(connection, &scan.regions.only, world.var).await?;
-    let wishes = Wishes {
-        regions: scan.regions,
-        instances: scan.instances,
+    let policy = policy(&args.required)?.policy;
+    let connected = connect(connection, &args.regions.only, environment.var).await?;
+    let options = ScanOptions {
+        regions: args.regions.selection(),
+        instances: args.instances.filter(),
         policy,
-        only_violations: scan.only == Some(Only::Violations),
-        usage_days: scan.usage,
-        unused_only: false,
-        templates: scan.templates,
-        defaults: scan.defaults,
-        user_data: scan.user_data,
-        keep_steps: false,
-        now: (world.now)(),
+        keep: match args.only {
+            Some(Only::Violations) => Keep::Violations,
+            None => Keep::All,
+        },
+        usage_days: args.usage,
+        include: Include {
+            templates: args.templates,
+            defaults: args.defaults,
+            user_data: args.user_data,
+        },
+        now: (environment.now)(),
     };
-    let fleet = fleet::look(&connected, wishes, &Arc::new(Progress::new())).await?;
-    files::tell(&scan.output, &fleet.document, world)?;
-    Ok(exit(&fleet.document))
+    let (document, _) = run(&connected, options, CommandTrigger::Scan).await?;
+    files::report(&args.output, &document, environment)?;
+    Ok(document.exit())
 }
 
-/// What is not seen weighs more than what is seen to be wrong.
-pub(crate) fn exit(document: &Document) -> Exit {
-    if !document.unseen.is_empty() || document.summary.failed > 0 {
-        Exit::Failed
-    } else if document.summary.reported > 0 || launches_wrong(document) {
-        Exit::Violations
-    } else {
-        Exit::Fine
+/// Scans, and returns the document and the scan's plan.
+pub(super) async fn run(
+    connected: &Connected,
+    options: ScanOptions,
+    trigger: CommandTrigger,
+) -> Result<(Document, imds_core::plan::Plan), Problem> {
+    let begin = Instant::now();
+    let progress = ProgressLine::new(&connected.client);
+    let (at, usage_days, include) = (options.now, options.usage_days, options.include);
+    let scan = scan_fleet(
+        &connected.client,
+        &connected.region,
+        options,
+        &progress.hear(),
+    )
+    .await;
+    progress.end();
+    let Scan {
+        account,
+        regions,
+        instances,
+        plan,
+        unreachable,
+        templates,
+        defaults,
+    } = scan.map_err(Problem::scan)?;
+    let mut summary = Summary::default();
+    for region in &regions {
+        summary.add(region.summary);
     }
-}
-
-/// Whether the next instance would be wrong, or may be.
-fn launches_wrong(document: &Document) -> bool {
-    let mut templates = document.templates.iter().flatten();
-    templates.any(|template| template.verdict != "required")
+    let document = Document {
+        trigger,
+        account: account
+            .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
+            .ok(),
+        at,
+        took: begin.elapsed(),
+        summary,
+        regions,
+        unreachable,
+        instances,
+        usage_days,
+        user_data: include.user_data,
+        templates: include.templates.then_some(templates),
+        defaults: include.defaults.then_some(defaults),
+    };
+    Ok((document, plan))
 }
 
 /// A policy, and the document that it was read from.
 #[derive(Debug, Clone)]
-pub(crate) struct Chosen {
+pub(crate) struct ChosenPolicy {
     pub(crate) policy: Policy,
     pub(crate) text: String,
 }
 
-/// The policy that was asked for; without any, tokens are required and nothing else.
-pub(crate) fn policy(required: &Required) -> Result<Chosen, Problem> {
+/// The policy that was named; without one, tokens are required and nothing else.
+pub(crate) fn policy(required: &Required) -> Result<ChosenPolicy, Problem> {
     let (path, text) = match &required.policy {
         Some(path) => (path.clone(), files::read("the policy", path)?),
         None => {
@@ -71,11 +107,11 @@ pub(crate) fn policy(required: &Required) -> Result<Chosen, Problem> {
                 format!(r#", "hop_limit": {{ "at_least": {hops}, "at_most": {hops} }}"#)
             });
             let text = format!(
-                r#"{{ "require": {{ "http_tokens": "required"{hops} }}, "on_violation": "enforce" }}"#
+                r#"{{ "version": 1, "require": {{ "http_tokens": "required"{hops} }}, "on_violation": "enforce" }}"#
             );
             ("the command's own".into(), text)
         }
     };
     let policy = Policy::parse(&text).map_err(|source| Problem::Policy { path, source })?;
-    Ok(Chosen { policy, text })
+    Ok(ChosenPolicy { policy, text })
 }

@@ -1,57 +1,104 @@
 //! `imdsctl usage`: who used IMDSv1, or whose calls are refused now.
 
-mod by_day;
-mod look;
-mod member;
+mod rollback_hint;
 mod show;
-mod way_back;
+mod spark;
 
-use crate::args::{Connection, UsageOf};
-use crate::connect::connect;
-use crate::error::{Exit, Problem};
-use crate::output::Format;
-use crate::progress::Progress;
-use crate::terminal;
-use crate::world::World;
+use imds_aws::Metric;
+use imds_engine::{InstanceCalls, UsageOptions, UsageSurvey, usage as survey_usage};
+use serde::Serialize;
 
 use super::files;
-use member::Survey;
-use way_back::WaysBack;
+use crate::args::{self, Connection};
+use crate::connect::connect;
+use crate::environment::Environment;
+use crate::error::{Exit, Problem};
+use crate::output::Format;
+use crate::progress::ProgressLine;
+use crate::terminal;
+use rollback_hint::{RollbackHint, RollbackHints};
+
+/// A survey, and what it was asked for.
+struct UsageDocument {
+    options: UsageOptions,
+    survey: UsageSurvey,
+    /// In the order of the survey's instances; of rejected calls only.
+    hints: Vec<RollbackHint>,
+}
+
+/// An instance as JSON.
+#[derive(Serialize)]
+struct UsageRow<'a> {
+    #[serde(flatten)]
+    calls: &'a InstanceCalls,
+    /// How to make its tokens optional again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollback: Option<&'a RollbackHint>,
+}
+
+impl UsageDocument {
+    fn rows(&self) -> impl Iterator<Item = UsageRow<'_>> {
+        let hints = self.hints.iter().map(Some).chain(std::iter::repeat(None));
+        let rows = self.survey.instances.iter().zip(hints);
+        rows.map(|(calls, rollback)| UsageRow { calls, rollback })
+    }
+
+    fn is_rejected(&self) -> bool {
+        self.options.metric == Metric::NoTokenRejected
+    }
+
+    /// What could not be described weighs more than use.
+    fn exit(&self) -> Exit {
+        if !self.survey.unreachable.is_empty() {
+            Exit::Failed
+        } else if self.survey.counts.some > 0 {
+            Exit::Violations
+        } else {
+            Exit::Fine
+        }
+    }
+}
 
 pub(crate) async fn usage(
     connection: &Connection,
-    args: UsageOf,
-    world: &World,
+    args: args::UsageArgs,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
     if args.output.format == Format::Html {
-        let instead = "`usage` is not written as HTML; see `imdsctl scan --usage --format html`";
+        let instead = "`usage` has no HTML; use `imdsctl scan --usage --format html`";
         return Err(Problem::Usage(instead.to_owned()));
     }
-    let connected = connect(connection, &args.regions.only, world.var).await?;
-    let progress = Progress::new();
-    let mut survey = look::look(&connected, &args, (world.now)(), &progress).await?;
-    if args.rejected && !survey.members.is_empty() {
-        let ways_back = WaysBack::read(connection);
-        for member in &mut survey.members {
-            let (region, id) = (&member.region, &member.instance_id);
-            member.way_back = Some(ways_back.find(region, id, member.http_tokens));
-        }
-    }
-    let style = terminal::style(world.var, args.output.output.is_some());
-    files::put(args.output.output.as_deref(), |out| {
-        show::write(args.output.format, &survey, &style, out)
-    })?;
-    files::tell_unseen(&args.output, &survey.unseen);
-    Ok(exit(&survey))
-}
-
-/// What is not seen weighs more than what is seen to be in use.
-fn exit(survey: &Survey) -> Exit {
-    if !survey.unseen.is_empty() {
-        Exit::Failed
-    } else if survey.counts.some > 0 {
-        Exit::Violations
+    let connected = connect(connection, &args.regions.only, environment.var).await?;
+    let options = UsageOptions {
+        regions: args.regions.selection(),
+        instances: args.instances.filter(),
+        metric: if args.rejected {
+            Metric::NoTokenRejected
+        } else {
+            Metric::NoToken
+        },
+        days: args.days,
+        now: (environment.now)(),
+    };
+    let client = &connected.client;
+    let progress = ProgressLine::new(client);
+    let survey = survey_usage(client, &connected.region, &options, &progress.hear()).await;
+    progress.end();
+    let survey = survey.map_err(Problem::regions)?;
+    let hints = if args.rejected && !survey.instances.is_empty() {
+        RollbackHints::read(connection).find_all(&survey.instances)
     } else {
-        Exit::Fine
-    }
+        Vec::new()
+    };
+    let document = UsageDocument {
+        options,
+        survey,
+        hints,
+    };
+    let style = terminal::style(environment.var, args.output.output.is_some());
+    files::put(args.output.output.as_deref(), |out| {
+        show::write(args.output.format, &document, &style, out)
+    })?;
+    files::warn_unreachable(&args.output, &document.survey.unreachable);
+    Ok(document.exit())
 }

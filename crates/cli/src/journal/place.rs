@@ -14,11 +14,11 @@ use super::line::Header;
 pub(crate) enum Place {
     /// This file, which must not exist.
     File(PathBuf),
-    /// A new file in this folder, which is made where it is missing.
+    /// A new file in this folder, which is created where it is missing.
     Folder(PathBuf),
 }
 
-/// Why there is no journal, and so nothing may be changed.
+/// Why a journal cannot be created, so that nothing may be changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreateError {
     /// The platform has no folder for it.
@@ -29,18 +29,10 @@ pub(crate) enum CreateError {
         "journal `{}` exists and is not overwritten; name a new file",
         shown(path)
     )]
-    Exists {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file or its folder cannot be made.
+    Exists { path: PathBuf },
+    /// The file or its folder cannot be created.
     #[error("could not create journal `{}`", shown(path))]
-    Create {
-        /// The file, or the folder for it.
-        path: PathBuf,
-        /// What the platform says.
-        source: io::Error,
-    },
+    Create { path: PathBuf, source: io::Error },
 }
 
 impl Place {
@@ -53,7 +45,7 @@ impl Place {
             .ok_or(CreateError::NoFolder)
     }
 
-    /// Makes the file, for this process alone, and sees to it that its name is on disk.
+    /// Creates the file, for its owner only, and writes its name to disk.
     pub(super) fn create(&self, header: &Header) -> Result<(PathBuf, File), CreateError> {
         match self {
             Place::File(path) => {
@@ -120,13 +112,13 @@ fn create(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
     match file.try_lock() {
-        // Not every file system can lock; nobody else writes to a new file all the same.
+        // Not every file system can lock, and no other process writes to a new file.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
     }
 }
 
-/// Makes the folder and those above it, and sees to it that their names are on disk.
+/// Creates the folder and those above it, and writes their names to disk.
 fn make_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|f| !f.exists()).collect();
     let mut builder = std::fs::DirBuilder::new();
@@ -154,12 +146,12 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::line::Act;
+    use super::super::line::RecordedCommand;
     use super::*;
 
     fn header() -> Header {
         Header {
-            act: Act::Enforce,
+            act: RecordedCommand::Enforce,
             account: "111122223333".to_owned(),
             started_at: "2026-07-13T10:15:02.123Z".parse().unwrap(),
         }
@@ -202,29 +194,5 @@ mod tests {
         let (path, _) = Place::Folder(folder.clone()).create(&header()).unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
-    }
-
-    #[test]
-    fn a_file_that_exists_is_refused_and_left_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("taken");
-        std::fs::write(&path, "mine").unwrap();
-        let error = Place::File(path.clone()).create(&header()).unwrap_err();
-        assert!(matches!(error, CreateError::Exists { .. }), "{error:?}");
-        assert!(
-            error
-                .to_string()
-                .ends_with("taken` exists and is not overwritten; name a new file")
-        );
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
-    }
-
-    #[test]
-    fn a_file_in_a_folder_that_is_missing_is_an_error_that_names_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("missing/journal");
-        let error = Place::File(path).create(&header()).unwrap_err();
-        assert!(error.to_string().contains("missing/journal`"), "{error}");
-        assert!(std::error::Error::source(&error).is_some());
     }
 }

@@ -1,81 +1,71 @@
-//! Writes a journal. No call is made that it does not hold.
+//! Writes a journal. No call is made without its intent in it.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use imds_aws::Witness;
-use imds_core::defaults::MetadataDefaults;
-use imds_core::instance::{Instance, MetadataOptions};
+use imds_core::rollback::AnswerRecord;
+use imds_engine::Record;
 use jiff::Timestamp;
 
-use super::line::{
-    Answer, Answered, Begin, DefaultsAnswer, DefaultsIntent, End, Header, How, Intent, Line,
-    VERSION,
-};
+use super::line::{Ending, Header, Line, VERSION};
 use super::place::{CreateError, Place, shown};
 
-/// A journal that is being written, by several tasks at once.
+/// A journal that several tasks write.
 ///
-/// From its first fault on, it refuses every intent, so that no further call is made; the answers of
-/// calls under way it still tries to keep.
+/// After its first error it refuses every intent, so that no further call is made; the answers to
+/// calls in flight it still tries to write.
 #[derive(Debug)]
 pub(crate) struct Writer {
     path: PathBuf,
     now: fn() -> Timestamp,
-    state: Mutex<State>,
+    state: Mutex<WriterState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct WriterState {
     file: File,
-    /// The length of all whole lines, in bytes.
-    whole: u64,
+    /// The length of all complete lines, in bytes.
+    complete: u64,
     /// A write has failed, and may have left a part of a line behind.
     torn: bool,
-    fault: Option<(io::ErrorKind, String)>,
+    error: Option<(io::ErrorKind, String)>,
 }
 
-/// A journal that does not hold all that it should.
+/// A journal that lacks a line.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "could not write journal `{}`, so that no further call was made",
     shown(path)
 )]
 pub(crate) struct WriteError {
-    /// The file.
-    pub(crate) path: PathBuf,
+    path: PathBuf,
     source: io::Error,
 }
 
 impl Writer {
-    /// Begins a journal; `now` is the clock for its later lines.
+    /// Begins a journal; `now` is the clock for its other lines.
     pub(crate) fn create(
         place: &Place,
         header: Header,
         now: fn() -> Timestamp,
     ) -> Result<Self, CreateError> {
         let (path, file) = place.create(&header)?;
-        let mut state = State {
+        let mut state = WriterState {
             file,
-            whole: 0,
+            complete: 0,
             torn: false,
-            fault: None,
+            error: None,
         };
-        let Header {
-            act,
-            account,
-            started_at,
-        } = header;
-        let begin = Line::Journal(Begin {
+        let first = Line::Journal {
             version: VERSION,
-            act,
-            account,
+            act: header.act,
+            account: header.account,
             imdsctl: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at,
-        });
-        if let Err(source) = state.write(&begin) {
+            started_at: header.started_at,
+        };
+        if let Err(source) = state.write(&first) {
             return Err(CreateError::Create { path, source });
         }
         Ok(Writer {
@@ -85,97 +75,85 @@ impl Writer {
         })
     }
 
-    /// The file, for the command that undoes what it tells.
+    /// The file, for the command that rolls back.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The account's defaults of a region as they are, and as they are to be.
+    /// Writes a record to disk.
     ///
     /// # Errors
-    /// With any, the call must not be made.
-    pub(crate) fn before_defaults(
-        &self,
-        region: &str,
-        from: &MetadataDefaults,
-        to: &MetadataDefaults,
-    ) -> io::Result<()> {
-        self.intend(&Line::DefaultsIntent(DefaultsIntent {
-            at: (self.now)(),
-            region: region.to_owned(),
-            before: from.clone(),
-            to: to.clone(),
-        }))
-    }
-
-    /// The account's defaults of a region after the call, or why there is no answer.
-    pub(crate) fn after_defaults(&self, region: &str, answer: Result<&MetadataDefaults, &str>) {
-        self.answer(&Line::DefaultsAnswer(DefaultsAnswer {
-            at: (self.now)(),
-            region: region.to_owned(),
-            answer: Answered::of(answer),
-        }));
+    /// When it cannot be written. Without its intent a call must not be made.
+    pub(crate) fn record(&self, record: &Record<'_>) -> io::Result<()> {
+        let at = (self.now)();
+        match *record {
+            Record::Intent(instance, send) => self.intend(&Line::Intent {
+                at,
+                region: instance.region.clone(),
+                instance_id: instance.id.clone(),
+                before: instance.options,
+                send: *send,
+            }),
+            Record::Answer(instance, answer) => self.state().write_and_keep_error(&Line::Answer {
+                at,
+                region: instance.region.clone(),
+                instance_id: instance.id.clone(),
+                answer: answer_record(answer),
+            }),
+            Record::DefaultsIntent(region, from, to) => self.intend(&Line::DefaultsIntent {
+                at,
+                region: region.to_owned(),
+                before: from.clone(),
+                to: to.clone(),
+            }),
+            Record::DefaultsAnswer(region, answer) => {
+                self.state().write_and_keep_error(&Line::DefaultsAnswer {
+                    at,
+                    region: region.to_owned(),
+                    answer: answer_record(answer),
+                })
+            }
+        }
     }
 
     /// Ends the journal.
     ///
     /// # Errors
-    /// With the first fault since its beginning.
-    pub(crate) fn close(self, how: How) -> Result<(), WriteError> {
-        let end = Line::End(End {
-            at: (self.now)(),
-            how,
-        });
-        self.intend(&end).map_err(|source| WriteError {
-            path: self.path,
-            source,
-        })
+    /// With the first error since its beginning.
+    pub(crate) fn close(self, how: Ending) -> Result<(), WriteError> {
+        let at = (self.now)();
+        self.intend(&Line::End { at, how })
+            .map_err(|source| WriteError {
+                path: self.path,
+                source,
+            })
     }
 
     fn intend(&self, line: &Line) -> io::Result<()> {
         let mut state = self.state();
-        if let Some((kind, words)) = &state.fault {
-            return Err(io::Error::new(*kind, words.clone()));
+        if let Some((kind, text)) = &state.error {
+            return Err(io::Error::new(*kind, text.clone()));
         }
-        state.write_or_keep_fault(line)
+        state.write_and_keep_error(line)
     }
 
-    fn answer(&self, line: &Line) {
-        // The fault is kept, and told by the next intent and at the end.
-        let _ = self.state().write_or_keep_fault(line);
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // A poisoned state is whole: nothing panics while it is held.
+    fn state(&self) -> MutexGuard<'_, WriterState> {
+        // A poisoned state is valid: nothing panics while it is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Witness for Writer {
-    fn before(&self, instance: &Instance, send: &MetadataOptions) -> io::Result<()> {
-        self.intend(&Line::Intent(Intent {
-            at: (self.now)(),
-            region: instance.region.clone(),
-            instance_id: instance.id.clone(),
-            before: instance.options,
-            send: *send,
-        }))
-    }
-
-    fn after(&self, instance: &Instance, answer: Result<&MetadataOptions, &str>) {
-        self.answer(&Line::Answer(Answer {
-            at: (self.now)(),
-            region: instance.region.clone(),
-            instance_id: instance.id.clone(),
-            answer: Answered::of(answer),
-        }));
+fn answer_record<T: Clone>(answer: Result<&T, &str>) -> AnswerRecord<T> {
+    match answer {
+        Ok(after) => AnswerRecord::After(after.clone()),
+        Err(why) => AnswerRecord::Error(why.to_owned()),
     }
 }
 
-impl State {
-    fn write_or_keep_fault(&mut self, line: &Line) -> io::Result<()> {
+impl WriterState {
+    fn write_and_keep_error(&mut self, line: &Line) -> io::Result<()> {
         self.write(line).inspect_err(|error| {
-            self.fault
+            self.error
                 .get_or_insert_with(|| (error.kind(), error.to_string()));
         })
     }
@@ -184,22 +162,13 @@ impl State {
         let mut bytes = serde_json::to_vec(line)?;
         bytes.push(b'\n');
         if self.torn {
-            self.file.set_len(self.whole)?;
+            self.file.set_len(self.complete)?;
         }
         self.torn = true;
         self.file.write_all(&bytes)?;
         self.torn = false;
-        self.whole += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.complete += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.file.sync_data()
-    }
-}
-
-#[cfg(test)]
-impl Writer {
-    /// From now on nothing can be written.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn fill_disk(&self) {
-        self.state().file = File::options().append(true).open("/dev/full").unwrap();
     }
 }
 

@@ -1,38 +1,215 @@
-//! The report as one HTML file that asks for nothing else, to hand to a manager or an auditor.
+//! The report as one self-contained HTML file, for a manager or an auditor.
 
 mod charts;
-mod findings;
-mod instances;
-mod page;
-mod share;
 
 use std::io;
 
-use maud::Markup;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use imds_core::plain::Plain;
+use imds_core::report::Outcome;
+use jiff::tz::Offset;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest, Sha256};
 
-use super::next;
+use super::grid::{Cell, Column, Tone};
+use super::next::{self, NextStep};
 use super::survey::Survey;
-use crate::document::Document;
+use super::words::{Message, count, day, duration, outcome, thousands};
+use super::{columns, is_always_counted};
+use crate::document::{CommandTrigger, Document};
 
-/// Writes the page part by part, and the instances row by row.
+const STYLE: &str = include_str!("html/style.css");
+
+/// How many instances are listed as those with the most calls.
+const BUSIEST: usize = 10;
+
+/// Writes the page.
 pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
-    let survey = Survey::of(document);
-    emit(out, &page::head(document))?;
-    emit(out, &page::title(document))?;
-    emit(out, &page::totals(document))?;
-    emit(out, &charts::shares(document))?;
-    emit(out, &findings::usage(document, &survey))?;
-    emit(out, &page::next(&next::steps(document, &survey)))?;
-    emit(out, &findings::unseen(document))?;
-    instances::write(document, &survey, out)?;
-    findings::write_user_data(document, &survey, out)?;
-    emit(out, &findings::templates(document))?;
-    emit(out, &findings::defaults(document))?;
-    emit(out, &page::foot())
+    let page = page(document).into_string();
+    out.write_all(page.as_bytes())?;
+    writeln!(out)
 }
 
-fn emit(out: &mut dyn io::Write, markup: &Markup) -> io::Result<()> {
-    out.write_all(markup.0.as_bytes())
+fn page(document: &Document) -> Markup {
+    let style_hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    let security = format!(
+        "default-src 'none'; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'"
+    );
+    let title = match &document.account {
+        Some(account) => format!("IMDSv1 in account {}", Plain(account)),
+        None => "IMDSv1".to_owned(),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en-GB" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(security);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="referrer" content="no-referrer";
+                title { (title) ", " (day(document.at)) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                h1 { (title) }
+                (introduction(document))
+                (sections(document))
+                footer {
+                    "Written by imdsctl " (env!("CARGO_PKG_VERSION")) ". IMDSv1 is the EC2 instance \
+                     metadata service when it answers without a session token. An instance that \
+                     requires tokens answers IMDSv2 only."
+                }
+            }
+        }
+    }
+}
+
+/// When it was, and the numbers that a reader wants first.
+fn introduction(document: &Document) -> Markup {
+    let verb = match document.trigger {
+        CommandTrigger::Scan => "Scanned",
+        CommandTrigger::Enforce => "Enforced",
+    };
+    let at = Offset::UTC.to_datetime(document.at);
+    let is_shown = |outcome: &&Outcome| {
+        document.has(**outcome) > 0 || is_always_counted(**outcome, document.trigger)
+    };
+    html! {
+        p {
+            (verb) " on " (at.strftime("%-d %B %Y, %H:%M UTC"))
+            " · " (count(document.regions.len(), "region"))
+            " · " (duration(document.took))
+        }
+        @if !document.unreachable.is_empty() {
+            p.warning {
+                strong { "Not everything could be described. " }
+                "What is missing is listed under “Could not be described” and does not count as \
+                 compliant."
+            }
+        }
+        dl.totals {
+            @for found in Outcome::ALL.iter().filter(is_shown) {
+                div class=[charts::class(*found)] {
+                    dt { (outcome(*found, document.trigger)) }
+                    dd { (thousands(document.has(*found))) }
+                }
+            }
+            @if !document.unreachable.is_empty() {
+                div.non-compliant {
+                    dt { "errors" }
+                    dd { (thousands(document.unreachable.len())) }
+                }
+            }
+        }
+    }
+}
+
+fn sections(document: &Document) -> Markup {
+    let survey = Survey::new(document);
+    let next = next::steps(document, &survey);
+    let mut instances = columns::instances(document, &survey);
+    instances.push(Column::fixed("REASON", |it| {
+        Cell::new(Message(&it.report.reason))
+    }));
+    let calls = columns::call_rows(document);
+    html! {
+        (section("shares", "Share of compliant instances", &charts::shares(document)))
+        (section("usage", "Who uses IMDSv1", &usage(document, &survey)))
+        (section("next", "What to do next", &html! { ol { @for step in &next { (next_step(step)) } } }))
+        @if !document.unreachable.is_empty() {
+            (section("unreachable", "Could not be described", &unreachable(document)))
+        }
+        (section("instances", "Instances", &table(&instances, document.instances.iter())))
+        @if document.user_data {
+            (section("user-data", "User data that calls IMDS without a token", &html! {
+                p { (count(calls.len(), "call")) ". Only user data is searched." }
+                (table(&columns::calls(), calls.iter()))
+            }))
+        }
+        @if let Some(found) = &document.templates {
+            (section("templates", "Launch templates and configurations", &table(&columns::templates(), found.iter())))
+        }
+        @if let Some(found) = &document.defaults {
+            (section("defaults", "Defaults of the account", &table(&columns::defaults(), found.iter())))
+        }
+    }
+}
+
+fn section(id: &str, title: &str, content: &Markup) -> Markup {
+    html! { section id=(id) { h2 { (title) } (content) } "\n" }
+}
+
+fn usage(document: &Document, survey: &Survey) -> Markup {
+    let in_use = survey.in_use.len();
+    let Some(days) = document.usage_days else {
+        return html! {
+            p { "This command did not ask CloudWatch who uses IMDSv1. To ask:" }
+            pre { (next::USAGE) }
+        };
+    };
+    let mut columns = columns::instances(document, survey);
+    columns
+        .retain(|column| ["REGION", "INSTANCE", "NAME", "TOKENS", "USAGE"].contains(&column.title));
+    html! {
+        p {
+            "In the last " (count(days, "day")) ", " b { (thousands(in_use)) } " of the non-compliant \
+             instances used IMDSv1 and " b { (thousands(survey.unused)) } " did not. For "
+            b { (thousands(survey.unknown)) } " it is not known, which does not mean that they did not."
+        }
+        @if in_use > BUSIEST { p { "These instances made the most calls:" } }
+        @if in_use > 0 { (table(&columns, survey.in_use.iter().copied().take(BUSIEST))) }
+    }
+}
+
+fn next_step(step: &NextStep) -> Markup {
+    html! {
+        li {
+            strong { (step.what) }
+            p { (step.how) }
+            ul { @for name in &step.names { li { bdi { (name) } } } }
+            @for command in &step.commands { pre { (command) } }
+        }
+    }
+}
+
+fn unreachable(document: &Document) -> Markup {
+    html! {
+        ul {
+            @for it in &document.unreachable {
+                li { b { (Plain(&it.region)) } ": " bdi { (Message(&it.error)) } }
+            }
+        }
+    }
+}
+
+fn class(tone: Tone) -> Option<&'static str> {
+    match tone {
+        Tone::Plain => None,
+        Tone::Good => Some("compliant"),
+        Tone::Warning | Tone::Error => Some("non-compliant"),
+    }
+}
+
+/// A table with a row for each item, in which nothing is shortened.
+fn table<'a, T: 'a>(columns: &[Column<T>], items: impl Iterator<Item = &'a T>) -> Markup {
+    html! {
+        div.box tabindex="0" {
+            table {
+                thead { tr { @for column in columns { th scope="col" { (column.title) } } } }
+                tbody {
+                    @for item in items {
+                        "\n"
+                        tr {
+                            @for cell in columns.iter().map(|column| (column.cell)(item)) {
+                                td class=[class(cell.tone)] { bdi { (cell.full()) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,91 +1,120 @@
-//! The report as JSON, named as the function's answer is; an instance a line, so that two reports
-//! can be compared line by line.
+//! JSON with an instance per line, so that two reports can be compared line by line.
 
 use std::io::{self, Write};
 
 use imds_core::plain::misleads;
+use imds_core::report::{Summary, Unreachable, VERSION};
+use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::ser::{CompactFormatter, Formatter};
+use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use crate::document::Document;
+use crate::document::{CommandTrigger, Document};
 
-/// Writes one JSON object.
-pub(super) fn write(document: &Document, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "{{")?;
-    field(out, "trigger", document.trigger)?;
-    field(out, "account", &document.account)?;
-    field(out, "region", &None::<&str>)?;
-    field(out, "summary", &document.summary)?;
-    list(out, "instances", &document.rows)?;
-    list(out, "unseen", &document.unseen)?;
-    list(out, "regions", &document.regions)?;
-    if let Some(templates) = &document.templates {
-        list(out, "templates", templates)?;
+/// A document in the format of the function's report, with a few fields more.
+#[derive(Serialize)]
+struct DocumentJson<'a> {
+    version: u8,
+    trigger: CommandTrigger,
+    account: &'a Option<String>,
+    region: Option<&'a str>,
+    summary: Summary,
+    instances: &'a [ScannedInstance],
+    unreachable: &'a [Unreachable],
+    regions: &'a [RegionTotal],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    templates: &'a Option<Vec<ScannedTemplate>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defaults: &'a Option<Vec<RegionDefaults>>,
+    took_seconds: f64,
+    finished_at: Timestamp,
+}
+
+/// Writes a document.
+pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    let json = DocumentJson {
+        version: VERSION,
+        trigger: document.trigger,
+        account: &document.account,
+        region: None,
+        summary: document.summary,
+        instances: &document.instances,
+        unreachable: &document.unreachable,
+        regions: &document.regions,
+        templates: &document.templates,
+        defaults: &document.defaults,
+        took_seconds: (document.took.as_secs_f64() * 1000.0).round() / 1000.0,
+        finished_at: document.at,
+    };
+    write(&json, out)
+}
+
+/// Writes an object: a line for each field, and for each item of a list that is a field.
+pub(crate) fn write(object: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    object.serialize(&mut Serializer::with_formatter(&mut *out, Lines::default()))?;
+    writeln!(out)
+}
+
+/// Breaks lines, and escapes characters that a terminal interprets, which JSON does not require.
+#[derive(Default)]
+struct Lines {
+    /// How many objects and lists are open.
+    depth: usize,
+    /// Whether the list has items.
+    has_items: bool,
+}
+
+impl Formatter for Lines {
+    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        out.write_all(b"{")
     }
-    if let Some(defaults) = &document.defaults {
-        list(out, "defaults", defaults)?;
+
+    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        out.write_all(if self.depth == 0 { b"\n}" } else { b"}" })
     }
-    let seconds = (document.took.as_secs_f64() * 1000.0).round() / 1000.0;
-    field(out, "took_seconds", &seconds)?;
-    last(out, "finished_at", &document.at)
-}
 
-/// A field of the object, with one more after it.
-pub(crate) fn field(
-    out: &mut dyn Write,
-    name: &str,
-    of: &(impl Serialize + ?Sized),
-) -> io::Result<()> {
-    write!(out, "  \"{name}\": ")?;
-    value(out, of)?;
-    writeln!(out, ",")
-}
-
-/// The last field of the object, and its end.
-pub(crate) fn last(
-    out: &mut dyn Write,
-    name: &str,
-    of: &(impl Serialize + ?Sized),
-) -> io::Result<()> {
-    write!(out, "  \"{name}\": ")?;
-    value(out, of)?;
-    writeln!(out, "\n}}")
-}
-
-/// A list with an item a line, and one more field after it.
-pub(crate) fn list(out: &mut dyn Write, name: &str, items: &[impl Serialize]) -> io::Result<()> {
-    write!(out, "  \"{name}\": [")?;
-    let mut empty = true;
-    for item in items {
-        write!(out, "{}    ", if empty { "\n" } else { ",\n" })?;
-        value(out, item)?;
-        empty = false;
+    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        CompactFormatter.begin_object_key(out, first)?;
+        out.write_all(if self.depth == 1 { b"\n  " } else { b"" })
     }
-    writeln!(out, "{}],", if empty { "" } else { "\n  " })
-}
 
-fn value(out: &mut dyn Write, of: &(impl Serialize + ?Sized)) -> io::Result<()> {
-    let mut writer = serde_json::Serializer::with_formatter(out, Harmless);
-    Ok(of.serialize(&mut writer)?)
-}
+    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(if self.depth == 1 { b": " } else { b":" })
+    }
 
-/// Escapes what a terminal would act on, also where JSON does not ask for it; nothing is lost.
-struct Harmless;
+    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth += 1;
+        self.has_items = false;
+        out.write_all(b"[")
+    }
 
-impl Formatter for Harmless {
+    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
+        self.depth -= 1;
+        let breaks = self.depth == 1 && self.has_items;
+        out.write_all(if breaks { b"\n  ]" } else { b"]" })
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        CompactFormatter.begin_array_value(out, first)?;
+        out.write_all(if self.depth == 2 { b"\n    " } else { b"" })
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
+        self.has_items = true;
+        Ok(())
+    }
+
     fn write_string_fragment<W: ?Sized + Write>(
         &mut self,
         out: &mut W,
         text: &str,
     ) -> io::Result<()> {
         for part in text.split_inclusive(misleads) {
-            let Some(letter) = part.chars().next_back().filter(|last| misleads(*last)) else {
-                CompactFormatter.write_string_fragment(out, part)?;
-                continue;
-            };
-            let before = part.strip_suffix(letter).unwrap_or_default();
-            CompactFormatter.write_string_fragment(out, before)?;
-            for unit in letter.encode_utf16(&mut [0; 2]) {
+            let safe = part.trim_end_matches(misleads);
+            out.write_all(safe.as_bytes())?;
+            for unit in part.strip_prefix(safe).unwrap_or_default().encode_utf16() {
                 write!(out, "\\u{unit:04x}")?;
             }
         }
@@ -95,72 +124,41 @@ impl Formatter for Harmless {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::output::sample;
-    use crate::row::Row;
 
     fn written(document: &Document) -> String {
         let mut out = Vec::new();
-        write(document, &mut out).unwrap();
+        write_document(document, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn it_has_the_shape_of_the_functions_answer() {
-        let text = written(&sample::fleet(12));
-        insta::assert_snapshot!(text);
+    fn it_has_the_format_of_the_functions_report() {
+        insta::assert_snapshot!(written(&sample::fleet(12)));
     }
 
     #[test]
-    fn it_reads_back_to_the_same_rows() {
-        let document = sample::fleet(300);
-        let value: Value = serde_json::from_str(&written(&document)).unwrap();
-        let read: Vec<Row> = serde_json::from_value(value["instances"].clone()).unwrap();
-        assert_eq!(read, document.rows);
-        for field in [
-            "trigger", "account", "region", "summary", "unseen", "regions",
-        ] {
-            assert!(value.get(field).is_some(), "{field} is missing");
-        }
-        assert_eq!(value["region"], Value::Null);
-        assert_eq!(value["summary"]["gone"], document.summary.gone);
-        assert_eq!(value["unseen"][0]["region"], "me-south-1");
-        assert_eq!(value["took_seconds"], 4.24);
-        assert_eq!(value["finished_at"], "2026-11-23T15:11:57Z");
-    }
-
-    #[test]
-    fn every_instance_has_its_own_line() {
-        let document = sample::fleet(300);
+    fn it_reads_back_with_an_instance_per_line() {
+        let document = sample::document(sample::instances(300));
         let text = written(&document);
-        let lines = text
-            .lines()
-            .filter(|line| line.starts_with("    {\"instance_id\""));
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["instances"], json!(document.instances));
+        assert!(value.get("templates").is_none(), "it was not asked for");
+        let begin = "    {\"instance_id\"";
+        let lines = text.lines().filter(|line| line.starts_with(begin));
         assert_eq!(lines.count(), 300);
     }
 
     #[test]
-    fn what_is_empty_or_was_not_asked_is_valid_too() {
-        let mut document = sample::document(&[]);
-        document.unseen.clear();
-        document.templates = None;
-        document.defaults = None;
-        let value: Value = serde_json::from_str(&written(&document)).unwrap();
-        assert_eq!(value["instances"], Value::Array(Vec::new()));
-        assert_eq!(value.get("templates"), None);
-        assert_eq!(value.get("defaults"), None);
-    }
-
-    #[test]
-    fn a_hostile_name_comes_back_whole_and_sends_nothing_to_the_terminal() {
+    fn a_hostile_name_reads_back_and_sends_nothing_to_the_terminal() {
         let hostile = "a\u{9b}31m\u{202e}\u{7f}\u{1b}[2J\n\"</script>\u{feff}é🦀";
-        let mut row = sample::row(1);
-        row.name = Some(hostile.to_owned());
-        let text = written(&sample::document(&[row]));
-        let sent = |letter: char| letter != '\n' && misleads(letter);
-        assert_eq!(text.chars().find(|letter| sent(*letter)), None);
+        let mut instance = sample::non_compliant(1);
+        instance.name = Some(hostile.to_owned());
+        let text = written(&sample::document(vec![instance]));
+        assert!(!text.contains(|letter| letter != '\n' && misleads(letter)));
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["instances"][0]["name"], hostile);
         assert!(text.contains("é🦀"));

@@ -1,270 +1,207 @@
-//! What to do next, drawn from what was found, with the commands to paste.
+//! What to do next about what was found, with the commands to paste.
 
+use std::collections::BTreeMap;
+
+use imds_core::options::HttpTokens;
 use imds_core::plain::Plain;
-use imds_core::report::Outcome;
+use imds_engine::{RegionDefaults, ScannedTemplate};
 
 use super::survey::Survey;
-use super::words::{Source, count, thousands};
-use crate::document::Document;
+use super::words::{count, thousands};
+use crate::document::{CommandTrigger, Document};
 
-/// A step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    /// What to do, in a sentence.
+/// Something to do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct NextStep {
+    /// What to do.
     pub(super) what: String,
     /// How, and why.
     pub(super) how: String,
-    /// What it is about, and how many more there are; from outside, made fit to be shown.
+    /// What it is about, and how many more there are; safe to show.
     pub(super) names: Vec<String>,
-    /// To paste into a shell; nothing in them is anybody's to choose but ours.
+    /// To paste into a shell; they contain no names, because others choose those.
     pub(super) commands: Vec<String>,
 }
 
-/// How many things of a kind a step names.
+/// How many names a step has.
 const NAMED: usize = 5;
 
-/// The steps in the order in which they are to be done.
-pub(super) fn steps(document: &Document, survey: &Survey) -> Vec<Step> {
-    let mut steps = Vec::new();
-    steps.extend(see_all(document));
-    steps.extend(mend_failed(document));
-    steps.extend(mend_sources(document, survey));
-    steps.extend(ask_usage(document, survey));
-    steps.extend(enforce_unused(document, survey));
-    steps.extend(move_the_rest(document, survey));
-    steps.extend(enforce_known(document, survey));
+impl NextStep {
+    fn new(what: impl Into<String>, how: impl Into<String>) -> Self {
+        NextStep {
+            what: what.into(),
+            how: how.into(),
+            ..NextStep::default()
+        }
+    }
+
+    fn commands<const N: usize>(mut self, commands: [&str; N]) -> Self {
+        self.commands = commands.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// Keeps the first few, and says how many more there are.
+    fn names<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Self {
+        self.names = names.map(|name| Plain(name).to_string()).collect();
+        let more = self.names.len().saturating_sub(NAMED);
+        self.names.truncate(NAMED);
+        if more > 0 {
+            self.names.push(format!("and {} more", thousands(more)));
+        }
+        self
+    }
+}
+
+/// The steps, in order.
+pub(super) fn steps(document: &Document, survey: &Survey) -> Vec<NextStep> {
+    let mut steps: Vec<NextStep> = problems(document).collect();
+    steps.extend(update_launchers(document, survey));
+    if document.trigger == CommandTrigger::Scan {
+        match document.usage_days {
+            Some(days) => steps.extend(enforce_by_usage(days, survey)),
+            None => steps.extend(ask_for_usage(survey)),
+        }
+    }
     steps.extend(watch(document));
     steps.extend(set_defaults(document));
     if steps.is_empty() {
-        steps.push(Step {
-            what: "Keep it so".to_owned(),
-            how: "Nothing is left to mend. The function `enforcer` mends what is launched from \
-                  now on; the defaults of the account keep new launches right."
-                .to_owned(),
-            names: Vec::new(),
-            commands: vec!["imdsctl scan --templates --defaults".to_owned()],
-        });
+        let how = "There is nothing to remediate. The function `enforcer` remediates instances as \
+                   they are launched, and the defaults of the account make new launches compliant.";
+        steps.push(
+            NextStep::new("Keep it this way", how)
+                .commands(["imdsctl scan --templates --defaults"]),
+        );
     }
     steps
 }
 
-fn see_all(document: &Document) -> Option<Step> {
-    let regions = document.unseen.iter().map(|unseen| unseen.region.as_str());
-    (!document.unseen.is_empty()).then(|| Step {
-        what: "See what could not be seen".to_owned(),
-        how: "What is not seen is not compliant. The causes stand under “Not seen”.".to_owned(),
-        names: named(regions),
-        commands: vec!["imdsctl doctor".to_owned()],
-    })
-}
-
-fn mend_failed(document: &Document) -> Option<Step> {
-    let failed = document.summary.failed;
-    (failed > 0).then(|| Step {
-        what: format!("Look into {} that failed", count(failed, "instance")),
-        how: "Each row says why. Running the command again mends only what is still wrong."
-            .to_owned(),
-        names: Vec::new(),
-        commands: vec!["imdsctl enforce --dry-run".to_owned()],
-    })
-}
-
-fn mend_sources(document: &Document, survey: &Survey) -> Option<Step> {
-    let sources = sources(document, survey);
-    if sources.is_empty() {
-        return None;
-    }
-    let what = match survey.more_sources {
-        true => "Mend the launch templates".to_owned(),
-        false => format!("Mend {}", count(sources.len(), "launch source")),
-    };
-    let names = sources.iter().map(|source| source.name.as_str());
-    let first = sources.iter().find_map(|source| {
-        let (region, id) = (word(source.region)?, word(source.template?)?);
-        Some(vec![
-            format!(
-                "aws ec2 create-launch-template-version --region {region} --launch-template-id {id} \
-                 --source-version '$Default' \
-                 --launch-template-data '{{\"MetadataOptions\":{{\"HttpTokens\":\"required\"}}}}'"
-            ),
-            format!(
-                "aws ec2 modify-launch-template --region {region} --launch-template-id {id} \
-                 --default-version NEW_VERSION"
-            ),
-        ])
+fn problems(document: &Document) -> impl Iterator<Item = NextStep> {
+    let unreachable = (!document.unreachable.is_empty()).then(|| {
+        let how = "An instance that could not be described does not count as compliant. The causes \
+                   are listed under “Could not be described”.";
+        let regions = document.unreachable.iter().map(|it| it.region.as_str());
+        NextStep::new("Find out what could not be described", how)
+            .names(regions)
+            .commands(["imdsctl doctor"])
     });
-    Some(Step {
-        what,
-        how: match first {
-            Some(_) => {
-                "Else the next instance is wrong again. The commands are for the first template."
-            }
-            None => "Else the next instance is wrong again.",
-        }
-        .to_owned(),
-        names: named(names),
-        commands: first.unwrap_or_else(|| vec!["imdsctl scan --templates".to_owned()]),
-    })
+    let failed = (document.summary.failed > 0).then(|| {
+        let what = count(document.summary.failed, "instance");
+        let how = "The table shows the cause for each. If you run the command again, it changes \
+                   only what is still non-compliant.";
+        NextStep::new(format!("Find out why {what} failed"), how)
+            .commands(["imdsctl enforce --dry-run"])
+    });
+    unreachable.into_iter().chain(failed)
 }
 
-/// What launches wrong instances.
-struct LaunchSource<'a> {
-    region: &'a str,
-    name: String,
-    template: Option<&'a str>,
-}
-
-/// Those that instances came from, but for templates that are right by now, and those that were
-/// found wrong.
-fn sources<'a>(document: &'a Document, survey: &'a Survey) -> Vec<LaunchSource<'a>> {
+/// What launches non-compliant instances, except templates that are compliant by now.
+fn launchers(document: &Document, survey: &Survey) -> Vec<String> {
     let templates = || document.templates.iter().flatten();
-    let wrong = |id: &str| templates().any(|row| row.id == id && row.verdict != "required");
-    let known = |id: &str| templates().any(|row| row.id == id);
-    let of_instances = survey.sources.keys().filter_map(|(region, source)| {
-        let template = match source {
-            Source::LaunchTemplate(id, _) if known(id) && !wrong(id) => return None,
-            Source::LaunchTemplate(id, _) => Some(id.as_str()),
-            Source::AutoScalingGroup(_) => None,
-        };
-        Some(LaunchSource {
-            region,
-            name: format!("{source} ({})", Plain(region)),
-            template,
-        })
-    });
-    let mut sources: Vec<LaunchSource<'a>> = of_instances.collect();
-    for row in templates().filter(|row| row.verdict != "required") {
-        if !sources
-            .iter()
-            .any(|source| source.template == Some(&row.id))
-        {
-            sources.push(LaunchSource {
-                region: &row.region,
-                name: format!("{} ({})", Plain(&row.id), Plain(&row.region)),
-                template: Some(row.id.as_str()).filter(|id| id.starts_with("lt-")),
-            });
+    let is_updated = |id: &str| {
+        let mut versions = templates().filter(|it| it.id == id).peekable();
+        versions.peek().is_some() && versions.all(ScannedTemplate::is_compliant)
+    };
+    let mut launchers: BTreeMap<(&str, &str), String> = BTreeMap::new();
+    for (region, from) in survey.launched_from.keys() {
+        if !is_updated(from.id()) {
+            launchers.insert((region, from.id()), from.to_string());
         }
     }
-    sources
+    for it in templates().filter(|it| !it.is_compliant()) {
+        let launcher = launchers.entry((&it.region, &it.id));
+        launcher.or_insert_with(|| Plain(&it.id).to_string());
+    }
+    let launchers = launchers.into_iter();
+    launchers
+        .map(|((region, _), name)| format!("{name} ({})", Plain(region)))
+        .collect()
 }
 
-fn ask_usage(document: &Document, survey: &Survey) -> Option<Step> {
-    let asked = document.usage_days.is_some();
-    (!asked && survey.to_enforce > 0 && is_scan(document)).then(|| Step {
-        what: "Ask who still uses IMDSv1".to_owned(),
-        how: "Software that uses it would lose its credentials when tokens are required."
-            .to_owned(),
-        names: Vec::new(),
-        commands: vec![USAGE.to_owned()],
-    })
-}
-
-fn enforce_unused(document: &Document, survey: &Survey) -> Option<Step> {
-    let days = document.usage_days?;
-    let unused = survey.to_enforce_unused;
-    (unused > 0 && is_scan(document)).then(|| Step {
-        what: format!(
-            "Require tokens on {} that did not use IMDSv1",
-            count(unused, "instance")
-        ),
-        how: format!(
-            "No call without a token in {}. The journal takes every change back.",
-            count(usize::from(days), "day")
-        ),
-        names: Vec::new(),
-        commands: vec![
-            format!("imdsctl enforce --unused-only {days} --dry-run"),
-            format!("imdsctl enforce --unused-only {days}"),
-        ],
-    })
-}
-
-fn move_the_rest(document: &Document, survey: &Survey) -> Option<Step> {
-    let days = document.usage_days?;
-    let used = survey.used;
-    let still = used.in_use + used.unknown;
-    (still > 0 && is_scan(document)).then(|| Step {
-        what: match (used.in_use, used.unknown) {
-            (0, n) => format!("Find out about {} of unknown usage", count(n, "instance")),
-            (n, 0) => format!("Move {} off IMDSv1", count(n, "instance")),
-            (n, unknown) => format!(
-                "Move {} off IMDSv1, and find out about {} of unknown usage",
-                count(n, "instance"),
-                thousands(unknown)
-            ),
-        },
-        how:
-            "Update their SDKs, agents and scripts, and watch until the calls end; unknown is not \
-              unused. Then enforce them too."
-                .to_owned(),
-        names: Vec::new(),
-        commands: vec![format!("imdsctl usage --days {days}")],
-    })
-}
-
-fn enforce_known(document: &Document, survey: &Survey) -> Option<Step> {
-    let asked = document.usage_days.is_some();
-    (!asked && survey.to_enforce > 0 && is_scan(document)).then(|| Step {
-        what: format!("Require tokens on {}", count(survey.to_enforce, "instance")),
-        how: "First where IMDSv1 was not used, then the rest. The journal takes every change back."
-            .to_owned(),
-        names: Vec::new(),
-        commands: vec!["imdsctl enforce --unused-only".to_owned()],
-    })
-}
-
-fn watch(document: &Document) -> Option<Step> {
-    let enforced = document.summary.enforced + document.summary.spared;
-    (enforced > 0).then(|| Step {
-        what: format!("Watch the {} that were mended", count(enforced, "instance")),
-        how:
-            "Calls that are refused now are software that fails; the answer holds the command that \
-              takes the change back."
-                .to_owned(),
-        names: Vec::new(),
-        commands: vec!["imdsctl usage --rejected".to_owned()],
-    })
-}
-
-fn set_defaults(document: &Document) -> Option<Step> {
-    let defaults = document.defaults.as_ref()?;
-    let open = defaults.iter().filter(|row| {
-        row.http_tokens.as_deref() != Some("required")
-            && row.http_tokens_enforced.as_deref() != Some("enabled")
-    });
-    let regions: Vec<&str> = open.map(|row| row.region.as_str()).collect();
-    (!regions.is_empty()).then(|| Step {
-        what: format!("Set the defaults of {}", count(regions.len(), "region")),
-        how: "A launch that does not say gets IMDSv1 there, unless its image says better."
-            .to_owned(),
-        names: named(regions.into_iter()),
-        commands: vec!["imdsctl defaults set --http-tokens required --dry-run".to_owned()],
+fn update_launchers(document: &Document, survey: &Survey) -> Option<NextStep> {
+    let launchers = launchers(document, survey);
+    let sources = count(launchers.len(), "source");
+    let how = "Otherwise the next instance is not compliant either. In launch templates, set \
+               HttpTokens in MetadataOptions to required, and make that version the default.";
+    (!launchers.is_empty()).then(|| {
+        NextStep::new(format!("Update {sources} of non-compliant launches"), how)
+            .names(launchers.iter().map(String::as_str))
+            .commands(["imdsctl scan --templates --only violations"])
     })
 }
 
 /// The command that asks who uses IMDSv1.
 pub(super) const USAGE: &str = "imdsctl scan --usage --format html --output report.html";
 
-fn is_scan(document: &Document) -> bool {
-    document.trigger == "scan" && document.summary.count(Outcome::Enforced) == 0
+fn ask_for_usage(survey: &Survey) -> Option<NextStep> {
+    let instances = count(survey.to_enforce, "instance");
+    let what = format!("Find out who uses IMDSv1, then require tokens on {instances}");
+    let how = "Software that uses IMDSv1 loses its credentials when tokens are required. Start \
+               where it was not used. Every change is recorded in a journal and can be rolled back.";
+    (survey.to_enforce > 0)
+        .then(|| NextStep::new(what, how).commands([USAGE, "imdsctl enforce --unused-only"]))
 }
 
-/// The first few, and how many more.
-fn named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let mut named: Vec<String> = names.map(|name| Plain(name).to_string()).collect();
-    let left = named.len().saturating_sub(NAMED);
-    named.truncate(NAMED);
-    if left > 0 {
-        named.push(format!("and {} more", thousands(left)));
-    }
-    named
+fn enforce_by_usage(days: u8, survey: &Survey) -> impl Iterator<Item = NextStep> {
+    let unused = survey.to_enforce_unused;
+    let enforce = (unused > 0).then(|| {
+        let instances = count(unused, "instance");
+        let how = format!(
+            "There was no call without a token in {}. Every change is recorded in a journal and can \
+             be rolled back.",
+            count(days, "day")
+        );
+        let command = format!("imdsctl enforce --unused-only {days}");
+        NextStep::new(format!("Require tokens on {instances} that did not use IMDSv1"), how)
+            .commands([&format!("{command} --dry-run"), &command])
+    });
+    let in_use = count(survey.in_use.len(), "instance");
+    let what = match (survey.in_use.len(), survey.unknown) {
+        (0, 0) => None,
+        (0, n) => Some(format!(
+            "Find out whether {} use IMDSv1",
+            count(n, "instance")
+        )),
+        (_, 0) => Some(format!("Move {in_use} off IMDSv1")),
+        (_, n) => Some(format!(
+            "Move {in_use} off IMDSv1, and find out whether {} more use it",
+            thousands(n)
+        )),
+    };
+    let migrate = what.map(|what| {
+        let how = "Update their SDKs, agents and scripts until the calls end, then require tokens. \
+                   Unknown usage does not mean that IMDSv1 is unused.";
+        NextStep::new(what, how).commands([&format!("imdsctl usage --days {days}")])
+    });
+    enforce.into_iter().chain(migrate)
 }
 
-/// A word that a shell takes as it stands, or none: names are chosen by others.
-fn word(text: &str) -> Option<&str> {
-    let harmless = |letter: char| letter.is_ascii_alphanumeric() || letter == '-';
-    let fits = !text.is_empty() && !text.starts_with('-') && text.chars().all(harmless);
-    fits.then_some(text)
+fn watch(document: &Document) -> Option<NextStep> {
+    let enforced = document.summary.enforced;
+    let how = "Software whose calls are refused now fails. The command also prints how to restore \
+               such an instance.";
+    (enforced > 0).then(|| {
+        let what = format!(
+            "Watch the {} that were changed",
+            count(enforced, "instance")
+        );
+        NextStep::new(what, how).commands(["imdsctl usage --rejected"])
+    })
+}
+
+fn set_defaults(document: &Document) -> Option<NextStep> {
+    let is_open = |it: &&RegionDefaults| {
+        it.defaults.http_tokens != Some(HttpTokens::Required) && !it.defaults.enforces_tokens()
+    };
+    let open = document.defaults.iter().flatten().filter(is_open);
+    let regions: Vec<&str> = open.map(|it| it.region.as_str()).collect();
+    let how = "There, a launch that does not set the option allows IMDSv1, unless its image requires \
+               tokens.";
+    (!regions.is_empty()).then(|| {
+        let what = format!("Set the defaults of {}", count(regions.len(), "region"));
+        NextStep::new(what, how)
+            .names(regions.into_iter())
+            .commands(["imdsctl defaults set --http-tokens required --dry-run"])
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Plans that are written, read, and hold or not.
 
-use imds_core::decide::{Occasion, decide};
-use imds_core::instance::{HttpTokens, State, Toggle};
+use imds_core::decide::{Discovery, decide};
+use imds_core::instance::State;
+use imds_core::options::{HttpTokens, Toggle};
 use imds_core::usage::{NotKnown, Usage};
 use serde_json::json;
 
@@ -15,11 +16,11 @@ fn at() -> Timestamp {
 
 fn policy() -> Value {
     json!({
-        "require": { "http_tokens": "required" },
+        "version": 1, "require": { "http_tokens": "required" },
         "on_violation": "enforce",
         "rules": [
-            { "name": "kept", "when": { "tags": { "keep": "*" } }, "then": "exempt" },
-            { "name": "ended", "when": { "tags": { "end": "*" } }, "then": "stop" },
+            { "name": "kept", "when": { "tags": { "keep": "*" } }, "action": "exempt" },
+            { "name": "ended", "when": { "tags": { "end": "*" } }, "action": "stop" },
             { "name": "hops", "when": { "tags": { "hops": "*" } }, "require": { "hop_limit": { "at_least": 2 } } },
         ],
     })
@@ -33,8 +34,8 @@ fn before() -> MetadataOptions {
     }
 }
 
-fn entry() -> Entry {
-    Entry {
+fn entry() -> PlannedChange {
+    PlannedChange {
         region: "eu-central-1".to_owned(),
         instance_id: InstanceId::try_from("i-1").unwrap(),
         before: before(),
@@ -61,7 +62,7 @@ fn instance() -> Instance {
 #[track_caller]
 fn holds(instance: &Instance) -> Result<(), String> {
     let policy = Policy::parse(&policy().to_string()).unwrap();
-    let decision = decide(&policy, instance, at(), &Occasion::Launch);
+    let decision = decide(&policy, instance, at(), &Discovery::Launch);
     entry().still_valid(instance, &decision)
 }
 
@@ -146,7 +147,7 @@ fn a_bad_value_is_refused_by_its_path() {
     );
     refused(
         |plan| plan["instances"][0]["instance_id"] = json!("i-\u{1b}[31m"),
-        "plan `p`: `$.instances[0].instance_id`: `i-\u{fffd}[31m` is no instance id (`i-` and hexadecimal digits)",
+        "plan `p`: `$.instances[0].instance_id`: `i-\u{fffd}[31m` is not an instance id (`i-` and hexadecimal digits)",
     );
     refused(
         |plan| plan["instances"][0]["set"] = json!({}),
@@ -240,7 +241,7 @@ fn an_instance_about_which_the_policy_now_decides_otherwise_is_left() {
 #[test]
 fn an_instance_that_may_only_be_reported_now_is_left() {
     let policy = Policy::parse(&policy().to_string()).unwrap();
-    let occasion = Occasion::Existing(Usage::Unknown {
+    let occasion = Discovery::Existing(Usage::Unknown {
         because: NotKnown::NoData,
     });
     let decision = decide(&policy, &instance(), at(), &occasion);

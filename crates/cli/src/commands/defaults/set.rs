@@ -1,190 +1,180 @@
-//! `imdsctl defaults set`: sees, shows the plan, asks, acts, and looks again.
+//! `imdsctl defaults set`: describes, shows the plan, asks, and applies it.
 
 use std::io::{self, Write};
-use std::path::Path;
-use std::sync::Arc;
 
-use imds_core::chain::chain;
-use imds_core::report::Unseen;
+use imds_core::defaults::{DefaultsOutcome, DefaultsReport, DefaultsStep, MetadataDefaults};
+use imds_core::report::Unreachable;
+use imds_engine::{Record, apply_defaults};
+use serde::Serialize;
 
-use super::apply::{Done, Outcome, apply};
-use super::plan::Step;
-use crate::args::{Connection, DefaultsSet};
+use super::describe;
+use crate::args::{Connection, DefaultsSet, DefaultsWish};
 use crate::commands::enforce::journal;
+use crate::commands::rollback::{end, hint};
 use crate::commands::{files, interrupt};
-use crate::connect::connect;
+use crate::connect::{Connected, connect};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::journal::{Act, How};
-use crate::output::json::{field, last, list};
-use crate::output::{self, Message, Style, count};
-use crate::progress::Progress;
-use crate::quote::quoted;
-use crate::side_by_side::side_by_side;
+use crate::journal::{RecordedCommand, Writer};
+use crate::output::{self, Message, Style, count, json};
+use crate::progress::ProgressLine;
 use crate::terminal;
-use crate::world::World;
 
 pub(super) async fn set(
     connection: &Connection,
     args: DefaultsSet,
-    world: &World,
+    environment: &Environment,
 ) -> Result<Exit, Problem> {
-    let connected = connect(connection, &args.regions.only, world.var).await?;
-    let progress = Arc::new(Progress::new());
-    let seen = super::see(&connected, &args.regions, &progress).await?;
-    // Without it nothing is recorded, and so nothing is changed.
-    let account = seen.account?;
-    let steps: Vec<Step> = seen
-        .defaults
-        .into_iter()
-        .map(|(region, from)| Step::new(region, from, &args.wish))
+    let connected = connect(connection, &args.regions.only, environment.var).await?;
+    let survey = describe(&connected, &args.regions).await?;
+    // Without the account nothing can be recorded, and so nothing is changed.
+    let account = survey.account.map_err(Problem::identity)?;
+    let described = survey.defaults.into_iter();
+    let steps: Vec<DefaultsStep> = described
+        .map(|it| step(it.region, it.defaults, &args.wish))
         .collect();
-    let mut told = Told {
+    let mut output = DefaultsSetOutput {
         account,
-        done: steps.iter().map(Done::nothing).collect(),
-        unseen: seen.unseen,
+        regions: steps.iter().map(DefaultsStep::planned).collect(),
+        unreachable: survey.unreachable,
         journal: None,
     };
-    let to_set = steps.iter().filter(|step| step.changes()).count();
-    let style = terminal::style(world.var, false);
-    if to_set == 0 || args.act.dry_run {
-        warn(&steps);
-        told.tell(args.output.json, &style)?;
-        return Ok(told.exit());
-    }
+    let style = terminal::style(environment.var, false);
     warn(&steps);
-    if !args.act.yes {
-        if args.output.json {
-            told.people(&style, &mut io::stderr().lock())
-                .map_err(Problem::Print)?;
-        } else {
-            files::print(|out| told.people(&style, out))?;
-        }
-        let question = format!(
-            "Set the metadata defaults of {} in account {}?",
-            count(to_set, "region"),
-            told.account
-        );
-        if !terminal::agreed(&question)? {
-            eprintln!("nothing was changed");
-            return Ok(told.exit());
-        }
+    let to_set = steps.iter().filter(|step| step.is_change()).count();
+    if to_set == 0 || args.act.dry_run {
+        return output.print(&args, &style);
     }
-    let writer = journal(&args.act, Act::Defaults, &told.account, world)?;
-    eprintln!("journal: {}", writer.path().display());
-    let client = &connected.client;
-    interrupt::halts(client, &progress)?;
-    told.done = side_by_side(steps.iter(), args.regions.at_once(), &progress, |step| {
-        apply(client, step, &writer)
-    })
-    .await;
-    told.journal = Some(writer.path());
-    // Where the one fails, the other is told all the same.
-    let shown = told.tell(args.output.json, &style);
-    told.afterwards(client.is_halted(), connection);
-    let exit = told.exit();
-    let how = if client.is_halted() {
-        How::Interrupted
-    } else {
-        How::Done
-    };
-    writer
-        .close(how)
-        .map_err(|error| Problem::Failed(chain(&error)))?;
-    shown.map(|()| exit)
+    if !args.act.yes && !output.is_confirmed(to_set, &args, &style)? {
+        eprintln!("nothing was changed");
+        return Ok(output.exit());
+    }
+    let command = RecordedCommand::Defaults;
+    let writer = journal(&args.act, command, &output.account, environment)?;
+    output.regions = apply(&connected, &steps, &args, &writer).await?;
+    output.journal = Some(writer.path().to_string_lossy().into_owned());
+    // Where one fails, the other is still done.
+    let printed = output.print(&args, &style);
+    eprintln!("{}", hint(writer.path(), connection));
+    end(writer, &connected)?;
+    printed
 }
 
-/// What should be known before it is agreed to.
-fn warn(steps: &[Step]) {
-    let regions: Vec<&str> = steps
-        .iter()
-        .filter(|step| step.begins_to_enforce())
-        .map(|step| step.region.as_str())
-        .collect();
+/// What is not asked for stays.
+fn step(region: String, from: MetadataDefaults, wish: &DefaultsWish) -> DefaultsStep {
+    let DefaultsWish {
+        http_tokens,
+        hop_limit,
+        http_endpoint,
+        instance_metadata_tags: tags,
+        http_tokens_enforced: enforced,
+    } = wish;
+    let to = MetadataDefaults {
+        http_tokens: http_tokens.map_or(from.http_tokens, |it| it.0),
+        hop_limit: hop_limit.map_or(from.hop_limit, |it| it.0),
+        http_endpoint: http_endpoint.map_or(from.http_endpoint, |it| it.0),
+        instance_metadata_tags: tags.map_or(from.instance_metadata_tags, |it| it.0),
+        http_tokens_enforced: enforced.map_or(from.http_tokens_enforced, |it| it.0),
+        managed_by: from.managed_by.clone(),
+    };
+    DefaultsStep { region, from, to }
+}
+
+/// What to know before agreeing to it.
+fn warn(steps: &[DefaultsStep]) {
+    let regions = steps.iter().filter(|step| step.starts_enforcing_tokens());
+    let regions: Vec<&str> = regions.map(|step| step.region.as_str()).collect();
     if regions.is_empty() {
         return;
     }
     let regions = regions.join(",");
     eprintln!(
-        "warning: with http_tokens_enforced, launches that allow IMDSv1 fail in {regions}, and `imdsctl rollback` cannot make tokens optional there; instances that run are left as they are"
+        "warning: with http_tokens_enforced, launches that allow IMDSv1 fail in {regions}, and `imdsctl rollback` cannot make tokens optional there; existing instances stay as they are"
     );
     eprintln!("check first: imdsctl scan --region {regions} --templates --usage --only violations");
 }
 
-/// All that is told.
-struct Told<'a> {
-    account: String,
-    done: Vec<Done>,
-    unseen: Vec<Unseen>,
-    journal: Option<&'a Path>,
+async fn apply(
+    connected: &Connected,
+    steps: &[DefaultsStep],
+    args: &DefaultsSet,
+    writer: &Writer,
+) -> Result<Vec<DefaultsReport>, Problem> {
+    eprintln!("journal: {}", writer.path().display());
+    let client = &connected.client;
+    let progress = ProgressLine::new(client);
+    interrupt::halts(client, &progress)?;
+    let regions = args.regions.selection();
+    let recorder = |record: &Record<'_>| writer.record(record);
+    let reports = apply_defaults(client, steps, &regions, &recorder, &progress.hear()).await;
+    progress.end();
+    Ok(reports)
 }
 
-impl Told<'_> {
-    fn tell(&self, json: bool, style: &Style) -> Result<(), Problem> {
-        files::print(|out| {
-            if json {
-                self.programs(out)
-            } else {
-                self.people(style, out)
-            }
-        })
+/// What `defaults set` prints.
+#[derive(Serialize)]
+struct DefaultsSetOutput {
+    account: String,
+    regions: Vec<DefaultsReport>,
+    unreachable: Vec<Unreachable>,
+    journal: Option<String>,
+}
+
+impl DefaultsSetOutput {
+    fn print(&self, args: &DefaultsSet, style: &Style) -> Result<Exit, Problem> {
+        files::print(|out| match args.output.json {
+            true => json::write(self, out),
+            false => self.write_lines(style, out),
+        })?;
+        Ok(self.exit())
     }
 
-    fn people(&self, style: &Style, out: &mut dyn Write) -> io::Result<()> {
-        for done in &self.done {
-            writeln!(out, "{}", Message(&done.to_string()))?;
+    /// Shows the plan and asks.
+    fn is_confirmed(
+        &self,
+        to_set: usize,
+        args: &DefaultsSet,
+        style: &Style,
+    ) -> Result<bool, Problem> {
+        if args.output.json {
+            let mut stderr = io::stderr().lock();
+            let written = self.write_lines(style, &mut stderr);
+            written.map_err(Problem::Print)?;
+        } else {
+            files::print(|out| self.write_lines(style, out))?;
         }
-        output::unseen(&self.unseen, style, out)?;
-        let outcomes = [
-            Outcome::Planned,
-            Outcome::Set,
-            Outcome::Unchanged,
-            Outcome::Failed,
-        ];
-        let counts = outcomes.map(|outcome| (self.count(outcome), outcome.as_str()));
-        let counts = counts.into_iter().chain([(self.unseen.len(), "not seen")]);
+        let regions = count(to_set, "region");
+        let account = &self.account;
+        terminal::agreed(&format!(
+            "Set the metadata defaults of {regions} in account {account}?"
+        ))
+    }
+
+    fn write_lines(&self, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        for report in &self.regions {
+            let line = format!("{}: {}", report.outcome.as_str(), report.reason);
+            writeln!(out, "{}", Message(&line))?;
+        }
+        output::unreachable(&self.unreachable, style, out)?;
+        let counts = DefaultsOutcome::ALL.map(|outcome| (self.count(outcome), outcome.as_str()));
+        let unreachable = (self.unreachable.len(), "unreachable");
+        let counts = counts.into_iter().chain([unreachable]);
         let counts = counts.filter(|(n, _)| *n > 0);
         let counts: Vec<String> = counts.map(|(n, word)| format!("{n} {word}")).collect();
-        let total = count(self.done.len() + self.unseen.len(), "region");
+        let total = count(self.regions.len() + self.unreachable.len(), "region");
         writeln!(out, "\n{total}: {}", counts.join(", "))
     }
 
-    fn programs(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{{")?;
-        field(out, "account", &self.account)?;
-        list(out, "regions", &self.done)?;
-        list(out, "unseen", &self.unseen)?;
-        last(
-            out,
-            "journal",
-            &self.journal.map(|path| path.to_string_lossy()),
-        )
+    fn count(&self, outcome: DefaultsOutcome) -> usize {
+        let reports = self.regions.iter();
+        reports.filter(|report| report.outcome == outcome).count()
     }
 
-    fn afterwards(&self, interrupted: bool, connection: &Connection) {
-        if interrupted {
-            eprintln!("interrupted: calls under way were finished and are in the journal");
-        }
-        if let Some(journal) = self.journal {
-            let journal = quoted(journal);
-            eprintln!(
-                "undo this with: imdsctl rollback {journal}{}",
-                connection.words()
-            );
-        }
-    }
-
-    fn count(&self, outcome: Outcome) -> usize {
-        self.done
-            .iter()
-            .filter(|done| done.outcome == outcome)
-            .count()
-    }
-
-    /// What is left to do weighs less than what failed or was not seen.
+    /// What failed or could not be described weighs more than what is left to do.
     fn exit(&self) -> Exit {
-        if self.count(Outcome::Failed) > 0 || !self.unseen.is_empty() {
+        if self.count(DefaultsOutcome::Failed) > 0 || !self.unreachable.is_empty() {
             Exit::Failed
-        } else if self.count(Outcome::Planned) > 0 {
+        } else if self.count(DefaultsOutcome::Planned) > 0 {
             Exit::Violations
         } else {
             Exit::Fine

@@ -1,29 +1,29 @@
-//! What was looked at, and what was found.
+//! What was checked, and what was found.
 
 use serde::Serialize;
 
 /// One thing that the other commands need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    /// `None`: it is the same everywhere.
+    /// `None`: it is the same in all regions.
     pub(super) region: Option<String>,
     /// Such as `credentials`, or the API action.
     pub(super) what: &'static str,
-    pub(super) verdict: Verdict,
+    pub(super) verdict: CheckVerdict,
     /// What was found.
     pub(super) found: String,
     /// What to do about it.
     pub(super) next: Option<String>,
 }
 
-/// Whether it is there.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
+pub(super) enum CheckVerdict {
     Fine,
-    /// It is to be known, and keeps nothing from working but what it names.
+    /// Worth knowing; only what it names does not work.
     Note,
-    Wrong,
+    Failed,
 }
 
 impl Check {
@@ -31,7 +31,7 @@ impl Check {
         Check {
             region: None,
             what,
-            verdict: Verdict::Fine,
+            verdict: CheckVerdict::Fine,
             found,
             next: None,
         }
@@ -39,20 +39,20 @@ impl Check {
 
     pub(super) fn note(what: &'static str, found: String) -> Self {
         Check {
-            verdict: Verdict::Note,
+            verdict: CheckVerdict::Note,
             ..Check::fine(what, found)
         }
     }
 
-    pub(super) fn wrong(what: &'static str, found: String, next: &str) -> Self {
+    pub(super) fn failed(what: &'static str, found: String, next: &str) -> Self {
         Check {
-            verdict: Verdict::Wrong,
+            verdict: CheckVerdict::Failed,
             next: Some(next.to_owned()),
             ..Check::fine(what, found)
         }
     }
 
-    pub(super) fn of(self, region: &str) -> Self {
+    pub(super) fn in_region(self, region: &str) -> Self {
         Check {
             region: Some(region.to_owned()),
             ..self
@@ -60,10 +60,10 @@ impl Check {
     }
 
     pub(super) fn is_fine(&self) -> bool {
-        self.verdict == Verdict::Fine
+        self.verdict == CheckVerdict::Fine
     }
 
-    pub(super) fn is_wrong(&self) -> bool {
-        self.verdict == Verdict::Wrong
+    pub(super) fn is_failed(&self) -> bool {
+        self.verdict == CheckVerdict::Failed
     }
 }

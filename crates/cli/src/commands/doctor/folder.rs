@@ -1,4 +1,4 @@
-//! Whether a journal can be kept.
+//! Whether a journal can be written.
 
 use std::path::Path;
 
@@ -6,27 +6,27 @@ use super::check::Check;
 use crate::journal::Place;
 
 const WHAT: &str = "journal";
-const NEXT: &str = "name a file that can be written with `--journal`";
+const NEXT: &str = "name a file with `--journal` that can be written";
 
-pub(super) fn look() -> Check {
+pub(super) fn check() -> Check {
     match Place::standard() {
         Ok(Place::Folder(folder) | Place::File(folder)) => writable(&folder),
-        Err(error) => Check::wrong(WHAT, error.to_string(), NEXT),
+        Err(error) => Check::failed(WHAT, error.to_string(), NEXT),
     }
 }
 
-/// Whether a file can be made in the folder, or in the nearest above that there is. The file has no
-/// name, and goes at once.
+/// Whether a file can be created in the folder, or in its nearest parent that exists. The file has no
+/// name, and is gone when it is closed.
 fn writable(folder: &Path) -> Check {
     let shown = folder.display();
     let there = folder.ancestors().find(|folder| folder.exists());
     match there.map(tempfile::tempfile_in) {
-        Some(Ok(_)) => Check::fine(WHAT, format!("can be kept in {shown}")),
+        Some(Ok(_)) => Check::fine(WHAT, format!("can be written to {shown}")),
         Some(Err(error)) => {
-            let found = format!("cannot be kept in {shown}: {error}");
-            Check::wrong(WHAT, found, NEXT)
+            let found = format!("cannot be written to {shown}: {error}");
+            Check::failed(WHAT, found, NEXT)
         }
-        None => Check::wrong(WHAT, format!("there is no folder above {shown}"), NEXT),
+        None => Check::failed(WHAT, format!("no parent of {shown} exists"), NEXT),
     }
 }
 
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_that_is_missing_is_not_made() {
+    fn a_folder_that_is_missing_is_not_created() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("state/imdsctl");
         assert!(writable(&folder).is_fine());
@@ -43,12 +43,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_the_folder_is_told() {
+    fn a_file_in_the_place_of_the_folder_is_an_error() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("imdsctl");
         std::fs::write(&folder, "").unwrap();
         let check = writable(&folder);
-        assert!(check.is_wrong(), "{check:?}");
+        assert!(check.is_failed(), "{check:?}");
         assert_eq!(check.next.as_deref(), Some(NEXT));
     }
 }

@@ -1,23 +1,22 @@
-//! What may be done in one region.
-
-use std::sync::Arc;
+//! Permissions in one region.
 
 use futures_util::future::join;
 use imds_aws::{CallError, Client, Fault, Metric};
 use imds_core::chain::chain;
-use imds_core::instance::{HttpTokens, Instance, InstanceId, State, Toggle};
+use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::options::{HttpTokens, Toggle};
 use jiff::{SignedDuration, Timestamp};
 
 use super::check::Check;
 
-const SEE: &str = "ec2:DescribeInstances";
+const DESCRIBE: &str = "ec2:DescribeInstances";
 const READ: &str = "cloudwatch:GetMetricData";
-const MEND: &str = "ec2:ModifyInstanceMetadataOptions";
+const ENFORCE: &str = "ec2:ModifyInstanceMetadataOptions";
 const DEFAULTS: &str = "ec2:GetInstanceMetadataDefaults";
 
-pub(super) async fn look(client: Arc<Client>, region: String, now: Timestamp) -> Vec<Check> {
+pub(super) async fn check(client: &Client, region: String, now: Timestamp) -> Vec<Check> {
     let (instances, defaults) = join(
-        instances(&client, &region, now),
+        instances(client, &region, now),
         client.metadata_defaults(&region),
     )
     .await;
@@ -31,34 +30,35 @@ pub(super) async fn look(client: Arc<Client>, region: String, now: Timestamp) ->
         Err(error) => refused(DEFAULTS, &error),
     };
     let checks = instances.into_iter().chain([defaults]);
-    checks.map(|check| check.of(&region)).collect()
+    checks.map(|check| check.in_region(&region)).collect()
 }
 
 async fn instances(client: &Client, region: &str, now: Timestamp) -> Vec<Check> {
-    let (see, instances) = match client.pages(region, &[]).next().await {
+    let (describe, instances) = match client.pages(region, &[]).next().await {
         Ok(page) => (
-            Check::fine(SEE, "allowed".to_owned()),
+            Check::fine(DESCRIBE, "allowed".to_owned()),
             page.unwrap_or_default().instances,
         ),
-        Err(error) => (refused(SEE, &error), Vec::new()),
+        Err(error) => (refused(DESCRIBE, &error), Vec::new()),
     };
-    let (read, mend) = join(read(client, region, &instances, now), async {
+    let (read, enforce) = join(read(client, region, &instances, now), async {
         match example(&instances) {
-            Some(instance) => mend(client, instance).await,
-            None if see.is_wrong() => {
-                Check::note(MEND, "not tried: no instance is seen".to_owned())
-            }
+            Some(instance) => enforce(client, instance).await,
+            None if describe.is_failed() => Check::note(
+                ENFORCE,
+                "not tried: no instance can be described".to_owned(),
+            ),
             None => Check::note(
-                MEND,
-                "not tried: the region has no instance to try it on by a dry run".to_owned(),
+                ENFORCE,
+                "not tried: the region has no instance for a dry run".to_owned(),
             ),
         }
     })
     .await;
-    vec![see, read, mend]
+    vec![describe, read, enforce]
 }
 
-/// Whether a metric may be read; of an instance if there is one, else of one that there is not.
+/// Whether a metric may be read: of an instance if there is one, else of one that does not exist.
 async fn read(client: &Client, region: &str, instances: &[Instance], now: Timestamp) -> Check {
     let nobody = InstanceId::try_from("i-00000000000000000").ok();
     let id = instances.first().map(|instance| &instance.id);
@@ -75,8 +75,8 @@ async fn read(client: &Client, region: &str, instances: &[Instance], now: Timest
     }
 }
 
-/// An instance whose endpoint is enabled; best one that requires tokens, for what the dry run names
-/// is then there already.
+/// An instance whose endpoint is enabled; preferably one that requires tokens, which has already what the
+/// dry run names.
 fn example(instances: &[Instance]) -> Option<&Instance> {
     let fit = |instance: &&Instance| {
         let steady = matches!(instance.state, Some(State::Running | State::Stopped));
@@ -90,16 +90,16 @@ fn example(instances: &[Instance]) -> Option<&Instance> {
     instances.iter().find(required).or_else(any)
 }
 
-async fn mend(client: &Client, instance: &Instance) -> Check {
+async fn enforce(client: &Client, instance: &Instance) -> Check {
     let Instance { region, id, .. } = instance;
     match client.may_set_options(region, id).await {
-        Ok(true) => Check::fine(MEND, format!("allowed by a dry run on {id}")),
+        Ok(true) => Check::fine(ENFORCE, format!("allowed by a dry run on {id}")),
         Ok(false) => {
-            let next = format!("allow {MEND}");
-            Check::wrong(MEND, format!("refused to a dry run on {id}"), &next)
+            let next = format!("allow {ENFORCE}");
+            Check::failed(ENFORCE, format!("a dry run on {id} was refused"), &next)
         }
         Err(error) => Check::note(
-            MEND,
+            ENFORCE,
             format!("not known: a dry run on {id} failed: {}", error.cause()),
         ),
     }
@@ -111,19 +111,19 @@ fn refused(what: &'static str, error: &CallError) -> Check {
     let closed = closed.iter().any(|code| cause.starts_with(code));
     let next = match error.fault {
         Fault::Unauthorized if closed => {
-            "enable the region for the account, or leave it out with `--exclude-region`".to_owned()
+            "enable the region for the account, or exclude it with `--exclude-region`".to_owned()
         }
         Fault::Unauthorized => format!("allow {what}"),
-        Fault::Credentials => "renew the credentials, and see that the clock is right".to_owned(),
+        Fault::Credentials => "renew the credentials, and check the clock".to_owned(),
         Fault::NotFound
-        | Fault::WrongState
+        | Fault::IncorrectState
         | Fault::Protected
         | Fault::Refused
         | Fault::DryRun
         | Fault::Throttled
-        | Fault::Passing
+        | Fault::Transient
         | Fault::Unreadable
-        | Fault::Halted => "try again; see that the region's endpoints can be reached".to_owned(),
+        | Fault::Halted => "try again; check that the region's endpoints can be reached".to_owned(),
     };
-    Check::wrong(what, chain(error), &next)
+    Check::failed(what, chain(error), &next)
 }

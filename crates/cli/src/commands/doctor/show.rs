@@ -1,21 +1,33 @@
-//! Tells it: a line for everything, and for each region one line for all that is fine there.
+//! A line for every check, and for each region one line for everything that is fine there.
 
 use std::io::{self, Write};
 
 use imds_core::plain::Plain;
+use imds_core::report::VERSION;
+use serde::Serialize;
 
-use super::check::{Check, Verdict};
+use super::check::{Check, CheckVerdict};
 use crate::commands::files;
 use crate::error::Problem;
-use crate::output::json::{last, list};
-use crate::output::{Message, count};
+use crate::output::{Message, count, json};
+
+/// The checks as JSON.
+#[derive(Serialize)]
+struct CheckList<'a> {
+    version: u8,
+    checks: &'a [Check],
+    fine: bool,
+}
 
 pub(super) fn show(checks: &[Check], json: bool) -> Result<(), Problem> {
     files::print(|out| {
         if json {
-            writeln!(out, "{{")?;
-            list(out, "checks", checks)?;
-            last(out, "fine", &!checks.iter().any(Check::is_wrong))
+            let list = CheckList {
+                version: VERSION,
+                checks,
+                fine: !checks.iter().any(Check::is_failed),
+            };
+            json::write(&list, out)
         } else {
             people(checks, out)
         }
@@ -43,8 +55,8 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
             other(check, out)?;
         }
     }
-    let wrong = checks.iter().filter(|check| check.is_wrong()).count();
-    match wrong {
+    let non_compliant = checks.iter().filter(|check| check.is_failed()).count();
+    match non_compliant {
         0 if checks.iter().all(Check::is_fine) => {
             writeln!(out, "\nAll that imdsctl needs is there.")
         }
@@ -58,9 +70,9 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
 
 fn other(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     let sign = match check.verdict {
-        Verdict::Fine => "✓",
-        Verdict::Note => "!",
-        Verdict::Wrong => "✗",
+        CheckVerdict::Fine => "✓",
+        CheckVerdict::Note => "!",
+        CheckVerdict::Failed => "✗",
     };
     let region = check.region.as_deref();
     let region = region.map_or_else(String::new, |region| format!("{}: ", Plain(region)));

@@ -1,16 +1,16 @@
-//! What is to be done, and what was seen beside it.
+//! What is to be done, and what was found.
 
-use imds_core::plan::Step;
+use imds_core::plan::Plan;
 
-use crate::commands::scan::Chosen;
+use crate::commands::scan::ChosenPolicy;
 use crate::document::Document;
 
 /// Before anything is asked or done.
 pub(super) struct Intended {
-    /// Every instance that was seen.
+    /// Every instance that was found.
     pub(super) document: Document,
-    /// Those whose options are to be set.
-    pub(super) steps: Vec<Step>,
-    /// By what they were judged.
-    pub(super) chosen: Chosen,
+    /// What to do.
+    pub(super) plan: Plan,
+    /// What decided about them.
+    pub(super) chosen: ChosenPolicy,
 }

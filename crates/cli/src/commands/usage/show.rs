@@ -1,108 +1,108 @@
-//! Tells it: as a table, as JSON, as CSV.
+//! The usage as a table, as JSON, as CSV.
 
 use std::io;
 
+use imds_aws::Metric;
 use imds_core::plain::Plain;
-use imds_core::usage::NotKnown;
+use imds_core::report::{Unreachable, VERSION};
+use imds_core::usage::{NotKnown, Usage};
+use imds_engine::{CallVerdict, InstanceCalls, Rejected};
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use serde::Serialize;
 
-use super::by_day::spark;
-use super::member::{Member, Survey, Verdict};
+use super::spark::spark;
+use super::{UsageDocument, UsageRow};
 use crate::output::grid::{self, Cell, Column, Tone};
-use crate::output::json::{field, last, list};
-use crate::output::{self, Format, Message, Style, count, harmless, thousands};
+use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
 
 pub(super) fn write(
     format: Format,
-    survey: &Survey,
+    document: &UsageDocument,
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     match format {
-        Format::Table => table(survey, style, out),
-        Format::Json => json(survey, out),
-        Format::Csv => csv(survey, out),
+        Format::Table => table(document, style, out),
+        Format::Json => json(document, out),
+        Format::Csv => csv(document, out),
         Format::Html => Err(io::ErrorKind::Unsupported.into()),
     }
 }
 
-fn table(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    let members = &survey.members;
-    if members.is_empty() {
-        let what = if survey.rejected && survey.counts.all() > 0 {
-            "No refused calls were seen."
+fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    let survey = &document.survey;
+    let instances = &survey.instances;
+    if instances.is_empty() {
+        let what = if document.is_rejected() && survey.counts.all() > 0 {
+            "No refused calls."
         } else {
             "No instances to show."
         };
         writeln!(out, "{what}")?;
     } else {
-        let first = members.first().map(|member| &member.account);
-        let several = members.iter().any(|member| Some(&member.account) != first);
-        let rows = || members.iter().map(|member| cells(member, several));
-        let dropped = grid::write(&columns(several), rows, style, out)?;
+        let first = instances.first().map(|it| &it.account);
+        let several = instances.iter().any(|it| Some(&it.account) != first);
+        let dropped = grid::write(&columns(several), instances, style, out)?;
         output::left_out(&dropped, style, out)?;
         writeln!(
             out,
-            "\nBY DAY: one sign for 24 hours, the latest last; · no calls, ? no data, which may be any number"
+            "\nBY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number"
         )?;
     }
-    ways_back(members, style, out)?;
-    output::unseen(&survey.unseen, style, out)?;
-    writeln!(out, "\n{}", summary(survey))
+    hints(document, style, out)?;
+    output::unreachable(&survey.unreachable, style, out)?;
+    writeln!(out, "\n{}", summary(document))
 }
 
-fn columns(several_accounts: bool) -> Vec<Column> {
+fn columns(several_accounts: bool) -> Vec<Column<InstanceCalls>> {
     let mut columns = vec![
-        Column::fixed("REGION"),
-        Column::fixed("INSTANCE"),
-        Column::flexible("NAME", 10).enough(24).dropped(2),
-        Column::fixed("TOKENS").dropped(1),
-        Column::fixed("CALLS").right(),
-        Column::flexible("LAST (UTC)", 10).dropped(3),
-        Column::fixed("BY DAY").dropped(4),
-        Column::flexible("VERDICT", 7),
+        Column::fixed("REGION", |it: &InstanceCalls| Cell::new(Plain(&it.region))),
+        Column::fixed("INSTANCE", |it: &InstanceCalls| Cell::new(&it.instance_id)),
+        Column::flexible("NAME", 10, |it: &InstanceCalls| {
+            Cell::optional(it.name.as_deref().map(Plain))
+        })
+        .enough(24)
+        .dropped(2),
+        Column::fixed("TOKENS", |it: &InstanceCalls| {
+            Cell::optional(it.http_tokens)
+        })
+        .dropped(1),
+        Column::fixed("CALLS", |it: &InstanceCalls| {
+            Cell::new(it.calls.map_or("?".to_owned(), thousands))
+        })
+        .right(),
+        Column::flexible("LAST (UTC)", 10, last_call).dropped(3),
+        Column::fixed("BY DAY", |it: &InstanceCalls| Cell::new(spark(&it.days))).dropped(4),
+        Column::flexible("VERDICT", 7, verdict_cell),
     ];
     if several_accounts {
-        columns.insert(0, Column::fixed("ACCOUNT").dropped(5));
+        let account = |it: &InstanceCalls| Cell::optional(it.account.as_deref().map(Plain));
+        columns.insert(0, Column::fixed("ACCOUNT", account).dropped(5));
     }
     columns
 }
 
-fn cells(member: &Member, several_accounts: bool) -> Vec<Cell> {
-    let tone = match member.verdict.some() {
+fn last_call(calls: &InstanceCalls) -> Cell {
+    Cell::shortening(calls.last_at.map_or(vec![], |at| {
+        vec![time(at, "%Y-%m-%d %H:%M"), time(at, "%Y-%m-%d")]
+    }))
+}
+
+fn verdict_cell(calls: &InstanceCalls) -> Cell {
+    Cell::shortening(verdict(calls)).toned(match calls.verdict.has_calls() {
         Some(true) => Tone::Warning,
         Some(false) | None => Tone::Plain,
-    };
-    let mut cells = vec![
-        Cell::of(Plain(&member.region)),
-        Cell::of(&member.instance_id),
-        Cell::of(Plain(member.name.as_deref().unwrap_or_default())),
-        Cell::optional(member.http_tokens),
-        Cell::of(member.calls.map_or("?".to_owned(), thousands)),
-        Cell::shortening(member.last_at.map_or(vec![], |at| {
-            vec![shown(at, "%Y-%m-%d %H:%M"), shown(at, "%Y-%m-%d")]
-        })),
-        Cell::of(spark(&member.days)),
-        Cell::shortening(verdict(member)).toned(tone),
-    ];
-    if several_accounts {
-        let account = member.account.as_deref();
-        cells.insert(0, Cell::optional(account.map(Plain)));
-    }
-    cells
+    })
 }
 
 /// In full and ever shorter.
-fn verdict(member: &Member) -> Vec<String> {
-    let word = member.verdict.as_str();
-    let gaps = member.days.iter().filter(|day| day.is_none()).count();
-    let why = match member.verdict.because() {
-        Some(NotKnown::NoData) => "no data".to_owned(),
-        Some(NotKnown::StartedInWindow) => "started since".to_owned(),
-        Some(NotKnown::Stopped) => "stopped".to_owned(),
-        Some(NotKnown::Unreadable(_)) => "not readable".to_owned(),
-        None if gaps > 0 && member.verdict.some() == Some(false) => {
+fn verdict(calls: &InstanceCalls) -> Vec<String> {
+    let word = word(&calls.verdict);
+    let gaps = calls.days.iter().filter(|day| day.is_none()).count();
+    let why = match calls.verdict.unknown_because() {
+        Some(because) => not_known(because).replace('_', " "),
+        None if gaps > 0 && calls.verdict.has_calls() == Some(false) => {
             format!("no data of {}", count(gaps, "day"))
         }
         None => return vec![word.to_owned()],
@@ -110,74 +110,95 @@ fn verdict(member: &Member) -> Vec<String> {
     vec![format!("{word}: {why}"), word.to_owned()]
 }
 
-fn shown(at: Timestamp, format: &str) -> String {
+fn time(at: Timestamp, format: &str) -> String {
     Offset::UTC.to_datetime(at).strftime(format).to_string()
 }
 
-fn ways_back(members: &[Member], style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    if members.iter().all(|member| member.way_back.is_none()) {
+fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    if document.hints.is_empty() {
         return Ok(());
     }
-    output::heading("To let IMDSv1 answer again, paste", style, out)?;
-    for member in members {
-        let Some(way_back) = &member.way_back else {
-            continue;
-        };
-        if let Some(note) = &way_back.note {
-            writeln!(out, "# {}: {}", member.instance_id, Message(note))?;
+    output::heading("To make IMDSv1 answer again, paste", style, out)?;
+    for UsageRow { calls, rollback } in document.rows() {
+        if let Some(note) = rollback.and_then(|hint| hint.note.as_ref()) {
+            writeln!(out, "# {}: {}", calls.instance_id, Message(note))?;
         }
-        if let Some(command) = &way_back.command {
+        if let Some(command) = rollback.and_then(|hint| hint.command.as_ref()) {
             writeln!(out, "{}", Message(command))?;
         }
     }
     Ok(())
 }
 
-fn summary(survey: &Survey) -> String {
-    let [some, none, unknown] = words(survey);
-    let counts = survey.counts;
+fn summary(document: &UsageDocument) -> String {
+    let counts = document.survey.counts;
+    let (some, none) = if document.is_rejected() {
+        ("refused", "without refused calls")
+    } else {
+        ("in use", "unused")
+    };
     let closed = match counts.closed {
         0 => String::new(),
         n => format!(", {} with IMDSv1 off", thousands(n)),
     };
     format!(
-        "{}, {}: {} {some}, {} {none}, {} {unknown}{closed}, {}",
-        count(survey.days, "day"),
+        "{}, {}: {} {some}, {} {none}, {} unknown{closed}, {}",
+        count(document.options.days, "day"),
         count(counts.all(), "instance"),
         thousands(counts.some),
         thousands(counts.none),
         thousands(counts.unknown),
-        count(survey.unseen.len(), "error")
+        count(document.survey.unreachable.len(), "error")
     )
 }
 
-fn words(survey: &Survey) -> [&'static str; 3] {
-    if survey.rejected {
-        ["refused", "without refused calls", "unknown"]
-    } else {
-        ["in use", "unused", "unknown"]
+/// The verdict for people.
+fn word(verdict: &CallVerdict) -> &'static str {
+    match verdict {
+        CallVerdict::Answered(Usage::InUse { .. }) => "in use",
+        CallVerdict::Answered(Usage::Unused { .. }) => "unused",
+        CallVerdict::Rejected(Rejected::Rejected) => "refused",
+        CallVerdict::Rejected(Rejected::None) => "none",
+        CallVerdict::Answered(Usage::Unknown { .. })
+        | CallVerdict::Rejected(Rejected::Unknown { .. }) => "unknown",
     }
 }
 
-fn json(survey: &Survey, out: &mut dyn io::Write) -> io::Result<()> {
+/// A survey as JSON.
+#[derive(Serialize)]
+struct UsageJson<'a> {
+    version: u8,
+    account: Option<&'a String>,
+    metric: &'static str,
+    days: u8,
+    begin: Timestamp,
+    end: Timestamp,
+    instances: Vec<UsageRow<'a>>,
+    unreachable: &'a [Unreachable],
+    summary: serde_json::Value,
+}
+
+fn json(document: &UsageDocument, out: &mut dyn io::Write) -> io::Result<()> {
+    let survey = &document.survey;
     let counts = survey.counts;
-    let (metric, some, none) = if survey.rejected {
-        ("MetadataNoTokenRejected", "refused", "none")
-    } else {
-        ("MetadataNoToken", "in_use", "unused")
+    let (some, none) = match document.options.metric {
+        Metric::NoTokenRejected => ("rejected", "none"),
+        Metric::NoToken => ("in_use", "unused"),
     };
-    let summary = serde_json::json!({
-        some: counts.some, none: counts.none, "unknown": counts.unknown, "closed": counts.closed
-    });
-    writeln!(out, "{{")?;
-    field(out, "account", &survey.account)?;
-    field(out, "metric", metric)?;
-    field(out, "days", &survey.days)?;
-    field(out, "begin", &survey.begin)?;
-    field(out, "end", &survey.end)?;
-    list(out, "instances", &survey.members)?;
-    list(out, "unseen", &survey.unseen)?;
-    last(out, "summary", &summary)
+    let json = UsageJson {
+        version: VERSION,
+        account: survey.account.as_ref().ok(),
+        metric: document.options.metric.name(),
+        days: document.options.days,
+        begin: survey.begin,
+        end: document.options.now,
+        instances: document.rows().collect(),
+        unreachable: &survey.unreachable,
+        summary: serde_json::json!({
+            some: counts.some, none: counts.none, "unknown": counts.unknown, "closed": counts.closed
+        }),
+    };
+    json::write(&json, out)
 }
 
 /// Programs read by it, so it only grows, at its end.
@@ -193,38 +214,28 @@ const HEADER: [&str; 12] = [
     "verdict",
     "unknown_because",
     "days",
-    "way_back",
+    "rollback",
 ];
 
-fn csv(survey: &Survey, out: &mut dyn io::Write) -> io::Result<()> {
+fn csv(document: &UsageDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
     writer.write_record(HEADER)?;
-    for member in &survey.members {
+    for UsageRow { calls, rollback } in document.rows() {
         let text = |text: Option<&str>| harmless(Plain(text.unwrap_or_default()));
-        let days = member.days.iter();
+        let days = calls.days.iter();
         let days = days.map(|day| day.map_or("?".to_owned(), |calls| calls.to_string()));
-        let way_back = member.way_back.as_ref();
-        let command = way_back.and_then(|way_back| way_back.command.as_deref());
+        let command = rollback.and_then(|hint| hint.command.as_deref());
         writer.write_record([
-            text(member.account.as_deref()),
-            text(Some(&member.region)),
-            member.instance_id.to_string(),
-            text(member.name.as_deref()),
-            member
-                .state
-                .map(|state| state.to_string())
-                .unwrap_or_default(),
-            member
-                .http_tokens
-                .map(|tokens| tokens.to_string())
-                .unwrap_or_default(),
-            member
-                .calls
-                .map(|calls| calls.to_string())
-                .unwrap_or_default(),
-            member.last_at.map(|at| at.to_string()).unwrap_or_default(),
-            member.verdict.as_str().replace(' ', "_"),
-            because(&member.verdict),
+            text(calls.account.as_deref()),
+            text(Some(&calls.region)),
+            calls.instance_id.to_string(),
+            text(calls.name.as_deref()),
+            shown(calls.state),
+            shown(calls.http_tokens),
+            shown(calls.calls),
+            shown(calls.last_at),
+            word(&calls.verdict).replace(' ', "_"),
+            because(&calls.verdict),
             days.collect::<Vec<_>>().join(" "),
             harmless(Message(command.unwrap_or_default())),
         ])?;
@@ -232,13 +243,15 @@ fn csv(survey: &Survey, out: &mut dyn io::Write) -> io::Result<()> {
     writer.flush()
 }
 
+fn shown(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
 /// In the words of the JSON.
-fn because(verdict: &Verdict) -> String {
-    match verdict.because() {
+fn because(verdict: &CallVerdict) -> String {
+    match verdict.unknown_because() {
         None => String::new(),
-        Some(NotKnown::NoData) => "no_data".to_owned(),
-        Some(NotKnown::StartedInWindow) => "started_in_window".to_owned(),
-        Some(NotKnown::Stopped) => "stopped".to_owned(),
-        Some(NotKnown::Unreadable(why)) => harmless(Message(&format!("unreadable: {why}"))),
+        Some(NotKnown::Unreadable(error)) => harmless(Message(&format!("unreadable: {error}"))),
+        Some(because) => not_known(because).to_owned(),
     }
 }

@@ -1,110 +1,82 @@
-//! The share that is compliant, drawn; every number stands beside its picture too.
+//! The share of compliant instances, as bars that are also described in words.
 
 use imds_core::plain::Plain;
-use maud::{Markup, PreEscaped, html};
+use imds_core::report::{Outcome, Summary};
+use maud::{Markup, html};
 
-use super::share::{Kind, Share};
 use crate::document::Document;
 use crate::output::words::thousands;
 
-/// The whole as a ring and each region as a bar.
+/// The class of what shows an outcome; `None`: it is terminated, so it does not count.
+pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Compliant | Outcome::Enforced => Some("compliant"),
+        Outcome::Exempt => Some("exempt"),
+        Outcome::Reported | Outcome::Stopped | Outcome::Failed => Some("non-compliant"),
+        Outcome::Terminated | Outcome::Gone => None,
+    }
+}
+
+/// A bar for all instances and for those of each region.
 pub(super) fn shares(document: &Document) -> Markup {
-    let all = Share::of(&document.summary);
     html! {
-        section aria-labelledby="shares" {
-            h2 #shares { "How much is compliant" }
-            div.shares {
-                figure { (ring(&all)) (legend(&all)) }
-                ul.regions {
-                    @for region in &document.regions {
-                        (bar(&region.region, &Share::of(&region.summary)))
-                    }
-                }
-            }
-            p.quiet {
-                "Shares are of the instances that run or may run again; those that end or have \
-                 ended are not counted, and exempt ones are not counted as compliant."
-            }
-        }
-        (PreEscaped("\n"))
-    }
-}
-
-fn ring(share: &Share) -> Markup {
-    let told = told(share);
-    html! {
-        svg.ring viewBox="0 0 120 120" role="img" aria-labelledby="ring-title ring-told" {
-            title #ring-title { "Share compliant" }
-            desc #ring-told { (told) }
-            circle.track cx="60" cy="60" r="50" {}
-            @for (kind, from, to) in share.parts() {
-                circle class=(kind.class()) cx="60" cy="60" r="50" pathLength="1000"
-                    stroke-dasharray=(format!("{} 1000", to - from))
-                    stroke-dashoffset=(format!("-{from}")) transform="rotate(-90 60 60)" {}
-            }
-            text x="60" y="66" text-anchor="middle" aria-hidden="true" {
-                @match share.percent() {
-                    Some(percent) => { (percent) "%" }
-                    None => { "–" }
-                }
-            }
+        (bar("all regions", &document.summary))
+        @for total in &document.regions { (bar(&total.region, &total.summary)) }
+        p {
+            "Terminated instances are not counted, and exempt instances do not count as compliant."
         }
     }
 }
 
-fn legend(share: &Share) -> Markup {
-    let parts = [
-        (Kind::Compliant, "compliant", share.compliant),
-        (Kind::Exempt, "exempt", share.exempt),
-        (Kind::Wrong, "not compliant", share.wrong),
-    ];
-    html! {
-        figcaption {
-            ul.legend {
-                @for (kind, name, n) in parts {
-                    li { span.dot.(kind.class()) {} (name) " " b { (thousands(n)) } }
-                }
-            }
-        }
-    }
-}
-
-fn bar(region: &str, share: &Share) -> Markup {
-    let told = told(share);
-    html! {
-        li {
-            span.place { (Plain(region)) }
-            svg viewBox="0 0 1000 10" preserveAspectRatio="none" role="img"
-                aria-label=(format!("{}: {told}", Plain(region))) {
-                title { (Plain(region)) }
-                desc { (told) }
-                rect.track width="1000" height="10" {}
-                @for (kind, from, to) in share.parts() {
-                    rect class=(kind.class()) x=(from) width=(to - from) height="10" {}
-                }
-            }
-            span.told aria-hidden="true" {
-                @match share.percent() {
-                    Some(percent) => {
-                        b { (percent) "%" } " "
-                        span.of { (thousands(share.compliant)) " of " (thousands(share.all())) }
-                    }
-                    None => { span.of { "no instances" } }
-                }
-            }
-        }
-    }
-}
-
-fn told(share: &Share) -> String {
-    match share.percent() {
+fn bar(name: &str, summary: &Summary) -> Markup {
+    let compliant = summary.compliant + summary.enforced;
+    let exempt = summary.exempt;
+    // A stopped instance keeps its options.
+    let non_compliant = summary.reported + summary.stopped + summary.failed;
+    let all = compliant + exempt + non_compliant;
+    // Rounded down, so that 100 means all.
+    let description = match (compliant * 100).checked_div(all) {
         None => "no instances".to_owned(),
         Some(percent) => format!(
-            "{} of {} compliant ({percent}%), {} exempt, {} not compliant",
-            thousands(share.compliant),
-            thousands(share.all()),
-            thousands(share.exempt),
-            thousands(share.wrong)
+            "{percent}%: {} of {} compliant, {} exempt, {} non-compliant",
+            thousands(compliant),
+            thousands(all),
+            thousands(exempt),
+            thousands(non_compliant)
         ),
+    };
+    html! {
+        div.share {
+            span { (Plain(name)) }
+            svg viewBox={ "0 0 " (all.max(1)) " 1" } preserveAspectRatio="none" aria-hidden="true" {
+                rect.compliant width=(compliant) height="1" {}
+                rect.exempt x=(compliant) width=(exempt) height="1" {}
+                rect.non-compliant x=(compliant + exempt) width=(non_compliant) height="1" {}
+            }
+            span { (description) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hundred_per_cent_means_all_that_are_not_terminated() {
+        let shown = |compliant, failed| {
+            let summary = Summary {
+                compliant,
+                failed,
+                gone: 100,
+                ..Summary::default()
+            };
+            bar("eu-west-1", &summary).into_string()
+        };
+        assert!(
+            shown(9_999, 1).contains("99%: 9,999 of 10,000 compliant, 0 exempt, 1 non-compliant")
+        );
+        assert!(shown(10, 0).contains("100%: 10 of 10 compliant"));
+        assert!(shown(0, 0).contains("no instances"));
     }
 }

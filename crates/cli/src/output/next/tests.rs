@@ -1,99 +1,64 @@
+use imds_core::instance::LaunchTemplate;
+
 use super::*;
 use crate::output::sample;
 
-fn of(document: &Document) -> Vec<Step> {
-    steps(document, &Survey::of(document))
+fn steps_after(document: &Document) -> Vec<NextStep> {
+    steps(document, &Survey::new(document))
 }
 
-fn whats(steps: &[Step]) -> Vec<&str> {
-    steps.iter().map(|step| step.what.as_str()).collect()
+fn whats(document: &Document) -> Vec<String> {
+    let steps = steps_after(document).into_iter();
+    steps.map(|step| step.what).collect()
 }
 
-#[test]
-fn a_scan_leads_from_seeing_to_mending_to_enforcing_to_defaults() {
-    let text: Vec<String> = of(&sample::fleet(300))
-        .iter()
-        .map(|step| {
-            format!(
-                "{}\n  {}\n  {}\n  $ {}",
-                step.what,
-                step.how,
-                step.names.join("\n  "),
-                step.commands.join("\n  $ ")
-            )
-        })
-        .collect();
-    insta::assert_snapshot!(text.join("\n"));
+fn launched_from(id: &str) -> Document {
+    let mut instance = sample::non_compliant(1);
+    let id = id.to_owned();
+    instance.report.launch_template = Some(LaunchTemplate { id, version: None });
+    sample::document(vec![instance])
 }
 
 #[test]
-fn without_usage_the_first_step_before_enforcing_is_to_ask_for_it() {
-    let mut document = sample::fleet(300);
-    document.usage_days = None;
-    let steps = of(&document);
-    let place = |what: &str| whats(&steps).iter().position(|w| w.starts_with(what));
-    assert!(place("Ask who").unwrap() < place("Require tokens").unwrap());
-}
-
-#[test]
-fn after_enforcing_come_what_failed_and_watching() {
-    let steps = of(&sample::enforced(300));
-    let whats = whats(&steps);
-    assert!(
-        whats.iter().any(|what| what.contains("that failed")),
-        "{whats:?}"
-    );
-    assert!(
-        whats.iter().any(|what| what.starts_with("Watch the")),
-        "{whats:?}"
-    );
-    assert!(
-        !whats.iter().any(|what| what.starts_with("Require")),
-        "{whats:?}"
-    );
-}
-
-#[test]
-fn where_all_is_well_the_step_is_to_keep_it_so() {
-    let mut document = sample::document(&[]);
-    document.unseen.clear();
-    assert_eq!(whats(&of(&document)), ["Keep it so"]);
-}
-
-#[test]
-fn a_hostile_template_gets_into_no_command() {
-    let mut row = sample::row(1);
-    row.report.launch_template = Some(imds_core::instance::LaunchTemplate {
-        id: "lt-1; rm -rf ~ #".to_owned(),
-        version: None,
-    });
-    let steps = of(&sample::document(&[row]));
-    assert!(whats(&steps).contains(&"Mend 1 launch source"));
-    let commands: Vec<&String> = steps.iter().flat_map(|step| &step.commands).collect();
-    assert!(
-        commands.iter().all(|command| !command.contains("rm -rf")),
-        "{commands:?}"
-    );
-}
-
-#[test]
-fn a_template_that_is_right_by_now_is_not_to_be_mended() {
-    let mut row = sample::row(1);
-    row.report.launch_template = Some(imds_core::instance::LaunchTemplate {
-        id: "lt-0fedcba9876543210".to_owned(),
-        version: Some("1".to_owned()),
-    });
-    let mut document = sample::document(&[row]);
-    assert!(whats(&of(&document)).contains(&"Mend 1 launch source"));
-    document.templates = sample::fleet(1).templates;
-    document
-        .templates
-        .as_mut()
-        .unwrap()
-        .retain(|row| row.verdict == "required");
-    assert!(
-        !whats(&of(&document))
+fn a_scan_leads_from_problems_to_defaults() {
+    let text = |step: &NextStep| {
+        let names = step.names.iter().map(|name| format!("\n  {name}"));
+        let commands = step
+            .commands
             .iter()
-            .any(|what| what.starts_with("Mend"))
-    );
+            .map(|command| format!("\n  $ {command}"));
+        let lines: String = names.chain(commands).collect();
+        format!("{}\n  {}{lines}", step.what, step.how)
+    };
+    let steps: Vec<String> = steps_after(&sample::fleet(300)).iter().map(text).collect();
+    insta::assert_snapshot!(steps.join("\n"));
+}
+
+#[test]
+fn after_an_enforcement_come_failures_and_watching() {
+    let whats = whats(&sample::enforced(300));
+    let has = |words: &str| whats.iter().any(|what| what.contains(words));
+    assert!(has("failed") && has("Watch the"), "{whats:?}");
+    assert!(!has("Require tokens"), "{whats:?}");
+}
+
+#[test]
+fn a_compliant_fleet_is_to_be_kept() {
+    let mut document = sample::document(vec![]);
+    document.unreachable.clear();
+    assert_eq!(whats(&document), ["Keep it this way"]);
+}
+
+#[test]
+fn a_template_that_is_compliant_by_now_needs_no_update() {
+    let needs_update = |document: &Document| {
+        let whats = whats(document);
+        whats.iter().any(|what| what.starts_with("Update"))
+    };
+    let mut document = launched_from(sample::COMPLIANT_TEMPLATE);
+    assert!(needs_update(&document));
+    document.templates = sample::fleet(1).templates;
+    let templates = document.templates.iter_mut();
+    templates.for_each(|it| it.retain(|template| template.is_compliant()));
+    assert!(!needs_update(&document));
 }

@@ -1,43 +1,46 @@
-//! Rows in columns whose widths are fixed before the first is written, so that memory holds a few
+//! Rows in columns. Their widths are known before the first row is written, so that memory holds a few
 //! hundred rows and not the fleet.
 
 use std::fmt::Display;
 use std::io;
 
 use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, Row, Table, Width, presets};
+use imds_core::plain::Plain;
 
 use crate::output::Style;
 
 /// A column, and what may be done to it where the terminal is narrow.
-#[derive(Debug, Clone)]
-pub(crate) struct Column {
-    title: &'static str,
-    /// The width down to which it is shortened; `None`: not at all.
+pub(crate) struct Column<T> {
+    pub(crate) title: &'static str,
+    pub(crate) cell: fn(&T) -> Cell,
+    /// The width down to which it is shortened; `None`: it is not shortened.
     least: Option<u16>,
     /// The width to which it is shortened before any other is.
     enough: u16,
-    /// The lowest is left out first; `None`: never.
+    /// The column with the lowest number is left out first; `None`: never.
     drop: Option<u8>,
-    right: bool,
+    alignment: CellAlignment,
 }
 
-impl Column {
-    /// One that is not shortened.
-    pub(crate) fn fixed(title: &'static str) -> Self {
+impl<T> Column<T> {
+    /// A column that is not shortened.
+    pub(crate) fn fixed(title: &'static str, cell: fn(&T) -> Cell) -> Self {
         Column {
             title,
+            cell,
             least: None,
             enough: u16::MAX,
             drop: None,
-            right: false,
+            alignment: CellAlignment::Left,
         }
     }
 
-    /// One that may be shortened to this width.
-    pub(crate) fn flexible(title: &'static str, least: u16) -> Self {
+    /// A column that may be shortened to this width.
+    pub(crate) fn flexible(title: &'static str, least: u16, cell: fn(&T) -> Cell) -> Self {
+        let least = Some(least);
         Column {
-            least: Some(least),
-            ..Column::fixed(title)
+            least,
+            ..Column::fixed(title, cell)
         }
     }
 
@@ -46,32 +49,27 @@ impl Column {
         Column { enough, ..self }
     }
 
-    /// It may be left out, the lower the earlier.
+    /// It may be left out; the column with the lowest number is first.
     pub(crate) fn dropped(self, drop: u8) -> Self {
-        Column {
-            drop: Some(drop),
-            ..self
-        }
+        let drop = Some(drop);
+        Column { drop, ..self }
     }
 
-    /// Its cells end at its right edge.
+    /// Its cells are aligned to the right.
     pub(crate) fn right(self) -> Self {
-        Column {
-            right: true,
-            ..self
-        }
+        let alignment = CellAlignment::Right;
+        Column { alignment, ..self }
     }
 }
 
-/// What stands in a column; no sign of it may be a line break or a control character.
+/// The text of a cell, without line breaks and control characters.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
-    /// The same ever shorter.
     texts: Vec<String>,
-    tone: Tone,
+    pub(crate) tone: Tone,
 }
 
-/// What a colour underlines; the words say it too.
+/// A colour, which only repeats what the words say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,
@@ -81,177 +79,152 @@ pub(crate) enum Tone {
 }
 
 impl Cell {
-    pub(crate) fn of(text: impl Display) -> Self {
+    pub(crate) fn new(text: impl Display) -> Self {
         Cell::shortening(vec![text.to_string()])
     }
 
-    pub(crate) fn optional(text: Option<impl Display>) -> Self {
-        Cell::of(text.map(|text| text.to_string()).unwrap_or_default())
+    /// Text from outside, if there is any.
+    pub(crate) fn text<'a>(text: impl Into<Option<&'a str>>) -> Self {
+        Cell::optional(text.into().map(Plain))
     }
 
-    /// The same ever shorter: the first that fits is shown.
+    /// Empty without a value.
+    pub(crate) fn optional(text: Option<impl Display>) -> Self {
+        Cell::shortening(text.iter().map(ToString::to_string).collect())
+    }
+
+    /// The same text ever shorter: the first that fits is shown.
     pub(crate) fn shortening(texts: Vec<String>) -> Self {
-        Cell {
-            texts,
-            tone: Tone::Plain,
-        }
+        let tone = Tone::Plain;
+        Cell { texts, tone }
     }
 
     pub(crate) fn toned(self, tone: Tone) -> Self {
         Cell { tone, ..self }
     }
 
-    fn fitting(&self, width: u16) -> &str {
+    /// The longest text.
+    pub(crate) fn full(&self) -> &str {
+        self.texts.first().map_or("", String::as_str)
+    }
+
+    fn render(&self, width: u16) -> comfy_table::Cell {
         let fits = |text: &&String| text.chars().count() <= usize::from(width);
         let text = self.texts.iter().find(fits).or(self.texts.last());
-        text.map_or("", String::as_str)
+        let cell = comfy_table::Cell::new(text.map_or("", String::as_str));
+        match self.tone {
+            Tone::Plain => cell,
+            Tone::Good => cell.fg(Color::Green),
+            Tone::Warning => cell.fg(Color::Yellow),
+            Tone::Error => cell.fg(Color::Red),
+        }
     }
 }
 
 const CHUNK: usize = 256;
 const GAP: u16 = 2;
 
-/// Writes the rows, which are read twice, and says which columns were left out.
-pub(crate) fn write<I: Iterator<Item = Vec<Cell>>>(
-    columns: &[Column],
-    rows: impl Fn() -> I,
+/// Writes a row for each item, and returns the titles of the columns that were left out.
+pub(crate) fn write<T>(
+    columns: &[Column<T>],
+    items: &[T],
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<Vec<&'static str>> {
-    let mut natural: Vec<u16> = columns.iter().map(|c| width_of(c.title)).collect();
-    in_chunks(rows(), |chunk| {
-        let mut table = Table::new();
-        for row in chunk {
-            table.add_row(row.iter().map(|cell| cell.fitting(u16::MAX)));
-        }
-        for (width, wider) in natural.iter_mut().zip(table.column_max_content_widths()) {
-            *width = wider.max(*width);
-        }
-        Ok(())
-    })?;
     let widths = match style.width {
-        Some(width) => fit(columns, &natural, width),
-        None => natural.into_iter().map(Some).collect(),
+        Some(width) => fit(columns, &natural(columns, items), width),
+        None => natural(columns, items).into_iter().map(Some).collect(),
     };
-    let mut first = true;
-    in_chunks(rows(), |chunk| {
-        let table = render(columns, &widths, chunk, style, std::mem::take(&mut first));
+    let columns = columns.iter().zip(widths);
+    let (shown, dropped): (Vec<_>, Vec<_>) = columns.partition(|(_, width)| width.is_some());
+    let shown = shown.into_iter();
+    let shown: Vec<_> = shown.filter_map(|(it, width)| Some((it, width?))).collect();
+    for (n, chunk) in items.chunks(CHUNK).enumerate() {
+        let mut table = empty(style);
+        if n == 0 {
+            let titles = shown.iter().map(|(column, _)| column.title);
+            let bold = |title| comfy_table::Cell::new(title).add_attribute(Attribute::Bold);
+            table.set_header(titles.map(bold));
+        }
+        add_rows(&mut table, &shown, chunk);
         for line in table.lines() {
             writeln!(out, "{}", line.trim_end())?;
         }
-        Ok(())
-    })?;
-    let dropped = columns.iter().zip(&widths);
-    Ok(dropped
-        .filter(|(_, width)| width.is_none())
-        .map(|(column, _)| column.title)
-        .collect())
+    }
+    let titles = dropped.into_iter().map(|(column, _)| column.title);
+    Ok(titles.collect())
 }
 
-/// Writes a line in bold, where that may be.
-pub(crate) fn bold(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut table = bare(style);
-    table.add_row([comfy_table::Cell::new(text).add_attribute(Attribute::Bold)]);
-    if let Some(column) = table.column_mut(0) {
-        column.set_padding((0, 0));
+/// The widths at which nothing is shortened.
+fn natural<T>(columns: &[Column<T>], items: &[T]) -> Vec<u16> {
+    let mut widths = vec![0; columns.len()];
+    for chunk in items.chunks(CHUNK) {
+        let mut table = Table::new();
+        table.set_header(columns.iter().map(|column| column.title));
+        let cells = |item| {
+            columns
+                .iter()
+                .map(move |it| (it.cell)(item).render(u16::MAX))
+        };
+        table.add_rows(chunk.iter().map(cells));
+        for (width, other) in widths.iter_mut().zip(table.column_max_content_widths()) {
+            *width = other.max(*width);
+        }
     }
-    writeln!(out, "{table}")
+    widths
 }
 
 /// The widths that fit; `None` is left out.
-fn fit(columns: &[Column], natural: &[u16], width: u16) -> Vec<Option<u16>> {
-    let gaps = usize::from(GAP) * columns.len().saturating_sub(1);
-    if natural.iter().map(|w| usize::from(*w)).sum::<usize>() + gaps <= usize::from(width) {
-        return natural.iter().copied().map(Some).collect();
+fn fit<T>(columns: &[Column<T>], natural: &[u16], width: u16) -> Vec<Option<u16>> {
+    let mut widths: Vec<Option<u16>> = natural.iter().copied().map(Some).collect();
+    if total(&widths) <= usize::from(width) {
+        return widths;
     }
-    let enough = columns.iter().zip(natural);
-    let natural: Vec<u16> = enough.map(|(column, w)| column.enough.min(*w)).collect();
-    let mut shown: Vec<Option<u16>> = natural.iter().copied().map(Some).collect();
-    loop {
-        let shown_now: Vec<u16> = shown.iter().flatten().copied().collect();
-        let gaps = usize::from(GAP) * shown_now.len().saturating_sub(1);
-        let total = shown_now.iter().map(|w| usize::from(*w)).sum::<usize>() + gaps;
-        if total <= usize::from(width) {
-            return shown;
-        }
-        let spare = |(column, width): (&Column, &Option<u16>)| {
-            let least = column.least?;
-            (*width)?.checked_sub(least).filter(|spare| *spare > 0)
-        };
-        let spares = columns.iter().zip(&shown).map(spare).enumerate();
-        let widest = spares.filter_map(|(n, spare)| Some((spare?, n))).max();
-        if let Some((_, n)) = widest {
-            if let Some(Some(width)) = shown.get_mut(n) {
-                *width -= 1;
-            }
-            continue;
-        }
-        let still = columns.iter().zip(&shown).enumerate();
-        let droppable = still.filter_map(|(n, (column, width))| {
-            (*width)?;
-            Some((column.drop?, n))
-        });
-        let Some((_, least)) = droppable.min() else {
-            return shown;
-        };
-        for (n, (width, natural)) in shown.iter_mut().zip(&natural).enumerate() {
-            *width = width.filter(|_| n != least).map(|_| *natural);
-        }
+    for (column, width) in columns.iter().zip(&mut widths) {
+        *width = width.map(|width| width.min(column.enough));
     }
-}
-
-fn render(
-    columns: &[Column],
-    widths: &[Option<u16>],
-    rows: &[Vec<Cell>],
-    style: &Style,
-    header: bool,
-) -> Table {
-    let shown = || {
-        columns
-            .iter()
-            .zip(widths)
-            .filter_map(|(c, w)| Some((c, (*w)?)))
+    let least = |(column, width): (&Column<T>, &Option<u16>)| {
+        width.map(|width| column.least.unwrap_or(width).min(width))
     };
-    let mut table = bare(style);
-    if header {
-        let titles = shown()
-            .map(|(column, _)| comfy_table::Cell::new(column.title).add_attribute(Attribute::Bold));
-        table.set_header(titles);
-    }
-    for row in rows {
-        let cells = row.iter().zip(widths).filter_map(|(cell, width)| {
-            let text = comfy_table::Cell::new(cell.fitting((*width)?));
-            Some(match cell.tone {
-                Tone::Plain => text,
-                Tone::Good => text.fg(Color::Green),
-                Tone::Warning => text.fg(Color::Yellow),
-                Tone::Error => text.fg(Color::Red),
-            })
-        });
-        let mut row = Row::from(cells);
-        row.max_height(1);
-        table.add_row(row);
-    }
-    let last = shown().count().saturating_sub(1);
-    for (n, (column, width)) in shown().enumerate() {
-        let Some(of_table) = table.column_mut(n) else {
-            continue;
-        };
-        let gap = if n == last { 0 } else { GAP };
-        of_table.set_padding((0, gap));
-        of_table.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + gap)));
-        if column.right {
-            of_table.set_cell_alignment(CellAlignment::Right);
+    loop {
+        let leasts: Vec<_> = columns.iter().zip(&widths).map(least).collect();
+        if total(&leasts) <= usize::from(width) {
+            break;
+        }
+        let shown = columns.iter().zip(&mut widths);
+        let droppable = shown.filter(|(column, width)| column.drop.is_some() && width.is_some());
+        match droppable.min_by_key(|(column, _)| column.drop) {
+            Some((_, width)) => *width = None,
+            None => break,
         }
     }
-    table
+    while total(&widths) > usize::from(width) {
+        let shown = columns.iter().zip(&mut widths);
+        let spare = shown.filter_map(|(column, width)| {
+            let spare = (*width)?.checked_sub(column.least?)?;
+            Some((spare, width.as_mut()?))
+        });
+        match spare.max_by_key(|(spare, _)| *spare) {
+            Some((1.., width)) => *width -= 1,
+            Some((0, _)) | None => break,
+        }
+    }
+    widths
 }
 
-/// Whether it is coloured is for the style to say, and not for comfy-table to find out.
-fn bare(style: &Style) -> Table {
+/// The width of the columns that are shown, with the gaps between them.
+fn total(widths: &[Option<u16>]) -> usize {
+    let widths = widths.iter().flatten().map(|width| usize::from(*width));
+    let gap = usize::from(GAP);
+    widths
+        .map(|width| width + gap)
+        .sum::<usize>()
+        .saturating_sub(gap)
+}
+
+fn empty(style: &Style) -> Table {
     let mut table = Table::new();
-    // No word ends with a line break, so cells are cut at a sign and not at a word.
+    // No text contains a line break, so cells are cut at a character and not at a word.
     table.set_delimiter('\n');
     table.load_style(presets::NOTHING).force_no_tty();
     if style.colour {
@@ -261,25 +234,19 @@ fn bare(style: &Style) -> Table {
     table
 }
 
-fn in_chunks(
-    rows: impl Iterator<Item = Vec<Cell>>,
-    mut each: impl FnMut(&[Vec<Cell>]) -> io::Result<()>,
-) -> io::Result<()> {
-    let mut chunk = Vec::with_capacity(CHUNK);
-    for row in rows {
-        chunk.push(row);
-        if chunk.len() == CHUNK {
-            each(&chunk)?;
-            chunk.clear();
+fn add_rows<T>(table: &mut Table, columns: &[(&Column<T>, u16)], items: &[T]) {
+    for item in items {
+        let cells = columns.iter();
+        let mut row = Row::from(cells.map(|(it, width)| (it.cell)(item).render(*width)));
+        row.max_height(1);
+        table.add_row(row);
+    }
+    for (n, (column, width)) in columns.iter().enumerate() {
+        let gap = if n + 1 == columns.len() { 0 } else { GAP };
+        if let Some(added) = table.column_mut(n) {
+            added.set_padding((0, gap));
+            added.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + gap)));
+            added.set_cell_alignment(column.alignment);
         }
     }
-    if chunk.is_empty() {
-        Ok(())
-    } else {
-        each(&chunk)
-    }
-}
-
-fn width_of(title: &str) -> u16 {
-    u16::try_from(title.len()).unwrap_or(u16::MAX)
 }

@@ -1,21 +1,23 @@
-//! How an instance whose calls are refused answers IMDSv1 again.
+//! How to make an instance answer IMDSv1 again whose calls are refused.
 
 use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use imds_core::chain::chain;
-use imds_core::instance::{HttpTokens, InstanceId, MetadataOptions};
+use imds_core::instance::InstanceId;
+use imds_core::options::HttpTokens;
+use imds_engine::InstanceCalls;
 use serde::Serialize;
 
 use crate::args::Connection;
-use crate::journal::{Act, Call, Journal, Place};
+use crate::journal::{Act, Journal, Place};
 use crate::quote::quoted;
 
-/// A command to paste, and why it is that one.
+/// A command to paste, and a note on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct WayBack {
-    /// What is to be known of it.
+pub(super) struct RollbackHint {
+    /// What to know about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) note: Option<String>,
     /// `None`: there is nothing to do.
@@ -24,7 +26,7 @@ pub(super) struct WayBack {
 
 /// The enforcements that the state folder records.
 #[derive(Debug)]
-pub(super) struct WaysBack {
+pub(super) struct RollbackHints {
     /// `None`: there is none.
     folder: Option<PathBuf>,
     /// The newest journal by region and instance.
@@ -33,8 +35,8 @@ pub(super) struct WaysBack {
     connection: String,
 }
 
-impl WaysBack {
-    /// Reads the journals; what cannot be read is told and left out.
+impl RollbackHints {
+    /// Reads the journals; those that cannot be read are named and left out.
     pub(super) fn read(connection: &Connection) -> Self {
         let folder = match Place::standard() {
             Ok(Place::Folder(folder)) => Some(folder),
@@ -45,40 +47,40 @@ impl WaysBack {
             }
         };
         let journals = folder.as_deref().map_or_else(Vec::new, enforcements);
-        WaysBack {
+        RollbackHints {
             newest: newest(&journals),
             folder,
             connection: connection.words(),
         }
     }
 
-    /// By the newest enforcement that can be taken back.
-    pub(super) fn find(
-        &self,
-        region: &str,
-        id: &InstanceId,
-        http_tokens: Option<HttpTokens>,
-    ) -> WayBack {
+    /// By the newest enforcement of each instance.
+    pub(super) fn find_all(&self, instances: &[InstanceCalls]) -> Vec<RollbackHint> {
+        let hint = |it: &InstanceCalls| self.find(&it.region, &it.instance_id, it.http_tokens);
+        instances.iter().map(hint).collect()
+    }
+
+    fn find(&self, region: &str, id: &InstanceId, http_tokens: Option<HttpTokens>) -> RollbackHint {
         if http_tokens == Some(HttpTokens::Optional) {
-            return WayBack {
-                note: Some("tokens are optional again".to_owned()),
+            return RollbackHint {
+                note: Some("tokens are optional already".to_owned()),
                 command: None,
             };
         }
         let connection = &self.connection;
         if let Some(journal) = self.newest.get(&(region.to_owned(), id.clone())) {
             let journal = quoted(journal);
-            return WayBack {
+            return RollbackHint {
                 note: None,
                 command: Some(format!(
                     "imdsctl rollback {journal} --instance {id}{connection}"
                 )),
             };
         }
-        WayBack {
+        RollbackHint {
             note: Some(match &self.folder {
                 Some(folder) => format!(
-                    "no journal in {} holds it; where it is in another, `imdsctl rollback` takes that",
+                    "no journal in {} has it; if another journal does, use `imdsctl rollback` with that",
                     folder.display()
                 ),
                 None => "there is no folder with journals".to_owned(),
@@ -91,7 +93,7 @@ impl WaysBack {
     }
 }
 
-/// The journals of enforcements, the newest first; one that cannot be read is told and left out.
+/// The journals of enforcements, the newest first; one that cannot be read is named and left out.
 fn enforcements(folder: &Path) -> Vec<Journal> {
     let mut journals = Vec::new();
     for path in files(folder).unwrap_or_else(|error| {
@@ -132,10 +134,11 @@ fn newest(journals: &[Journal]) -> HashMap<(String, InstanceId), PathBuf> {
     let required = Some(HttpTokens::Required);
     let mut newest = HashMap::new();
     for journal in journals {
-        for change in &journal.instances {
-            let sent = |call: &Call<MetadataOptions>| call.sent.http_tokens == required;
-            if change.before.http_tokens != required && change.calls.iter().any(sent) {
-                let instance = (change.region.clone(), change.id.clone());
+        for change in &journal.changes.instances {
+            let mut calls = change.calls.iter();
+            let sent = calls.any(|call| call.sent.http_tokens == required);
+            if sent && change.before.http_tokens != required {
+                let instance = (change.key.region.clone(), change.key.id.clone());
                 newest
                     .entry(instance)
                     .or_insert_with(|| journal.path.clone());

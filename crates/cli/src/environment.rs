@@ -1,10 +1,10 @@
-//! What the command takes from outside: the clock and the environment.
+//! What the command takes from outside: the clock and the environment variables.
 
 use jiff::Timestamp;
 
 /// Read in `main` alone.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct World {
+pub(crate) struct Environment {
     pub(crate) now: fn() -> Timestamp,
     pub(crate) var: fn(&str) -> Option<String>,
 }

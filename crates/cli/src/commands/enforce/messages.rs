@@ -1,0 +1,45 @@
+//! What a person reads before and after.
+
+use std::path::Path;
+
+use imds_core::plan::{Plan, Step};
+use imds_engine::ScannedInstance;
+
+use super::act::{Enforcement, enforced};
+use crate::args::Connection;
+use crate::document::{CommandTrigger, Document};
+use crate::quote::quoted;
+
+/// The plan that is applied, as a scan shows it.
+pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
+    let step = |step: &Step| ScannedInstance::new(&step.instance, &step.decision, None, Vec::new());
+    Document {
+        trigger: CommandTrigger::Scan,
+        instances: plan.steps.iter().map(step).collect(),
+        ..document.clone()
+    }
+}
+
+/// How to roll back, and what is left.
+pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connection) {
+    let enforced = enforced(&done.document);
+    if done.interrupted {
+        eprintln!(
+            "interrupted: {enforced} were changed, {} were not; calls in flight were finished and are in the journal",
+            done.document.summary.failed
+        );
+    }
+    if done.pending > 0 {
+        eprintln!(
+            "EC2 has not applied {} of the changes yet: check with `imdsctl scan`",
+            done.pending
+        );
+    }
+    if enforced > 0 {
+        let (journal, connection) = (quoted(journal), connection.words());
+        eprintln!("roll back with: imdsctl rollback {journal}{connection}");
+        eprintln!(
+            "check whose calls are refused now: imdsctl usage --rejected --days 1{connection}"
+        );
+    }
+}

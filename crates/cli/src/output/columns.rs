@@ -1,0 +1,163 @@
+//! The columns of the tables, which the terminal and HTML share.
+
+use std::fmt::Display;
+
+use imds_core::launcher::TemplateCompliance;
+use imds_core::options::MetadataOptions;
+use imds_core::report::Outcome;
+use imds_engine::{RegionDefaults, ScanDecision, ScannedInstance, ScannedTemplate};
+use imds_user_data::Finding;
+
+use super::grid::{Cell, Column, Tone};
+use super::survey::{LaunchedFrom, Survey};
+use super::words::{self, Message, thousands};
+use crate::document::{CommandTrigger, Document};
+
+/// The columns of instances.
+pub(super) fn instances(document: &Document, survey: &Survey) -> Vec<Column<ScannedInstance>> {
+    type Row = ScannedInstance;
+    let account = |it: &Row| Cell::text(it.report.account.as_deref());
+    let region = |it: &Row| Cell::text(it.report.region.as_str());
+    let usage = |it: &Row| Cell::shortening(words::usage(it.report.usage.as_ref()));
+    let hops = Column::fixed("HOPS", |it| Cell::optional(before(it).hop_limit));
+    let name = Column::flexible("NAME", 10, |it: &Row| Cell::text(it.name.as_deref()));
+    let mut columns = Vec::new();
+    if survey.several_accounts {
+        columns.push(Column::fixed("ACCOUNT", account).dropped(6));
+    }
+    columns.extend([
+        Column::fixed("REGION", region),
+        Column::fixed("INSTANCE", |it| Cell::new(&it.report.instance_id)),
+        name.enough(24).dropped(8),
+        Column::fixed("STATE", |it: &Row| Cell::optional(it.state)).dropped(2),
+        Column::fixed("TOKENS", |it| Cell::optional(before(it).http_tokens)).dropped(5),
+        hops.right().dropped(3),
+        Column::fixed("ENDPOINT", |it| Cell::optional(before(it).http_endpoint)).dropped(1),
+    ]);
+    if document.usage_days.is_some() {
+        columns.push(Column::flexible("USAGE", 7, usage).dropped(7));
+    }
+    columns.push(Column::flexible("DECISION", 20, decision));
+    if document.trigger == CommandTrigger::Enforce {
+        columns.push(Column::fixed("OUTCOME", outcome));
+    }
+    if !survey.launched_from.is_empty() {
+        let column = Column::flexible("LAUNCHED FROM", 20, launched_from);
+        columns.push(column.enough(32).dropped(4));
+    }
+    columns
+}
+
+fn launched_from(instance: &ScannedInstance) -> Cell {
+    let from = LaunchedFrom::non_compliant(instance);
+    Cell::shortening(from.map(LaunchedFrom::shortening).unwrap_or_default())
+}
+
+fn before(instance: &ScannedInstance) -> MetadataOptions {
+    instance.report.before.unwrap_or_default()
+}
+
+fn decision(instance: &ScannedInstance) -> Cell {
+    let tone = match instance.decision {
+        ScanDecision::Report | ScanDecision::Enforce => Tone::Warning,
+        ScanDecision::Compliant | ScanDecision::Exempt | ScanDecision::Gone => Tone::Plain,
+    };
+    Cell::shortening(words::decision(instance)).toned(tone)
+}
+
+fn outcome(instance: &ScannedInstance) -> Cell {
+    let outcome = instance.report.outcome;
+    let tone = if outcome == Outcome::Failed {
+        Tone::Error
+    } else if outcome == Outcome::Enforced {
+        Tone::Good
+    } else {
+        Tone::Plain
+    };
+    Cell::new(outcome.as_str()).toned(tone)
+}
+
+/// What launches non-compliant instances, its region, and how many instances.
+pub(super) type LauncherRow<'a> = (&'a str, LaunchedFrom<'a>, usize);
+
+/// The columns of what launches non-compliant instances.
+pub(super) fn launchers<'a>() -> [Column<LauncherRow<'a>>; 3] {
+    [
+        Column::fixed("REGION", |it: &LauncherRow| Cell::text(it.0)),
+        Column::flexible("LAUNCHED FROM", 20, |it: &LauncherRow| Cell::new(it.1)),
+        Column::fixed("NON-COMPLIANT", |it: &LauncherRow| {
+            Cell::new(thousands(it.2))
+        })
+        .right(),
+    ]
+}
+
+/// A call without a token, with the region and the id of what has it in its user data.
+pub(super) type CallRow<'a> = (&'a str, &'a str, &'a Finding);
+
+/// The calls without a token in the user data of instances and templates.
+pub(super) fn call_rows(document: &Document) -> Vec<CallRow<'_>> {
+    let instances = document.instances.iter();
+    let instances = instances.map(|it| {
+        let (region, id) = (&it.report.region, it.report.instance_id.as_str());
+        (region.as_str(), id, &it.user_data)
+    });
+    let templates = document.templates.iter().flatten();
+    let templates = templates.map(|it| (it.region.as_str(), it.id.as_str(), &it.user_data));
+    let all = instances.chain(templates);
+    all.flat_map(|(region, id, calls)| calls.iter().map(move |call| (region, id, call)))
+        .collect()
+}
+
+/// The columns of calls without a token.
+pub(super) fn calls<'a>() -> [Column<CallRow<'a>>; 4] {
+    [
+        Column::fixed("REGION", |it: &CallRow| Cell::text(it.0)).dropped(1),
+        Column::flexible("FOUND IN", 19, |it: &CallRow| Cell::text(it.1)),
+        Column::fixed("LINE", |it: &CallRow| Cell::new(it.2.line)).right(),
+        Column::flexible("CALL", 20, |it: &CallRow| Cell::text(it.2.words.as_str())),
+    ]
+}
+
+/// The columns of launch templates and configurations.
+pub(super) fn templates() -> [Column<ScannedTemplate>; 7] {
+    type Row = ScannedTemplate;
+    [
+        Column::fixed("REGION", |it: &Row| Cell::text(it.region.as_str())),
+        Column::flexible("KIND", 6, |it: &Row| Cell::new(it.kind.as_str())).dropped(1),
+        Column::flexible("ID", 12, |it: &Row| Cell::text(it.id.as_str())),
+        Column::flexible("NAME", 10, |it: &Row| Cell::text(it.name.as_deref())).dropped(2),
+        Column::flexible("VERSION", 8, |it: &Row| Cell::text(it.version.as_deref())).dropped(3),
+        Column::fixed("NEXT INSTANCE", |it: &Row| match it.compliance {
+            TemplateCompliance::Compliant => Cell::new("compliant"),
+            TemplateCompliance::NonCompliant => Cell::new("non-compliant").toned(Tone::Warning),
+            TemplateCompliance::Unknown => Cell::new("unknown").toned(Tone::Warning),
+        }),
+        Column::flexible("REASON", 16, |it: &Row| Cell::new(Message(&it.reason))),
+    ]
+}
+
+/// The columns of the account's metadata defaults.
+pub(super) fn defaults() -> [Column<RegionDefaults>; 7] {
+    type Row = RegionDefaults;
+    let tags = |it: &Row| preference(it.defaults.instance_metadata_tags);
+    let enforced = |it: &Row| preference(it.defaults.http_tokens_enforced);
+    let managed_by = |it: &Row| Cell::text(it.defaults.managed_by.as_deref());
+    [
+        Column::fixed("REGION", |it: &Row| Cell::text(it.region.as_str())),
+        Column::flexible("TOKENS", 8, |it: &Row| preference(it.defaults.http_tokens)),
+        Column::flexible("HOP LIMIT", 9, |it: &Row| preference(it.defaults.hop_limit)).right(),
+        Column::flexible("ENDPOINT", 8, |it: &Row| {
+            preference(it.defaults.http_endpoint)
+        })
+        .dropped(2),
+        Column::flexible("TAGS", 8, tags).dropped(1),
+        Column::flexible("TOKENS ENFORCED", 15, enforced),
+        Column::flexible("MANAGED BY", 10, managed_by),
+    ]
+}
+
+fn preference(value: Option<impl Display>) -> Cell {
+    let none = || vec!["no preference".to_owned(), "-".to_owned()];
+    Cell::shortening(value.map_or_else(none, |value| vec![value.to_string()]))
+}
