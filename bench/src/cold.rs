@@ -1,112 +1,120 @@
-//! Cold starts: from the making of the process to its first answer. The first event waits for it, as in
+//! Cold starts: from the creation of the process to its first answer. The first event waits for it, as in
 //! Lambda.
 
 use std::io;
 use std::path::Path;
-
 use std::time::Instant;
 
-use imds_tests::{FunctionBuilder, Standin};
+use imds_tests::{FakeAws, FunctionBuilder};
 use serde_json::json;
 
-use crate::report::{Goal, Row, Unit};
-use crate::setup::{Cost, Fleet, Setup};
-use crate::tls::Front;
+use crate::report::{Goal, ReportRow, Unit};
+use crate::setup::{Compliance, LaunchedFleet, ProcessCost, Setup};
+use crate::tls::TlsFront;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// Floor and function by turns, each start a process of its own.
+const READY: &str = "process start → ready for the first event";
+const FIRST_CHANGE: &str = "process start → EC2 has the first change";
+const ENFORCED: &str = "process start → non-compliant instance enforced and answered";
+
+/// Measures the floor and the function in turn, each start in a process of its own.
 ///
 /// # Errors
-/// When the folder can't be written to.
-pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
-    let ec2 = Standin::start();
-    let front = Front::start(&ec2, folder)?;
-    let compliant = Fleet::launch(&ec2, 1, false);
-    let wrong = Fleet::launch(&ec2, 1, true);
-    let plain = || setup.enforcer(ec2.url());
-    let secure = || front.trusted_by(setup.enforcer(front.url()));
-    let other = || front.trusted_at_last_by(setup.enforcer(front.url()));
-
-    let mut floor = Starts::default();
-    let mut idle = Starts::default();
-    let mut mending = Starts::default();
-    let mut secure_mending = Starts::default();
-    let mut other_mending = Starts::default();
-    for _ in 0..setup.rounds {
-        floor.push(start(setup.floor(), None));
-        idle.push(start(plain(), Some(&compliant)));
-        floor.push(start(setup.floor(), None));
-        mending.push(start(plain(), Some(&wrong)));
-        floor.push(start(setup.floor(), None));
-        secure_mending.push(start(secure(), Some(&wrong)));
-        floor.push(start(setup.floor(), None));
-        other_mending.push(start(other(), Some(&wrong)));
-    }
-
-    let http = Section {
-        name: "cold start, plain HTTP".to_owned(),
-        floor: &floor,
-    };
-    let tls = Section {
-        name: "cold start, TLS".to_owned(),
-        floor: &floor,
-    };
-    let other = Section {
-        name: format!(
-            "cold start, TLS, then the system's {} roots",
-            front.system_roots
-        ),
-        floor: &floor,
-    };
-    Ok(vec![
-        http.row(
-            "process start → ready for the first event",
-            |s| s.ready,
-            &idle,
-        )
-        .goal(Goal::TimesFloor(1.4)),
-        http.row(
-            "process start → compliant launch answered",
-            |s| s.answered,
-            &idle,
-        ),
-        http.first_change("process start → EC2 has the first mend", &mending),
-        http.row(
-            "process start → wrong instance mended and answered",
-            |s| s.answered,
-            &mending,
-        )
-        .goal(Goal::TimesFloor(2.2)),
-        http.row("CPU time of it, compliant", |s| s.cpu, &idle),
-        http.row("CPU time of it, mended", |s| s.cpu, &mending),
-        http.memory("peak memory after the first event, compliant", &idle),
-        http.memory("peak memory after the first event, mended", &mending)
-            .goal(Goal::AtMost(8.0 * MIB)),
-        tls.row(
-            "process start → ready for the first event",
-            |s| s.ready,
-            &secure_mending,
-        ),
-        tls.first_change("process start → EC2 has the first mend", &secure_mending),
-        tls.row(
-            "process start → wrong instance mended and answered",
-            |s| s.answered,
-            &secure_mending,
-        )
-        .goal(Goal::TimesFloor(3.0)),
-        tls.row("CPU time of it", |s| s.cpu, &secure_mending),
-        tls.memory("peak memory after the first event", &secure_mending),
-        other.row(
-            "process start → wrong instance mended and answered",
-            |s| s.answered,
-            &other_mending,
-        ),
-    ])
+/// When the folder cannot be written to.
+pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<ReportRow>> {
+    let ec2 = FakeAws::start();
+    let front = TlsFront::start(&ec2, folder)?;
+    let starts = AllStarts::measure(setup, &ec2, &front);
+    let system_roots = front.system_roots;
+    let mut rows = starts.plain_http();
+    rows.extend(starts.tls());
+    rows.extend(starts.tls_with_system_roots(system_roots));
+    Ok(rows)
 }
 
-/// One cold start; times in seconds since the process was made.
-struct Start {
+/// The cold starts of each kind.
+#[derive(Default)]
+struct AllStarts {
+    floor: ColdStarts,
+    compliant: ColdStarts,
+    enforcing: ColdStarts,
+    enforcing_tls: ColdStarts,
+    enforcing_system_roots: ColdStarts,
+}
+
+impl AllStarts {
+    fn measure(setup: &Setup, ec2: &FakeAws, front: &TlsFront) -> Self {
+        let compliant = LaunchedFleet::launch(ec2, 1, Compliance::Compliant);
+        let non_compliant = LaunchedFleet::launch(ec2, 1, Compliance::NonCompliant);
+        let plain = || setup.enforcer(ec2.url());
+        let tls = || setup.enforcer(front.url());
+        let mut all = AllStarts::default();
+        for _ in 0..setup.rounds {
+            all.floor.push(start(setup.floor(), None));
+            all.compliant.push(start(plain(), Some(&compliant)));
+            all.floor.push(start(setup.floor(), None));
+            all.enforcing.push(start(plain(), Some(&non_compliant)));
+            all.floor.push(start(setup.floor(), None));
+            let trusting = front.trusted_by_amazon_roots(tls());
+            all.enforcing_tls
+                .push(start(trusting, Some(&non_compliant)));
+            all.floor.push(start(setup.floor(), None));
+            let trusting = front.trusted_by_system_roots(tls());
+            all.enforcing_system_roots
+                .push(start(trusting, Some(&non_compliant)));
+        }
+        all
+    }
+
+    fn section(&self, name: impl Into<String>) -> ColdSection<'_> {
+        ColdSection {
+            name: name.into(),
+            floor: &self.floor,
+        }
+    }
+
+    fn plain_http(&self) -> Vec<ReportRow> {
+        let http = self.section("cold start, plain HTTP");
+        let (compliant, enforcing) = (&self.compliant, &self.enforcing);
+        let answered = "process start → compliant launch answered";
+        vec![
+            http.row(READY, |s| s.ready, compliant)
+                .goal(Goal::TimesFloor(1.4)),
+            http.row(answered, |s| s.answered, compliant),
+            http.first_change(FIRST_CHANGE, enforcing),
+            http.row(ENFORCED, |s| s.answered, enforcing)
+                .goal(Goal::TimesFloor(2.2)),
+            http.row("CPU time, compliant", |s| s.cpu, compliant),
+            http.row("CPU time, enforced", |s| s.cpu, enforcing),
+            http.memory("peak memory after the first event, compliant", compliant),
+            http.memory("peak memory after the first event, enforced", enforcing)
+                .goal(Goal::AtMost(8.0 * MIB)),
+        ]
+    }
+
+    fn tls(&self) -> Vec<ReportRow> {
+        let tls = self.section("cold start, TLS");
+        let starts = &self.enforcing_tls;
+        vec![
+            tls.row(READY, |s| s.ready, starts),
+            tls.first_change(FIRST_CHANGE, starts),
+            tls.row(ENFORCED, |s| s.answered, starts)
+                .goal(Goal::TimesFloor(3.0)),
+            tls.row("CPU time", |s| s.cpu, starts),
+            tls.memory("peak memory after the first event", starts),
+        ]
+    }
+
+    fn tls_with_system_roots(&self, roots: usize) -> Vec<ReportRow> {
+        let name = format!("cold start, TLS, then the system's {roots} roots");
+        let starts = &self.enforcing_system_roots;
+        vec![self.section(name).row(ENFORCED, |s| s.answered, starts)]
+    }
+}
+
+/// One cold start; times in seconds since the process was created.
+struct ColdStart {
     ready: f64,
     answered: f64,
     changed: Option<f64>,
@@ -114,9 +122,9 @@ struct Start {
     memory: f64,
 }
 
-type Starts = Vec<Start>;
+type ColdStarts = Vec<ColdStart>;
 
-fn start(function: FunctionBuilder, fleet: Option<&Fleet<'_>>) -> Start {
+fn start(function: FunctionBuilder, fleet: Option<&LaunchedFleet<'_>>) -> ColdStart {
     let event = fleet.map_or_else(
         || json!({}),
         |fleet| {
@@ -132,37 +140,37 @@ fn start(function: FunctionBuilder, fleet: Option<&Fleet<'_>>) -> Start {
     let started = function.started();
     let since = |at: Instant| at.duration_since(started).as_secs_f64();
     let ready = since(function.first_poll().expect("it has answered"));
-    let Cost { cpu, memory } = Cost::of(&function);
-    Start {
+    let ProcessCost { cpu, memory } = ProcessCost::read(&function);
+    ColdStart {
         ready,
         answered: ready + invocation.duration.as_secs_f64(),
-        changed: fleet.and_then(Fleet::first_change).map(since),
+        changed: fleet.and_then(LaunchedFleet::first_change).map(since),
         cpu,
         memory,
     }
 }
 
-struct Section<'a> {
+struct ColdSection<'a> {
     name: String,
-    floor: &'a Starts,
+    floor: &'a ColdStarts,
 }
 
-impl Section<'_> {
-    fn row(&self, what: &str, figure: fn(&Start) -> f64, starts: &Starts) -> Row {
-        Row::new(&self.name, what, Unit::Seconds)
+impl ColdSection<'_> {
+    fn row(&self, what: &str, figure: fn(&ColdStart) -> f64, starts: &ColdStarts) -> ReportRow {
+        ReportRow::new(&self.name, what, Unit::Seconds)
             .floor(self.floor.iter().map(figure))
             .measured(starts.iter().map(figure))
     }
 
-    /// The floor changes nothing: it has answered by then.
-    fn first_change(&self, what: &str, starts: &Starts) -> Row {
-        Row::new(&self.name, what, Unit::Seconds)
+    /// Compares with the answer of the floor, which changes nothing.
+    fn first_change(&self, what: &str, starts: &ColdStarts) -> ReportRow {
+        ReportRow::new(&self.name, what, Unit::Seconds)
             .floor(self.floor.iter().map(|start| start.answered))
             .measured(starts.iter().filter_map(|start| start.changed))
     }
 
-    fn memory(&self, what: &str, starts: &Starts) -> Row {
-        Row::new(&self.name, what, Unit::Bytes)
+    fn memory(&self, what: &str, starts: &ColdStarts) -> ReportRow {
+        ReportRow::new(&self.name, what, Unit::Bytes)
             .floor(self.floor.iter().map(|start| start.memory))
             .measured(starts.iter().map(|start| start.memory))
     }

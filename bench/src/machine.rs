@@ -1,4 +1,4 @@
-//! Where it was measured.
+//! The machine of a measurement.
 
 use std::fmt;
 use std::fs;
@@ -8,19 +8,19 @@ use serde::Serialize;
 
 /// What a reader must know to compare figures.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Machine {
+pub(crate) struct HostMachine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
     pub(crate) kernel: String,
     pub(crate) rustc: String,
-    /// With `-dirty` where the tree was changed since.
+    /// With `-dirty` if the working tree has changes.
     pub(crate) commit: String,
-    /// Processes that wanted a core in the last minute; much above 0 spoils the figures.
+    /// The load average of the last minute; much above 0 distorts the figures.
     pub(crate) load: String,
 }
 
-impl Machine {
-    /// This one; call it before the program is bound to a core.
+impl HostMachine {
+    /// Describes this machine; call it before the program is bound to a core.
     pub(crate) fn here() -> Self {
         let first = |text: String| {
             text.split_whitespace()
@@ -28,7 +28,7 @@ impl Machine {
                 .unwrap_or_default()
                 .to_owned()
         };
-        Machine {
+        HostMachine {
             cpu: cpu(&read("/proc/cpuinfo")),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
@@ -39,9 +39,9 @@ impl Machine {
     }
 }
 
-impl fmt::Display for Machine {
+impl fmt::Display for HostMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Machine {
+        let HostMachine {
             cpu,
             cores,
             kernel,
@@ -56,7 +56,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The model's name, which arm64 does not tell.
+/// The model's name, or the architecture, because arm64 has no model name.
 fn cpu(info: &str) -> String {
     let model = info
         .lines()
@@ -70,7 +70,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Empty where the command is not there or fails.
+/// The output of a command; empty if it fails.
 fn output(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let output = output.ok().filter(|output| output.status.success());
@@ -83,7 +83,7 @@ mod tests {
     use super::cpu;
 
     #[test]
-    fn the_processor_is_called_by_its_model_or_else_by_its_architecture() {
+    fn the_processor_is_named_by_its_model_or_its_architecture() {
         assert_eq!(cpu("processor\t: 0\nmodel name\t: AMD EPYC\n"), "AMD EPYC");
         assert_eq!(cpu("processor\t: 0\n"), std::env::consts::ARCH);
     }

@@ -1,11 +1,11 @@
-//! `bench`: what a start, an event and a scan cost, beside the least that they can cost.
+//! `bench`: what a start, an event and a scan cost, compared with the least that they can cost.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a benchmark stops at what it did not expect, and lives in the present"
+    reason = "a benchmark panics on the unexpected and reads the clock"
 )]
 
 mod cold;
@@ -19,7 +19,7 @@ mod sweep;
 mod tls;
 mod warm;
 
-/// Events and what is read from answers, as the whole-program tests have them.
+/// Events and access to answers, shared with the whole-program tests.
 #[path = "../../tests/tests/enforcer/support.rs"]
 mod support;
 
@@ -29,13 +29,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use machine::Machine;
-use report::{Goal, Row, Unit};
+use machine::HostMachine;
+use report::{Goal, ReportRow, Unit};
 use setup::Setup;
 
-/// Measures the function under stand-ins, beside a function that does nothing, and prints a table.
+/// Measures the function against fakes, compares it with a function that does nothing, and prints a table.
 #[derive(Debug, Parser)]
-struct Arguments {
+struct BenchArguments {
     /// The function's binary.
     #[arg(long, value_name = "FILE", value_parser = existing)]
     enforcer: PathBuf,
@@ -48,10 +48,10 @@ struct Arguments {
     /// The release zip of `bench/floor`.
     #[arg(long, value_name = "FILE", value_parser = existing)]
     floor_zip: Option<PathBuf>,
-    /// The command's binary; without it no scan is measured.
+    /// The command's binary; without it, scans are not measured.
     #[arg(long, value_name = "FILE", value_parser = existing)]
     imdsctl: Option<PathBuf>,
-    /// Cold starts of each kind; the number of events follows from it.
+    /// Cold starts of each kind; the number of events depends on it.
     #[arg(long, value_name = "N", default_value_t = 30)]
     rounds: usize,
     /// How many instances are scanned.
@@ -63,7 +63,7 @@ struct Arguments {
     /// Only this part; repeat it, or separate parts by commas.
     #[arg(long, value_name = "PART", value_enum, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Where `bench.json` goes.
+    /// The folder of `bench.json`.
     #[arg(long, value_name = "FOLDER", default_value = "dist/bench")]
     out: PathBuf,
 }
@@ -81,7 +81,7 @@ enum Part {
 }
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
+    match run(&BenchArguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -90,15 +90,15 @@ fn main() -> ExitCode {
     }
 }
 
-/// Goals that are missed are told, and are no error: times depend on the machine.
-fn run(arguments: &Arguments) -> Result<(), WriteError> {
+/// Missed goals are shown and are not an error, because times depend on the machine.
+fn run(arguments: &BenchArguments) -> Result<(), FiguresNotWritten> {
     let out = &arguments.out;
-    let wrong = |source| WriteError {
+    let not_written = |source| FiguresNotWritten {
         path: out.clone(),
         source,
     };
-    fs::create_dir_all(out).map_err(wrong)?;
-    let machine = Machine::here();
+    fs::create_dir_all(out).map_err(not_written)?;
+    let machine = HostMachine::here();
     let setup = Setup {
         floor: arguments.floor.clone(),
         enforcer: arguments.enforcer.clone(),
@@ -110,11 +110,11 @@ fn run(arguments: &Arguments) -> Result<(), WriteError> {
     let wanted = |part| arguments.only.is_empty() || arguments.only.contains(&part);
     if wanted(Part::Cold) {
         eprintln!("cold starts …");
-        rows.extend(cold::measure(&setup, out).map_err(wrong)?);
+        rows.extend(cold::measure(&setup, out).map_err(not_written)?);
     }
     if wanted(Part::Warm) {
         eprintln!("warm events …");
-        rows.extend(warm::measure(&setup, out).map_err(wrong)?);
+        rows.extend(warm::measure(&setup, out).map_err(not_written)?);
     }
     if wanted(Part::Sweep) {
         eprintln!("sweeps …");
@@ -127,7 +127,7 @@ fn run(arguments: &Arguments) -> Result<(), WriteError> {
     println!("{}", report::table(&rows));
     let file = out.join("bench.json");
     let json = format!("{:#}\n", report::json(&machine, &rows));
-    fs::write(&file, json).map_err(|source| WriteError {
+    fs::write(&file, json).map_err(|source| FiguresNotWritten {
         path: file.clone(),
         source,
     })?;
@@ -135,10 +135,10 @@ fn run(arguments: &Arguments) -> Result<(), WriteError> {
     Ok(())
 }
 
-fn sizes(arguments: &Arguments) -> Vec<Row> {
+fn sizes(arguments: &BenchArguments) -> Vec<ReportRow> {
     let size = |file: &Path| fs::metadata(file).map_or(f64::NAN, |metadata| metadata.len() as f64);
     let row = |what: &str, floor: Option<&Path>, enforcer: Option<&Path>| {
-        Row::new("size", what, Unit::Bytes)
+        ReportRow::new("size", what, Unit::Bytes)
             .floor(floor.map(size))
             .measured(enforcer.map(size))
     };
@@ -159,18 +159,18 @@ fn sizes(arguments: &Arguments) -> Vec<Row> {
 }
 
 fn existing(path: &str) -> Result<PathBuf, String> {
-    // The functions get no working folder of ours.
+    // The functions run in another folder.
     let path = fs::canonicalize(path).map_err(|error| error.to_string())?;
     match path.is_file() {
         true => Ok(path),
-        false => Err("it is no file".to_owned()),
+        false => Err("it is not a file".to_owned()),
     }
 }
 
-/// The figures can't be kept.
+/// The figures could not be written.
 #[derive(Debug, thiserror::Error)]
 #[error("could not write `{}`: {source}", path.display())]
-struct WriteError {
+struct FiguresNotWritten {
     path: PathBuf,
     source: io::Error,
 }

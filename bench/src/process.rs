@@ -1,11 +1,11 @@
-//! What the kernel tells of a process, and on which cores it runs.
+//! The resources and cores of processes, as the kernel reports them.
 
 use std::fs;
 use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-/// The time that its threads have run on a core, those that have ended left out.
+/// The time that the running threads of a process have spent on a core.
 ///
 /// <https://docs.kernel.org/scheduler/sched-stats.html>: in nanoseconds, where `/proc/PID/stat` counts
 /// hundredths of a second.
@@ -22,7 +22,7 @@ pub(crate) fn cpu_time(process: u32) -> Duration {
     Duration::from_nanos(on_core.sum())
 }
 
-/// The most memory that it has held, in bytes; nothing once it has ended.
+/// The peak memory of a process, in bytes; `None` once it has ended.
 pub(crate) fn peak_memory(process: u32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let peak = status
@@ -36,13 +36,12 @@ pub(crate) fn peak_memory(process: u32) -> Option<f64> {
 #[derive(Clone, Debug)]
 pub(crate) struct Cores {
     all: CpuSet,
-    /// The function's.
+    /// The core of the function.
     pub(crate) second: usize,
 }
 
 impl Cores {
-    /// Keeps this program, with the stand-ins in it, on the first of them, away from the function.
-    /// Nothing where there is only one.
+    /// Keeps this program and its fakes on the first core, away from the function. `None` with one core.
     pub(crate) fn leave_second() -> Option<Self> {
         let all = sched_getaffinity(None).ok()?;
         let mut cores = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
@@ -53,7 +52,7 @@ impl Cores {
         Some(Cores { all, second })
     }
 
-    /// Does the work on all of them; a process that it starts may use all of them too.
+    /// Runs work on all cores; processes that it starts may use all cores too.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let moved = || {
             sched_setaffinity(None, &self.all).expect("they are this program's");
@@ -69,7 +68,7 @@ mod tests {
     use std::time::Instant;
 
     #[test]
-    fn work_shows_in_the_time_of_its_process() {
+    fn work_counts_in_the_cpu_time() {
         let (process, start) = (std::process::id(), Instant::now());
         let before = cpu_time(process);
         while start.elapsed() < Duration::from_millis(50) {
@@ -80,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_shows_in_the_peak_even_once_it_is_given_back() {
+    fn memory_counts_in_the_peak_even_after_it_is_freed() {
         const SIZE: usize = 64 << 20;
         drop(std::hint::black_box(vec![1_u8; SIZE]));
         let peak = peak_memory(std::process::id()).unwrap();
@@ -88,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn this_program_leaves_a_core_and_what_it_starts_on_all_may_use_all() {
+    fn this_program_leaves_a_core_and_processes_may_use_all() {
         let before = sched_getaffinity(None).unwrap();
         let Some(cores) = Cores::leave_second() else {
             return;

@@ -1,4 +1,4 @@
-//! The table, and the same as JSON.
+//! The figures as a table and as JSON.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use comfy_table::{Attribute, Cell, CellAlignment, ContentArrangement, Table};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::machine::Machine;
+use crate::machine::HostMachine;
 use crate::stats::Stats;
 
 /// One line of the table.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct ReportRow {
     section: String,
     what: String,
     unit: Unit,
@@ -29,20 +29,20 @@ pub(crate) enum Unit {
     Bytes,
 }
 
-/// What the median may be at most.
+/// The most that the median may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Goal {
-    /// So many times the floor's.
+    /// A multiple of the floor's.
     TimesFloor(f64),
-    /// So many times the floor's, without any call.
+    /// A multiple of the floor's, without any call.
     TimesFloorWithoutCalls(f64),
     /// In the row's unit.
     AtMost(f64),
 }
 
-impl Row {
+impl ReportRow {
     pub(crate) fn new(section: impl Into<String>, what: impl Into<String>, unit: Unit) -> Self {
-        Row {
+        ReportRow {
             section: section.into(),
             what: what.into(),
             unit,
@@ -54,16 +54,16 @@ impl Row {
     }
 
     pub(crate) fn floor(mut self, samples: impl IntoIterator<Item = f64>) -> Self {
-        self.floor = Stats::of(samples);
+        self.floor = Stats::from_samples(samples);
         self
     }
 
     pub(crate) fn measured(mut self, samples: impl IntoIterator<Item = f64>) -> Self {
-        self.measured = Stats::of(samples);
+        self.measured = Stats::from_samples(samples);
         self
     }
 
-    /// With each event.
+    /// The number of calls of each event.
     pub(crate) fn calls(mut self, calls: usize) -> Self {
         self.calls = Some(calls);
         self
@@ -78,7 +78,7 @@ impl Row {
         Some(self.measured?.median / self.floor?.median)
     }
 
-    /// Nothing where there is no goal, or nothing was measured.
+    /// Whether the goal is met; `None` without a goal or a figure.
     fn met(&self) -> Option<bool> {
         match self.goal? {
             Goal::TimesFloor(times) => Some(self.ratio()? <= times),
@@ -94,13 +94,15 @@ impl Row {
             None => String::new(),
             Some(Goal::TimesFloor(times)) => format!("≤ {times} × floor"),
             Some(Goal::TimesFloorWithoutCalls(times)) => format!("≤ {times} × floor, 0 calls"),
-            Some(Goal::AtMost(limit)) => format!("≤ {}", Scale::of(limit, self.unit).one(limit)),
+            Some(Goal::AtMost(limit)) => {
+                format!("≤ {}", Scale::for_value(limit, self.unit).one(limit))
+            }
         }
     }
 }
 
-/// For people: Markdown, which a document can take over.
-pub(crate) fn table(rows: &[Row]) -> Table {
+/// A Markdown table.
+pub(crate) fn table(rows: &[ReportRow]) -> Table {
     let mut table = Table::new();
     table
         .load_style(ASCII_MARKDOWN)
@@ -138,9 +140,9 @@ pub(crate) fn table(rows: &[Row]) -> Table {
     table
 }
 
-/// For programs: times in seconds, sizes in bytes.
-pub(crate) fn json(machine: &Machine, rows: &[Row]) -> Value {
-    let row = |row: &Row| {
+/// JSON, with times in seconds and sizes in bytes.
+pub(crate) fn json(machine: &HostMachine, rows: &[ReportRow]) -> Value {
+    let row = |row: &ReportRow| {
         json!({
             "section": row.section, "what": row.what, "unit": row.unit,
             "floor": row.floor, "measured": row.measured, "ratio": row.ratio(),
@@ -156,7 +158,7 @@ fn right(text: Option<impl fmt::Display>) -> Cell {
 }
 
 fn spread(stats: &Stats, unit: Unit) -> String {
-    let scale = Scale::of(stats.median, unit);
+    let scale = Scale::for_value(stats.median, unit);
     if stats.samples == 1 {
         return scale.one(stats.median);
     }
@@ -173,14 +175,14 @@ fn spread(stats: &Stats, unit: Unit) -> String {
     )
 }
 
-/// A unit in which a quantity reads well.
+/// A suitable unit for a quantity.
 struct Scale {
     size: f64,
     name: &'static str,
 }
 
 impl Scale {
-    fn of(value: f64, unit: Unit) -> Self {
+    fn for_value(value: f64, unit: Unit) -> Self {
         let (size, name) = match unit {
             Unit::Bytes => (1024.0 * 1024.0, "MiB"),
             Unit::Seconds if value >= 0.9995 => (1.0, "s"),
@@ -195,7 +197,7 @@ impl Scale {
     }
 }
 
-/// Three that count.
+/// Three significant digits.
 fn digits(value: f64) -> String {
     let decimals = match value {
         100.0.. => 0,
@@ -213,46 +215,51 @@ fn digits(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row() -> Row {
-        Row::new("start", "ready", Unit::Seconds)
+    fn row() -> ReportRow {
+        ReportRow::new("start", "ready", Unit::Seconds)
             .floor([0.002])
             .measured([0.003])
     }
 
     #[track_caller]
-    fn met(row: Row, goal: Goal, expected: bool) {
-        assert_eq!(row.goal(goal).met(), Some(expected));
+    fn meets(row: ReportRow, goal: Goal) {
+        assert_eq!(row.goal(goal).met(), Some(true));
+    }
+
+    #[track_caller]
+    fn misses(row: ReportRow, goal: Goal) {
+        assert_eq!(row.goal(goal).met(), Some(false));
     }
 
     #[test]
-    fn a_goal_holds_for_the_median() {
+    fn a_goal_applies_to_the_median() {
         let spread = row().measured([0.001, 0.003, 0.9]);
-        met(spread.clone(), Goal::AtMost(0.003), true);
-        met(spread, Goal::AtMost(0.0029), false);
+        meets(spread.clone(), Goal::AtMost(0.003));
+        misses(spread, Goal::AtMost(0.0029));
     }
 
     #[test]
     fn a_goal_by_the_floor_is_met_up_to_that_ratio() {
-        met(row(), Goal::TimesFloor(1.5), true);
-        met(row(), Goal::TimesFloor(1.49), false);
+        meets(row(), Goal::TimesFloor(1.5));
+        misses(row(), Goal::TimesFloor(1.49));
     }
 
     #[test]
     fn a_goal_without_calls_is_missed_by_one_call() {
-        met(row().calls(0), Goal::TimesFloorWithoutCalls(2.0), true);
-        met(row().calls(1), Goal::TimesFloorWithoutCalls(2.0), false);
-        met(row().calls(0), Goal::TimesFloorWithoutCalls(1.4), false);
+        meets(row().calls(0), Goal::TimesFloorWithoutCalls(2.0));
+        misses(row().calls(1), Goal::TimesFloorWithoutCalls(2.0));
+        misses(row().calls(0), Goal::TimesFloorWithoutCalls(1.4));
     }
 
     #[test]
     fn what_was_not_measured_neither_meets_nor_misses_its_goal() {
-        let row = Row::new("size", "zip", Unit::Bytes).goal(Goal::AtMost(1.0));
+        let row = ReportRow::new("size", "zip", Unit::Bytes).goal(Goal::AtMost(1.0));
         assert_eq!(row.met(), None);
     }
 
     #[test]
-    fn figures_have_three_digits_in_a_unit_that_reads_well() {
-        let shown = |value, unit| Scale::of(value, unit).one(value);
+    fn figures_have_three_digits_in_a_suitable_unit() {
+        let shown = |value, unit| Scale::for_value(value, unit).one(value);
         assert_eq!(shown(0.000_042_51, Unit::Seconds), "42.5 µs");
         assert_eq!(shown(0.002_346, Unit::Seconds), "2.35 ms");
         assert_eq!(shown(0.25, Unit::Seconds), "250 ms");
@@ -280,8 +287,8 @@ mod tests {
     }
 
     #[test]
-    fn json_carries_the_verdict_and_the_bare_figures() {
-        let machine = Machine::here();
+    fn json_has_the_verdict_and_the_figures() {
+        let machine = HostMachine::here();
         let json = json(&machine, &[row().goal(Goal::TimesFloor(1.4))]);
         let row = &json["rows"][0];
         assert_eq!(row["met"], false);

@@ -1,6 +1,6 @@
-//! `imdsctl scan` of a fleet in 17 regions, side by side and region by region. Its floor is the same command
-//! over the largest region alone, whose pages come one after another; beside it stand these pages fetched
-//! and not even read: no scan that pages can be faster.
+//! `imdsctl scan` of a fleet in 17 regions, concurrent and sequential. One floor is the same command for
+//! the largest region, whose pages come one after another; the other fetches these pages without reading
+//! them. No scan can be faster.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,28 +8,28 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use imds_tests::{REGIONS, Standin};
+use imds_tests::{FakeAws, REGIONS};
 
 use crate::process::peak_memory;
-use crate::report::{Goal, Row, Unit};
+use crate::report::{Goal, ReportRow, Unit};
 use crate::setup::Setup;
 
-/// Of each call.
+/// The latency of each call.
 const LATENCY: Duration = Duration::from_millis(50);
 
 /// The most that EC2 puts on a page.
 const PAGE: usize = 1000;
 
-/// Between two looks at a process.
-const GLANCE: Duration = Duration::from_millis(2);
+/// The time between two samples of a process.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(2);
 
 /// `imdsctl`'s exit code for a fleet with violations.
 const VIOLATIONS: i32 = 1;
 
-/// Scan and floor by turns, of a fleet of so many; then one of five times as many.
-pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Row> {
+/// Measures scans and floors in turn, then one scan of a fleet five times as large.
+pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<ReportRow> {
     let rounds = setup.rounds.div_ceil(4);
-    let fleet = Fleet::launch(instances);
+    let fleet = ScannedFleet::launch(instances);
     let (mut floor, mut alone, mut scans, mut sequential) = (vec![], vec![], vec![], vec![]);
     for _ in 0..rounds {
         floor.push(fleet.pages_one_after_another());
@@ -44,11 +44,11 @@ pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Ro
     for _ in 0..rounds.div_ceil(4) {
         sequential.push(fleet.scan(setup, imdsctl, &["--sequential"]));
     }
-    let five = Fleet::launch(5 * instances).scan(setup, imdsctl, &[]);
+    let five = ScannedFleet::launch(5 * instances).scan(setup, imdsctl, &[]);
 
-    let row = |what: String, unit| Row::new("imdsctl, 17 regions, 50 ms a call", what, unit);
+    let row = |what: String, unit| ReportRow::new("imdsctl, 17 regions, 50 ms a call", what, unit);
     let pages = fleet.pages(&fleet.largest);
-    let of_alone = |row: Row| row.floor(alone.iter().copied());
+    let of_alone = |row: ReportRow| row.floor(alone.iter().copied());
     let scan = format!(
         "scan of {instances}; floor: of {} alone, {pages} pages",
         fleet.largest
@@ -75,20 +75,20 @@ pub(crate) fn measure(setup: &Setup, imdsctl: &Path, instances: usize) -> Vec<Ro
 }
 
 /// One scan, in seconds and bytes.
-struct Scan {
+struct MeasuredScan {
     time: f64,
     memory: f64,
 }
 
-struct Fleet {
-    ec2: Standin,
+struct ScannedFleet {
+    ec2: FakeAws,
     largest: String,
     instances: BTreeMap<String, usize>,
 }
 
-impl Fleet {
+impl ScannedFleet {
     fn launch(instances: usize) -> Self {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         ec2.launch_fleet(instances);
         ec2.set_latency(LATENCY);
         let instances: BTreeMap<String, usize> = REGIONS
@@ -97,7 +97,7 @@ impl Fleet {
             .collect();
         let largest = instances.iter().max_by_key(|(_, instances)| **instances);
         let largest = largest.expect("there are regions").0.clone();
-        Fleet {
+        ScannedFleet {
             ec2,
             largest,
             instances,
@@ -109,8 +109,8 @@ impl Fleet {
     }
 
     /// # Panics
-    /// When it ends with another exit code, or asks for other pages than there are.
-    fn scan(&self, setup: &Setup, imdsctl: &Path, arguments: &[&str]) -> Scan {
+    /// When it exits with another code or does not fetch every page exactly once.
+    fn scan(&self, setup: &Setup, imdsctl: &Path, arguments: &[&str]) -> MeasuredScan {
         self.ec2.forget_calls();
         let mut command = Command::new(imdsctl);
         command
@@ -130,9 +130,9 @@ impl Fleet {
             None => start(),
         };
         let mut child = child.expect("imdsctl can be started");
-        let memory = peak_until_its_end(&mut child);
+        let memory = peak_until_exit(&mut child);
         let time = started.elapsed().as_secs_f64();
-        let status = child.wait().expect("it has been waited for");
+        let status = child.wait().expect("it has ended");
         assert_eq!(status.code(), Some(VIOLATIONS), "of `imdsctl scan`");
         let regions = self.instances.keys();
         let asked = regions.filter(|region| match arguments {
@@ -141,10 +141,10 @@ impl Fleet {
         });
         let pages: usize = asked.map(|region| self.pages(region)).sum();
         assert_eq!(self.ec2.count("DescribeInstances"), pages);
-        Scan { time, memory }
+        MeasuredScan { time, memory }
     }
 
-    /// Asked for with as little as can be: one connection, and nothing read but the next page's token.
+    /// The seconds that fetching the pages takes with one connection, reading only the tokens.
     fn pages_one_after_another(&self) -> f64 {
         let agent = ureq::Agent::new_with_defaults();
         let scope = format!("AKIDEXAMPLE/20260101/{}/ec2/aws4_request", self.largest);
@@ -161,14 +161,14 @@ impl Fleet {
             let asked = agent
                 .post(self.ec2.url())
                 .header("authorization", &authorization);
-            let answer = asked.send_form(form).expect("the stand-in answers");
+            let answer = asked.send_form(form).expect("the fake answers");
             let page = answer
                 .into_body()
                 .read_to_string()
                 .expect("the page comes whole");
             token = next_token(&page).unwrap_or_default().to_owned();
         }
-        assert_eq!(token, "", "there are more pages than were thought");
+        assert_eq!(token, "", "there are more pages than expected");
         started.elapsed().as_secs_f64()
     }
 }
@@ -178,14 +178,14 @@ fn next_token(page: &str) -> Option<&str> {
     Some(rest.split_once('<')?.0)
 }
 
-/// In bytes. A process that has ended tells no more, so that it is asked again and again.
-fn peak_until_its_end(child: &mut Child) -> f64 {
+/// The peak memory in bytes, sampled until the process ends, because it cannot be read afterwards.
+fn peak_until_exit(child: &mut Child) -> f64 {
     let process = child.id();
     let (end, ended) = channel::<()>();
     std::thread::scope(|scope| {
         let sampler = scope.spawn(move || {
             let mut peak = 0.0;
-            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(GLANCE) {
+            while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(SAMPLE_INTERVAL) {
                 peak = peak_memory(process).unwrap_or(peak);
             }
             peak

@@ -1,32 +1,32 @@
-//! The programs under measurement, and the events that they get.
+//! The measured programs and their events.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use imds_tests::{Function, FunctionBuilder, Instance, Invocation, Standin};
+use imds_tests::{FakeAws, FakeInstance, Function, FunctionBuilder, Invocation};
 use serde_json::Value;
 
 use crate::process::{Cores, cpu_time, peak_memory};
 use crate::support::{ENFORCE, REGION, launched, report};
 
-/// What is measured, and where it runs.
+/// What is measured, and on which cores.
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) floor: PathBuf,
     pub(crate) enforcer: PathBuf,
-    /// Where there is more than one.
+    /// `None` on a machine with one core.
     pub(crate) cores: Option<Cores>,
-    /// How many cold starts of each; events follow from it.
+    /// How many cold starts of each kind; the number of events depends on it.
     pub(crate) rounds: usize,
 }
 
 impl Setup {
     pub(crate) fn floor(&self) -> FunctionBuilder {
-        self.placed(Function::of(&self.floor))
+        self.placed(Function::builder(&self.floor))
     }
 
     pub(crate) fn enforcer(&self, ec2_url: &str) -> FunctionBuilder {
-        self.placed(Function::of(&self.enforcer))
+        self.placed(Function::builder(&self.enforcer))
             .policy(ENFORCE)
             .env("AWS_ENDPOINT_URL", ec2_url)
     }
@@ -40,29 +40,39 @@ impl Setup {
     }
 }
 
-/// Instances of one launch: wrong ones that are made wrong again for each event, or compliant ones.
-pub(crate) struct Fleet<'a> {
-    ec2: &'a Standin,
+/// The instances of one launch.
+pub(crate) struct LaunchedFleet<'a> {
+    ec2: &'a FakeAws,
     ids: Vec<String>,
-    wrong: bool,
+    compliance: Compliance,
 }
 
-impl<'a> Fleet<'a> {
-    pub(crate) fn launch(ec2: &'a Standin, instances: usize, wrong: bool) -> Self {
-        let tokens = if wrong { "optional" } else { "required" };
+/// How the instances of a fleet are before an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compliance {
+    Compliant,
+    NonCompliant,
+}
+
+impl<'a> LaunchedFleet<'a> {
+    pub(crate) fn launch(ec2: &'a FakeAws, instances: usize, compliance: Compliance) -> Self {
+        let tokens = match compliance {
+            Compliance::Compliant => "required",
+            Compliance::NonCompliant => "optional",
+        };
         let launch = imds_tests::launch(REGION)
             .tokens(tokens)
             .client_token(TOKEN);
-        Fleet {
+        LaunchedFleet {
             ec2,
             ids: ec2.launch_many(launch, instances),
-            wrong,
+            compliance,
         }
     }
 
-    /// As it was launched, and without any call.
+    /// Restores the options of the launch and forgets all calls.
     pub(crate) fn prepare(&self) {
-        if self.wrong {
+        if self.compliance == Compliance::NonCompliant {
             for id in &self.ids {
                 self.ec2
                     .set_options(id, |options| "optional".clone_into(&mut options.tokens));
@@ -71,18 +81,22 @@ impl<'a> Fleet<'a> {
         self.ec2.forget_calls();
     }
 
-    /// The event of its launch, as if that were now.
+    /// The event of its launch, with the current time.
     pub(crate) fn event(&self) -> Value {
-        let instances: Vec<Instance> = self.ids.iter().map(|id| self.ec2.instance(id)).collect();
+        let instances: Vec<FakeInstance> =
+            self.ids.iter().map(|id| self.ec2.instance(id)).collect();
         launched(&instances)
     }
 
-    /// Measuring what went wrong would tell nothing.
+    /// Checks the outcomes, because the figures of a failed event mean nothing.
     ///
     /// # Panics
     /// When not all instances have the outcome that they must have.
     pub(crate) fn check(&self, invocation: &Invocation) {
-        let outcome = if self.wrong { "enforced" } else { "compliant" };
+        let outcome = match self.compliance {
+            Compliance::Compliant => "compliant",
+            Compliance::NonCompliant => "enforced",
+        };
         let report = report(invocation);
         assert_eq!(report["summary"][outcome], self.ids.len(), "{report:#}");
     }
@@ -100,17 +114,17 @@ impl<'a> Fleet<'a> {
 /// The client token of every launch.
 pub(crate) const TOKEN: &str = "bench";
 
-/// What a function has cost so far.
-pub(crate) struct Cost {
+/// What a process has used so far.
+pub(crate) struct ProcessCost {
     pub(crate) cpu: f64,
     pub(crate) memory: f64,
 }
 
-impl Cost {
+impl ProcessCost {
     /// In seconds and bytes.
-    pub(crate) fn of(function: &Function) -> Self {
+    pub(crate) fn read(function: &Function) -> Self {
         let process = function.process_id();
-        Cost {
+        ProcessCost {
             cpu: cpu_time(process).as_secs_f64(),
             memory: peak_memory(process).expect("the function waits for its next event"),
         }

@@ -1,4 +1,4 @@
-//! What is told of one quantity, measured several times.
+//! Statistics of a quantity that was measured several times.
 
 use serde::Serialize;
 
@@ -12,8 +12,8 @@ pub(crate) struct Stats {
 }
 
 impl Stats {
-    /// Nothing where nothing was measured.
-    pub(crate) fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
+    /// `None` without samples.
+    pub(crate) fn from_samples(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut sorted: Vec<f64> = samples.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let samples = sorted.len();
@@ -32,7 +32,7 @@ mod tests {
 
     #[track_caller]
     fn median(samples: &[f64], expected: f64) {
-        let stats = Stats::of(samples.iter().copied()).unwrap();
+        let stats = Stats::from_samples(samples.iter().copied()).unwrap();
         assert_eq!(stats.median, expected);
     }
 
@@ -45,12 +45,12 @@ mod tests {
 
     #[test]
     fn minimum_and_maximum_do_not_depend_on_the_order() {
-        let stats = Stats::of([2.0, 9.0, 1.0, 3.0]).unwrap();
+        let stats = Stats::from_samples([2.0, 9.0, 1.0, 3.0]).unwrap();
         assert_eq!((stats.min, stats.max, stats.samples), (1.0, 9.0, 4));
     }
 
     #[test]
-    fn nothing_is_told_of_nothing() {
-        assert_eq!(Stats::of([]), None);
+    fn without_samples_there_are_no_statistics() {
+        assert_eq!(Stats::from_samples([]), None);
     }
 }

@@ -1,18 +1,18 @@
-//! A sweep of many instances that are as required: all of it is reading.
+//! A sweep of compliant instances, which only reads.
 
-use imds_tests::Standin;
+use imds_tests::FakeAws;
 use serde_json::json;
 
-use crate::report::{Row, Unit};
-use crate::setup::{Cost, Setup};
+use crate::report::{ReportRow, Unit};
+use crate::setup::{ProcessCost, Setup};
 use crate::support::report;
 
-/// So many of the stand-in's regions hold the instances.
+/// The number of regions with instances.
 const REGIONS: usize = 6;
 
-/// One sweep in each process.
-pub(crate) fn measure(setup: &Setup, instances: usize) -> Vec<Row> {
-    let ec2 = Standin::start();
+/// Measures sweeps, each in a process of its own.
+pub(crate) fn measure(setup: &Setup, instances: usize) -> Vec<ReportRow> {
+    let ec2 = FakeAws::start();
     let regions = &imds_tests::REGIONS[..REGIONS];
     for region in regions {
         let launch = imds_tests::launch(region).tokens("required");
@@ -28,9 +28,9 @@ pub(crate) fn measure(setup: &Setup, instances: usize) -> Vec<Row> {
         let function = setup.enforcer(ec2.url()).start();
         assert_eq!(function.init_error(), None);
         ec2.forget_calls();
-        let before = Cost::of(&function);
+        let before = ProcessCost::read(&function);
         let invocation = function.invoke(&event);
-        let after = Cost::of(&function);
+        let after = ProcessCost::read(&function);
         let report = report(&invocation);
         assert_eq!(report["summary"]["compliant"], instances, "{report:#}");
         calls = ec2.calls().len();
@@ -40,7 +40,7 @@ pub(crate) fn measure(setup: &Setup, instances: usize) -> Vec<Row> {
     }
     let row = |what: &str, unit| {
         let what = format!("{instances} compliant: {what}");
-        Row::new("sweep of 6 regions, plain HTTP", what, unit)
+        ReportRow::new("sweep of 6 regions, plain HTTP", what, unit)
     };
     vec![
         row("latency", Unit::Seconds).measured(times).calls(calls),

@@ -1,12 +1,12 @@
-//! HTTPS in front of a stand-in, with what a cold start in AWS pays for it: a handshake, a chain to
-//! check, and root certificates to read: as many as Amazon's, or a system's.
+//! TLS in front of a fake, with the costs of a cold start in AWS: a handshake, a chain to verify, and root
+//! certificates to read, Amazon's or a system's.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use imds_tests::{FunctionBuilder, Standin, TlsListener};
+use imds_tests::{FakeAws, FunctionBuilder, TlsListener};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
@@ -23,12 +23,12 @@ const SYSTEM_ROOTS: [&str; 2] = [
 
 const AMAZON: &str = include_str!("../../crates/aws/src/amazon-roots.pem");
 
-/// The name that is certified; it is looked up as any other.
+/// The name in the certificate.
 const HOST: &str = "localhost";
 
-/// A stand-in behind TLS.
+/// A fake behind TLS.
 #[derive(Debug)]
-pub(crate) struct Front {
+pub(crate) struct TlsFront {
     listener: TlsListener,
     /// How many root certificates the system has.
     pub(crate) system_roots: usize,
@@ -36,13 +36,13 @@ pub(crate) struct Front {
     system_file: PathBuf,
 }
 
-impl Front {
-    /// Lets the stand-in listen with TLS; its root certificate is written into the folder, once after
-    /// Amazon's, and once after the system's.
+impl TlsFront {
+    /// Makes the fake listen with TLS, and writes two files into the folder: Amazon's roots and the
+    /// system's roots, each with the fake's root at the end.
     ///
     /// # Errors
-    /// When the folder can't be written to.
-    pub(crate) fn start(ec2: &Standin, folder: &Path) -> io::Result<Self> {
+    /// When the folder cannot be written to.
+    pub(crate) fn start(ec2: &FakeAws, folder: &Path) -> io::Result<Self> {
         let (config, root) = certified();
         let system = SYSTEM_ROOTS
             .iter()
@@ -53,7 +53,7 @@ impl Front {
         let amazon_file = folder.join("amazon-roots.pem");
         fs::write(&amazon_file, format!("{AMAZON}\n{root}"))?;
 
-        Ok(Front {
+        Ok(TlsFront {
             listener: ec2.listen_tls(HOST, config),
             system_roots: system.matches("-----BEGIN CERTIFICATE-----").count(),
             amazon_file: amazon_file.canonicalize()?,
@@ -65,19 +65,19 @@ impl Front {
         self.listener.url()
     }
 
-    /// To this function the stand-in's root is one of Amazon's, as AWS's are in Lambda.
-    pub(crate) fn trusted_by(&self, function: FunctionBuilder) -> FunctionBuilder {
+    /// Makes the function trust the fake by Amazon's roots, as in Lambda.
+    pub(crate) fn trusted_by_amazon_roots(&self, function: FunctionBuilder) -> FunctionBuilder {
         function.env("AWS_CA_BUNDLE", &self.amazon_file.to_string_lossy())
     }
 
-    /// To this function the stand-in's root is one of the system's, which it asks when Amazon's do
-    /// not do.
-    pub(crate) fn trusted_at_last_by(&self, function: FunctionBuilder) -> FunctionBuilder {
+    /// Makes the function trust the fake by the system's roots, which it reads if Amazon's do not
+    /// suffice.
+    pub(crate) fn trusted_by_system_roots(&self, function: FunctionBuilder) -> FunctionBuilder {
         function.env("SSL_CERT_FILE", &self.system_file.to_string_lossy())
     }
 }
 
-/// A server's configuration, and the root that its chain of two leads to.
+/// A server's configuration, and the root of its chain.
 fn certified() -> (ServerConfig, String) {
     let (root, issuer) = authority("imds-bench root", None);
     let (intermediate, issuer) = authority("imds-bench intermediate", Some(&issuer));
@@ -88,7 +88,7 @@ fn certified() -> (ServerConfig, String) {
     let chain = vec![leaf.der().clone(), intermediate.der().clone()];
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
     let mut provider = default_provider();
-    // As AWS's endpoints do, which choose AES-128 of what a client offers.
+    // AWS's endpoints choose AES-128.
     let aes_256 =
         |suite: &SupportedCipherSuite| suite.suite() == CipherSuite::TLS13_AES_256_GCM_SHA384;
     provider.cipher_suites.retain(|suite| !aes_256(suite));

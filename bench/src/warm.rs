@@ -1,26 +1,26 @@
-//! Warm events: from an event's handing over to its answer, one process of each for all of a kind.
+//! Warm events: from the delivery of an event to its answer, with one process for all events of a kind.
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use imds_tests::{Function, Invocation, Standin};
+use imds_tests::{FakeAws, Function, Invocation};
 use serde_json::Value;
 
-use crate::report::{Goal, Row, Unit};
-use crate::setup::{Cost, Fleet, Setup, TOKEN};
+use crate::report::{Goal, ReportRow, Unit};
+use crate::setup::{Compliance, LaunchedFleet, ProcessCost, Setup, TOKEN};
 use crate::support::{REGION, cut};
-use crate::tls::Front;
+use crate::tls::TlsFront;
 
-/// Events that are alike.
+/// A kind of event.
 #[derive(Clone, Copy, Debug)]
-struct Kind {
+struct WarmKind {
     instances: usize,
-    form: Form,
-    /// Of each call.
+    form: EventForm,
+    /// The latency of each call.
     latency_ms: u64,
-    tls: bool,
-    /// So many for each cold start.
+    transport: Transport,
+    /// Events for each cold start.
     events: f64,
     latency: Option<Goal>,
     cpu: Option<Goal>,
@@ -28,50 +28,56 @@ struct Kind {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Form {
-    /// Right at launch.
-    Compliant,
-    /// Each in the event.
-    Wrong,
-    /// Left out of the event, as CloudTrail does above 100 KB.
-    WrongUnnamed,
+enum Transport {
+    Http,
+    Tls,
 }
 
-use Form::{Compliant, Wrong, WrongUnnamed};
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum EventForm {
+    /// Compliant at launch.
+    Compliant,
+    /// Non-compliant, with all ids in the event.
+    NonCompliant,
+    /// Non-compliant, without ids in the event, as CloudTrail does above 100 KB.
+    WithoutIds,
+}
 
-const KINDS: [Kind; 15] = [
+use EventForm::{Compliant, NonCompliant, WithoutIds};
+
+const KINDS: [WarmKind; 15] = [
     kind(1, Compliant, 0, 10.0).latency(Goal::TimesFloorWithoutCalls(2.0)),
     kind(50, Compliant, 0, 3.0),
     kind(1000, Compliant, 0, 0.5).memory(LEAN),
-    kind(1, Wrong, 0, 5.0),
-    kind(1, Wrong, 25, 0.5),
-    kind(50, Wrong, 0, 1.0),
-    kind(50, Wrong, 25, 1.0).latency(Goal::AtMost(0.110)),
-    kind(1000, Wrong, 0, 0.5)
+    kind(1, NonCompliant, 0, 5.0),
+    kind(1, NonCompliant, 25, 0.5),
+    kind(50, NonCompliant, 0, 1.0),
+    kind(50, NonCompliant, 25, 1.0).latency(Goal::AtMost(0.110)),
+    kind(1000, NonCompliant, 0, 0.5)
         .latency(Goal::AtMost(0.25))
         .cpu(Goal::AtMost(0.3))
         .memory(LEAN),
-    kind(1000, Wrong, 25, 0.2)
+    kind(1000, NonCompliant, 25, 0.2)
         .latency(Goal::AtMost(1.2))
         .memory(LEAN),
-    kind(1000, WrongUnnamed, 0, 0.5).memory(LEAN),
-    kind(1000, WrongUnnamed, 25, 0.2).memory(LEAN),
-    kind(1, Wrong, 0, 5.0).tls(),
-    kind(50, Wrong, 25, 1.0).tls(),
-    kind(1000, Wrong, 0, 0.5).tls(),
-    kind(1000, Wrong, 25, 0.2).tls(),
+    kind(1000, WithoutIds, 0, 0.5).memory(LEAN),
+    kind(1000, WithoutIds, 25, 0.2).memory(LEAN),
+    kind(1, NonCompliant, 0, 5.0).tls(),
+    kind(50, NonCompliant, 25, 1.0).tls(),
+    kind(1000, NonCompliant, 0, 0.5).tls(),
+    kind(1000, NonCompliant, 25, 0.2).tls(),
 ];
 
 const LEAN: Goal = Goal::AtMost(14.0 * MIB);
 
 const MIB: f64 = 1024.0 * 1024.0;
 
-const fn kind(instances: usize, form: Form, latency_ms: u64, events: f64) -> Kind {
-    Kind {
+const fn kind(instances: usize, form: EventForm, latency_ms: u64, events: f64) -> WarmKind {
+    WarmKind {
         instances,
         form,
         latency_ms,
-        tls: false,
+        transport: Transport::Http,
         events,
         latency: None,
         cpu: None,
@@ -79,7 +85,7 @@ const fn kind(instances: usize, form: Form, latency_ms: u64, events: f64) -> Kin
     }
 }
 
-impl Kind {
+impl WarmKind {
     const fn latency(mut self, goal: Goal) -> Self {
         self.latency = Some(goal);
         self
@@ -96,16 +102,16 @@ impl Kind {
     }
 
     const fn tls(mut self) -> Self {
-        self.tls = true;
+        self.transport = Transport::Tls;
         self
     }
 }
 
-/// Kind by kind, floor and function by turns.
+/// Measures each kind, the floor and the function in turn.
 ///
 /// # Errors
-/// When the folder can't be written to.
-pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
+/// When the folder cannot be written to.
+pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<ReportRow>> {
     let mut rows = Vec::new();
     for kind in KINDS {
         rows.extend(kind.measure(setup, folder)?);
@@ -113,29 +119,29 @@ pub(crate) fn measure(setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-impl Kind {
-    fn measure(&self, setup: &Setup, folder: &Path) -> io::Result<Vec<Row>> {
-        let ec2 = Standin::start();
-        let fleet = Fleet::launch(&ec2, self.instances, self.form != Form::Compliant);
+impl WarmKind {
+    fn measure(&self, setup: &Setup, folder: &Path) -> io::Result<Vec<ReportRow>> {
+        let ec2 = FakeAws::start();
+        let fleet = LaunchedFleet::launch(&ec2, self.instances, self.compliance());
         let event = || {
             fleet.prepare();
             match self.form {
-                Form::Compliant | Form::Wrong => fleet.event(),
-                Form::WrongUnnamed => cut(REGION, Some(TOKEN), self.instances),
+                EventForm::Compliant | EventForm::NonCompliant => fleet.event(),
+                EventForm::WithoutIds => cut(REGION, Some(TOKEN), self.instances),
             }
         };
-        let front = match self.tls {
-            true => Some(Front::start(&ec2, folder)?),
-            false => None,
+        let front = match self.transport {
+            Transport::Tls => Some(TlsFront::start(&ec2, folder)?),
+            Transport::Http => None,
         };
         let enforcer = match &front {
-            Some(front) => front.trusted_by(setup.enforcer(front.url())),
+            Some(front) => front.trusted_by_amazon_roots(setup.enforcer(front.url())),
             None => setup.enforcer(ec2.url()),
         };
         let enforcer = enforcer.start();
-        // Beside calls that take their time, the floor's nothing is no measure.
+        // The floor makes no calls, so that it is no measure if calls have a latency.
         let floor = (self.latency_ms == 0).then(|| setup.floor().start());
-        // The first event of each opens connections, and is a cold start's affair.
+        // The first event opens connections, which belongs to the cold start.
         let first_of_floor = floor.as_ref().map(|floor| run(floor, &event()));
         let first = run(&enforcer, &event());
         ec2.set_latency(Duration::from_millis(self.latency_ms));
@@ -149,33 +155,34 @@ impl Kind {
             assert_eq!(calls, self.least_calls(), "{}", self.name());
             of_enforcer.push(answered);
         }
-        let row = |what: &str, unit, figure: fn(&Answered) -> f64| {
-            Row::new(self.section(), format!("{}: {what}", self.name()), unit)
+        let row = |what: &str, unit, figure: fn(&MeasuredEvent) -> f64| {
+            ReportRow::new(self.section(), format!("{}: {what}", self.name()), unit)
                 .floor(of_floor.iter().map(figure))
                 .measured(of_enforcer.iter().map(figure))
         };
-        let latency = row("latency", Unit::Seconds, Answered::duration);
+        let latency = row("latency", Unit::Seconds, MeasuredEvent::duration);
         let mut rows = vec![
             latency.calls(calls).goal(self.latency),
             row("CPU", Unit::Seconds, |a| a.cpu).goal(self.cpu),
         ];
         if self.instances >= 1000 {
-            let memory = |what: &str, floor: Option<&Answered>, enforcer: Option<&Answered>| {
-                Row::new(
-                    self.section(),
-                    format!("{}: {what}", self.name()),
-                    Unit::Bytes,
-                )
-                .floor(floor.map(|a| a.memory))
-                .measured(enforcer.map(|a| a.memory))
-            };
+            let memory =
+                |what: &str, floor: Option<&MeasuredEvent>, enforcer: Option<&MeasuredEvent>| {
+                    ReportRow::new(
+                        self.section(),
+                        format!("{}: {what}", self.name()),
+                        Unit::Bytes,
+                    )
+                    .floor(floor.map(|a| a.memory))
+                    .measured(enforcer.map(|a| a.memory))
+                };
             let first = memory(
                 "peak memory, one event",
                 first_of_floor.as_ref(),
                 Some(&first),
             );
             rows.push(first.goal(self.memory));
-            // A peak only grows: the last one is that of all events.
+            // A peak only grows, so that the last one is that of all events.
             let events = of_enforcer.len() + 1;
             let what = format!("peak memory, {events} events");
             rows.push(memory(&what, of_floor.last(), of_enforcer.last()));
@@ -193,53 +200,59 @@ impl Kind {
         ((rounds as f64 * self.events) as usize).max(1)
     }
 
-    /// One look for 200 by their ids or for 250 by their token, and one change for each.
+    /// One describe for 200 ids or for 250 instances of a token, and one change for each instance.
     fn least_calls(&self) -> usize {
         match self.form {
-            Form::Compliant => 0,
-            Form::Wrong => self.instances.div_ceil(200) + self.instances,
-            Form::WrongUnnamed => self.instances.div_ceil(250) + self.instances,
+            EventForm::Compliant => 0,
+            EventForm::NonCompliant => self.instances.div_ceil(200) + self.instances,
+            EventForm::WithoutIds => self.instances.div_ceil(250) + self.instances,
+        }
+    }
+
+    fn compliance(&self) -> Compliance {
+        match self.form {
+            EventForm::Compliant => Compliance::Compliant,
+            EventForm::NonCompliant | EventForm::WithoutIds => Compliance::NonCompliant,
         }
     }
 
     fn section(&self) -> &'static str {
-        if self.tls {
-            "warm events, TLS"
-        } else {
-            "warm events, plain HTTP"
+        match self.transport {
+            Transport::Tls => "warm events, TLS",
+            Transport::Http => "warm events, plain HTTP",
         }
     }
 
     fn name(&self) -> String {
         let form = match self.form {
-            Form::Compliant => return format!("{} compliant", self.instances),
-            Form::Wrong => "wrong",
-            Form::WrongUnnamed => "wrong, ids left out",
+            EventForm::Compliant => return format!("{} compliant", self.instances),
+            EventForm::NonCompliant => "non-compliant",
+            EventForm::WithoutIds => "non-compliant, without ids",
         };
         format!("{} {form}, {} ms a call", self.instances, self.latency_ms)
     }
 }
 
-/// One event; its cost in seconds and bytes.
-struct Answered {
+/// One event, with its cost in seconds and bytes.
+struct MeasuredEvent {
     invocation: Invocation,
     cpu: f64,
     memory: f64,
 }
 
-impl Answered {
+impl MeasuredEvent {
     fn duration(&self) -> f64 {
         self.invocation.duration.as_secs_f64()
     }
 }
 
-fn run(function: &Function, event: &Value) -> Answered {
+fn run(function: &Function, event: &Value) -> MeasuredEvent {
     assert_eq!(function.init_error(), None);
-    let before = Cost::of(function);
+    let before = ProcessCost::read(function);
     let invocation = function.invoke(event);
     assert!(invocation.result.is_ok(), "{invocation:#?}");
-    let after = Cost::of(function);
-    Answered {
+    let after = ProcessCost::read(function);
+    MeasuredEvent {
         invocation,
         cpu: after.cpu - before.cpu,
         memory: after.memory,

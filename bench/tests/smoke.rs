@@ -1,9 +1,9 @@
-//! The benchmark runs to its end, and what does not depend on the machine is as it must be.
+//! The benchmark runs, and the figures that do not depend on the machine are as expected.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test stops at what it did not expect"
+    reason = "tests panic on the unexpected"
 )]
 
 use std::process::{Command, Output};
@@ -57,35 +57,46 @@ fn one_round_fills_every_row_and_counts_the_least_calls() {
     let start = "process start → ";
     for section in ["cold start, plain", "cold start, TLS"] {
         let ready = time(section, &format!("{start}ready for the first event"));
-        let changed = time(section, &format!("{start}EC2 has the first mend"));
+        let changed = time(section, &format!("{start}EC2 has the first change"));
         let answered = time(
             section,
-            &format!("{start}wrong instance mended and answered"),
+            &format!("{start}non-compliant instance enforced and answered"),
         );
-        // Of one start each; when another was ready says nothing of it.
+        // The figures are of one start each, and cannot be compared with those of another.
         assert!(ready > 0.0 && changed < answered, "{table}");
     }
     let section = "imdsctl, 17 regions";
     let sequential = time(section, "the same, --sequential");
     let scan = time(section, "scan of 1000; floor: of us-east-1 alone, 1 pages");
     assert!(scan < sequential, "{table}");
-    // One call to look, and one to mend.
-    assert!(time("warm events, plain", "1 wrong, 25 ms a call: latency") >= 0.050);
+    // One call to describe, and one to enforce.
+    assert!(
+        time(
+            "warm events, plain",
+            "1 non-compliant, 25 ms a call: latency"
+        ) >= 0.050
+    );
 
     let calls = |section, what| find(section, what)["calls"].clone();
     assert_eq!(calls("warm events, plain", "1000 compliant: latency"), 0);
     assert_eq!(
-        calls("warm events, plain", "50 wrong, 25 ms a call: latency"),
+        calls(
+            "warm events, plain",
+            "50 non-compliant, 25 ms a call: latency"
+        ),
         51
     );
     assert_eq!(
-        calls("warm events, TLS", "1000 wrong, 0 ms a call: latency"),
+        calls(
+            "warm events, TLS",
+            "1000 non-compliant, 0 ms a call: latency"
+        ),
         1005
     );
 }
 
 #[test]
-fn a_missing_program_is_one_clear_error() {
+fn a_missing_program_is_an_error() {
     let ended = bench(&["--enforcer=/no/such/file", "--floor=/no/such/file"]);
     let error = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(2));

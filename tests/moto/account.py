@@ -1,4 +1,4 @@
-"""An account of 60 instances in five regions, and the command that a person runs on it."""
+"""An account with 60 instances in five regions, and the command that runs against it."""
 
 import json
 import os
@@ -16,19 +16,21 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "debug/imdsctl"
 REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "sa-east-1", "us-east-1")
 TIME_LIMIT = 120
+# For how many seconds options must not change to be final; moto does not show calls in flight.
+STABLE = 2
 NO_CALLS = {timedelta(days=day, hours=1): 0 for day in range(13)}
 CALLS = NO_CALLS | {timedelta(days=2, hours=1): 5, timedelta(days=9, hours=1): 4}
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Instances alike, and how many of them every region has."""
+    """A kind of instance, and how many of it each region has."""
 
     name: str
     count: int
     options: dict[str, Any]
     becomes: str = "running"
-    # To the metadata service, by metric; what is missing is what CloudWatch does not know.
+    # Calls to the metadata service, by metric; CloudWatch has no data for the rest.
     calls: dict[str, dict[timedelta, int]] = field(default_factory=dict)
 
 
@@ -62,12 +64,12 @@ KINDS = (
     Kind("off", 1, {"HttpTokens": "optional", "HttpEndpoint": "disabled"}),
     Kind("ended", 1, {"HttpTokens": "optional"}, becomes="terminated"),
 )
-WRONG = ("web", "node", "tagged", "parked")
+NON_COMPLIANT = ("web", "node", "tagged", "parked")
 
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a run."""
+    """The result of a run."""
 
     code: int
     out: str
@@ -79,10 +81,10 @@ class Ran:
 
 
 class Account:
-    """Everything behind the endpoint, as boto3 sees it."""
+    """The account behind the endpoint."""
 
     def __init__(self, endpoint: str, home: Path) -> None:
-        """Launches the fleet; the command's home may be another later."""
+        """Launches the fleet; `home` may be changed later."""
         self.endpoint = endpoint
         self.home = home
         # By id.
@@ -96,7 +98,7 @@ class Account:
         self.first = self.options()
 
     def launch(self, ec2: Any, image: str, region: str, kind: Kind) -> None:
-        """As many as a region has of the kind."""
+        """Launches the instances of a kind in a region."""
         tags = [{"Key": "Name", "Value": kind.name}, {"Key": "app", "Value": f"{kind.name}-1"}]
         answer = ec2.run_instances(
             ImageId=image,
@@ -119,8 +121,8 @@ class Account:
         if kind.becomes == "terminated":
             ec2.terminate_instances(InstanceIds=ids)
 
-    def put_back(self) -> None:
-        """Everything as it was launched."""
+    def restore(self) -> None:
+        """Restores the options of the launch."""
         for each, options in self.options().items():
             first = self.first[each]
             if options != first:
@@ -130,11 +132,11 @@ class Account:
         assert self.options() == self.first
 
     def ec2(self, region: str) -> Any:
-        """A client that reaches nothing else."""
+        """A client of the endpoint."""
         return launches.client("ec2", region, self.endpoint)
 
     def instances(self) -> Iterator[tuple[str, Any]]:
-        """Every instance by its id."""
+        """Every instance, by its id."""
         for region in REGIONS:
             pages = self.ec2(region).get_paginator("describe_instances").paginate()
             for page in pages:
@@ -147,21 +149,22 @@ class Account:
         return {each: instance["MetadataOptions"] for each, instance in self.instances()}
 
     def settled(self) -> dict[str, Any]:
-        """The same, once calls that were under way have taken effect."""
-        seen = self.options()
-        while True:
-            time.sleep(2)
-            again = self.options()
-            if again == seen:
-                return seen
-            seen = again
+        """The same, once calls in flight have taken effect and nothing changes any more."""
+        before = self.options()
+        for _ in range(TIME_LIMIT // STABLE):
+            time.sleep(STABLE)
+            after = self.options()
+            if after == before:
+                return after
+            before = after
+        raise local.Failure("the options keep changing")
 
     def of_kinds(self, *names: str) -> set[str]:
         """The ids of these kinds."""
         return {each for each, kind in self.kinds.items() if kind.name in names}
 
     def start(self, *arguments: str | Path) -> "subprocess.Popen[str]":
-        """The command as a person starts it, in a home of its own."""
+        """Starts the command with the account's home."""
         return subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=self.home,
@@ -173,13 +176,13 @@ class Account:
         )
 
     def imdsctl(self, *arguments: str | Path) -> Ran:
-        """The command, run to its end."""
+        """Runs the command and waits for its end."""
         with self.start(*arguments) as process:
             out, err = process.communicate(timeout=TIME_LIMIT)
             return Ran(process.returncode, out, err)
 
 
 def required() -> None:
-    """Fails where the command has not been built, for nothing here is ever skipped."""
+    """Fails if the command has not been built, because no test is skipped."""
     if not PROGRAM.is_file():
         raise local.Failure(f"{PROGRAM} is missing: run `cargo build --workspace`")

@@ -1,4 +1,4 @@
-"""What the tests share: moto, and an account that is as it was launched when a test begins."""
+"""Shared fixtures: moto, and an account that is restored before each test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ from demo import local
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Moto's."""
+    """moto's endpoint."""
     local.shield_environment()
     folder = tmp_path_factory.mktemp("moto")
-    with local.aws(folder, Path(__file__).with_name("stand_in.py")) as url:
+    with local.aws(folder, Path(__file__).with_name("fake_aws.py")) as url:
         yield url
 
 
@@ -28,14 +28,14 @@ def launched(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> account
 
 @pytest.fixture
 def fleet(launched: account.Account, tmp_path: Path) -> account.Account:
-    """The account before anybody has touched it, and a home of the test's own."""
+    """The account as it was launched, with a home of the test's own."""
     launched.home = tmp_path
-    launched.put_back()
+    launched.restore()
     return launched
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Ends with one line that counts."""
+    """Prints one line with the counts."""
     kinds = ("passed", "failed", "error", "skipped")
     passed, failed, error, skipped = (len(terminalreporter.getreports(kind)) for kind in kinds)
     print(f"\nmoto: {passed} passed, {failed + error} failed, {skipped} skipped")

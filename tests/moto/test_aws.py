@@ -1,4 +1,4 @@
-"""Moto's CloudWatch in CBOR, asked by botocore, which had no part in making it understand that."""
+"""moto's CloudWatch in CBOR, called by botocore."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ QUERY = {"Id": "m0", "MetricStat": {"Metric": METRIC, "Period": 3600, "Stat": "S
 
 @pytest.fixture(autouse=True)
 def cbor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients made from here on speak it where they can."""
+    """Makes new clients use CBOR where they can."""
     protocols = ("smithy-rpc-v2-cbor", "query")
     monkeypatch.setattr("botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", protocols)
 
@@ -35,7 +35,7 @@ def cloudwatch(endpoint: str) -> Any:
 
 @pytest.fixture
 def stranger(endpoint: str) -> Iterator[Any]:
-    """Somebody whom IAM knows and lets do nothing."""
+    """A client of a user without permissions."""
     iam = launches.client("iam", REGION, endpoint)
     iam.create_user(UserName="stranger")
     key = iam.create_access_key(UserName="stranger")["AccessKey"]
@@ -49,7 +49,7 @@ def stranger(endpoint: str) -> Iterator[Any]:
         )
 
 
-def test_what_is_put_is_found_at_its_time(cloudwatch: Any) -> None:
+def test_data_is_found_at_its_time(cloudwatch: Any) -> None:
     now = datetime.now(UTC)
     begin = now.replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
     calls = {timedelta(hours=5): 7, timedelta(hours=2): 0}
@@ -62,20 +62,20 @@ def test_what_is_put_is_found_at_its_time(cloudwatch: Any) -> None:
         assert timedelta() <= now - ago - time < timedelta(hours=1)
 
 
-def test_a_fault_keeps_its_code_message_and_status(cloudwatch: Any) -> None:
+def test_an_error_keeps_its_code_message_and_status(cloudwatch: Any) -> None:
     now = datetime.now(UTC)
-    with pytest.raises(ClientError, match="StartTime must not equal parameter EndTime") as fault:
+    with pytest.raises(ClientError, match="StartTime must not equal parameter EndTime") as error:
         cloudwatch.get_metric_data(MetricDataQueries=[QUERY], StartTime=now, EndTime=now)
-    assert fault.value.response["Error"]["Code"] == "ValidationError"
-    assert fault.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert error.value.response["Error"]["Code"] == "ValidationError"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_a_refusal_keeps_its_code_message_and_status(stranger: Any) -> None:
-    with pytest.raises(ClientError, match="user/stranger is not authorized") as refusal:
+def test_a_denied_call_keeps_its_code_message_and_status(stranger: Any) -> None:
+    with pytest.raises(ClientError, match="user/stranger is not authorized") as denied:
         stranger.list_metrics()
-    # With a wrong signature it would be another one.
-    assert refusal.value.response["Error"]["Code"] == "AccessDenied"
-    assert refusal.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    # A wrong signature would have another code.
+    assert denied.value.response["Error"]["Code"] == "AccessDenied"
+    assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
 def test_a_token_leads_to_the_next_page(cloudwatch: Any) -> None:

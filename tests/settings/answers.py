@@ -1,4 +1,4 @@
-"""What AWS says in these tests."""
+"""The answers of AWS."""
 
 from listener import Answer, Request
 
@@ -46,13 +46,13 @@ ROLE = f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"
 KNOWN = {"DescribeInstances": INSTANCES, "GetCallerIdentity": CALLER, "AssumeRole": ROLE}
 
 
-def of_an_account(request: Request) -> Answer:
-    """One instance that answers IMDSv1 in every region; no more may be asked."""
+def account_with_one_instance(request: Request) -> Answer:
+    """An account with one non-compliant instance in every region; other calls are denied."""
     body = KNOWN.get(request.action)
     return Answer(200, body) if body else Answer(403)
 
 
-def refusal(code: str) -> str:
-    """As EC2 words it."""
+def ec2_error(code: str) -> str:
+    """An error as EC2 answers it."""
     error = f"<Error><Code>{code}</Code><Message>No.</Message></Error>"
     return f"<Response><Errors>{error}</Errors><RequestID>a70f576f</RequestID></Response>"

@@ -1,4 +1,4 @@
-"""Certificates that nobody trusts unless he is told to."""
+"""Certificates of an authority that is trusted only on request."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,10 @@ AGE = timedelta(days=1)
 
 
 class Authority:
-    """Signs for any host."""
+    """Signs certificates for any host."""
 
     def __init__(self, folder: Path) -> None:
-        """Its own certificate is all that `bundle` holds."""
+        """Writes its own certificate into `bundle`."""
         self.folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = name(f"authority in {folder.name}")
@@ -27,14 +27,14 @@ class Authority:
         self.lock = Lock()
 
     def context(self, host: str) -> ssl.SSLContext:
-        """What a server needs to be this host."""
+        """The TLS context of a server with this host name."""
         with self.lock:
             if host not in self.contexts:
                 self.contexts[host] = self.made(host)
             return self.contexts[host]
 
     def made(self, host: str) -> ssl.SSLContext:
-        """Key and certificate go through a file, for `ssl` takes them no other way."""
+        """Makes it from a file, because `ssl` accepts only files."""
         key = self.key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -48,7 +48,7 @@ class Authority:
         return context
 
     def signed(self, subject: x509.Name, extension: x509.ExtensionType) -> x509.Certificate:
-        """A certificate of the authority's own key, which serves for all."""
+        """A certificate for the authority's own key, which all hosts share."""
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder(self.name, subject, self.key.public_key())
@@ -61,10 +61,10 @@ class Authority:
 
 
 def name(text: str) -> x509.Name:
-    """A name of one part."""
+    """A name with one part."""
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def pem(certificate: x509.Certificate) -> bytes:
-    """As bundles hold it."""
+    """The certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM)

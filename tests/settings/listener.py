@@ -1,4 +1,4 @@
-"""A listener that is AWS's endpoint, a proxy, or both, and remembers what it was asked."""
+"""A listener that is AWS's endpoint, a proxy, or both, and records its requests."""
 
 import re
 from collections.abc import Callable
@@ -16,44 +16,44 @@ ACTION = re.compile(rb"(?:^|&)Action=(\w+)")
 
 @dataclass(frozen=True)
 class Request:
-    """A call as it came."""
+    """A call as it arrived."""
 
-    # As the request line names it: a path, or the whole URL where a proxy is asked in plain HTTP.
+    # As in the request line: a path, or the whole URL in a plain HTTP request to a proxy.
     target: str
     headers: Message
     body: bytes
-    # `host:port` that the proxy was asked to connect to, where there was one.
+    # `host:port` of the CONNECT to the proxy, if there was one.
     through: str | None
 
     @property
     def action(self) -> str:
-        """The operation: in the body, or as in CBOR in the path."""
+        """The operation, from the body or, with CBOR, from the path."""
         found = ACTION.search(self.body)
         return found[1].decode() if found else self.target.rpartition("/")[2]
 
     @property
     def call(self) -> str:
-        """The same for all attempts of a call."""
+        """An id that all attempts of a call share."""
         return self.headers["amz-sdk-invocation-id"]
 
     @property
     def key(self) -> str:
-        """What it is signed with."""
+        """The access key id of the signature."""
         return self.credential[0]
 
     @property
     def region(self) -> str:
-        """What it is signed for, first."""
+        """The region of the signature."""
         return self.credential[1]
 
     @property
     def service(self) -> str:
-        """What it is signed for, second."""
+        """The service of the signature."""
         return self.credential[2]
 
     @property
     def credential(self) -> tuple[str, ...]:
-        """Of the signature."""
+        """The credential scope of the signature."""
         found = CREDENTIAL.search(self.headers["Authorization"])
         assert found, self.headers["Authorization"]
         return found.groups()
@@ -61,7 +61,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said to a request."""
+    """The answer to a request."""
 
     status: int
     body: str = ""
@@ -69,7 +69,7 @@ class Answer:
 
 
 class Listener(Server):
-    """Answers calls that are sent to it; as a proxy it refuses to connect, or is every host."""
+    """Answers calls; as a proxy it rejects CONNECT, or acts as every host."""
 
     def __init__(
         self,
@@ -78,57 +78,57 @@ class Listener(Server):
         tls: Authority | None = None,
         every_host: Authority | None = None,
     ) -> None:
-        """Speaks TLS as `localhost`, or as every host, where there is an authority for it."""
+        """Uses TLS as `localhost` or as every host, if there is an authority for it."""
         super().__init__(Connection)
         self.answers = answers
         self.tls = tls
         self.every_host = every_host
-        # In the order of their coming.
+        # In the order of arrival.
         self.requests: list[Request] = []
-        # Each CONNECT: its `host:port`, and its headers.
+        # `host:port` and headers of each CONNECT.
         self.connects: list[tuple[str, Message]] = []
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the listener."""
         return f"https://localhost:{self.port}" if self.tls else f"http://{HOST}:{self.port}"
 
     @property
     def hosts(self) -> set[str]:
-        """What it was asked to connect to."""
+        """The hosts of all CONNECT requests."""
         return {host for host, _ in self.connects}
 
     def forget(self) -> None:
-        """As if nothing had been asked."""
+        """Forgets all requests."""
         self.requests.clear()
         self.connects.clear()
 
     def named(self, action: str) -> list[Request]:
-        """The attempts of these calls."""
+        """The attempts of calls of this action."""
         return [request for request in self.requests if request.action == action]
 
 
 class Connection(Handler):
-    """To an endpoint, or to a proxy that becomes one."""
+    """A connection to an endpoint, or to a proxy that becomes one."""
 
     server: Listener
     through: str | None = None
 
     def setup(self) -> None:
-        """Shakes hands where TLS is spoken."""
+        """Does the handshake, if it uses TLS."""
         if self.server.tls and not self.through:
             self.encrypt(self.server.tls, "localhost")
         super().setup()
 
     def encrypt(self, authority: Authority, host: str) -> None:
-        """From here on it is the host."""
+        """Continues with TLS as this host."""
         self.request = authority.context(host).wrap_socket(self.request, server_side=True)
 
     def do_CONNECT(self) -> None:
-        """Refuses, or is the host."""
+        """Rejects the request, or continues as the host."""
         self.server.connects.append((self.path, self.headers))
         if not self.server.every_host:
-            self.say(502)
+            self.send(502)
             return
         self.send_response_only(200)
         self.end_headers()
@@ -138,13 +138,13 @@ class Connection(Handler):
         self.setup()
 
     def do_POST(self) -> None:
-        """Every call to AWS is one."""
+        """Answers a call to AWS."""
         request = Request(self.path, self.headers, self.body(), self.through)
         self.server.requests.append(request)
         answer = self.server.answers(request)
-        self.say(answer.status, answer.body.encode(), answer.headers)
+        self.send(answer.status, answer.body.encode(), answer.headers)
 
     def finish(self) -> None:
-        """Closes what TLS has put in the place of the socket, too."""
+        """Closes the TLS socket too."""
         super().finish()
         self.request.close()

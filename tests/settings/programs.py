@@ -1,4 +1,4 @@
-"""The two programs, started with the settings of a test and no others."""
+"""The two programs, started with only the settings of a test."""
 
 import json
 import os
@@ -18,14 +18,14 @@ FOLDER = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "
 EVENTS = ROOT / "events"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA3XMPLMIRAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
 TIME_LIMIT = 30
-# Of an invocation; while its calls fail in passing, the function tries for most of it.
+# The timeout of an invocation in seconds; the function retries for most of it.
 INVOCATION = 15
 
 Settings = dict[str, str]
 
 
 def program(name: str) -> Path:
-    """Fails where it has not been built, for nothing here is ever skipped."""
+    """Fails if it has not been built, because no test is skipped."""
     file = FOLDER / name
     if not file.is_file():
         raise local.Failure(f"{file} is missing: run `cargo build --workspace`")
@@ -34,14 +34,14 @@ def program(name: str) -> Path:
 
 @dataclass(frozen=True)
 class Ran:
-    """What came of a run."""
+    """The result of a run."""
 
     code: int
     words: str
 
 
 def imdsctl(home: Path, settings: Settings, *arguments: str) -> Ran:
-    """The command, run to its end."""
+    """Runs the command and waits for its end."""
     ran = subprocess.run(
         [program("imdsctl"), *arguments],
         env={"HOME": str(home), "AWS_EC2_METADATA_DISABLED": "true", **settings},
@@ -55,10 +55,10 @@ def imdsctl(home: Path, settings: Settings, *arguments: str) -> Ran:
 
 
 class Function:
-    """The function, under a Runtime API of its own."""
+    """The function with a Runtime API of its own."""
 
     def __init__(self, home: Path, settings: Settings) -> None:
-        """Starts with `with`."""
+        """Prepares it; `with` starts it."""
         self.log = home / "function.log"
         self.runtime = Runtime()
         self.settings = {
@@ -95,7 +95,7 @@ class Function:
         self.runtime.__exit__(*given)
 
     def invoke(self, event: Any) -> Any:
-        """Its answer to an event, or its error."""
+        """Delivers an event and returns the answer or the error."""
         self.runtime.events.put((event, INVOCATION))
         try:
             return self.runtime.outcomes.get(timeout=TIME_LIMIT)
@@ -103,20 +103,20 @@ class Function:
             raise local.Failure("the function did not answer", self.log) from None
 
     def ended(self) -> Ran:
-        """How it ended by itself."""
+        """Waits for the process to exit."""
         code = self.process.wait(TIME_LIMIT)
         return Ran(code, self.log.read_text())
 
 
 def launch(region: str) -> Any:
-    """An instance that answers IMDSv1 was launched there."""
+    """The event of a launch that allows IMDSv1."""
     event = json.loads((EVENTS / "launch-open.json").read_text())
     event["region"] = event["detail"]["awsRegion"] = region
     return event
 
 
 def sweep(*regions: str) -> Any:
-    """All instances of these regions are to be looked at, once."""
+    """The event of a sweep of these regions."""
     return {
         "version": "0",
         "id": "5267082f-80e1-45d0-aeb1-d994ab849d79",
@@ -131,11 +131,11 @@ def sweep(*regions: str) -> Any:
 
 
 def scanned(home: Path, **settings: str) -> str:
-    """What the command says of a region, in one run."""
+    """The output of a scan of a region."""
     return imdsctl(home, KEYS | settings, "scan", "--region", REGION).words
 
 
 def swept(home: Path, **settings: str) -> str:
-    """What the function says of a region, in one sweep."""
+    """The answer of a sweep of a region."""
     with Function(home, settings) as function:
         return json.dumps(function.invoke(sweep(REGION)))

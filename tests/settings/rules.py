@@ -1,4 +1,4 @@
-"""Every region that botocore knows, and the endpoints that its own rules give."""
+"""The regions and endpoints of botocore."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from botocore.endpoint_provider import EndpointProvider
 from botocore.loaders import create_loader
 
-# By the name in signatures.
+# botocore's names, by the names in signatures.
 SERVICES = {"ec2": "ec2", "sts": "sts", "monitoring": "cloudwatch", "autoscaling": "autoscaling"}
 
 MODES = {
@@ -17,7 +17,7 @@ MODES = {
     "both": {"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"},
 }
 
-# One of each partition that nobody knows, which a pattern alone puts there.
+# An unknown region of each partition, which matches its pattern.
 UNKNOWN = {
     "aws": "eu-nowhere-9",
     "aws-cn": "cn-nowhere-9",
@@ -38,12 +38,12 @@ PROVIDERS = {
 
 
 def known(partition: Any) -> list[str]:
-    """Its regions: what is global is none."""
+    """The regions of a partition, without global ones."""
     return [region for region in partition["regions"] if not region.endswith("-global")]
 
 
 def regions_of(partition: Any) -> list[str]:
-    """Those that botocore knows, and one that it does not."""
+    """The regions that botocore knows, and one that it does not."""
     unknown = UNKNOWN[partition["id"]]
     assert re.fullmatch(partition["regionRegex"], unknown)
     assert unknown not in partition["regions"]
@@ -55,10 +55,10 @@ REGIONS = {partition["id"]: regions_of(partition) for partition in DATA["partiti
 
 
 def url(service: str, region: str, mode: str, **more: str) -> str:
-    """Where botocore would call the service.
+    """The URL at which botocore would call the service.
 
     Raises:
-        EndpointProviderError: As the rules say it.
+        EndpointProviderError: If the rules have no endpoint.
 
     """
     fips = "AWS_USE_FIPS_ENDPOINT" in MODES[mode]
@@ -68,7 +68,7 @@ def url(service: str, region: str, mode: str, **more: str) -> str:
 
 
 def host(service: str, region: str, mode: str) -> str:
-    """As a proxy is asked for it."""
+    """The `host:port` of the service in a CONNECT request."""
     parts = urlsplit(url(service, region, mode))
     assert (parts.scheme, parts.path, parts.port) == ("https", "", None)
     return f"{parts.hostname}:443"

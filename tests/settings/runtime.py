@@ -1,4 +1,4 @@
-"""What Lambda puts beside a function.
+"""The Lambda Runtime API.
 
 <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 """
@@ -16,25 +16,25 @@ REQUEST_ID = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
 
 class Runtime(Server):
-    """Hands out events, and takes what came of them."""
+    """Delivers events and receives their results."""
 
     def __init__(self) -> None:
-        """Has no event yet."""
+        """Begins without an event."""
         super().__init__(Invocation)
-        # Each with the seconds that it may take; `None` is the end.
+        # Events with their timeouts in seconds; `None` is the end.
         self.events: Queue[tuple[Any, float] | None] = Queue()
         self.outcomes: Queue[Any] = Queue()
-        # How often it was asked for an event.
+        # How often the function polled for an event.
         self.asked = 0
 
 
 class Invocation(Handler):
-    """The function's side of it."""
+    """A connection of the function."""
 
     server: Runtime
 
     def do_GET(self) -> None:
-        """The next event, when there is one."""
+        """Waits for the next event."""
         self.server.asked += 1
         given = self.server.events.get()
         if given is None:
@@ -46,9 +46,9 @@ class Invocation(Handler):
             "Lambda-Runtime-Deadline-Ms": str(round((time.time() + seconds) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": ARN,
         }
-        self.say(200, json.dumps(event).encode(), headers)
+        self.send(200, json.dumps(event).encode(), headers)
 
     def do_POST(self) -> None:
-        """An answer, or an error."""
+        """Receives an answer or an error."""
         self.server.outcomes.put(json.loads(self.body()))
-        self.say(202)
+        self.send(202)

@@ -1,4 +1,4 @@
-"""A local server that runs for as long as it is needed."""
+"""A local server."""
 
 import ssl
 import sys
@@ -10,19 +10,19 @@ from demo.local import HOST
 
 
 class Server(ThreadingHTTPServer):
-    """Starts and ends with `with`."""
+    """A server that runs during a `with` block."""
 
     request_queue_size = 128
 
     def __init__(self, handler: type["Handler"]) -> None:
-        """On a port that nobody else has."""
+        """Takes a free port."""
         super().__init__((HOST, 0), handler)
-        # Why there was no handshake.
+        # The errors of failed handshakes.
         self.refused: list[ssl.SSLError] = []
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port of the server."""
         return self.server_address[1]
 
     def __enter__(self) -> Self:
@@ -36,7 +36,7 @@ class Server(ThreadingHTTPServer):
         self.server_close()
 
     def handle_error(self, *given: Any) -> None:
-        """Keeps what the other side did not like; what went wrong here is shown."""
+        """Records errors of handshakes, ignores closed connections, and shows the rest."""
         error = sys.exception()
         if isinstance(error, ssl.SSLError):
             self.refused.append(error)
@@ -48,15 +48,15 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    # Headers and body leave in one piece.
+    # Sends headers and body together.
     wbufsize = -1
 
     def body(self) -> bytes:
-        """All of it."""
+        """The whole body."""
         return self.rfile.read(int(self.headers["Content-Length"]))
 
-    def say(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
-        """Sends it whole."""
+    def send(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+        """Sends a response."""
         self.send_response_only(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

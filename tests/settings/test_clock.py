@@ -1,11 +1,11 @@
-"""A clock that is wrong: AWS tells the time with its refusal, and the call is signed anew."""
+"""A wrong clock: AWS's error has the time, and the call is signed again."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
-from answers import REGION, of_an_account, refusal
-from conftest import Look
+from answers import REGION, account_with_one_instance, ec2_error
+from conftest import Inspect
 from listener import Answer, Listener, Request
 from programs import Function, launch
 
@@ -14,30 +14,30 @@ TOLERANCE = timedelta(minutes=1)
 
 
 def ahead(request: Request) -> timedelta:
-    """How far its signature is ahead of this machine's clock."""
+    """How far the signature is ahead of this machine's clock."""
     signed = datetime.strptime(request.headers["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
     return signed - datetime.now(UTC)
 
 
 def two_hours_ahead(request: Request) -> Answer:
-    """A clock of AWS that is; EC2 takes no signature of another time."""
+    """Answers with a clock that is two hours ahead; EC2 rejects signatures of other times."""
     now = datetime.now(UTC) + AHEAD
     date = {"Date": format_datetime(now, usegmt=True)}
     if request.service == "ec2" and abs(ahead(request) - AHEAD) > TOLERANCE:
-        return Answer(401, refusal("AuthFailure"), date)
-    answer = of_an_account(request)
+        return Answer(401, ec2_error("AuthFailure"), date)
+    answer = account_with_one_instance(request)
     return Answer(answer.status, answer.body, date)
 
 
-def test_a_call_is_signed_anew_by_the_clock_of_aws(look: Look) -> None:
+def test_a_call_is_signed_again_by_the_clock_of_aws(inspect: Inspect) -> None:
     with Listener(two_hours_ahead) as endpoint:
-        said = look(AWS_ENDPOINT_URL=endpoint.url)
-    refused, taken = endpoint.named("DescribeInstances")
-    assert refused.call == taken.call
-    assert "http_tokens is optional" in said
+        output = inspect(AWS_ENDPOINT_URL=endpoint.url)
+    rejected, accepted = endpoint.named("DescribeInstances")
+    assert rejected.call == accepted.call
+    assert "http_tokens is optional" in output
 
 
-def test_calls_after_it_are_right_at_once(tmp_path: Path) -> None:
+def test_later_calls_use_the_clock_of_aws_immediately(tmp_path: Path) -> None:
     with (
         Listener(two_hours_ahead) as endpoint,
         Function(tmp_path, {"AWS_ENDPOINT_URL": endpoint.url}) as function,

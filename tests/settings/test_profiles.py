@@ -1,9 +1,9 @@
-"""What the command reads in profiles, and how it comes by the credentials of a role."""
+"""Settings in profiles, and credentials of a role."""
 
 from pathlib import Path
 
 import pytest
-from answers import REGION, ROLE_KEY, of_an_account
+from answers import REGION, ROLE_KEY, account_with_one_instance
 from authority import Authority
 from listener import Answer, Listener, Request
 from programs import KEYS, Settings, imdsctl
@@ -15,7 +15,7 @@ ELSEWHERE = "https://sts.elsewhere.test"
 
 
 def profile(folder: Path, *lines: str) -> Settings:
-    """A file with these lines in its profile `work`, and credentials in `keys`."""
+    """A file with these lines in profile `work`, and credentials in profile `keys`."""
     keys = [f"{name.lower()} = {value}" for name, value in KEYS.items()]
     file = folder / "config"
     file.write_text("\n".join(["[profile keys]", *keys, "[profile work]", *lines]))
@@ -23,14 +23,14 @@ def profile(folder: Path, *lines: str) -> Settings:
 
 
 def role(folder: Path, *lines: str) -> Settings:
-    """The credentials of `work` are those of a role."""
+    """A profile `work` with the credentials of a role."""
     named = (f"region = {REGION}", "role_arn = arn:aws:iam::111122223333:role/reader")
     return profile(folder, *named, "source_profile = keys", *lines)
 
 
 def asked(home: Path, authority: Authority, settings: Settings, *arguments: str) -> list[Request]:
-    """The calls of a scan, whichever host they are for."""
-    with Listener(of_an_account, every_host=authority) as proxy:
+    """The calls of a scan to all hosts."""
+    with Listener(account_with_one_instance, every_host=authority) as proxy:
         through = {"HTTPS_PROXY": proxy.url, "AWS_CA_BUNDLE": str(authority.bundle)}
         imdsctl(home, through | settings, *SCAN, *arguments)
     return proxy.requests
@@ -55,7 +55,7 @@ def test_the_environment_comes_before_the_profile(
     assert hosts == {host(service, REGION, "plain") for service in ("ec2", "sts")}
 
 
-def test_a_profile_says_how_often_a_call_is_tried(tmp_path: Path) -> None:
+def test_a_profile_sets_the_number_of_attempts(tmp_path: Path) -> None:
     with Listener(lambda _: Answer(500)) as endpoint:
         settings = KEYS | profile(tmp_path, "max_attempts = 2") | {"AWS_PROFILE": "work"}
         imdsctl(tmp_path, settings | {"AWS_ENDPOINT_URL": endpoint.url}, *SCAN)
@@ -75,7 +75,7 @@ def test_a_profile_says_how_often_a_call_is_tried(tmp_path: Path) -> None:
         (f"endpoint_url = {ELSEWHERE}", {}, "sts.elsewhere.test:443"),
     ],
 )
-def test_credentials_of_a_role_come_by_the_same_settings(
+def test_credentials_of_a_role_use_the_same_settings(
     authority: Authority, tmp_path: Path, line: str, variables: Settings, expected: str
 ) -> None:
     settings = role(tmp_path, line) | variables

@@ -1,4 +1,4 @@
-"""FIPS and dual stack in every region of every partition, beside botocore's own rules."""
+"""FIPS and dual stack in every region of every partition, compared with botocore's rules."""
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -6,25 +6,25 @@ from pathlib import Path
 
 import boto3
 import pytest
-from answers import of_an_account
+from answers import account_with_one_instance
 from authority import Authority
 from botocore.exceptions import EndpointProviderError
-from conftest import Look
+from conftest import Inspect
 from listener import Listener
 from programs import KEYS, Function, imdsctl, launch, sweep
 from rules import DATA, MODES, REGIONS, SERVICES, host, known, url
 
-AT_ONCE = 4
+CONCURRENT_SCANS = 4
 EVERY_REGION = [region for regions in REGIONS.values() for region in regions]
-# All four services are called.
+# Calls all four services.
 SCAN = ("scan", "--templates", "--usage", "14", "--region")
 
-# Where each service of each region was called, as the proxy was asked for it.
+# The `host:port` of each service in each region.
 Called = dict[tuple[str, str], str | None]
 
 
 def called(proxy: Listener) -> Called:
-    """Fails where the proxy was asked for a host that no call went to."""
+    """The hosts of all calls; fails if the proxy connected to another host."""
     hosts: Called = {}
     for request in proxy.requests:
         row = request.region, request.service
@@ -34,13 +34,13 @@ def called(proxy: Listener) -> Called:
 
 
 def expected(services: list[str], regions: list[str], mode: str) -> Called:
-    """What botocore says."""
+    """The hosts according to botocore."""
     rows = product(regions, services)
     return {(region, service): host(service, region, mode) for region, service in rows}
 
 
 def through(proxy: Listener, authority: Authority, mode: str) -> dict[str, str]:
-    """Settings that lead to no other host."""
+    """Settings that send every call through the proxy."""
     once = {"AWS_MAX_ATTEMPTS": "1", "AWS_CA_BUNDLE": str(authority.bundle)}
     return once | MODES[mode] | {"HTTPS_PROXY": proxy.url}
 
@@ -49,17 +49,17 @@ def through(proxy: Listener, authority: Authority, mode: str) -> dict[str, str]:
 def scans(
     authority: Authority, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[tuple[str, str], Called]:
-    """Where the command went in each mode and region, a run for each."""
+    """The hosts that the command called in each mode and region."""
     home = tmp_path_factory.mktemp("home")
 
     def scan(row: tuple[str, str]) -> Called:
         mode, region = row
-        with Listener(of_an_account, every_host=authority) as proxy:
+        with Listener(account_with_one_instance, every_host=authority) as proxy:
             imdsctl(home, KEYS | through(proxy, authority, mode), *SCAN, region)
         return called(proxy)
 
     rows = list(product(MODES, EVERY_REGION))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(CONCURRENT_SCANS) as pool:
         return dict(zip(rows, pool.map(scan, rows), strict=True))
 
 
@@ -68,10 +68,10 @@ def scans(
 def test_the_command_calls_the_hosts_that_botocore_would(
     scans: dict[tuple[str, str], Called], mode: str, partition: str
 ) -> None:
-    seen: Called = {}
+    found: Called = {}
     for region in REGIONS[partition]:
-        seen |= scans[mode, region]
-    assert seen == expected(list(SERVICES), REGIONS[partition], mode)
+        found |= scans[mode, region]
+    assert found == expected(list(SERVICES), REGIONS[partition], mode)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -79,7 +79,7 @@ def test_a_sweep_calls_the_hosts_that_botocore_would(
     authority: Authority, tmp_path: Path, mode: str
 ) -> None:
     with (
-        Listener(of_an_account, every_host=authority) as proxy,
+        Listener(account_with_one_instance, every_host=authority) as proxy,
         Function(tmp_path, through(proxy, authority, mode)) as function,
     ):
         function.invoke(sweep(*EVERY_REGION))
@@ -87,11 +87,11 @@ def test_a_sweep_calls_the_hosts_that_botocore_would(
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_launch_is_followed_to_the_hosts_that_botocore_would_call(
+def test_a_launch_calls_the_hosts_that_botocore_would(
     authority: Authority, tmp_path: Path, mode: str
 ) -> None:
     with (
-        Listener(of_an_account, every_host=authority) as proxy,
+        Listener(account_with_one_instance, every_host=authority) as proxy,
         Function(tmp_path, through(proxy, authority, mode)) as function,
     ):
         for region in EVERY_REGION:
@@ -109,17 +109,17 @@ def test_no_region_of_botocore_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("mode", ["FIPS", "dual stack"])
-def test_a_custom_endpoint_is_refused_as_botocore_refuses_it(
-    look: Look, authority: Authority, mode: str
+def test_a_custom_endpoint_is_rejected_as_by_botocore(
+    inspect: Inspect, authority: Authority, mode: str
 ) -> None:
     with (
-        Listener(of_an_account, every_host=authority) as proxy,
-        Listener(of_an_account) as endpoint,
+        Listener(account_with_one_instance, every_host=authority) as proxy,
+        Listener(account_with_one_instance) as endpoint,
     ):
         with pytest.raises(EndpointProviderError) as refused:
             url("ec2", "eu-central-1", mode, Endpoint=endpoint.url)
         settings = through(proxy, authority, mode)
-        said = look(**settings, AWS_ENDPOINT_URL=endpoint.url)
-    assert str(refused.value) in said
+        output = inspect(**settings, AWS_ENDPOINT_URL=endpoint.url)
+    assert str(refused.value) in output
     assert not endpoint.requests
     assert not proxy.hosts

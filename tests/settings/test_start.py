@@ -1,4 +1,4 @@
-"""Neither program starts with a setting that it cannot use, and both name it."""
+"""Both programs reject settings that they cannot use, and name them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ BAD += [(switch, value) for switch in SWITCHES for value in ("yes", "1")]
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD)
-def test_a_bad_value_is_refused_by_name(tmp_path: Path, variable: str, value: str) -> None:
+def test_an_invalid_value_is_rejected_by_name(tmp_path: Path, variable: str, value: str) -> None:
     with Function(tmp_path, {variable: value}) as function:
         ended = function.ended()
     assert ended.code == 1
@@ -23,7 +23,7 @@ def test_a_bad_value_is_refused_by_name(tmp_path: Path, variable: str, value: st
     assert function.runtime.asked == 0
 
 
-def test_good_values_are_taken(tmp_path: Path) -> None:
+def test_valid_values_are_accepted(tmp_path: Path) -> None:
     settings = dict.fromkeys(SWITCHES, "False") | {"AWS_MAX_ATTEMPTS": "1"}
     event = {"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
     with Function(tmp_path, settings) as function:
@@ -34,7 +34,7 @@ def test_good_values_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value"), [("AWS_MAX_ATTEMPTS", "many"), ("AWS_RETRY_MODE", "patient")]
 )
-def test_the_command_names_a_bad_value_of_variable_or_profile(
+def test_the_command_names_an_invalid_value_of_variable_or_profile(
     tmp_path: Path, variable: str, value: str
 ) -> None:
     config = tmp_path / "config"
@@ -55,7 +55,7 @@ def test_the_command_names_a_bad_value_of_variable_or_profile(
         ),
     ],
 )
-def test_a_bundle_without_a_usable_root_is_refused_by_its_path(
+def test_a_bundle_without_a_usable_root_is_rejected_by_its_path(
     tmp_path: Path, content: str, fault: str
 ) -> None:
     bundle = tmp_path / "bundle.pem"

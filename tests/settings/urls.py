@@ -1,4 +1,4 @@
-"""Endpoints by URL: an endpoint whose paths tell which setting led there."""
+"""An endpoint whose paths show which setting named it."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from authority import Authority
 from listener import Listener
 from programs import KEYS
 
-# All by the names of the services in signatures.
+# By the names of the services in signatures.
 VARIABLES = {
     "ec2": "AWS_ENDPOINT_URL_EC2",
     "sts": "AWS_ENDPOINT_URL_STS",
@@ -24,28 +24,28 @@ SECTIONS = {
 
 
 class Urls:
-    """The endpoint, and a proxy that stands for all other hosts."""
+    """The endpoint, and a proxy for all other hosts."""
 
     def __init__(self, endpoint: Listener, proxy: Listener, authority: Authority) -> None:
-        """Nothing leads to the endpoint yet."""
+        """Begins without a setting that names the endpoint."""
         self.endpoint = endpoint
         self.proxy = proxy
         self.settings = {"HTTPS_PROXY": proxy.url, "AWS_CA_BUNDLE": str(authority.bundle)}
 
     def all(self) -> dict[str, str]:
-        """In the environment, for all services."""
+        """A variable for all services."""
         return {"AWS_ENDPOINT_URL": f"{self.endpoint.url}/all"}
 
-    def of(self, *services: str) -> dict[str, str]:
-        """In the environment, for these services."""
+    def services(self, *services: str) -> dict[str, str]:
+        """Variables for these services."""
         return {VARIABLES[each]: f"{self.endpoint.url}/service/{each}" for each in services}
 
     def option(self) -> list[str]:
-        """On the command line."""
+        """An option of the command."""
         return ["--endpoint-url", f"{self.endpoint.url}/option"]
 
     def profile(self, folder: Path, *lines: str) -> dict[str, str]:
-        """In a profile; `section` and `profile` are lines of their own."""
+        """A profile; `section` and `profile` stand for lines with URLs."""
         known = {
             "section": "services = here",
             "profile": f"endpoint_url = {self.endpoint.url}/profile",
@@ -60,11 +60,11 @@ class Urls:
         return {"AWS_CONFIG_FILE": str(file)}
 
     def called(self) -> dict[str, str]:
-        """What led to each service, or the host where it is AWS's own."""
-        seen = self.endpoint.requests + self.proxy.requests
-        return {request.service: request.through or path(request.target) for request in seen}
+        """The setting that named each service's endpoint, or AWS's host."""
+        requests = self.endpoint.requests + self.proxy.requests
+        return {request.service: request.through or path(request.target) for request in requests}
 
 
 def path(target: str) -> str:
-    """Without what CloudWatch's protocol puts behind it."""
+    """The path without the suffix of CloudWatch's protocol."""
     return target.partition("/service/GraniteServiceVersion")[0].strip("/")

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-/// The built program `name`: in `$IMDS_BIN_DIR`, else beside the running test (`target/<profile>/`).
+/// The built program `name`, in `$IMDS_BIN_DIR` or next to the running test in `target/<profile>/`.
 ///
 /// # Panics
 /// When it has not been built; the message says which command builds it.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
-    let directory = std::env::var_os("IMDS_BIN_DIR").map_or_else(beside_this_test, PathBuf::from);
+    let directory = std::env::var_os("IMDS_BIN_DIR").map_or_else(folder_of_programs, PathBuf::from);
     let path = directory.join(name);
     assert!(
         path.is_file(),
@@ -18,10 +18,10 @@ pub fn binary(name: &str) -> PathBuf {
     path
 }
 
-/// Tests stand in `target/<profile>/deps/`, programs one above.
-fn beside_this_test() -> PathBuf {
+/// Tests are in `target/<profile>/deps/`, programs one folder above.
+fn folder_of_programs() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let directory = test.parent().expect("a program stands in a directory");
+    let directory = test.parent().expect("a program is in a directory");
     if directory.ends_with("deps") {
         directory.parent().unwrap_or(directory).to_owned()
     } else {

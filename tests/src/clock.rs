@@ -3,10 +3,7 @@
 use jiff::Timestamp;
 
 /// Now.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "stand-ins for AWS keep AWS's time"
-)]
+#[expect(clippy::disallowed_methods, reason = "fakes of AWS keep AWS's time")]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -1,4 +1,4 @@
-//! Stand-ins for AWS and for Lambda's Runtime API: what the whole-program tests run against.
+//! Fakes of AWS and of the Lambda Runtime API, for the whole-program tests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,16 +9,18 @@
 
 mod binary;
 mod clock;
+pub mod fake;
 mod imdsctl;
 pub mod runtime_api;
 mod server;
-pub mod standin;
+mod wait;
 
 pub use binary::binary;
+pub use fake::{
+    CallOutcome, Defaults, FakeAws, FakeInstance, Image, InjectedFault, LastPage, LaunchBuilder,
+    LaunchConfiguration, Options, REGIONS, RecordedCall, Settle, TemplateData, TemplateOptions,
+    TlsListener, image, launch, launch_configuration, template_data,
+};
 pub use imdsctl::{Closed, Imdsctl, Ran, Running, Terminal};
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};
-pub use standin::{
-    Call, Defaults, Fault, Image, Instance, LastPage, Launch, LaunchConfiguration, Options,
-    Outcome, REGIONS, Settle, Standin, TemplateData, TemplateOptions, TlsListener, image, launch,
-    launch_configuration, template_data,
-};
+pub use wait::wait_until;

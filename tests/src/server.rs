@@ -1,4 +1,5 @@
-//! HTTP/1.1 on loopback, with TLS or without, on a thread and runtime of its own, so that sync and async tests can use it.
+//! HTTP/1.1 on loopback, with or without TLS. A server has a thread and a runtime of its own, so that
+//! sync and async tests can use it.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as Listener, ToSocketAddrs};
@@ -18,7 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-/// What a server answers with.
+/// The answer of a server.
 pub(crate) type Reply = Result<Response<Full<Bytes>>, HangUp>;
 
 /// Resets the connection instead of answering.
@@ -27,7 +28,7 @@ pub(crate) type Reply = Result<Response<Full<Bytes>>, HangUp>;
 pub(crate) struct HangUp;
 
 /// Answers requests.
-pub(crate) trait Service: Send + Sync + 'static {
+pub(crate) trait HttpService: Send + Sync + 'static {
     /// A client has opened a connection.
     fn connected(&self) {}
 
@@ -44,11 +45,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens there, with TLS or without; port 0 takes a free one.
+    /// Listens there, with or without TLS; port 0 takes a free port.
     pub(crate) fn start(
         at: impl ToSocketAddrs,
         tls: Option<ServerConfig>,
-        service: Arc<impl Service>,
+        service: Arc<impl HttpService>,
     ) -> io::Result<Server> {
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         let listener = Listener::bind(at)?;
@@ -85,7 +86,7 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: Listener, tls: Option<TlsAcceptor>, service: Arc<impl Service>) {
+async fn accept(listener: Listener, tls: Option<TlsAcceptor>, service: Arc<impl HttpService>) {
     let listener = TcpListener::from_std(listener).expect("made non-blocking above");
     loop {
         let Ok((stream, _)) = listener.accept().await else {
@@ -108,7 +109,7 @@ async fn accept(listener: Listener, tls: Option<TlsAcceptor>, service: Arc<impl 
     }
 }
 
-async fn serve(stream: impl Stream, service: Arc<impl Service>) {
+async fn serve(stream: impl Stream, service: Arc<impl HttpService>) {
     let mut connection = http1::Builder::new().serve_connection(
         TokioIo::new(stream),
         service_fn(|request| Arc::clone(&service).answer(request)),
@@ -121,7 +122,7 @@ async fn serve(stream: impl Stream, service: Arc<impl Service>) {
     }
 }
 
-/// What a connection is read from and written to.
+/// A connection.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
     fn tcp(&self) -> &TcpStream;
 }

@@ -1,20 +1,21 @@
-//! The harness that runs `imdsctl`, tried on programs that every machine has.
+//! Tests of the harness that runs `imdsctl`, with programs that every machine has.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test support")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use imds_tests::{Imdsctl, Standin};
+use imds_tests::{FakeAws, Imdsctl, wait_until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A shell with this script.
 fn shell(script: &str) -> Imdsctl {
-    Imdsctl::of("/bin/sh").args(["-c", script])
+    Imdsctl::with_program("/bin/sh").args(["-c", script])
 }
 
 #[test]
-fn a_run_gives_its_code_and_both_outputs() {
+fn a_run_returns_its_exit_code_and_both_outputs() {
     let ran = shell("echo out; echo err >&2; exit 3").run();
     assert_eq!((ran.code, ran.signal), (Some(3), None));
     assert_eq!(
@@ -26,8 +27,8 @@ fn a_run_gives_its_code_and_both_outputs() {
 }
 
 #[test]
-fn the_environment_is_empty_but_for_what_is_named() {
-    let ran = Imdsctl::of("/usr/bin/env").env("A", "b").run();
+fn the_environment_has_only_what_is_set() {
+    let ran = Imdsctl::with_program("/usr/bin/env").env("A", "b").run();
     let mut names: Vec<_> = ran
         .stdout
         .lines()
@@ -35,7 +36,7 @@ fn the_environment_is_empty_but_for_what_is_named() {
         .collect();
     names.sort_unstable();
     assert_eq!(names, ["A", "AWS_EC2_METADATA_DISABLED", "HOME", "PATH"]);
-    let less = Imdsctl::of("/usr/bin/env")
+    let less = Imdsctl::with_program("/usr/bin/env")
         .env("A", "b")
         .without_env("A")
         .run();
@@ -43,7 +44,7 @@ fn the_environment_is_empty_but_for_what_is_named() {
 }
 
 #[test]
-fn every_run_has_a_fresh_home_unless_one_is_given() {
+fn every_run_has_a_new_home_unless_one_is_set() {
     let home = || {
         shell("cd; test \"$PWD\" = \"$HOME\" && ls -A && touch it && pwd")
             .run()
@@ -61,7 +62,7 @@ fn every_run_has_a_fresh_home_unless_one_is_given() {
 }
 
 #[test]
-fn it_starts_at_home_or_where_it_is_told() {
+fn it_starts_in_its_home_or_in_the_given_folder() {
     assert_eq!(shell("test \"$PWD\" = \"$HOME\"").run().code, Some(0));
     let elsewhere = tempfile::tempdir().unwrap();
     std::fs::write(elsewhere.path().join("here"), "").unwrap();
@@ -72,10 +73,13 @@ fn it_starts_at_home_or_where_it_is_told() {
 }
 
 #[test]
-fn standard_input_is_what_is_given_and_nothing_else() {
-    assert_eq!(Imdsctl::of("/bin/cat").run().stdout, "");
+fn standard_input_is_what_is_set() {
+    assert_eq!(Imdsctl::with_program("/bin/cat").run().stdout, "");
     let large = "x".repeat(200_000);
-    assert_eq!(Imdsctl::of("/bin/cat").stdin(&large).run().stdout, large);
+    assert_eq!(
+        Imdsctl::with_program("/bin/cat").stdin(&large).run().stdout,
+        large
+    );
     assert_eq!(
         shell("test -t 0 || test -t 1 || test -t 2").run().code,
         Some(1)
@@ -90,16 +94,16 @@ fn a_run_that_takes_too_long_is_killed_and_fails() {
         .current_dir(folder.path())
         .time_limit(SECOND / 2);
     let failure = catch_unwind(AssertUnwindSafe(|| slow.run())).unwrap_err();
-    let told = failure.downcast_ref::<String>().unwrap();
+    let message = failure.downcast_ref::<String>().unwrap();
     assert!(
-        told.contains("longer than 500ms") && told.contains("begun"),
-        "{told}"
+        message.contains("longer than 500ms") && message.contains("begun"),
+        "{message}"
     );
     assert!(begun.elapsed() < 20 * SECOND);
 }
 
 #[test]
-fn an_interrupt_lets_it_finish_and_a_kill_does_not() {
+fn an_interrupt_lets_a_run_finish_and_a_kill_does_not() {
     let script = "trap 'echo finishing; exit 130' INT; trap 'exit 143' TERM; echo ready; while :; do sleep 0.05; done";
     let started = || {
         let mut running = shell(script).start();
@@ -126,34 +130,35 @@ fn an_interrupt_lets_it_finish_and_a_kill_does_not() {
 }
 
 #[test]
-fn waiting_for_what_never_comes_fails_when_it_ends() {
+fn a_wait_fails_when_the_run_ends() {
     let mut running = shell("echo out").start();
     let wait = || running.wait_until(|running| running.stdout().contains("never"));
     assert!(catch_unwind(AssertUnwindSafe(wait)).is_err());
 }
 
 #[test]
-fn a_dropped_run_is_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut running = shell("echo begun; sleep 0.3; touch done")
-        .current_dir(folder.path())
-        .start();
-    running.wait_until(|running| running.stdout().contains("begun"));
-    drop(running);
-    let terminal = {
-        let mut terminal = shell("echo begun; sleep 0.3; touch done")
-            .current_dir(folder.path())
-            .on_terminal(40, 5);
-        terminal.wait_for("begun");
-        terminal
+fn a_dropped_run_is_killed() {
+    let script = "echo begun $$; exec sleep 30";
+    let process = |output: &str| {
+        let id = output.split_whitespace().last().unwrap();
+        PathBuf::from("/proc").join(id)
     };
+    let mut running = shell(script).start();
+    running.wait_until(|running| running.stdout().ends_with('\n'));
+    let run = process(&running.stdout());
+    assert!(run.exists());
+    drop(running);
+    wait_until("the end of the run", || !run.exists());
+    let mut terminal = shell(script).on_terminal(40, 5);
+    let screen = terminal.wait_for("begun");
+    let run = process(&screen);
+    assert!(run.exists());
     drop(terminal);
-    std::thread::sleep(SECOND);
-    assert!(!folder.path().join("done").exists());
+    wait_until("the end of the run on a terminal", || !run.exists());
 }
 
 #[test]
-fn a_terminal_is_one_and_has_its_size() {
+fn a_terminal_has_its_size() {
     let closed = shell("test -t 0 && test -t 1 && test -t 2 && stty size && echo $TERM")
         .on_terminal(100, 30)
         .wait();
@@ -162,8 +167,10 @@ fn a_terminal_is_one_and_has_its_size() {
 }
 
 #[test]
-fn a_terminals_environment_is_empty_too() {
-    let closed = Imdsctl::of("/usr/bin/env").on_terminal(200, 20).wait();
+fn the_environment_on_a_terminal_has_only_what_is_set() {
+    let closed = Imdsctl::with_program("/usr/bin/env")
+        .on_terminal(200, 20)
+        .wait();
     let mut names: Vec<_> = closed
         .screen
         .lines()
@@ -177,7 +184,7 @@ fn a_terminals_environment_is_empty_too() {
 }
 
 #[test]
-fn all_that_a_terminal_was_told_is_kept() {
+fn a_terminal_keeps_all_output() {
     let mut terminal = shell("seq 1 100000").on_terminal(40, 5);
     terminal.wait_for("100000");
     let closed = terminal.wait();
@@ -188,7 +195,7 @@ fn all_that_a_terminal_was_told_is_kept() {
 }
 
 #[test]
-fn what_is_typed_is_read_and_what_is_drawn_is_seen() {
+fn a_program_reads_what_is_typed_and_the_screen_shows_its_output() {
     let mut terminal =
         shell("printf 'old\\rnew\\nSure? '; read answer; printf '\\033[31m%s\\033[0m!' \"$answer\"; exit 4").on_terminal(40, 10);
     assert_eq!(terminal.wait_for("Sure?"), "new\nSure? ");
@@ -201,11 +208,11 @@ fn what_is_typed_is_read_and_what_is_drawn_is_seen() {
 }
 
 #[test]
-fn text_that_never_comes_fails_when_it_ends_and_shows_the_screen() {
+fn a_wait_for_text_fails_with_the_screen_when_the_run_ends() {
     let mut terminal = shell("echo this").on_terminal(40, 5);
     let failure = catch_unwind(AssertUnwindSafe(|| terminal.wait_for("that"))).unwrap_err();
-    let told = failure.downcast_ref::<String>().unwrap();
-    assert!(told.contains("this"), "{told}");
+    let message = failure.downcast_ref::<String>().unwrap();
+    assert!(message.contains("this"), "{message}");
 }
 
 #[test]
@@ -227,7 +234,7 @@ fn ctrl_c_on_a_terminal_interrupts() {
 }
 
 #[test]
-fn a_resized_terminal_tells_the_program() {
+fn a_program_is_notified_of_a_resize() {
     let mut terminal =
         shell("trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.05; done")
             .on_terminal(40, 5);
@@ -247,8 +254,8 @@ fn a_terminal_that_takes_too_long_fails() {
 }
 
 #[test]
-fn the_stand_in_comes_with_credentials_and_a_region() {
-    let standin = Standin::start();
+fn a_run_against_the_fake_has_credentials_and_a_region() {
+    let fake = FakeAws::start();
     let variables = |run: Imdsctl| {
         let ran = run.run();
         let aws = ran.stdout.lines().filter(|line| line.starts_with("AWS_"));
@@ -256,9 +263,9 @@ fn the_stand_in_comes_with_credentials_and_a_region() {
         variables.sort_unstable();
         variables
     };
-    let url = format!("AWS_ENDPOINT_URL={}", standin.url());
+    let url = format!("AWS_ENDPOINT_URL={}", fake.url());
     assert_eq!(
-        variables(Imdsctl::of("/usr/bin/env").standin(&standin)),
+        variables(Imdsctl::with_program("/usr/bin/env").fake(&fake)),
         [
             "AWS_ACCESS_KEY_ID=AKIDEXAMPLE",
             "AWS_EC2_METADATA_DISABLED=true",
@@ -268,17 +275,14 @@ fn the_stand_in_comes_with_credentials_and_a_region() {
         ]
     );
     assert_eq!(
-        variables(Imdsctl::of("/usr/bin/env")),
+        variables(Imdsctl::with_program("/usr/bin/env")),
         ["AWS_EC2_METADATA_DISABLED=true"]
     );
 }
 
 #[test]
 fn imdsctl_itself_is_found() {
-    let standin = Standin::start();
-    Imdsctl::against(&standin)
-        .arg("--version")
-        .run()
-        .ended_with(0);
+    let fake = FakeAws::start();
+    Imdsctl::against(&fake).arg("--version").run().ended_with(0);
     Imdsctl::offline().arg("--version").run().ended_with(0);
 }

@@ -1,28 +1,28 @@
-//! Replays `events/` through the real function: each event yields the report beside it, with no
-//! more calls than `events/fleet.json` allows. `UPDATE=1` writes the reports anew.
+//! Replays `events/` through the real function: each event yields the report next to it, with the calls
+//! that `events/fleet.json` lists. `UPDATE=1` writes the reports.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test stops at what it did not expect"
+    reason = "tests panic on the unexpected"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use imds_tests::{Function, Invocation, Launch, Standin, binary, launch};
+use imds_tests::{FakeAws, Function, Invocation, LaunchBuilder, binary, launch};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[test]
-fn every_fixture_event_yields_the_report_beside_it() {
+fn every_fixture_event_yields_the_report_next_to_it() {
     let fixtures = Fixtures::read();
     let update = std::env::var_os("UPDATE").is_some();
     let mut faults = fixtures.strays();
     for (name, text) in &fixtures.events {
-        let world = World::of(&fixtures, text);
-        let answer = answer(&world.deliver(text));
+        let account = GuardedAccount::start(&fixtures, text);
+        let answer = answer(&account.deliver(text));
         let expected = folder().join(format!("{name}.report.json"));
         if update {
             fs::write(
@@ -35,9 +35,9 @@ fn every_fixture_event_yields_the_report_beside_it() {
             Ok(expected) => {
                 differences(name, Some(&json_of(&expected)), Some(&answer), &mut faults)
             }
-            Err(_) => faults.push(format!("{name}: no report stands beside it")),
+            Err(_) => faults.push(format!("{name}: there is no report")),
         }
-        let calls = json!(world.calls());
+        let calls = json!(account.calls());
         let allowed = fixtures.fleet.calls.get(name).map(|calls| json!(calls));
         differences(
             &format!("{name}: calls"),
@@ -54,11 +54,11 @@ fn an_event_delivered_twice_makes_no_changing_call_the_second_time() {
     let fixtures = Fixtures::read();
     let mut faults = Vec::new();
     for (name, text) in &fixtures.events {
-        let world = World::of(&fixtures, text);
-        let first = world.deliver(text);
-        world.ec2.forget_calls();
-        let second = world.deliver(text);
-        for call in world.ec2.changing_calls() {
+        let account = GuardedAccount::start(&fixtures, text);
+        let first = account.deliver(text);
+        account.ec2.forget_calls();
+        let second = account.deliver(text);
+        for call in account.ec2.changing_calls() {
             faults.push(format!("{name}: {} {:?}", call.action, call.params));
         }
         if let (Ok(_), Err(error)) = (first.result, second.result) {
@@ -68,28 +68,28 @@ fn an_event_delivered_twice_makes_no_changing_call_the_second_time() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
-/// What stands in `events/`.
+/// The files of `events/`.
 struct Fixtures {
     /// By name, without `.json`.
     events: BTreeMap<String, String>,
     reports: BTreeSet<String>,
     policy: String,
-    fleet: Fleet,
+    fleet: FixtureFleet,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fleet {
+struct FixtureFleet {
     /// By account.
-    instances: BTreeMap<String, Vec<Known>>,
+    instances: BTreeMap<String, Vec<FixtureInstance>>,
     /// By event, then by action.
     calls: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
-/// An instance as EC2 knows it when the event arrives.
+/// An instance as it is when the event arrives.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Known {
+struct FixtureInstance {
     id: String,
     region: String,
     state: Option<String>,
@@ -132,45 +132,45 @@ impl Fixtures {
         fixtures
     }
 
-    /// Expectations without an event.
+    /// Reports and calls without an event.
     fn strays(&self) -> Vec<String> {
         let no_event = |name: &&String| !self.events.contains_key(*name);
         let reports = self.reports.iter().filter(no_event);
         let calls = self.fleet.calls.keys().filter(no_event);
-        let reports = reports.map(|name| format!("{name}.report.json: no event stands beside it"));
+        let reports = reports.map(|name| format!("{name}.report.json: there is no event"));
         let calls = calls.map(|name| format!("fleet.json: calls of `{name}`, which is no event"));
         reports.chain(calls).collect()
     }
 }
 
-/// An account with its fleet, and the function that guards it.
-struct World {
-    ec2: Standin,
+/// An account with its instances, and the function.
+struct GuardedAccount {
+    ec2: FakeAws,
     function: Function,
 }
 
-impl World {
+impl GuardedAccount {
     /// The account is the one that the event names.
-    fn of(fixtures: &Fixtures, event: &str) -> Self {
+    fn start(fixtures: &Fixtures, event: &str) -> Self {
         let mut named = fixtures
             .fleet
             .instances
             .iter()
             .filter(|(account, _)| event.contains(*account));
         let (Some((account, instances)), None) = (named.next(), named.next()) else {
-            panic!("an event must name just one of the fleet's accounts: {event}");
+            panic!("an event must name exactly one of the accounts of fleet.json: {event}");
         };
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         ec2.set_account(account);
         for instance in instances {
             ec2.launch(instance.launch());
         }
-        let function = Function::of(binary("enforcer"))
-            .standin(&ec2)
+        let function = Function::builder(binary("enforcer"))
+            .fake(&ec2)
             .policy(&fixtures.policy)
             .account(account)
             .start();
-        World { ec2, function }
+        GuardedAccount { ec2, function }
     }
 
     fn deliver(&self, event: &str) -> Invocation {
@@ -186,8 +186,8 @@ impl World {
     }
 }
 
-impl Known {
-    fn launch(&self) -> Launch {
+impl FixtureInstance {
+    fn launch(&self) -> LaunchBuilder {
         let mut new = launch(&self.region)
             .id(&self.id)
             .launched_at(self.launched_at)

@@ -1,10 +1,10 @@
-//! A large fleet and large launches: calls, memory, and how many sweeps it takes at EC2's own rates.
+//! Large fleets and launches: calls, memory, and the number of sweeps at EC2's own rates.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test stops at what it did not expect, and lives in the present"
+    reason = "tests panic on the unexpected and read the clock"
 )]
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 #[path = "enforcer/support.rs"]
 mod support;
 
-use imds_tests::{Function, Outcome, REGIONS, Standin, binary, launch};
+use imds_tests::{CallOutcome, FakeAws, Function, REGIONS, binary, launch};
 use serde_json::{Value, json};
 use support::*;
 
@@ -20,33 +20,33 @@ const MODIFY: &str = "ModifyInstanceMetadataOptions";
 
 #[test]
 fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     ec2.set_regions(&REGIONS);
-    let (mut wrong, mut pages, mut metrics) = (0, 0, 0);
+    let (mut non_compliant, mut pages, mut metrics) = (0, 0, 0);
     for (n, region) in REGIONS.iter().enumerate() {
         let instances = 1176 + usize::from(n == 0) * 8;
         let open = if n == 0 { 1100 } else { 30 };
         ec2.launch_many(launch(region).tag("team", "payments"), open);
-        let right = launch(region).tokens("required").tag("team", "payments");
-        ec2.launch_many(right, instances - open);
-        wrong += open;
+        let compliant = launch(region).tokens("required").tag("team", "payments");
+        ec2.launch_many(compliant, instances - open);
+        non_compliant += open;
         pages += instances.div_ceil(1000);
         metrics += open.div_ceil(500);
     }
     ec2.set_latency(Duration::from_millis(20));
-    // Debug builds and busy machines are slow; what is measured here is not time.
+    // A long timeout, because debug builds and busy machines are slow.
     let function = sweeper(&ec2);
     let run = function.invoke_with_timeout(&sweep(), seconds(600));
     let summary = &report(&run)["summary"];
     assert_eq!(
         (&summary["enforced"], &summary["compliant"]),
-        (&json!(wrong), &json!(20_000 - wrong))
+        (&json!(non_compliant), &json!(20_000 - non_compliant))
     );
     let least = [
         ("DescribeRegions", 1),
         ("DescribeInstances", pages),
         ("GetMetricData", metrics),
-        (MODIFY, wrong),
+        (MODIFY, non_compliant),
     ];
     let made = least.map(|(action, _)| (action, ec2.count(action)));
     assert_eq!(made, least);
@@ -56,8 +56,8 @@ fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
     );
     let peak = peak_memory(function.process_id());
     println!(
-        "20,000 instances in 17 regions, {wrong} wrong: {made:?}, the least possible; {} calls at \
-         once, peak memory {peak} KiB, {:.1} s",
+        "20,000 instances in 17 regions, {non_compliant} non-compliant: {made:?}, the least possible; {} \
+         concurrent calls, peak memory {peak} KiB, {:.1} s",
         ec2.max_in_flight(),
         run.duration.as_secs_f64()
     );
@@ -65,12 +65,12 @@ fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
     assert!(ec2.max_in_flight() <= 64);
 }
 
-/// Everything but EC2's refill is a fiftieth: 20,000 instances, half of them in one region, buckets of
-/// 100, and five minutes of time. So a sweep mends as large a part of the fleet as it does in AWS.
+/// Instances, bucket sizes and timeout are a fiftieth of 20,000, 100 and five minutes, while the refill is
+/// EC2's, so that a sweep enforces the same share of the fleet as in AWS.
 #[test]
-fn at_ec2_s_rates_a_fleet_of_20_000_is_mended_in_a_few_sweeps() {
+fn at_ec2_s_rates_a_fleet_of_20_000_is_enforced_in_a_few_sweeps() {
     const SCALE: usize = 50;
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     ec2.set_regions(&REGIONS);
     ec2.set_rate(MODIFY, 100.0 / SCALE as f64, 5.0);
     for region in REGIONS {
@@ -89,8 +89,8 @@ fn at_ec2_s_rates_a_fleet_of_20_000_is_mended_in_a_few_sweeps() {
         assert!(left.len() < 24, "{left:?}");
     }
     println!(
-        "20,000 wrong instances, 10,000 of them in one region, sweeps of 5 minutes without a pause: \
-         all mended by sweep {}; left after each: {left:?}",
+        "20,000 non-compliant instances, 10,000 of them in one region, sweeps of 5 minutes without a pause: \
+         all enforced by sweep {}; left after each: {left:?}",
         left.len()
     );
     assert_eq!(left.last(), Some(&0), "it fails while work is left");
@@ -98,14 +98,14 @@ fn at_ec2_s_rates_a_fleet_of_20_000_is_mended_in_a_few_sweeps() {
     assert!(left.len() >= 7);
 }
 
-/// Other processes draw from the same bucket, and each sees only its own calls.
+/// The processes share the bucket, and each knows only its own calls.
 #[test]
-fn large_launches_at_once_keep_to_ec2_s_rates_and_a_sweep_leaves_nothing() {
+fn concurrent_large_launches_stay_within_ec2_s_rates_and_a_sweep_leaves_nothing() {
     const EVENTS: usize = 200;
     const INSTANCES: usize = 20;
-    // The calls that are under way when the bucket runs dry.
+    // The calls in flight when the bucket is empty.
     const IN_FLIGHT: usize = INSTANCES * EVENTS;
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     ec2.set_rate(MODIFY, 100.0, 200.0);
     for event in 0..EVENTS {
         let token = format!("t{event}");
@@ -128,9 +128,12 @@ fn large_launches_at_once_keep_to_ec2_s_rates_and_a_sweep_leaves_nothing() {
     let calls = ec2.calls_to(MODIFY);
     let throttled = calls
         .iter()
-        .filter(|call| call.outcome != Outcome::Ok)
+        .filter(|call| call.outcome != CallOutcome::Ok)
         .count();
-    assert!(left == 0 || results.contains(&false), "it fails loudly");
+    assert!(
+        left == 0 || results.contains(&false),
+        "an unfinished launch is an error"
+    );
     let function = sweeper(&ec2);
     let mut sweeps = 1;
     while function
@@ -143,25 +146,25 @@ fn large_launches_at_once_keep_to_ec2_s_rates_and_a_sweep_leaves_nothing() {
     }
     assert_eq!(open(&ec2, &[REGION]), 0);
     println!(
-        "{EVENTS} launches of {INSTANCES} instances without ids at once: {} calls, {throttled} of them \
+        "{EVENTS} launches of {INSTANCES} instances without ids, concurrently: {} calls, {throttled} of them \
          throttled; {left} instances left, and none after {sweeps} sweeps",
         calls.len()
     );
     let later = throttled.saturating_sub(IN_FLIGHT);
     assert!(
         later * 4 <= calls.len(),
-        "{throttled} of {} calls for nothing",
+        "{throttled} of {} calls were throttled",
         calls.len()
     );
 }
 
-fn sweeper(ec2: &Standin) -> Function {
+fn sweeper(ec2: &FakeAws) -> Function {
     let policy = json!({
-        "require": { "http_tokens": "required" }, "on_violation": "enforce",
+        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
         "existing": { "unknown": "enforce" }
     });
-    Function::of(binary("enforcer"))
-        .standin(ec2)
+    Function::builder(binary("enforcer"))
+        .fake(ec2)
         .policy(&policy.to_string())
         .start()
 }
@@ -170,7 +173,7 @@ fn sweep() -> Value {
     json!({ "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333", "detail": {} })
 }
 
-fn open(ec2: &Standin, regions: &[&str]) -> usize {
+fn open(ec2: &FakeAws, regions: &[&str]) -> usize {
     let all = regions.iter().flat_map(|region| ec2.instances(region));
     all.filter(|instance| instance.options.tokens == "optional")
         .count()

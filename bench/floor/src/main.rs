@@ -1,4 +1,4 @@
-//! A function that does nothing, in the manner of `lambda/src/main.rs`: the least that a start, an event
+//! A function that does nothing, built like `lambda/src/main.rs`: the least that a start, an event
 //! and a megabyte cost. No SDK, no logs, no policy.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};

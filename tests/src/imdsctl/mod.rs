@@ -1,4 +1,4 @@
-//! Runs the command `imdsctl` as a person does: in a pipe or on a terminal, in an environment of its own.
+//! Runs the command `imdsctl` as a person does, in a pipe or on a terminal, with an environment of its own.
 
 mod process;
 mod terminal;
@@ -14,15 +14,13 @@ use tempfile::TempDir;
 pub use process::{Ran, Running};
 pub use terminal::{Closed, Terminal};
 
-use crate::{Standin, binary};
+use crate::wait::CHECK_INTERVAL;
+use crate::{FakeAws, binary};
 
 /// How long a program may take, unless the test says otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// How often a program is looked at while it is waited for.
-const GLANCE: Duration = Duration::from_millis(10);
-
-/// A run to come. Its environment holds only what is set here, and `PATH`.
+/// A run to start. Its environment holds only `PATH` and what is set here.
 #[derive(Debug)]
 #[must_use]
 pub struct Imdsctl {
@@ -30,7 +28,7 @@ pub struct Imdsctl {
     arguments: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
     stdin: Option<Vec<u8>>,
-    /// Its home unless the test has chosen one; it lasts as long as the run.
+    /// The home folder unless the test sets one; it is deleted after the run.
     fresh_home: TempDir,
     home: Option<PathBuf>,
     directory: Option<PathBuf>,
@@ -38,24 +36,24 @@ pub struct Imdsctl {
 }
 
 impl Imdsctl {
-    /// With credentials of its own, in `us-east-1`; its AWS is the stand-in.
+    /// With credentials, in `us-east-1`, against the fake.
     ///
     /// # Panics
     /// When `imdsctl` has not been built.
-    pub fn against(standin: &Standin) -> Self {
-        Imdsctl::offline().standin(standin)
+    pub fn against(fake: &FakeAws) -> Self {
+        Imdsctl::offline().fake(fake)
     }
 
-    /// Without credentials, region and AWS.
+    /// Without credentials, region and endpoint.
     ///
     /// # Panics
     /// When `imdsctl` has not been built.
     pub fn offline() -> Self {
-        Imdsctl::of(binary("imdsctl"))
+        Imdsctl::with_program(binary("imdsctl"))
     }
 
-    /// Another program, run the same way.
-    pub fn of(program: impl Into<PathBuf>) -> Self {
+    /// The same for another program.
+    pub fn with_program(program: impl Into<PathBuf>) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
         Imdsctl {
             program: program.into(),
@@ -70,84 +68,84 @@ impl Imdsctl {
         .env("AWS_EC2_METADATA_DISABLED", "true")
     }
 
-    /// Credentials, the region `us-east-1`, and the stand-in as its AWS.
-    pub fn standin(self, standin: &Standin) -> Self {
+    /// Sets credentials, the region `us-east-1`, and the fake as the endpoint.
+    pub fn fake(self, fake: &FakeAws) -> Self {
         self.env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
             .env("AWS_SECRET_ACCESS_KEY", "secret")
             .env("AWS_REGION", "us-east-1")
-            .env("AWS_ENDPOINT_URL", standin.url())
+            .env("AWS_ENDPOINT_URL", fake.url())
     }
 
-    /// One more argument.
+    /// Adds an argument.
     pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
         self.arguments.push(argument.as_ref().to_owned());
         self
     }
 
-    /// More arguments.
+    /// Adds arguments.
     pub fn args(self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
         arguments.into_iter().fold(self, Imdsctl::arg)
     }
 
-    /// One more variable, or another value for one.
+    /// Sets a variable.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
         self.environment.insert(name, value);
         self
     }
 
-    /// One variable less.
+    /// Removes a variable.
     pub fn without_env(mut self, name: impl AsRef<OsStr>) -> Self {
         self.environment.remove(name.as_ref());
         self
     }
 
-    /// What it reads on standard input; nothing at first. A terminal has its own.
+    /// Standard input; the default is empty. A run on a terminal has the terminal's.
     pub fn stdin(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.stdin = Some(bytes.as_ref().to_vec());
         self
     }
 
-    /// `HOME`, for runs that share one; at first a fresh folder that goes after the run.
+    /// `HOME`, for runs that share one; the default is a new folder that is deleted after the run.
     pub fn home(mut self, folder: impl AsRef<Path>) -> Self {
         self.home = Some(folder.as_ref().to_owned());
         self
     }
 
-    /// Where it is started; its home at first.
+    /// The working folder; the default is the home folder.
     pub fn current_dir(mut self, folder: impl AsRef<Path>) -> Self {
         self.directory = Some(folder.as_ref().to_owned());
         self
     }
 
-    /// How long it may take, 60 seconds at first; then it is killed and the test fails.
+    /// How long it may take before it is killed and the test fails; the default is 60 seconds.
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = limit;
         self
     }
 
-    /// Runs it to its end.
+    /// Runs it and waits for its end.
     ///
     /// # Panics
-    /// When it can't be started or takes too long.
+    /// When it cannot be started or takes too long.
     #[must_use]
     pub fn run(self) -> Ran {
         self.start().wait()
     }
 
-    /// Starts it, and does not wait for it.
+    /// Starts it without waiting for it.
     ///
     /// # Panics
-    /// When it can't be started.
+    /// When it cannot be started.
     #[must_use]
     pub fn start(self) -> Running {
         Running::start(self)
     }
 
-    /// Starts it on a terminal of so many columns and rows.
+    /// Starts it on a terminal with this many columns and rows.
     ///
     /// # Panics
-    /// When it can't be started.
+    /// When it cannot be started.
     #[must_use]
     pub fn on_terminal(self, columns: u16, rows: u16) -> Terminal {
         Terminal::start(self, columns, rows)

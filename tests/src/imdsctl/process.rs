@@ -1,4 +1,4 @@
-//! A run whose output goes to files: it is not a terminal, and never full.
+//! A run whose output goes to files, which are not terminals and never block.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -12,12 +12,12 @@ use tempfile::NamedTempFile;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{GLANCE, Imdsctl, send};
+use super::{CHECK_INTERVAL, Imdsctl, send};
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
-    /// The exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
@@ -27,7 +27,7 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// A run under way, killed when dropped.
+/// A run that has not ended yet; it is killed when dropped.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -38,7 +38,7 @@ pub struct Running {
 }
 
 impl Ran {
-    /// Fails the test, showing the output, where it ended otherwise.
+    /// Fails the test with the output if it ended with another code.
     #[track_caller]
     pub fn ended_with(&self, code: i32) -> &Self {
         assert_eq!(
@@ -53,8 +53,8 @@ impl Ran {
     }
 }
 
-/// Where SIGINT is ignored, as in a shell's background jobs, every child would ignore it too. What is
-/// caught is no child's affair: each begins with the default.
+/// Catches SIGINT. Where it is ignored, as in a shell's background jobs, every child would ignore it too;
+/// where it is caught, children start with the default.
 fn catch_interrupts() {
     static CAUGHT: Once = Once::new();
     CAUGHT.call_once(|| {
@@ -64,7 +64,7 @@ fn catch_interrupts() {
         let mut interrupts = interrupts.expect("SIGINT can be caught");
         spawn(move || {
             runtime.block_on(interrupts.recv());
-            // As the default would have ended it.
+            // The exit code of the default action.
             exit(130);
         });
     });
@@ -106,25 +106,25 @@ impl Running {
         text(&self.stderr)
     }
 
-    /// SIGINT, as Ctrl-C sends it.
+    /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         send(self.child.id(), Signal::INT);
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         send(self.child.id(), Signal::TERM);
     }
 
-    /// SIGKILL: it ends where it stands.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         send(self.child.id(), Signal::KILL);
     }
 
-    /// Waits until something holds, such as a call that the stand-in has had.
+    /// Waits until a condition holds, such as a call that the fake has received.
     ///
     /// # Panics
-    /// When the program ends or its time is up before.
+    /// When the program ends or its time is up before the condition holds.
     #[track_caller]
     pub fn wait_until(&mut self, holds: impl Fn(&Self) -> bool) {
         while !holds(self) {
@@ -134,7 +134,7 @@ impl Running {
             }
             assert!(ended.is_none(), "it ended before that{}", self.output());
             self.check_time();
-            sleep(GLANCE);
+            sleep(CHECK_INTERVAL);
         }
     }
 
@@ -150,7 +150,7 @@ impl Running {
                 break status;
             }
             self.check_time();
-            sleep(GLANCE);
+            sleep(CHECK_INTERVAL);
         };
         Ran {
             code: status.code(),
@@ -199,7 +199,7 @@ fn file() -> NamedTempFile {
     NamedTempFile::new().expect("a temporary file can be made")
 }
 
-/// With a position of its own, so that reading doesn't move the writer.
+/// Opens the file again, so that reading does not move the writer's position.
 fn reopened(file: &NamedTempFile) -> File {
     File::options()
         .read(true)

@@ -1,4 +1,4 @@
-//! A run on a terminal: what it draws is drawn, what is typed comes to it.
+//! A run on an emulated terminal.
 
 use std::fmt;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use std::time::Instant;
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
 use rustix::process::Signal;
 
-use super::{GLANCE, Imdsctl, send};
+use super::{CHECK_INTERVAL, Imdsctl, send};
 
 /// A program on a terminal, killed when dropped.
 pub struct Terminal {
@@ -23,10 +23,10 @@ pub struct Terminal {
     started: Instant,
 }
 
-/// What came of a run on a terminal.
+/// The result of a run on a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closed {
-    /// The exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// The signal that ended it, by its English name.
     pub signal: Option<String>,
@@ -37,7 +37,7 @@ pub struct Closed {
 }
 
 impl Closed {
-    /// Fails the test, showing the screen, where it ended otherwise.
+    /// Fails the test with the screen if it ended with another code.
     #[track_caller]
     pub fn ended_with(&self, code: i32) -> &Self {
         let (signal, screen) = (&self.signal, &self.screen);
@@ -60,7 +60,7 @@ impl Terminal {
             .slave
             .spawn_command(command(&plan))
             .unwrap_or_else(|error| panic!("could not start {}: {error}", plan.program.display()));
-        // Reading ends with the program only where nobody else holds its side.
+        // Reading ends with the program only if no other process holds its side.
         drop(pair.slave);
         let drawn = Arc::new(Mutex::new(Drawn::new(columns, rows)));
         let output = pair
@@ -83,7 +83,7 @@ impl Terminal {
         }
     }
 
-    /// Types this; `\r` is the return key.
+    /// Types text; `\r` is the return key.
     ///
     /// # Panics
     /// When the terminal is gone.
@@ -102,14 +102,14 @@ impl Terminal {
         self.type_text("\u{3}");
     }
 
-    /// SIGKILL: it ends where it stands.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         if let Some(process) = self.child.process_id() {
             send(process, Signal::KILL);
         }
     }
 
-    /// The window becomes so many columns and rows; the program is told.
+    /// Resizes the window; the program receives SIGWINCH.
     pub fn resize(&self, columns: u16, rows: u16) {
         self.drawn()
             .parser
@@ -132,10 +132,10 @@ impl Terminal {
         String::from_utf8_lossy(&self.drawn().raw).into_owned()
     }
 
-    /// Waits until the screen shows this text; gives the screen.
+    /// Waits until the screen shows this text; returns the screen.
     ///
     /// # Panics
-    /// When the program ends or its time is up before.
+    /// When the program ends or its time is up before the text appears.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
         loop {
@@ -149,7 +149,7 @@ impl Terminal {
             }
             assert!(!ended, "it ended without {text:?}; the screen:\n{screen}");
             self.check_time();
-            sleep(GLANCE);
+            sleep(CHECK_INTERVAL);
         }
     }
 
@@ -165,7 +165,7 @@ impl Terminal {
                 break status;
             }
             self.check_time();
-            sleep(GLANCE);
+            sleep(CHECK_INTERVAL);
         };
         self.read_to_the_end();
         let signal = status.signal().map(str::to_owned);
@@ -239,7 +239,7 @@ impl Drawn {
 
 fn draw(mut output: Box<dyn Read + Send>, drawn: &Mutex<Drawn>) {
     let mut piece = [0; 4096];
-    // Linux ends it with EIO, not with nothing to read.
+    // On Linux the end is EIO, not an empty read.
     while let Ok(count @ 1..) = output.read(&mut piece) {
         let mut drawn = drawn.lock().unwrap_or_else(PoisonError::into_inner);
         drawn.raw.extend_from_slice(&piece[..count]);

@@ -11,13 +11,13 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::output::Output;
+use super::output::FunctionOutput;
 use super::sandbox::Sandbox;
 use super::{Function, Invocation};
+use crate::fake::FakeAws;
 use crate::server::Server;
-use crate::standin::Standin;
 
-/// A function to be started. Its environment is what Lambda sets, and nothing of ours.
+/// A function to start. Its environment is what Lambda sets, and nothing of the test's.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct FunctionBuilder {
@@ -29,7 +29,7 @@ pub struct FunctionBuilder {
     core: Option<usize>,
 }
 
-/// What Lambda sets, with credentials that open nothing.
+/// What Lambda sets, with credentials that are not valid anywhere.
 const ENVIRONMENT: [(&str, &str); 15] = [
     ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
     (
@@ -67,9 +67,9 @@ impl FunctionBuilder {
         }
     }
 
-    /// Its AWS is this stand-in.
-    pub fn standin(self, standin: &Standin) -> Self {
-        self.env("AWS_ENDPOINT_URL", standin.url())
+    /// Points it at this fake.
+    pub fn fake(self, fake: &FakeAws) -> Self {
+        self.env("AWS_ENDPOINT_URL", fake.url())
     }
 
     /// `IMDS_POLICY`: the policy as a document.
@@ -77,49 +77,49 @@ impl FunctionBuilder {
         self.env("IMDS_POLICY", document)
     }
 
-    /// One more variable, or another value for one.
+    /// Sets a variable.
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// One variable less.
+    /// Removes a variable.
     pub fn without_env(mut self, name: &str) -> Self {
         self.environment.remove(name);
         self
     }
 
-    /// One more argument.
+    /// Adds an argument.
     pub fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
-    /// The account that it is deployed in, 111122223333 at first.
+    /// The account that it is deployed in; the default is 111122223333.
     pub fn account(mut self, account: &str) -> Self {
         self.account = account.to_owned();
         self
     }
 
-    /// How long an invocation may take, 30 seconds at first.
+    /// How long an invocation may take; the default is 30 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// It runs on this core alone, counted from 0; the stand-ins stay where they are.
+    /// Runs it on this core only, counted from 0; the fakes stay where they are.
     pub fn on_core(mut self, core: usize) -> Self {
         self.core = Some(core);
         self
     }
 
-    /// Starts it, and does not wait for it.
+    /// Starts it without waiting for it.
     ///
     /// # Panics
     /// When the program can't be started.
     #[must_use]
     pub fn start(self) -> Function {
-        let output = Output::new().expect("temporary files can be made");
+        let output = FunctionOutput::new().expect("temporary files can be made");
         let sandbox = Mutex::new(self.spawn(&output));
         Function {
             sandbox,
@@ -128,12 +128,12 @@ impl FunctionBuilder {
         }
     }
 
-    /// Starts it with an event that is there before it asks, as Lambda does; gives what became of it.
+    /// Starts it with an event that is ready before it polls, as Lambda does.
     ///
     /// # Panics
     /// When the program can't be started.
     pub fn start_with(self, event: &Value) -> (Function, Invocation) {
-        let output = Output::new().expect("temporary files can be made");
+        let output = FunctionOutput::new().expect("temporary files can be made");
         let exchange = self.exchange();
         let request_id = exchange.offer(event.to_string(), self.timeout);
         let function = Function {
@@ -145,15 +145,15 @@ impl FunctionBuilder {
         (function, invocation)
     }
 
-    pub(super) fn spawn(&self, output: &Output) -> Sandbox {
+    pub(super) fn spawn(&self, output: &FunctionOutput) -> Sandbox {
         self.spawn_with(self.exchange(), output)
     }
 
     fn exchange(&self) -> Arc<Exchange> {
-        Arc::new(Exchange::of(&self.account))
+        Arc::new(Exchange::for_account(&self.account))
     }
 
-    fn spawn_with(&self, exchange: Arc<Exchange>, output: &Output) -> Sandbox {
+    fn spawn_with(&self, exchange: Arc<Exchange>, output: &FunctionOutput) -> Sandbox {
         let server = Server::start((Ipv4Addr::LOCALHOST, 0), None, Arc::clone(&exchange))
             .expect("loopback has a free port");
         let (stdout, stderr) = output.handles().expect("open files can be opened again");

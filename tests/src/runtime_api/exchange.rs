@@ -13,27 +13,27 @@ use tokio::sync::Notify;
 
 use super::FunctionError;
 use crate::clock::now;
-use crate::server::{HangUp, Reply, Service};
+use crate::server::{HangUp, HttpService, Reply};
 
-/// Six megabytes and a bit, as Lambda has it.
+/// Lambda's quota, in bytes.
 const LARGEST_RESPONSE: usize = 6_291_556;
 
-/// Of all functions of this program.
+/// Numbers the invocations of all functions of this program.
 static INVOCATIONS: AtomicU64 = AtomicU64::new(1);
 
-/// What passes between the test and the function: one event and its answer at a time.
+/// Passes events and answers between the test and the function, one at a time.
 #[derive(Debug, Default)]
 pub(super) struct Exchange {
     /// The function's ARN.
     arn: String,
-    state: Mutex<State>,
+    state: Mutex<ExchangeState>,
     changed: Condvar,
     offered: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    offered: Option<Event>,
+struct ExchangeState {
+    offered: Option<OfferedEvent>,
     current: Option<String>,
     handed_over: Option<Instant>,
     answered: Option<Instant>,
@@ -44,7 +44,7 @@ struct State {
 }
 
 #[derive(Debug)]
-struct Event {
+struct OfferedEvent {
     arn: String,
     id: String,
     body: String,
@@ -53,21 +53,21 @@ struct Event {
 
 /// The test's side.
 impl Exchange {
-    pub(super) fn of(account: &str) -> Self {
+    pub(super) fn for_account(account: &str) -> Self {
         Exchange {
             arn: format!("arn:aws:lambda:eu-central-1:{account}:function:enforcer"),
             ..Exchange::default()
         }
     }
 
-    /// Offers an event; gives its id, such as `8476a536-e9f4-11e8-9739-000000000001`.
+    /// Offers an event; returns its id, such as `8476a536-e9f4-11e8-9739-000000000001`.
     pub(super) fn offer(&self, body: String, timeout: Duration) -> String {
         let id = format!(
             "8476a536-e9f4-11e8-9739-{:012x}",
             INVOCATIONS.fetch_add(1, Ordering::Relaxed)
         );
         let mut state = self.state();
-        state.offered = Some(Event {
+        state.offered = Some(OfferedEvent {
             arn: self.arn.clone(),
             id: id.clone(),
             body,
@@ -102,23 +102,23 @@ impl Exchange {
         self.first_poll().is_some()
     }
 
-    /// Whether it asks for one now.
+    /// Whether it is waiting for an event.
     pub(super) fn is_polling(&self) -> bool {
         self.state().polling
     }
 
-    /// Until something has come from the function, but not for longer.
+    /// Waits for a request of the function, at most this long.
     pub(super) fn wait(&self, at_most: Duration) {
         let _ = self.changed.wait_timeout(self.state(), at_most);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ExchangeState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The function's side.
-impl Service for Exchange {
+impl HttpService for Exchange {
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Reply {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| HangUp)?.to_bytes();
@@ -146,7 +146,7 @@ impl Service for Exchange {
 }
 
 impl Exchange {
-    /// Waits for an event as long as it takes.
+    /// Waits for an event without a limit.
     async fn next(&self, at: Instant) -> Response<Full<Bytes>> {
         self.state().first_poll.get_or_insert(at);
         loop {
@@ -157,7 +157,7 @@ impl Exchange {
         }
     }
 
-    fn poll(&self) -> Option<Event> {
+    fn poll(&self) -> Option<OfferedEvent> {
         let mut state = self.state();
         let event = state.offered.take();
         state.polling = event.is_none();
@@ -198,7 +198,7 @@ impl Exchange {
 
 const TOO_LARGE: &str = "Function.ResponseSizeTooLarge";
 
-impl Event {
+impl OfferedEvent {
     fn reply(self) -> Response<Full<Bytes>> {
         let deadline = now() + self.timeout;
         Response::builder()
@@ -222,7 +222,7 @@ fn response(body: &Bytes) -> Result<Value, FunctionError> {
     };
     if body.len() > LARGEST_RESPONSE {
         let message = format!(
-            "the response has {} bytes, of {LARGEST_RESPONSE}",
+            "the response has {} bytes; the most is {LARGEST_RESPONSE}",
             body.len()
         );
         return Err(fault(TOO_LARGE, message));
@@ -230,7 +230,7 @@ fn response(body: &Bytes) -> Result<Value, FunctionError> {
     serde_json::from_slice(body).map_err(|error| {
         fault(
             "Runtime.InvalidResponse",
-            format!("the response is no JSON: {error}"),
+            format!("the response is not JSON: {error}"),
         )
     })
 }

@@ -1,5 +1,5 @@
-//! Runs a function's real binary under a small Lambda Runtime API, one invocation at a time.
-//! What Lambda bounds is bounded here too: nothing waits for ever.
+//! Runs a function's real binary under a small Lambda Runtime API, one invocation at a time. Every wait
+//! has a limit, as in Lambda.
 
 mod builder;
 mod exchange;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use builder::FunctionBuilder;
-use output::{Mark, Output};
+use output::{FunctionOutput, OutputMark};
 use sandbox::Sandbox;
 use serde_json::Value;
 
@@ -19,49 +19,49 @@ use serde_json::Value;
 #[derive(Debug)]
 pub struct Function {
     sandbox: Mutex<Sandbox>,
-    output: Output,
+    output: FunctionOutput,
     plan: FunctionBuilder,
 }
 
-/// What became of one event.
+/// The result of one event.
 #[derive(Clone, Debug)]
 pub struct Invocation {
-    /// `Lambda-Runtime-Aws-Request-Id`; empty where it did not start.
+    /// `Lambda-Runtime-Aws-Request-Id`; empty if the function did not start.
     pub request_id: String,
     /// What the function answered.
     pub result: Result<Value, FunctionError>,
-    /// Lines that it wrote to standard output meanwhile.
+    /// The lines that it wrote to standard output.
     pub stdout: Vec<String>,
-    /// Lines that it wrote to standard error meanwhile.
+    /// The lines that it wrote to standard error.
     pub stderr: Vec<String>,
-    /// From the event's handing over to the answer.
+    /// The time from the delivery of the event to the answer.
     pub duration: Duration,
 }
 
-/// An error that the function reported, or that Lambda would report of it.
+/// An error that the function reported, or that Lambda would report.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{error_type}: {error_message}")]
 pub struct FunctionError {
     /// The function's own, or `Runtime.ExitError`, `Sandbox.Timedout`,
     /// `Function.ResponseSizeTooLarge`, `Runtime.InvalidResponse`.
     pub error_type: String,
-    /// With all output, where it died.
+    /// With all output, if the process ended.
     pub error_message: String,
 }
 
 impl Function {
-    /// A function to be started from this program.
-    pub fn of(binary: impl Into<PathBuf>) -> FunctionBuilder {
+    /// A function to start from this program.
+    pub fn builder(binary: impl Into<PathBuf>) -> FunctionBuilder {
         FunctionBuilder::new(binary.into())
     }
 
-    /// Hands it an event and waits for the answer.
+    /// Delivers an event and waits for the answer.
     pub fn invoke(&self, event: &Value) -> Invocation {
         self.invoke_with_timeout(event, self.plan.timeout)
     }
 
-    /// The same, with another timeout: its deadline, at which it is killed.
-    /// One that has exited or was killed is started afresh for the next event, as Lambda does.
+    /// The same, with another timeout, after which the process is killed. A process that has ended is
+    /// replaced for the next event, as Lambda does.
     pub fn invoke_with_timeout(&self, event: &Value, timeout: Duration) -> Invocation {
         let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
         if sandbox.is_spent() {
@@ -76,21 +76,26 @@ impl Function {
         self.invocation(request_id, result, &mark, sandbox.duration())
     }
 
-    /// What becomes of the event that was offered before it started.
+    /// Waits for the answer to the event that was offered before the start.
     fn first(&self, request_id: String) -> Invocation {
         let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
         let result = match sandbox.initialised(&self.output) {
             Some(error) => Err(error),
             None => sandbox.result(self.plan.timeout, &self.output),
         };
-        self.invocation(request_id, result, &Mark::default(), sandbox.duration())
+        self.invocation(
+            request_id,
+            result,
+            &OutputMark::default(),
+            sandbox.duration(),
+        )
     }
 
     fn invocation(
         &self,
         request_id: String,
         result: Result<Value, FunctionError>,
-        since: &Mark,
+        since: &OutputMark,
         duration: Duration,
     ) -> Invocation {
         let (stdout, stderr) = self.output.since(since);
@@ -109,19 +114,19 @@ impl Function {
         sandbox.started()
     }
 
-    /// When its process first asked for an event.
+    /// When its process first polled for an event.
     pub fn first_poll(&self) -> Option<Instant> {
         let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
         sandbox.first_poll()
     }
 
-    /// Waits until it has started: `None` when it polls for events, else why it doesn't.
+    /// Waits until it polls for events; returns why it does not.
     pub fn init_error(&self) -> Option<FunctionError> {
         let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
         sandbox.initialised(&self.output)
     }
 
-    /// The id of its process, which another replaces once it has ended.
+    /// The id of its current process.
     pub fn process_id(&self) -> u32 {
         let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
         sandbox.process_id()

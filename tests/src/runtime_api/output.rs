@@ -1,5 +1,5 @@
-//! What a function writes.
-//! Files take it, not pipes: what was written before the answer is there when the answer is.
+//! What a function writes. It goes to files, not pipes, so that everything that was written before the
+//! answer can be read with the answer.
 
 use std::fs::File;
 use std::io;
@@ -8,21 +8,21 @@ use std::process::Stdio;
 
 /// Standard output and standard error of all processes of a function.
 #[derive(Debug)]
-pub(super) struct Output {
+pub(super) struct FunctionOutput {
     stdout: File,
     stderr: File,
 }
 
-/// How far the output had come.
+/// A position in the output.
 #[derive(Debug, Default)]
-pub(super) struct Mark {
+pub(super) struct OutputMark {
     stdout: u64,
     stderr: u64,
 }
 
-impl Output {
+impl FunctionOutput {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Output {
+        Ok(FunctionOutput {
             stdout: tempfile::tempfile()?,
             stderr: tempfile::tempfile()?,
         })
@@ -35,14 +35,14 @@ impl Output {
         ))
     }
 
-    pub(super) fn mark(&self) -> Mark {
-        Mark {
+    pub(super) fn mark(&self) -> OutputMark {
+        OutputMark {
             stdout: length(&self.stdout),
             stderr: length(&self.stderr),
         }
     }
 
-    pub(super) fn since(&self, mark: &Mark) -> (Vec<String>, Vec<String>) {
+    pub(super) fn since(&self, mark: &OutputMark) -> (Vec<String>, Vec<String>) {
         let lines = |file, from| read(file, from).lines().map(str::to_owned).collect();
         (
             lines(&self.stdout, mark.stdout),

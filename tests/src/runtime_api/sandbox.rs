@@ -8,17 +8,15 @@ use serde_json::Value;
 
 use super::FunctionError;
 use super::exchange::Exchange;
-use super::output::Output;
+use super::output::FunctionOutput;
 use crate::server::Server;
+use crate::wait::CHECK_INTERVAL;
 
 /// Lambda allows ten seconds; a debug build on a busy machine gets more.
 const INITIALISATION: Duration = Duration::from_secs(20);
 
 /// How long a function may take from its answer to its next poll.
-const AFTERMATH: Duration = Duration::from_secs(2);
-
-/// How often the process is looked at while it is waited for.
-const GLANCE: Duration = Duration::from_millis(10);
+const NEXT_POLL: Duration = Duration::from_secs(2);
 
 /// A process, killed when dropped.
 #[derive(Debug)]
@@ -26,13 +24,13 @@ pub(super) struct Sandbox {
     child: Child,
     exchange: Arc<Exchange>,
     started: Instant,
-    /// Whether its end has been told.
+    /// Whether its end has been reported.
     failed: bool,
     _server: Server,
 }
 
 impl Sandbox {
-    /// `started` is the time before the process was made.
+    /// `started` is the time before the process was created.
     pub(super) fn new(
         child: Child,
         exchange: Arc<Exchange>,
@@ -48,13 +46,13 @@ impl Sandbox {
         }
     }
 
-    /// Whether the next event needs another: this one's end is known, or came between two events.
+    /// Whether the next event needs a new process.
     pub(super) fn is_spent(&mut self) -> bool {
         self.failed || self.exchange.has_polled() && self.has_exited()
     }
 
-    /// Waits until it polls; else says why it doesn't.
-    pub(super) fn initialised(&mut self, output: &Output) -> Option<FunctionError> {
+    /// Waits until it polls for events; returns why it does not.
+    pub(super) fn initialised(&mut self, output: &FunctionOutput) -> Option<FunctionError> {
         let until = self.started + INITIALISATION;
         let error = loop {
             if let Some(error) = self.exchange.init_error() {
@@ -69,32 +67,32 @@ impl Sandbox {
             if Instant::now() >= until {
                 break fault(
                     "Sandbox.Timedout",
-                    "it did not ask for an event in time",
+                    "it did not poll for an event in time",
                     output,
                 );
             }
-            self.exchange.wait(GLANCE);
+            self.exchange.wait(CHECK_INTERVAL);
         };
         self.give_up();
         Some(error)
     }
 
-    /// Hands over an event; gives its request id and what became of it.
+    /// Delivers an event; returns its request id and its result.
     pub(super) fn invoke(
         &mut self,
         event: &Value,
         timeout: Duration,
-        output: &Output,
+        output: &FunctionOutput,
     ) -> (String, Result<Value, FunctionError>) {
         let id = self.exchange.offer(event.to_string(), timeout);
         (id, self.result(timeout, output))
     }
 
-    /// What became of the event that was offered.
+    /// Waits for the result of the event that was offered.
     pub(super) fn result(
         &mut self,
         timeout: Duration,
-        output: &Output,
+        output: &FunctionOutput,
     ) -> Result<Value, FunctionError> {
         let until = Instant::now() + timeout;
         loop {
@@ -111,7 +109,7 @@ impl Sandbox {
                 let message = format!("task timed out after {:.2} seconds", timeout.as_secs_f64());
                 return Err(fault("Sandbox.Timedout", &message, output));
             }
-            self.exchange.wait(GLANCE);
+            self.exchange.wait(CHECK_INTERVAL);
         }
     }
 
@@ -127,16 +125,16 @@ impl Sandbox {
         self.child.id()
     }
 
-    /// How long the last event took; nothing where there was no answer.
+    /// How long the last event took; zero without an answer.
     pub(super) fn duration(&self) -> Duration {
         self.exchange.duration().unwrap_or_default()
     }
 
-    /// What it writes after its answer still belongs to the invocation.
+    /// Waits for the next poll: what the function writes until then belongs to the invocation.
     fn wait_for_poll(&mut self) {
-        let until = Instant::now() + AFTERMATH;
+        let until = Instant::now() + NEXT_POLL;
         while !self.exchange.is_polling() && !self.has_exited() && Instant::now() < until {
-            self.exchange.wait(GLANCE);
+            self.exchange.wait(CHECK_INTERVAL);
         }
     }
 
@@ -144,7 +142,7 @@ impl Sandbox {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    fn exit_error(&mut self, output: &Output) -> FunctionError {
+    fn exit_error(&mut self, output: &FunctionOutput) -> FunctionError {
         let status = match self.child.try_wait() {
             Ok(Some(status)) => status.to_string(),
             Ok(None) => "still running".to_owned(),
@@ -170,7 +168,7 @@ impl Drop for Sandbox {
     }
 }
 
-fn fault(error_type: &str, message: &str, output: &Output) -> FunctionError {
+fn fault(error_type: &str, message: &str, output: &FunctionOutput) -> FunctionError {
     let error_message = format!("{message}; its output:\n{}", output.all());
     FunctionError {
         error_type: error_type.to_owned(),

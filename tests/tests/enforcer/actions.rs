@@ -1,12 +1,12 @@
-//! Stop and terminate, their fallbacks and their patience; drift and state changes.
+//! Stop and terminate, their fallbacks and the grace period; drift and starts.
 
 use crate::support::*;
-use imds_tests::{Fault, Settle, Standin, launch};
+use imds_tests::{FakeAws, InjectedFault, Settle, launch};
 use serde_json::json;
 
 #[test]
 fn a_terminate_policy_terminates() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let ids = ec2.launch_many(launch(REGION), 3);
     let run = function(&ec2, &without_grace("terminate")).invoke(&launched_ids(&ec2, &ids));
     assert_eq!(report(&run)["summary"]["terminated"], 3);
@@ -16,7 +16,7 @@ fn a_terminate_policy_terminates() {
 
 #[test]
 fn a_stop_policy_stops_and_does_not_stop_again() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let event = launched_one(&ec2, &id);
     let function = function(&ec2, &without_grace("stop"));
@@ -27,29 +27,31 @@ fn a_stop_policy_stops_and_does_not_stop_again() {
 }
 
 #[test]
-fn a_protected_instance_is_mended_instead_and_shields_no_other() {
-    let ec2 = Standin::start();
-    let shield = ec2.launch(launch(REGION).protected().az("a"));
-    let beside = ec2.launch(launch(REGION).az("a"));
-    let elsewhere = ec2.launch(launch(REGION).az("b"));
-    let ids = [shield.clone(), beside.clone(), elsewhere.clone()];
+fn a_protected_instance_is_enforced_instead_and_others_in_its_zone_are_terminated() {
+    let ec2 = FakeAws::start();
+    let protected = ec2.launch(launch(REGION).protected().az("a"));
+    let same_zone = ec2.launch(launch(REGION).az("a"));
+    let other_zone = ec2.launch(launch(REGION).az("b"));
+    let ids = [protected.clone(), same_zone.clone(), other_zone.clone()];
     let run = function(&ec2, &without_grace("terminate")).invoke(&launched_ids(&ec2, &ids));
     let report = report(&run);
-    assert_eq!(outcome(report, &shield), "enforced");
-    assert_eq!(outcome(report, &beside), "terminated");
-    assert_eq!(outcome(report, &elsewhere), "terminated");
-    let reason = of(report, &shield)["reason"].as_str().unwrap();
-    assert!(
-        reason.contains("not terminated, because EC2 refused: OperationNotPermitted"),
-        "{reason}"
+    assert_eq!(outcome(report, &protected), "enforced");
+    assert_eq!(outcome(report, &same_zone), "terminated");
+    assert_eq!(outcome(report, &other_zone), "terminated");
+    let protecteded = entry(report, &protected);
+    assert_eq!(
+        (&protecteded["instead_of"], &protecteded["because"]),
+        (&json!("terminate"), &json!("refused"))
     );
-    assert_eq!(ec2.instance(&shield).options.tokens, "required");
-    assert_eq!(ec2.instance(&shield).state, "running");
+    let reason = protecteded["reason"].as_str().unwrap();
+    assert!(reason.contains("OperationNotPermitted"), "{reason}");
+    assert_eq!(ec2.instance(&protected).options.tokens, "required");
+    assert_eq!(ec2.instance(&protected).state, "running");
 }
 
 #[test]
-fn an_instance_that_cannot_be_stopped_is_mended_instead() {
-    let ec2 = Standin::start();
+fn an_instance_that_cannot_be_stopped_is_enforced_instead() {
+    let ec2 = FakeAws::start();
     let store = ec2.launch(launch(REGION).instance_store());
     let protected = ec2.launch(launch(REGION).stop_protected());
     let plain = ec2.launch(launch(REGION));
@@ -62,22 +64,22 @@ fn an_instance_that_cannot_be_stopped_is_mended_instead() {
 }
 
 #[test]
-fn a_refused_termination_is_mended_instead() {
-    let ec2 = Standin::start();
+fn an_instance_is_enforced_if_ec2_rejects_its_termination() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    ec2.fault(Fault::unauthorised().action("TerminateInstances"));
+    ec2.fault(InjectedFault::unauthorized().action("TerminateInstances"));
     let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
-    let reason = of(report(&run), &id)["reason"].as_str().unwrap();
+    let reason = entry(report(&run), &id)["reason"].as_str().unwrap();
     assert!(reason.contains("UnauthorizedOperation"), "{reason}");
 }
 
 #[test]
-fn one_id_that_is_gone_keeps_no_other_from_being_terminated() {
-    let ec2 = Standin::start();
+fn an_unknown_id_does_not_prevent_the_termination_of_the_others() {
+    let ec2 = FakeAws::start();
     let ids = ec2.launch_many(launch(REGION), 3);
     ec2.fault(
-        Fault::not_found()
+        InjectedFault::not_found()
             .action("TerminateInstances")
             .instance(&ids[1]),
     );
@@ -89,13 +91,17 @@ fn one_id_that_is_gone_keeps_no_other_from_being_terminated() {
 }
 
 #[test]
-fn an_auto_scaling_instance_is_mended_and_its_launch_template_named() {
-    let ec2 = Standin::start();
+fn an_auto_scaling_instance_is_enforced_and_its_launch_template_named() {
+    let ec2 = FakeAws::start();
     ec2.replace_in_groups();
     let id = ec2.launch(launch(REGION).in_group("web").from_template("lt-0abc", "4"));
     let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
-    let instance = of(report(&run), &id);
+    let instance = entry(report(&run), &id);
     assert_eq!(instance["outcome"], "enforced");
+    assert_eq!(
+        (&instance["instead_of"], &instance["because"]),
+        (&json!("terminate"), &json!("replaced"))
+    );
     assert_eq!(
         instance["launch_template"],
         json!({ "id": "lt-0abc", "version": "4" })
@@ -110,11 +116,11 @@ fn an_auto_scaling_instance_is_mended_and_its_launch_template_named() {
 }
 
 #[test]
-fn a_tag_that_comes_late_saves_an_instance_from_termination() {
-    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "terminate",
-        "limits": {"grace_seconds": 3},
-        "rules": [{"name": "keep", "when": {"tags": {"keep": "yes"}}, "then": "exempt"}]}"#;
-    let ec2 = Standin::start();
+fn a_late_tag_exempts_an_instance_from_termination() {
+    let policy = r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "terminate",
+        "new_instances": {"grace_seconds": 3},
+        "rules": [{"name": "keep", "when": {"tags": {"keep": "yes"}}, "action": "exempt"}]}"#;
+    let ec2 = FakeAws::start();
     let tagged = ec2.launch(launch(REGION).launched(seconds(0)).late_tag(
         "keep",
         "yes",
@@ -130,16 +136,19 @@ fn a_tag_that_comes_late_saves_an_instance_from_termination() {
 }
 
 #[test]
-fn what_is_to_be_mended_does_not_wait_for_what_is_to_be_terminated() {
-    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce",
-        "limits": {"grace_seconds": 3},
-        "rules": [{"name": "sandbox", "when": {"tags": {"env": "sandbox"}}, "then": "terminate"}]}"#;
-    let ec2 = Standin::start();
-    let doomed = ec2.launch(launch(REGION).launched(seconds(0)).tag("env", "sandbox"));
+fn enforcement_does_not_wait_for_the_grace_period_of_terminations() {
+    let policy = r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "enforce",
+        "new_instances": {"grace_seconds": 3},
+        "rules": [{"name": "sandbox", "when": {"tags": {"env": "sandbox"}}, "action": "terminate"}]}"#;
+    let ec2 = FakeAws::start();
+    let sandbox = ec2.launch(launch(REGION).launched(seconds(0)).tag("env", "sandbox"));
     let open = ec2.launch(launch(REGION).launched(seconds(0)));
-    let run = function(&ec2, policy).invoke(&launched_ids(&ec2, &[doomed.clone(), open.clone()]));
+    let run = function(&ec2, policy).invoke(&launched_ids(&ec2, &[sandbox.clone(), open.clone()]));
     assert_eq!(
-        (outcome(report(&run), &doomed), outcome(report(&run), &open)),
+        (
+            outcome(report(&run), &sandbox),
+            outcome(report(&run), &open)
+        ),
         ("terminated", "enforced")
     );
     let calls = ec2.changing_calls();
@@ -148,9 +157,10 @@ fn what_is_to_be_mended_does_not_wait_for_what_is_to_be_terminated() {
 }
 
 #[test]
-fn a_grace_that_outlasts_the_function_fails_it_so_that_the_event_comes_again() {
-    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "terminate"}"#;
-    let ec2 = Standin::start();
+fn a_grace_period_longer_than_the_timeout_fails_the_function_so_that_the_event_is_retried() {
+    let policy =
+        r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "terminate"}"#;
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).launched(seconds(0)));
     let run = function(&ec2, policy).invoke_with_timeout(&launched_one(&ec2, &id), seconds(5));
     assert!(
@@ -162,19 +172,24 @@ fn a_grace_that_outlasts_the_function_fails_it_so_that_the_event_comes_again() {
 }
 
 #[test]
-fn drift_is_mended_and_never_terminated() {
-    let ec2 = Standin::start();
+fn drift_is_enforced_and_never_terminated() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let event = modified(&id, "mallory", &json!({ "HttpTokens": "optional" }));
     let run = function(&ec2, &without_grace("terminate")).invoke(&event);
     assert_eq!(report(&run)["trigger"], "metadata-change");
-    assert_eq!(outcome(report(&run), &id), "enforced");
+    let drifted = entry(report(&run), &id);
+    assert_eq!(drifted["outcome"], "enforced");
+    assert_eq!(
+        (&drifted["instead_of"], &drifted["because"]),
+        (&json!("terminate"), &json!("drift"))
+    );
     assert_eq!(ec2.count("TerminateInstances"), 0);
 }
 
 #[test]
 fn the_function_s_own_change_causes_no_action_and_no_call() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let own = modified(
         &id,
@@ -183,13 +198,14 @@ fn the_function_s_own_change_causes_no_action_and_no_call() {
     );
     let run = function(&ec2, ENFORCE).invoke(&own);
     assert_eq!(report(&run)["trigger"], "metadata-change");
-    assert_eq!(report(&run)["reason"], "the function's own change");
+    let reason = report(&run)["reason"].as_str().unwrap();
+    assert!(reason.contains("own change"), "{reason}");
     assert_eq!(ec2.calls().len(), 0);
 }
 
 #[test]
-fn a_session_with_the_function_s_name_cannot_hide_a_reopening() {
-    let ec2 = Standin::start();
+fn a_session_with_the_function_s_name_cannot_hide_a_change_back() {
+    let ec2 = FakeAws::start();
     let function = function(&ec2, ENFORCE);
     for set in [
         json!({ "HttpTokens": "optional" }),
@@ -203,8 +219,8 @@ fn a_session_with_the_function_s_name_cannot_hide_a_reopening() {
 }
 
 #[test]
-fn a_change_by_another_that_leaves_the_instance_compliant_costs_one_look() {
-    let ec2 = Standin::start();
+fn a_change_that_leaves_the_instance_compliant_costs_one_describe() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).tokens("required"));
     let run = function(&ec2, ENFORCE).invoke(&modified(
         &id,
@@ -216,13 +232,13 @@ fn a_change_by_another_that_leaves_the_instance_compliant_costs_one_look() {
 }
 
 #[test]
-fn a_state_change_is_looked_at() {
-    let ec2 = Standin::start();
+fn a_start_is_handled() {
+    let ec2 = FakeAws::start();
     let function = function(&ec2, ENFORCE);
     for state in ["pending", "running"] {
         let id = ec2.launch(launch(REGION).state(state));
         let run = function.invoke(&state_changed(&id, state));
-        assert_eq!(report(&run)["trigger"], "state-change");
+        assert_eq!(report(&run)["trigger"], "start");
         assert_eq!(outcome(report(&run), &id), "enforced");
     }
     ec2.forget_calls();

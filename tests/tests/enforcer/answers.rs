@@ -1,12 +1,12 @@
-//! Answers that are cut, odd or not understood: nothing is taken for compliant, and nothing is lost.
+//! Truncated and malformed answers: no instance counts as compliant or is lost because of them.
 
-use imds_tests::{Fault, Standin, launch};
+use imds_tests::{FakeAws, InjectedFault, launch};
 use serde_json::json;
 
 use crate::support::*;
 
-/// Puts a word where EC2 writes the number of hops.
-fn garble(ec2: &Standin, id: &str) {
+/// Replaces the hop limit by a word.
+fn garble(ec2: &FakeAws, id: &str) {
     ec2.garble(
         id,
         "<httpPutResponseHopLimit>1<",
@@ -15,34 +15,34 @@ fn garble(ec2: &Standin, id: &str) {
 }
 
 #[test]
-fn one_odd_value_keeps_no_other_instance_of_a_launch_from_being_handled() {
-    let ec2 = Standin::start();
+fn a_malformed_value_does_not_affect_the_other_instances_of_a_launch() {
+    let ec2 = FakeAws::start();
     let ids = ec2.launch_many(launch(REGION), 5);
-    let odd = &ids[2];
-    garble(&ec2, odd);
+    let malformed = &ids[2];
+    garble(&ec2, malformed);
     let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &ids));
-    assert!(failure(&run).contains(odd), "{run:?}");
+    assert!(failure(&run).contains(malformed), "{run:?}");
     let report = logged_report(&run);
-    assert_eq!(outcome(&report, odd), "failed");
-    let reason = of(&report, odd)["reason"].as_str().unwrap();
+    assert_eq!(outcome(&report, malformed), "failed");
+    let reason = entry(&report, malformed)["reason"].as_str().unwrap();
     assert!(reason.contains("could not be read"), "{reason}");
     assert_eq!(
         (&report["summary"]["enforced"], &report["summary"]["failed"]),
         (&json!(4), &json!(1))
     );
     let open = |id: &&String| ec2.instance(id).options.tokens == "optional";
-    assert_eq!(ids.iter().filter(open).collect::<Vec<_>>(), [odd]);
+    assert_eq!(ids.iter().filter(open).collect::<Vec<_>>(), [malformed]);
 }
 
 #[test]
-fn one_odd_value_keeps_no_instance_of_a_launch_without_ids_from_being_found() {
-    let ec2 = Standin::start();
+fn a_malformed_value_does_not_affect_the_search_for_a_launch_without_ids() {
+    let ec2 = FakeAws::start();
     let ids = ec2.launch_many(launch(REGION).client_token("token"), 60);
-    let odd = &ids[59];
-    garble(&ec2, odd);
+    let malformed = &ids[59];
+    garble(&ec2, malformed);
     let run = function(&ec2, ENFORCE).invoke(&cut(REGION, Some("token"), 60));
     let report = logged_report(&run);
-    assert_eq!(outcome(&report, odd), "failed");
+    assert_eq!(outcome(&report, malformed), "failed");
     assert_eq!(
         (&report["summary"]["enforced"], &report["summary"]["failed"]),
         (&json!(59), &json!(1))
@@ -50,22 +50,22 @@ fn one_odd_value_keeps_no_instance_of_a_launch_without_ids_from_being_found() {
 }
 
 #[test]
-fn one_odd_value_hides_no_other_instance_from_a_sweep() {
-    let ec2 = Standin::start();
+fn a_malformed_value_does_not_hide_other_instances_from_a_sweep() {
+    let ec2 = FakeAws::start();
     ec2.set_regions(&[REGION]);
     let ids = ec2.launch_many(launch(REGION), 30);
-    let right = ec2.launch(launch(REGION).tokens("required"));
+    let compliant = ec2.launch(launch(REGION).tokens("required"));
     garble(&ec2, &ids[7]);
-    garble(&ec2, &right);
+    garble(&ec2, &compliant);
     let policy = json!({
-        "require": { "http_tokens": "required" }, "on_violation": "enforce",
+        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
         "existing": { "unknown": "enforce" }
     });
     let sweep = json!({ "source": "imds-enforcer", "detail-type": "Sweep", "detail": {} });
     let run = function(&ec2, &policy.to_string()).invoke(&sweep);
     let report = logged_report(&run);
-    for odd in [&ids[7], &right] {
-        assert_eq!(outcome(&report, odd), "failed");
+    for malformed in [&ids[7], &compliant] {
+        assert_eq!(outcome(&report, malformed), "failed");
     }
     assert_eq!(
         (
@@ -78,8 +78,8 @@ fn one_odd_value_hides_no_other_instance_from_a_sweep() {
 }
 
 #[test]
-fn a_stop_or_termination_whose_answer_was_cut_is_looked_at_and_not_taken_for_undone() {
-    for (on_violation, action, ended, state) in [
+fn a_stop_or_termination_whose_answer_is_truncated_is_verified() {
+    for (on_violation, action, outcome_word, state) in [
         ("stop", "StopInstances", "stopped", "stopping"),
         (
             "terminate",
@@ -88,35 +88,35 @@ fn a_stop_or_termination_whose_answer_was_cut_is_looked_at_and_not_taken_for_und
             "shutting-down",
         ),
     ] {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         let ids = ec2.launch_many(launch(REGION), 3);
-        ec2.fault(Fault::malformed().action(action));
+        ec2.fault(InjectedFault::malformed().action(action));
         let run = function(&ec2, &without_grace(on_violation)).invoke(&launched_ids(&ec2, &ids));
-        assert_eq!(report(&run)["summary"][ended], json!(3), "{action}");
+        assert_eq!(report(&run)["summary"][outcome_word], json!(3), "{action}");
         assert_eq!(ec2.count(action), 1);
         for id in &ids {
             let now = ec2.instance(id).state;
-            assert!(now == state || now == ended, "{now}");
+            assert!(now == state || now == outcome_word, "{now}");
         }
     }
 }
 
 #[test]
-fn a_termination_that_was_not_done_and_not_answered_is_enforced_instead() {
-    let ec2 = Standin::start();
+fn an_instance_is_enforced_if_its_termination_had_no_effect_and_no_answer() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    ec2.fault(Fault::reset().action("TerminateInstances"));
+    ec2.fault(InjectedFault::reset().action("TerminateInstances"));
     let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
     assert_eq!(ec2.instance(&id).state, "running");
 }
 
 #[test]
-fn an_instance_that_is_stopped_is_not_taken_for_terminated() {
-    let ec2 = Standin::start();
+fn a_stopped_instance_does_not_count_as_terminated() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     ec2.set_state(&id, "stopped");
-    ec2.fault(Fault::reset().action("TerminateInstances"));
+    ec2.fault(InjectedFault::reset().action("TerminateInstances"));
     let run = function(&ec2, &without_grace("terminate")).invoke(&launched_one(&ec2, &id));
     assert_eq!(outcome(report(&run), &id), "enforced");
     assert_eq!(ec2.instance(&id).options.tokens, "required");

@@ -1,50 +1,54 @@
-//! Nothing runs away: the breaker, replacement loops, drift, pacing, other accounts, hostile text.
+//! Limits: disruptions, replacement loops, drift, API rates, other accounts, hostile text.
 
-use imds_tests::{Fault, Function, Standin, binary, launch};
+use imds_tests::{FakeAws, Function, InjectedFault, binary, launch};
 use serde_json::{Value, json};
 
 use crate::support::*;
 
 fn terminating(limit: u32) -> String {
     json!({
-        "require": { "http_tokens": "required" }, "on_violation": "terminate",
-        "limits": { "grace_seconds": 0, "terminations_per_hour": limit }
+        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "terminate",
+        "new_instances": { "grace_seconds": 0 }, "limits": { "disruptions_per_hour": limit }
     })
     .to_string()
 }
 
-fn alive(ec2: &Standin, ids: &[String]) -> usize {
+fn running(ec2: &FakeAws, ids: &[String]) -> usize {
     ids.iter()
         .filter(|id| ec2.instance(id).state == "running")
         .count()
 }
 
+/// Whether an instance was enforced because the limit of disruptions was reached.
+fn is_limited(entry: &Value) -> bool {
+    entry["outcome"] == "enforced"
+        && entry["instead_of"] == "terminate"
+        && entry["because"] == "disruption_limit"
+}
+
 #[test]
-fn no_more_than_the_limit_are_terminated_and_the_others_are_mended() {
-    let ec2 = Standin::start();
+fn no_more_than_the_limit_are_terminated_and_the_others_are_enforced() {
+    let ec2 = FakeAws::start();
     let ids = ec2.launch_many(launch(REGION), 500);
     let run = function(&ec2, &terminating(10)).invoke(&launched_ids(&ec2, &ids));
     let report = report(&run);
     assert_eq!(
         (
             &report["summary"]["terminated"],
-            &report["summary"]["spared"]
+            &report["summary"]["enforced"]
         ),
         (&json!(10), &json!(490))
     );
-    assert_eq!(alive(&ec2, &ids), 490);
-    let spared = report["instances"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|i| i["outcome"] == "spared")
-        .unwrap();
-    assert!(
-        spared["reason"]
-            .as_str()
-            .unwrap()
-            .contains("the limit of 10 terminations within an hour")
-    );
+    assert_eq!(running(&ec2, &ids), 490);
+    let instances = report["instances"].as_array().unwrap();
+    let limited = instances.iter().filter(|instance| is_limited(instance));
+    assert_eq!(limited.clone().count(), 490);
+    for instance in limited {
+        let reason = instance["reason"].as_str().unwrap();
+        assert!(reason.contains("limit of 10"), "{reason}");
+    }
+    let metric = "\"DisruptionLimitReached\":490";
+    assert!(run.stdout.iter().any(|line| line.contains(metric)));
     let open = ids.iter().filter(|id| {
         let instance = ec2.instance(id);
         instance.state == "running" && instance.options.tokens == "optional"
@@ -53,8 +57,8 @@ fn no_more_than_the_limit_are_terminated_and_the_others_are_mended() {
 }
 
 #[test]
-fn the_limit_holds_over_events() {
-    let ec2 = Standin::start();
+fn the_limit_applies_across_events() {
+    let ec2 = FakeAws::start();
     let function = function(&ec2, &terminating(3));
     let mut all = Vec::new();
     for _ in 0..3 {
@@ -62,12 +66,12 @@ fn the_limit_holds_over_events() {
         function.invoke(&launched_ids(&ec2, &ids));
         all.extend(ids);
     }
-    assert_eq!(alive(&ec2, &all), 3);
+    assert_eq!(running(&ec2, &all), 3);
 }
 
 #[test]
-fn the_limit_holds_over_invocations_that_run_at_once() {
-    let ec2 = Standin::start();
+fn the_limit_applies_across_concurrent_invocations() {
+    let ec2 = FakeAws::start();
     let launches: Vec<Vec<String>> = (0..4).map(|_| ec2.launch_many(launch(REGION), 3)).collect();
     let policy = terminating(5);
     let terminated: u64 = std::thread::scope(|scope| {
@@ -84,12 +88,12 @@ fn the_limit_holds_over_invocations_that_run_at_once() {
         runs.into_iter().map(|run| run.join().unwrap()).sum()
     });
     assert_eq!(terminated, 5);
-    assert_eq!(alive(&ec2, &launches.concat()), 7);
+    assert_eq!(running(&ec2, &launches.concat()), 7);
 }
 
 #[test]
 fn each_region_has_a_limit_of_its_own() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let function = function(&ec2, &terminating(1));
     for region in ["eu-central-1", "us-east-1"] {
         let ids = ec2.launch_many(launch(region), 2);
@@ -99,11 +103,11 @@ fn each_region_has_a_limit_of_its_own() {
 }
 
 #[test]
-fn a_limit_of_none_terminates_none_and_tags_nothing() {
-    let ec2 = Standin::start();
+fn a_limit_of_zero_terminates_nothing_and_tags_nothing() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let run = function(&ec2, &terminating(0)).invoke(&launched_one(&ec2, &id));
-    assert_eq!(outcome(report(&run), &id), "spared");
+    assert!(is_limited(entry(report(&run), &id)), "{:#}", report(&run));
     assert_eq!(
         (ec2.count("TerminateInstances"), ec2.count("CreateTags")),
         (0, 0)
@@ -111,23 +115,27 @@ fn a_limit_of_none_terminates_none_and_tags_nothing() {
 }
 
 #[test]
-fn where_terminations_cannot_be_counted_none_is_terminated() {
+fn nothing_is_terminated_while_disruptions_cannot_be_counted() {
     let faults = [
-        Fault::unauthorised().action("CreateTags"),
-        // The first look is at the launched instances themselves, the second at the claims.
-        Fault::unauthorised().action("DescribeInstances").after(1),
+        InjectedFault::unauthorized().action("CreateTags"),
+        // The first call describes the launched instances, the second the claims.
+        InjectedFault::unauthorized()
+            .action("DescribeInstances")
+            .after(1),
     ];
     for fault in faults {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         let ids = ec2.launch_many(launch(REGION), 2);
         ec2.fault(fault);
         let run = function(&ec2, &terminating(10)).invoke(&launched_ids(&ec2, &ids));
-        assert_eq!(report(&run)["summary"]["spared"], 2);
-        let reason = of(report(&run), &ids[0])["reason"].as_str().unwrap();
-        assert!(
-            reason.contains("could not be counted: UnauthorizedOperation"),
-            "{reason}"
+        assert_eq!(report(&run)["summary"]["enforced"], 2);
+        let instance = entry(report(&run), &ids[0]);
+        assert_eq!(
+            (&instance["instead_of"], &instance["because"]),
+            (&json!("terminate"), &json!("not_counted"))
         );
+        let reason = instance["reason"].as_str().unwrap();
+        assert!(reason.contains("UnauthorizedOperation"), "{reason}");
         assert_eq!(ec2.count("TerminateInstances"), 0);
         assert!(
             ids.iter()
@@ -137,8 +145,8 @@ fn where_terminations_cannot_be_counted_none_is_terminated() {
 }
 
 #[test]
-fn an_instance_that_was_not_terminated_after_all_gives_its_place_back() {
-    let ec2 = Standin::start();
+fn a_failed_termination_does_not_count_against_the_limit() {
+    let ec2 = FakeAws::start();
     let function = function(&ec2, &terminating(1));
     let protected = ec2.launch(launch(REGION).protected());
     let run = function.invoke(&launched_one(&ec2, &protected));
@@ -149,11 +157,11 @@ fn an_instance_that_was_not_terminated_after_all_gives_its_place_back() {
 }
 
 #[test]
-fn what_is_replaced_is_ended_only_where_a_rule_says_so() {
-    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "terminate",
-        "limits": {"grace_seconds": 0}, "rules": [{"name": "batch", "when": {"tags": {"app": "batch"}},
-        "then": "terminate", "even_if_replaced": true}]}"#;
-    let ec2 = Standin::start();
+fn replaced_instances_are_terminated_only_if_a_rule_says_so() {
+    let policy = r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "terminate",
+        "new_instances": {"grace_seconds": 0}, "rules": [{"name": "batch", "when": {"tags": {"app": "batch"}},
+        "action": "terminate", "even_if_replaced": true}]}"#;
+    let ec2 = FakeAws::start();
     let batch = ec2.launch(launch(REGION).in_group("g").tag("app", "batch"));
     let other = ec2.launch(launch(REGION).in_group("g"));
     let run = function(&ec2, policy).invoke(&launched_ids(&ec2, &[batch.clone(), other.clone()]));
@@ -164,9 +172,9 @@ fn what_is_replaced_is_ended_only_where_a_rule_says_so() {
 }
 
 #[test]
-fn one_who_keeps_reopening_an_instance_is_named_and_cannot_make_a_storm() {
-    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce", "limits": {"mends_per_hour": 3}}"#;
-    let ec2 = Standin::start();
+fn repeated_drift_is_limited_and_names_who_causes_it() {
+    let policy = r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "enforce", "limits": {"enforcements_per_hour": 3}}"#;
+    let ec2 = FakeAws::start();
     let function = function(&ec2, policy);
     let id = ec2.launch(launch(REGION));
     let mut outcomes = Vec::new();
@@ -177,22 +185,22 @@ fn one_who_keeps_reopening_an_instance_is_named_and_cannot_make_a_storm() {
             "mallory",
             &json!({ "HttpTokens": "optional" }),
         ));
-        let instance = of(report(&run), &id).clone();
+        let instance = entry(report(&run), &id).clone();
         assert_eq!(
             instance["changed_by"],
             "arn:aws:sts::111122223333:assumed-role/Role/mallory"
         );
+        let reason = instance["reason"].as_str().unwrap();
         assert!(
-            instance["reason"]
-                .as_str()
-                .unwrap()
-                .contains("changed by arn:aws:sts::111122223333:assumed-role/Role/mallory")
+            reason.contains("arn:aws:sts::111122223333:assumed-role/Role/mallory"),
+            "{reason}"
         );
-        let drifting = run
+        let limited = run
             .stdout
             .iter()
-            .any(|line| line.contains("\"Drifting\":1"));
-        assert_eq!(drifting, instance["outcome"] == "reported");
+            .any(|line| line.contains("\"DriftLimitReached\":1"));
+        assert_eq!(limited, instance["outcome"] == "reported");
+        assert_eq!(limited, instance["because"] == "drift_limit");
         outcomes.push(instance["outcome"].as_str().unwrap().to_owned());
     }
     assert_eq!(
@@ -203,32 +211,32 @@ fn one_who_keeps_reopening_an_instance_is_named_and_cannot_make_a_storm() {
 }
 
 #[test]
-fn a_thousand_instances_without_ids_keep_to_ec2_s_rates() {
-    let ec2 = Standin::start();
-    // A hundred times as fast as EC2, so that the test is quick: the pace of the function is EC2's.
+fn a_launch_of_a_thousand_instances_stays_within_ec2_s_rates() {
+    let ec2 = FakeAws::start();
+    // EC2's own rate, which the function must keep to by itself.
     ec2.set_rate("ModifyInstanceMetadataOptions", 100.0, 5.0);
     let ids = ec2.launch_many(launch(REGION).client_token("t"), 1000);
     let run =
         function(&ec2, ENFORCE).invoke_with_timeout(&cut(REGION, Some("t"), 1000), seconds(12));
     assert!(
         run.result.is_err(),
-        "a thousand cannot be mended within the function's time"
+        "a thousand cannot be enforced within the timeout"
     );
-    let mended = ids
+    let enforced = ids
         .iter()
         .filter(|id| ec2.instance(id).options.tokens == "required")
         .count();
     let logged = logged_report(&run);
-    assert_eq!(logged["summary"]["enforced"], mended);
-    assert_eq!(logged["summary"]["failed"], 1000 - mended);
-    assert!((140..=152).contains(&mended), "{mended}");
-    let throttled = ec2.calls_to("ModifyInstanceMetadataOptions").len() - mended;
-    assert!(throttled <= 80, "{throttled} calls for nothing");
+    assert_eq!(logged["summary"]["enforced"], enforced);
+    assert_eq!(logged["summary"]["failed"], 1000 - enforced);
+    assert!((140..=152).contains(&enforced), "{enforced}");
+    let throttled = ec2.calls_to("ModifyInstanceMetadataOptions").len() - enforced;
+    assert!(throttled <= 80, "{throttled} throttled calls");
 }
 
 #[test]
-fn an_event_of_another_account_is_refused() {
-    let ec2 = Standin::start();
+fn an_event_of_another_account_is_rejected() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let mut event = launched_one(&ec2, &id);
     event["detail"]["recipientAccountId"] = json!("999988887777");
@@ -243,12 +251,12 @@ fn an_event_of_another_account_is_refused() {
 }
 
 #[test]
-fn hostile_text_forges_no_log_line_and_floods_none() {
+fn hostile_text_cannot_forge_or_flood_log_lines() {
     let hostile = format!(
         "x\n{{\"level\":\"INFO\",\"outcome\":\"compliant\"}}\r\u{1b}[2K\u{202e}{}",
         "A".repeat(5000)
     );
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(
         launch(REGION)
             .tag("aws:ec2launchtemplate:id", &hostile)
@@ -257,13 +265,13 @@ fn hostile_text_forges_no_log_line_and_floods_none() {
     let mut event = launched_one(&ec2, &id);
     event["detail"]["userIdentity"]["arn"] = json!(hostile);
     event["detail"]["requestParameters"]["userData"] = json!("SECRET-USER-DATA");
-    let function = Function::of(binary("enforcer"))
-        .standin(&ec2)
+    let function = Function::builder(binary("enforcer"))
+        .fake(&ec2)
         .policy(&without_grace("terminate"))
         .env("AWS_LAMBDA_LOG_LEVEL", "DEBUG")
         .start();
     let run = function.invoke(&event);
-    let instance = of(report(&run), &id);
+    let instance = entry(report(&run), &id);
     assert_eq!(instance["outcome"], "enforced");
     let mut malformed = event.clone();
     malformed["detail"]["responseElements"]["instancesSet"]["items"][0]["instanceId"] =

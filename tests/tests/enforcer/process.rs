@@ -1,7 +1,7 @@
-//! The function around its decisions: configuration, logs, metrics.
+//! Configuration, logs and metrics of the function.
 
 use crate::support::*;
-use imds_tests::{Fault, Function, Standin, binary, launch};
+use imds_tests::{FakeAws, Function, InjectedFault, binary, launch};
 use serde_json::{Value, json};
 
 fn json_lines(lines: &[String]) -> Vec<Value> {
@@ -13,27 +13,30 @@ fn json_lines(lines: &[String]) -> Vec<Value> {
 
 #[test]
 fn exactly_one_of_the_two_policy_variables_is_needed_at_start() {
-    let ec2 = Standin::start();
-    let none = Function::of(binary("enforcer")).standin(&ec2).start();
-    let told = none.init_error().unwrap().error_message;
-    assert!(told.contains("no policy: set `IMDS_POLICY`"), "{told}");
-    let both = Function::of(binary("enforcer"))
-        .standin(&ec2)
+    let ec2 = FakeAws::start();
+    let none = Function::builder(binary("enforcer")).fake(&ec2).start();
+    let message = none.init_error().unwrap().error_message;
+    assert!(
+        message.contains("no policy") && message.contains("`IMDS_POLICY`"),
+        "{message}"
+    );
+    let both = Function::builder(binary("enforcer"))
+        .fake(&ec2)
         .policy(ENFORCE)
         .env("IMDS_POLICY_FILE", "/tmp/policy.json")
         .start();
-    let told = both.init_error().unwrap().error_message;
-    assert!(told.contains("not both"), "{told}");
+    let message = both.init_error().unwrap().error_message;
+    assert!(message.contains("not both"), "{message}");
 }
 
 #[test]
-fn a_policy_from_a_file_works_too() {
+fn a_policy_may_come_from_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), ENFORCE).unwrap();
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    let function = Function::of(binary("enforcer"))
-        .standin(&ec2)
+    let function = Function::builder(binary("enforcer"))
+        .fake(&ec2)
         .env("IMDS_POLICY_FILE", file.path().to_str().unwrap())
         .start();
     let run = function.invoke(&launched_one(&ec2, &id));
@@ -41,29 +44,29 @@ fn a_policy_from_a_file_works_too() {
 }
 
 #[test]
-fn a_policy_with_faults_stops_the_start_and_tells_them_all() {
-    let ec2 = Standin::start();
-    let policy = r#"{"require": {"http_tokens": "optional", "hop_limit": {"at_most": 65}}, "on_violation": "enforced"}"#;
-    let function = Function::of(binary("enforcer"))
-        .standin(&ec2)
+fn an_invalid_policy_fails_the_start_and_all_its_faults_are_reported() {
+    let ec2 = FakeAws::start();
+    let policy = r#"{"version": 1, "require": {"http_tokens": "optional", "hop_limit": {"at_most": 65}}, "on_violation": "enforced"}"#;
+    let function = Function::builder(binary("enforcer"))
+        .fake(&ec2)
         .policy(policy)
         .start();
-    let told = function.init_error().unwrap().error_message;
+    let message = function.init_error().unwrap().error_message;
     for path in [
         "$.require.http_tokens",
         "$.require.hop_limit.at_most",
         "$.on_violation",
     ] {
-        assert!(told.contains(path), "{path} is not in {told}");
+        assert!(message.contains(path), "{path} is not in {message}");
     }
 }
 
 #[test]
-fn log_lines_are_json_and_carry_what_happened() {
-    let ec2 = Standin::start();
+fn log_lines_are_json_with_the_outcome() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).tag("app", "web"));
-    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "report",
-        "rules": [{"name": "web", "when": {"tags": {"app": "web"}}, "then": "enforce"}]}"#;
+    let policy = r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "report",
+        "rules": [{"name": "web", "when": {"tags": {"app": "web"}}, "action": "enforce"}]}"#;
     let function = function(&ec2, policy);
     let run = function.invoke(&launched_one(&ec2, &id));
     let lines = json_lines(&run.stdout);
@@ -81,18 +84,18 @@ fn log_lines_are_json_and_carry_what_happened() {
         line["timestamp"].is_string() && line["message"].is_string(),
         "{line}"
     );
-    let right = ec2.launch(launch(REGION).tokens("required"));
-    let run = function.invoke(&launched_one(&ec2, &right));
+    let compliant = ec2.launch(launch(REGION).tokens("required"));
+    let run = function.invoke(&launched_one(&ec2, &compliant));
     let ruleless = r#""outcome":"compliant","rule":"""#;
     assert!(run.stdout.iter().any(|line| line.contains(ruleless)));
 }
 
 #[test]
 fn the_log_level_is_lambda_s() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    let function = Function::of(binary("enforcer"))
-        .standin(&ec2)
+    let function = Function::builder(binary("enforcer"))
+        .fake(&ec2)
         .policy(ENFORCE)
         .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
         .start();
@@ -108,15 +111,15 @@ fn the_log_level_is_lambda_s() {
 
 #[test]
 fn no_credential_is_ever_logged() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let ids = ec2.launch_many(launch(REGION), 2);
     ec2.fault(
-        Fault::expired()
+        InjectedFault::expired()
             .action("ModifyInstanceMetadataOptions")
             .instance(&ids[0]),
     );
-    let function = Function::of(binary("enforcer"))
-        .standin(&ec2)
+    let function = Function::builder(binary("enforcer"))
+        .fake(&ec2)
         .policy(ENFORCE)
         .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
         .env("AWS_SECRET_ACCESS_KEY", "sEcReTsEcReT")
@@ -133,8 +136,8 @@ fn no_credential_is_ever_logged() {
 }
 
 #[test]
-fn metrics_count_every_outcome_by_region_and_tell_how_long_an_instance_was_exposed() {
-    let ec2 = Standin::start();
+fn metrics_count_outcomes_by_region_and_measure_the_exposure() {
+    let ec2 = FakeAws::start();
     let mut ids = ec2.launch_many(launch(REGION).launched(seconds(20)), 2);
     ids.push(ec2.launch(launch(REGION).tokens("required")));
     let run = function(&ec2, ENFORCE).invoke(&launched_ids(&ec2, &ids));
@@ -168,7 +171,6 @@ fn metrics_count_every_outcome_by_region_and_tell_how_long_an_instance_was_expos
             "Enforced",
             "Stopped",
             "Terminated",
-            "Spared",
             "Gone",
             "Failed"
         ]
@@ -188,27 +190,27 @@ fn metrics_count_every_outcome_by_region_and_tell_how_long_an_instance_was_expos
 }
 
 #[test]
-fn what_is_left_undone_is_logged_as_the_whole_report_and_fails_the_function() {
-    let ec2 = Standin::start();
+fn a_failed_change_fails_the_function_and_logs_the_whole_report_once() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    ec2.fault(Fault::unauthorised().action("ModifyInstanceMetadataOptions"));
+    ec2.fault(InjectedFault::unauthorized().action("ModifyInstanceMetadataOptions"));
     let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
     let logged = logged_report(&run);
-    let told = run
+    let lines = run
         .stdout
         .iter()
-        .filter(|line| line.contains("left undone"));
-    assert_eq!(told.count(), 1, "{:#?}", run.stdout);
+        .filter(|line| line.contains("\"report\":"));
+    assert_eq!(lines.count(), 1, "{:#?}", run.stdout);
     assert_eq!(logged["summary"]["failed"], 1);
-    assert_eq!(of(&logged, &id)["before"]["http_tokens"], "optional");
+    assert_eq!(entry(&logged, &id)["before"]["http_tokens"], "optional");
     let error = run.result.unwrap_err();
     assert_eq!(error.error_type, "Incomplete");
-    assert!(error.error_message.starts_with("left undone: ") && error.error_message.contains(&id));
+    assert!(error.error_message.contains(&id), "{error}");
 }
 
 #[test]
-fn the_same_process_answers_event_after_event() {
-    let ec2 = Standin::start();
+fn one_process_handles_event_after_event() {
+    let ec2 = FakeAws::start();
     let function = function(&ec2, ENFORCE);
     for _ in 0..3 {
         let id = ec2.launch(launch(REGION));

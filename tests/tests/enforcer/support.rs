@@ -1,40 +1,36 @@
-//! Events, policies, and what is read from answers.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses a part of it"
-)]
+//! Events, policies, and access to answers.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
 use std::time::Duration;
 
-use imds_tests::{Function, Instance, Invocation, Standin, binary};
+use imds_tests::{FakeAws, FakeInstance, Function, Invocation, binary};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub(crate) const REGION: &str = "eu-central-1";
 
-/// Tokens are required at launch, at once.
+/// Requires tokens.
 pub(crate) const ENFORCE: &str =
-    r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
+    r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
 
-/// Tokens required, and no waiting before the given action.
+/// Requires tokens, with the given action and without a grace period.
 pub(crate) fn without_grace(on_violation: &str) -> String {
     json!({
-        "require": { "http_tokens": "required" }, "on_violation": on_violation,
-        "limits": { "grace_seconds": 0 }
+        "version": 1, "require": { "http_tokens": "required" }, "on_violation": on_violation,
+        "new_instances": { "grace_seconds": 0 }
     })
     .to_string()
 }
 
-pub(crate) fn function(ec2: &Standin, policy: &str) -> Function {
-    Function::of(binary("enforcer"))
-        .standin(ec2)
+pub(crate) fn function(ec2: &FakeAws, policy: &str) -> Function {
+    Function::builder(binary("enforcer"))
+        .fake(ec2)
         .policy(policy)
         .start()
 }
 
-/// The event of a launch, with the instances as EC2 had them.
-pub(crate) fn launched(instances: &[Instance]) -> Value {
+/// The event of a launch, with the instances as they are now.
+pub(crate) fn launched(instances: &[FakeInstance]) -> Value {
     let items: Vec<Value> = instances.iter().map(item).collect();
     let region = instances
         .first()
@@ -47,14 +43,14 @@ pub(crate) fn launched(instances: &[Instance]) -> Value {
     event
 }
 
-/// The event of a launch by the ids of the instances.
-pub(crate) fn launched_ids(ec2: &Standin, ids: &[String]) -> Value {
-    let instances: Vec<Instance> = ids.iter().map(|id| ec2.instance(id)).collect();
+/// The event of a launch of these ids.
+pub(crate) fn launched_ids(ec2: &FakeAws, ids: &[String]) -> Value {
+    let instances: Vec<FakeInstance> = ids.iter().map(|id| ec2.instance(id)).collect();
     launched(&instances)
 }
 
 /// The event of a launch of one instance.
-pub(crate) fn launched_one(ec2: &Standin, id: &str) -> Value {
+pub(crate) fn launched_one(ec2: &FakeAws, id: &str) -> Value {
     launched(&[ec2.instance(id)])
 }
 
@@ -82,7 +78,7 @@ fn launch_event(region: &str, count: usize) -> Value {
     })
 }
 
-fn item(instance: &Instance) -> Value {
+fn item(instance: &FakeInstance) -> Value {
     let tags: Vec<Value> = instance
         .tags
         .iter()
@@ -122,6 +118,7 @@ pub(crate) fn modified(instance: &str, session: &str, options: &Value) -> Value 
     })
 }
 
+/// The notification of a change of state.
 pub(crate) fn state_changed(instance: &str, state: &str) -> Value {
     json!({
         "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
@@ -164,12 +161,12 @@ pub(crate) fn logged_report(invocation: &Invocation) -> Value {
 /// The outcome of an instance in a report.
 #[track_caller]
 pub(crate) fn outcome<'r>(report: &'r Value, id: &str) -> &'r str {
-    of(report, id)["outcome"].as_str().unwrap()
+    entry(report, id)["outcome"].as_str().unwrap()
 }
 
-/// What a report says of an instance: exactly once.
+/// The only entry of an instance in a report.
 #[track_caller]
-pub(crate) fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
+pub(crate) fn entry<'r>(report: &'r Value, id: &str) -> &'r Value {
     let all = report["instances"].as_array().unwrap();
     let mut found = all.iter().filter(|instance| instance["instance_id"] == id);
     let one = found

@@ -1,6 +1,6 @@
-//! Sweeps: what no event told is found and mended, within what its use of IMDSv1 allows.
+//! Sweeps find and enforce what events missed, as far as the usage of IMDSv1 allows.
 
-use imds_tests::{Fault, Settle, Standin, launch};
+use imds_tests::{FakeAws, InjectedFault, Settle, launch};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -17,9 +17,9 @@ fn sweep(regions: &[&str]) -> Value {
     json!({ "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333", "detail": detail })
 }
 
-/// Tokens required; instances whose use is not known are mended too.
-fn mending(existing: Value) -> String {
-    json!({ "require": { "http_tokens": "required" }, "on_violation": "enforce", "existing": existing })
+/// Requires tokens and enforces them, with this `existing`.
+fn enforcing(existing: Value) -> String {
+    json!({ "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce", "existing": existing })
         .to_string()
 }
 
@@ -31,12 +31,12 @@ fn ago(seconds: u64) -> Timestamp {
 
 #[test]
 fn every_enabled_region_is_swept() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let regions = ["eu-central-1", "us-east-1", "ap-southeast-2"];
     ec2.set_regions(&regions);
     let ids = regions.map(|region| ec2.launch(launch(region)));
-    let right = ec2.launch(launch("us-east-1").tokens("required"));
-    let run = function(&ec2, &mending(json!({ "unknown": "enforce" }))).invoke(&sweep(&[]));
+    let compliant = ec2.launch(launch("us-east-1").tokens("required"));
+    let run = function(&ec2, &enforcing(json!({ "unknown": "enforce" }))).invoke(&sweep(&[]));
     let report = report(&run);
     assert_eq!(report["trigger"], "sweep");
     assert_eq!(
@@ -51,7 +51,7 @@ fn every_enabled_region_is_swept() {
             .all(|id| ec2.instance(id).options.tokens == "required")
     );
     assert!(
-        !report.to_string().contains(&right),
+        !report.to_string().contains(&compliant),
         "compliant instances are counted, not listed"
     );
     assert_eq!(
@@ -62,23 +62,23 @@ fn every_enabled_region_is_swept() {
 
 #[test]
 fn only_the_named_regions_are_swept() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let here = ec2.launch(launch("eu-central-1"));
     let there = ec2.launch(launch("us-east-1"));
-    function(&ec2, &mending(json!({ "unknown": "enforce" }))).invoke(&sweep(&["eu-central-1"]));
+    function(&ec2, &enforcing(json!({ "unknown": "enforce" }))).invoke(&sweep(&["eu-central-1"]));
     assert_eq!(ec2.instance(&here).options.tokens, "required");
     assert_eq!(ec2.instance(&there).options.tokens, "optional");
     assert_eq!(ec2.count("DescribeRegions"), 0);
 }
 
 #[test]
-fn a_closed_region_is_told_and_the_rest_goes_on() {
+fn a_closed_region_is_reported_and_the_others_are_swept() {
     for code in ["AuthFailure", "OptInRequired"] {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         ec2.set_regions(&["eu-central-1", "me-south-1"]);
         ec2.opt_out("me-south-1", code);
         let id = ec2.launch(launch("eu-central-1"));
-        let function = function(&ec2, &mending(json!({ "unknown": "enforce" })));
+        let function = function(&ec2, &enforcing(json!({ "unknown": "enforce" })));
         let run = function.invoke(&sweep(&["eu-central-1", "me-south-1"]));
         assert!(
             failure(&run).contains("me-south-1") && failure(&run).contains(code),
@@ -90,30 +90,30 @@ fn a_closed_region_is_told_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_region_that_nobody_named_and_that_is_closed_fails_nothing() {
-    let ec2 = Standin::start();
+fn a_closed_region_that_the_event_does_not_name_does_not_fail_the_function() {
+    let ec2 = FakeAws::start();
     ec2.set_regions(&["eu-central-1", "eu-west-1"]);
-    ec2.fault(Fault::unauthorised().region("eu-west-1"));
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[]));
-    let unseen = &report(&run)["unseen"];
+    ec2.fault(InjectedFault::unauthorized().region("eu-west-1"));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[]));
+    let unreachable = &report(&run)["unreachable"];
     assert_eq!(
-        (&unseen[0]["region"], &unseen[0]["expected"]),
+        (&unreachable[0]["region"], &unreachable[0]["fatal"]),
         (&json!("eu-west-1"), &json!(false))
     );
 }
 
 #[test]
-fn a_region_that_does_not_answer_fails_the_function() {
-    let ec2 = Standin::start();
+fn an_unreachable_region_fails_the_function() {
+    let ec2 = FakeAws::start();
     ec2.set_regions(&["eu-central-1", "eu-west-1"]);
-    ec2.fault(Fault::status(500).region("eu-west-1"));
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[]));
+    ec2.fault(InjectedFault::status(500).region("eu-west-1"));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[]));
     assert!(failure(&run).contains("eu-west-1"), "{}", failure(&run));
 }
 
 #[test]
-fn what_imdsv1_was_used_for_decides_what_is_mended() {
-    let ec2 = Standin::start();
+fn the_usage_of_imdsv1_decides_which_instances_are_enforced() {
+    let ec2 = FakeAws::start();
     let old = || launch(REGION).launched(seconds(30 * DAY));
     let unused = ec2.launch(old());
     let in_use = ec2.launch(old());
@@ -125,9 +125,9 @@ fn what_imdsv1_was_used_for_decides_what_is_mended() {
     }
     ec2.datapoint(&in_use, "MetadataNoToken", ago(3 * DAY), 40.0);
     ec2.datapoint(&in_use, "MetadataNoToken", ago(2 * DAY), 2.0);
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[REGION]));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));
     let report = report(&run);
-    let usage = |id: &str| of(report, id)["usage"].clone();
+    let usage = |id: &str| entry(report, id)["usage"].clone();
     assert_eq!(outcome(report, &unused), "enforced");
     assert_eq!(usage(&unused)["verdict"], "unused");
     for (id, because) in [
@@ -137,11 +137,19 @@ fn what_imdsv1_was_used_for_decides_what_is_mended() {
     ] {
         assert_eq!(outcome(report, id), "reported");
         assert_eq!(
+            (
+                &entry(report, id)["instead_of"],
+                &entry(report, id)["because"]
+            ),
+            (&json!("enforce"), &json!("usage_unknown"))
+        );
+        assert_eq!(
             usage(id),
             json!({ "verdict": "unknown", "because": because })
         );
     }
     assert_eq!(outcome(report, &in_use), "reported");
+    assert_eq!(entry(report, &in_use)["because"], "in_use");
     assert_eq!(
         (
             usage(&in_use)["verdict"].as_str(),
@@ -158,11 +166,11 @@ fn what_imdsv1_was_used_for_decides_what_is_mended() {
 }
 
 #[test]
-fn usage_is_asked_for_the_wrong_instances_only_500_with_a_call() {
-    let ec2 = Standin::start();
+fn usage_is_read_for_non_compliant_instances_only_with_500_in_a_call() {
+    let ec2 = FakeAws::start();
     ec2.launch_many(launch(REGION).tokens("required"), 700);
     ec2.launch_many(launch(REGION), 501);
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[REGION]));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));
     assert_eq!(report(&run)["summary"]["reported"], 501);
     assert_eq!(
         (ec2.count("DescribeInstances"), ec2.count("GetMetricData")),
@@ -171,8 +179,8 @@ fn usage_is_asked_for_the_wrong_instances_only_500_with_a_call() {
 }
 
 #[test]
-fn a_policy_of_reports_asks_for_no_usage() {
-    let ec2 = Standin::start();
+fn a_policy_that_only_reports_does_not_read_usage() {
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
     let run = function(&ec2, &without_grace("report")).invoke(&sweep(&[REGION]));
     assert_eq!(report(&run)["summary"]["reported"], 1);
@@ -181,14 +189,14 @@ fn a_policy_of_reports_asks_for_no_usage() {
 
 #[test]
 fn usage_that_cannot_be_read_is_unknown() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).launched(seconds(30 * DAY)));
     ec2.datapoint(&id, "MetadataNoToken", ago(3600), 0.0);
-    ec2.fault(Fault::unauthorised().action("GetMetricData"));
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[REGION]));
+    ec2.fault(InjectedFault::unauthorized().action("GetMetricData"));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));
     assert_eq!(outcome(report(&run), &id), "reported");
     assert!(
-        of(report(&run), &id)["usage"]["because"]["unreadable"]
+        entry(report(&run), &id)["usage"]["because"]["unreadable"]
             .as_str()
             .unwrap()
             .contains("UnauthorizedOperation")
@@ -197,8 +205,8 @@ fn usage_that_cannot_be_read_is_unknown() {
 }
 
 #[test]
-fn usage_comes_in_pages() {
-    let ec2 = Standin::start();
+fn usage_is_read_page_by_page() {
+    let ec2 = FakeAws::start();
     ec2.set_metric_page(3);
     let ids = ec2.launch_many(launch(REGION).launched(seconds(30 * DAY)), 5);
     for id in &ids {
@@ -207,7 +215,7 @@ fn usage_comes_in_pages() {
         }
     }
     ec2.datapoint(&ids[4], "MetadataNoToken", ago(4 * DAY), 1.0);
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[REGION]));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));
     assert_eq!(
         (
             &report(&run)["summary"]["enforced"],
@@ -219,12 +227,12 @@ fn usage_comes_in_pages() {
 }
 
 #[test]
-fn software_that_fails_since_its_instance_was_mended_is_told() {
-    let ec2 = Standin::start();
-    let policy = mending(json!({ "unknown": "enforce", "watch_days": 7 }));
+fn calls_that_are_rejected_after_an_enforcement_are_reported() {
+    let ec2 = FakeAws::start();
+    let policy = enforcing(json!({ "unknown": "enforce", "watch_days": 7 }));
     let function = function(&ec2, &policy);
     let failing = ec2.launch(launch(REGION));
-    let fine = ec2.launch(launch(REGION));
+    let quiet = ec2.launch(launch(REGION));
     function.invoke(&sweep(&[REGION]));
     assert!(
         ec2.instance(&failing)
@@ -235,44 +243,39 @@ fn software_that_fails_since_its_instance_was_mended_is_told() {
     let run = function.invoke(&sweep(&[REGION]));
     let report = report(&run);
     assert_eq!(report["summary"]["compliant"], 2);
-    assert_eq!(of(report, &failing)["breaking"]["calls"], 17);
-    assert!(!report.to_string().contains(&fine));
+    assert_eq!(entry(report, &failing)["rejected_calls"]["calls"], 17);
+    assert!(!report.to_string().contains(&quiet));
     let metrics = run
         .stdout
         .iter()
-        .find(|line| line.contains("\"Breaking\":1"));
+        .find(|line| line.contains("\"RejectedCalls\":1"));
     assert!(metrics.is_some(), "{:#?}", run.stdout);
 }
 
 #[test]
 fn without_a_watch_nothing_is_tagged() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    function(&ec2, &mending(json!({ "unknown": "enforce" }))).invoke(&sweep(&[REGION]));
+    function(&ec2, &enforcing(json!({ "unknown": "enforce" }))).invoke(&sweep(&[REGION]));
     assert!(ec2.instance(&id).tags.is_empty());
     assert_eq!(ec2.count("CreateTags"), 0);
 }
 
 #[test]
-fn the_oldest_are_mended_first_and_sweep_by_sweep_all_are() {
-    let ec2 = Standin::start();
+fn the_oldest_instances_are_enforced_first_and_all_after_several_sweeps() {
+    let ec2 = FakeAws::start();
     ec2.set_rate("ModifyInstanceMetadataOptions", 10.0, 5.0);
     let mut ids = Vec::new();
     for age in 0..60 {
         ids.push(ec2.launch(launch(REGION).launched(seconds(3600 + 60 * (60 - age)))));
     }
-    let function = function(&ec2, &mending(json!({ "unknown": "enforce" })));
+    let function = function(&ec2, &enforcing(json!({ "unknown": "enforce" })));
     let run = function.invoke_with_timeout(&sweep(&[REGION]), seconds(6));
-    assert!(
-        failure(&run).contains("left at the deadline")
-            || failure(&run).contains("no answer before"),
-        "{}",
-        failure(&run)
-    );
-    let mended = |id: &String| ec2.instance(id).options.tokens == "required";
-    let all = ids.iter().filter(|id| mended(id)).count();
-    let youngest = ids.iter().rposition(mended).unwrap();
-    // Of those in flight at once, any may be the first to be answered.
+    assert!(failure(&run).contains("deadline"), "{}", failure(&run));
+    let enforced = |id: &String| ec2.instance(id).options.tokens == "required";
+    let all = ids.iter().filter(|id| enforced(id)).count();
+    let youngest = ids.iter().rposition(enforced).unwrap();
+    // Any of the calls in flight may be answered first.
     assert!(
         all >= 20 && youngest < all + 32,
         "{all} in all, the youngest the {youngest}th"
@@ -286,18 +289,18 @@ fn the_oldest_are_mended_first_and_sweep_by_sweep_all_are() {
         sweeps += 1;
         assert!(sweeps < 6);
     }
-    assert!(ids.iter().all(mended));
+    assert!(ids.iter().all(enforced));
 }
 
 #[test]
-fn a_region_that_does_not_answer_in_time_keeps_no_other_from_being_swept() {
-    let ec2 = Standin::start();
-    ec2.fault(Fault::delay(seconds(30)).region("eu-west-1"));
+fn a_slow_region_does_not_prevent_the_sweep_of_the_others() {
+    let ec2 = FakeAws::start();
+    ec2.fault(InjectedFault::delay(seconds(30)).region("eu-west-1"));
     let id = ec2.launch(launch(REGION));
-    let function = function(&ec2, &mending(json!({ "unknown": "enforce" })));
+    let function = function(&ec2, &enforcing(json!({ "unknown": "enforce" })));
     let run = function.invoke_with_timeout(&sweep(&[REGION, "eu-west-1"]), seconds(4));
     assert!(
-        failure(&run).contains("eu-west-1: not seen to its end before the deadline"),
+        failure(&run).contains("eu-west-1") && failure(&run).contains("deadline"),
         "{}",
         failure(&run)
     );
@@ -305,11 +308,11 @@ fn a_region_that_does_not_answer_in_time_keeps_no_other_from_being_swept() {
 }
 
 #[test]
-fn metrics_tell_which_regions_were_seen() {
-    let ec2 = Standin::start();
+fn metrics_count_scanned_and_unreachable_regions() {
+    let ec2 = FakeAws::start();
     ec2.set_regions(&["eu-central-1", "eu-west-1"]);
-    ec2.fault(Fault::unauthorised().region("eu-west-1"));
-    let run = function(&ec2, &mending(json!({}))).invoke(&sweep(&[]));
+    ec2.fault(InjectedFault::unauthorized().region("eu-west-1"));
+    let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[]));
     let lines: Vec<Value> = run
         .stdout
         .iter()
@@ -319,36 +322,32 @@ fn metrics_tell_which_regions_were_seen() {
     let of_region = |region: &str| lines.iter().find(|l| l["Region"] == region).unwrap();
     assert_eq!(
         (
-            &of_region("eu-central-1")["Swept"],
-            &of_region("eu-central-1")["Unseen"]
+            &of_region("eu-central-1")["RegionsScanned"],
+            &of_region("eu-central-1")["RegionsUnreachable"]
         ),
         (&json!(1), &json!(0))
     );
     assert_eq!(
         (
-            &of_region("eu-west-1")["Swept"],
-            &of_region("eu-west-1")["Unseen"]
+            &of_region("eu-west-1")["RegionsScanned"],
+            &of_region("eu-west-1")["RegionsUnreachable"]
         ),
         (&json!(0), &json!(1))
     );
 }
 
 #[test]
-fn a_late_instance_of_a_cut_launch_is_found_by_the_next_sweep() {
-    let ec2 = Standin::start();
-    let late = ec2.launch(
-        launch(REGION)
-            .client_token("t")
-            .visible(Settle::After(seconds(4))),
-    );
-    let function = function(&ec2, &mending(json!({ "unknown": "enforce" })));
+fn the_next_sweep_finds_a_late_instance_of_a_launch_without_ids() {
+    let ec2 = FakeAws::start();
+    let late = ec2.launch(launch(REGION).client_token("t").visible(Settle::Never));
+    let function = function(&ec2, &enforcing(json!({ "unknown": "enforce" })));
     assert!(
         function
             .invoke_with_timeout(&cut(REGION, Some("t"), 1), seconds(3))
             .result
             .is_err()
     );
-    std::thread::sleep(seconds(4));
+    ec2.set_visible(&late);
     let run = function.invoke(&sweep(&[REGION]));
     assert_eq!(outcome(report(&run), &late), "enforced");
 }

@@ -1,22 +1,23 @@
-//! What was done to whom, as the stand-in recorded it.
+//! What was done to which instance, as the fake recorded it.
 
-use imds_tests::{Call, Outcome};
+use imds_tests::{CallOutcome, RecordedCall};
 
 use crate::scenes::Scene;
-use crate::troubles::{Kind, Trouble};
+use crate::troubles::{Trouble, TroubleKind};
 
 /// The calls that name this instance.
-pub(crate) fn naming<'c>(calls: &'c [Call], id: &str) -> impl Iterator<Item = &'c Call> {
+pub(crate) fn naming<'c>(
+    calls: &'c [RecordedCall],
+    id: &str,
+) -> impl Iterator<Item = &'c RecordedCall> {
     calls
         .iter()
         .filter(move |call| call.params.values().any(|value| value == id))
 }
 
-/// How often an action took effect on an instance more than once, beyond those times when its answer
-/// was lost, so that nobody could know.
-pub(crate) fn needless_touches(
-    calls: &[Call],
-    first_run: usize,
+/// How often an action took effect on an instance more than once, not counting lost answers.
+pub(crate) fn repeated_changes(
+    (first_run, calls): (&[RecordedCall], &[RecordedCall]),
     id: &str,
     scene: &Scene,
     trouble: &Trouble,
@@ -28,32 +29,32 @@ pub(crate) fn needless_touches(
     ]
     .into_iter()
     .find_map(|action| {
-        let befallen = action == scene.action && trouble.loses_answers();
-        let took_effect = |calls: &[Call]| {
+        let is_hit = action == scene.action && trouble.loses_answers();
+        let took_effect = |calls: &[RecordedCall]| {
             let of_action = naming(calls, id).filter(|call| call.action == action);
             of_action
-                .filter(|call| call.outcome == Outcome::Ok || befallen && is_reset(call))
+                .filter(|call| call.outcome == CallOutcome::Ok || is_hit && is_reset(call))
                 .count()
         };
         let lost = match trouble.times {
-            _ if !befallen => 0,
+            _ if !is_hit => 0,
             Some(times) => usize::try_from(times).unwrap(),
-            None => took_effect(calls.get(..first_run).unwrap_or(calls)),
+            None => took_effect(first_run),
         };
-        let touches = took_effect(calls);
-        (touches > 1 + lost)
-            .then(|| format!("{action} took effect {touches} times on {id}, {lost} answers lost"))
+        let times = took_effect(calls);
+        (times > 1 + lost)
+            .then(|| format!("{action} took effect {times} times on {id}, {lost} answers lost"))
     })
 }
 
-/// Calls that are not answered yet.
-pub(crate) fn are_under_way(calls: &[Call], scene: &Scene, trouble: &Trouble) -> bool {
-    matches!(trouble.kind, Kind::TimeOut)
+/// Whether calls are not answered yet.
+pub(crate) fn are_in_flight(calls: &[RecordedCall], scene: &Scene, trouble: &Trouble) -> bool {
+    matches!(trouble.kind, TroubleKind::TimeOut)
         && calls
             .iter()
             .any(|call| call.action == scene.action && is_reset(call))
 }
 
-fn is_reset(call: &Call) -> bool {
-    call.outcome == Outcome::Reset
+fn is_reset(call: &RecordedCall) -> bool {
+    call.outcome == CallOutcome::Reset
 }

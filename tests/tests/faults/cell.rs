@@ -1,55 +1,55 @@
-//! One cell of the matrix: a call, what befalls it, and what comes of it.
+//! One cell of the matrix: a call, a fault, and the result.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use imds_tests::{Fault, Function, Invocation, Settle, Standin, binary};
+use imds_tests::{FakeAws, Function, InjectedFault, Invocation, Settle, binary, wait_until};
 
-use crate::calls::{are_under_way, naming, needless_touches};
-use crate::scenes::{Fleet, SCENES, Scene};
-use crate::troubles::{Kind, TROUBLES, Trouble};
-use crate::verdict::{Delivery, of_first, of_second};
+use crate::calls::{are_in_flight, naming, repeated_changes};
+use crate::scenes::{SCENES, Scene, SceneFleet};
+use crate::troubles::{TROUBLES, Trouble, TroubleKind};
+use crate::verdict::{CellRun, Delivery};
 
-pub(crate) struct Cell {
+pub(crate) struct MatrixCell {
     scene: &'static Scene,
     trouble: &'static Trouble,
 }
 
 /// A line of the table.
-pub(crate) struct Row {
+pub(crate) struct MatrixRow {
     /// Action and purpose, trouble, trigger and policy.
     pub(crate) key: [String; 3],
     pub(crate) outcomes: String,
     pub(crate) function: &'static str,
-    /// Of the action, while the trouble held.
+    /// How many calls of the action arrived during the fault.
     pub(crate) calls: usize,
     pub(crate) again: String,
     pub(crate) faults: Vec<String>,
 }
 
-/// All cells, those that take long first.
-pub(crate) fn cells() -> Vec<Cell> {
+/// All cells, the slowest first.
+pub(crate) fn cells() -> Vec<MatrixCell> {
     let troubles = |scene: &'static Scene| {
         TROUBLES
             .iter()
-            .filter(move |trouble| trouble.befalls.includes(scene))
-            .map(move |trouble| Cell { scene, trouble })
+            .filter(move |trouble| trouble.affects.includes(scene))
+            .map(move |trouble| MatrixCell { scene, trouble })
     };
-    let mut cells: Vec<Cell> = SCENES.iter().flat_map(troubles).collect();
-    cells.sort_by_key(|cell| !matches!(cell.trouble.kind, Kind::ThrottledFor(_)));
+    let mut cells: Vec<MatrixCell> = SCENES.iter().flat_map(troubles).collect();
+    cells.sort_by_key(|cell| !matches!(cell.trouble.kind, TroubleKind::ThrottledFor(_)));
     cells
 }
 
-/// What the function is given; its own deadline is at 85 % of it.
+/// The function's timeout; its own deadline is at 85 % of it.
 const TIME: Duration = Duration::from_secs(5);
 
-/// What it is given where it was too slow, so that a busy machine proves nothing.
+/// The timeout of a second attempt, so that a busy machine does not fail the test.
 const MORE_TIME: Duration = Duration::from_secs(25);
 
-/// What it is given once all is well.
+/// The timeout once the fault is over.
 const AMPLE_TIME: Duration = Duration::from_secs(60);
 
-impl Cell {
-    pub(crate) fn run(&self) -> Row {
+impl MatrixCell {
+    pub(crate) fn run(&self) -> MatrixRow {
         let row = self.run_within(TIME);
         if row
             .faults
@@ -61,8 +61,8 @@ impl Cell {
         row
     }
 
-    pub(crate) fn broken(&self, why: &str) -> Row {
-        Row {
+    pub(crate) fn broken(&self, why: &str) -> MatrixRow {
+        MatrixRow {
             key: self.key(),
             outcomes: String::new(),
             function: "broken",
@@ -72,32 +72,31 @@ impl Cell {
         }
     }
 
-    fn run_within(&self, time: Duration) -> Row {
-        let ec2 = Standin::start();
-        // A launch asks again by itself, a sweep leaves it to the next.
+    fn run_within(&self, time: Duration) -> MatrixRow {
+        let ec2 = FakeAws::start();
+        // A launch describes again by itself; a sweep leaves it to the next sweep.
         let visible = match self.trouble.kind {
-            Kind::NotVisible => Settle::Describes(1),
+            TroubleKind::NotVisible => Settle::Describes(1),
             _ => Settle::Now,
         };
         let fleet = self.scene.populate(&ec2, visible);
         let event = self.scene.event(&ec2, &fleet);
-        let function = Function::of(binary("enforcer"))
-            .standin(&ec2)
+        let function = Function::builder(binary("enforcer"))
+            .fake(&ec2)
             .policy(&self.scene.policy())
             .start();
         let late = time + Duration::from_secs(1);
-        let begun = Instant::now();
         let first = match self.trouble.kind {
-            Kind::Plain(fault) | Kind::Lost(fault) => {
-                self.befall(&ec2, fault());
+            TroubleKind::Plain(fault) | TroubleKind::Lost(fault) => {
+                self.inject(&ec2, fault());
                 function.invoke_with_timeout(&event, time)
             }
-            Kind::TimeOut => {
-                self.befall(&ec2, Fault::delay(late));
+            TroubleKind::TimeOut => {
+                self.inject(&ec2, InjectedFault::delay(late));
                 function.invoke_with_timeout(&event, time)
             }
-            Kind::ThrottledFor(long) => {
-                self.befall(&ec2, Fault::throttle());
+            TroubleKind::ThrottledFor(long) => {
+                self.inject(&ec2, InjectedFault::throttle());
                 std::thread::scope(|scope| {
                     scope.spawn(|| {
                         std::thread::sleep(long);
@@ -106,22 +105,20 @@ impl Cell {
                     function.invoke_with_timeout(&event, long * 2)
                 })
             }
-            Kind::NotVisible => function.invoke_with_timeout(&event, time),
+            TroubleKind::NotVisible => function.invoke_with_timeout(&event, time),
         };
-        let first_calls = ec2.calls().len();
-        let mut row = self.judge_first(&ec2, &fleet, &first);
+        let first_calls = ec2.calls();
+        let mut row = self.check_first(&ec2, &fleet, &first);
         ec2.clear_faults();
         let second = function.invoke_with_timeout(&event, AMPLE_TIME);
-        while are_under_way(&ec2.calls(), self.scene, self.trouble)
-            && begun.elapsed() < late + AMPLE_TIME
-        {
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        self.judge_second(&ec2, &fleet, &second, &mut row);
+        wait_until("the calls in flight", || {
+            !are_in_flight(&ec2.calls(), self.scene, self.trouble)
+        });
+        self.check_second(&ec2, &fleet, &second, &mut row);
         let calls = ec2.calls();
-        let touches = |id| needless_touches(&calls, first_calls, id, self.scene, self.trouble);
+        let repeated = |id| repeated_changes((&first_calls, &calls), id, self.scene, self.trouble);
         row.faults
-            .extend(fleet.wrong.iter().filter_map(|id| touches(id)));
+            .extend(fleet.non_compliant.iter().filter_map(|id| repeated(id)));
         for id in fleet.to_be_left() {
             let changed = naming(&calls, id).filter(|call| call.changes()).count();
             if changed > 0 {
@@ -132,8 +129,10 @@ impl Cell {
         row
     }
 
-    fn befall(&self, ec2: &Standin, fault: Fault) {
-        let fault = fault.action(self.scene.action).after(self.scene.spared);
+    fn inject(&self, ec2: &FakeAws, fault: InjectedFault) {
+        let fault = fault
+            .action(self.scene.action)
+            .after(self.scene.earlier_calls);
         let fault = fault.region(self.scene.region());
         ec2.fault(match self.trouble.times {
             Some(times) => fault.times(times),
@@ -141,11 +140,11 @@ impl Cell {
         });
     }
 
-    fn judge_first(&self, ec2: &Standin, fleet: &Fleet, run: &Invocation) -> Row {
+    fn check_first(&self, ec2: &FakeAws, fleet: &SceneFleet, run: &Invocation) -> MatrixRow {
         let calls = ec2.count(self.scene.action);
-        match Delivery::of(run) {
+        match Delivery::read(run) {
             Err(why) => self.broken(&why),
-            Ok(delivery) => Row {
+            Ok(delivery) => MatrixRow {
                 key: self.key(),
                 outcomes: delivery.outcomes(),
                 function: if delivery.error.is_some() {
@@ -155,21 +154,43 @@ impl Cell {
                 },
                 calls,
                 again: String::new(),
-                faults: of_first(ec2, self.scene, self.trouble, fleet, &delivery),
+                faults: self
+                    .run_of(ec2, fleet, &delivery)
+                    .faults_of_first(self.trouble),
             },
         }
     }
 
-    fn judge_second(&self, ec2: &Standin, fleet: &Fleet, run: &Invocation, row: &mut Row) {
-        let faults = match Delivery::of(run) {
+    fn check_second(
+        &self,
+        ec2: &FakeAws,
+        fleet: &SceneFleet,
+        run: &Invocation,
+        row: &mut MatrixRow,
+    ) {
+        let faults = match Delivery::read(run) {
             Err(why) => vec![why],
             Ok(delivery) => {
                 row.again = delivery.outcomes();
-                of_second(ec2, self.scene, fleet, &delivery)
+                self.run_of(ec2, fleet, &delivery).faults_of_second()
             }
         };
         let again = |fault| format!("delivered again: {fault}");
         row.faults.extend(faults.into_iter().map(again));
+    }
+
+    fn run_of<'r>(
+        &self,
+        ec2: &'r FakeAws,
+        fleet: &'r SceneFleet,
+        delivery: &'r Delivery,
+    ) -> CellRun<'r> {
+        CellRun {
+            ec2,
+            scene: self.scene,
+            fleet,
+            delivery,
+        }
     }
 
     fn key(&self) -> [String; 3] {
@@ -177,7 +198,7 @@ impl Cell {
             action,
             purpose,
             trigger,
-            end,
+            on_violation,
             ..
         } = self.scene;
         let action = match *purpose {
@@ -185,12 +206,16 @@ impl Cell {
             purpose => format!("{action} ({purpose})"),
         };
         let trouble = self.trouble.name.to_owned();
-        [action, trouble, format!("{}, {end}", trigger.as_str())]
+        [
+            action,
+            trouble,
+            format!("{}, {on_violation}", trigger.as_str()),
+        ]
     }
 }
 
-impl Row {
-    pub(crate) fn complaint(&self) -> Option<String> {
+impl MatrixRow {
+    pub(crate) fn failure(&self) -> Option<String> {
         let faults = self.faults.join("; ");
         (!faults.is_empty()).then(|| format!("{}: {faults}", self.key.join(" · ")))
     }

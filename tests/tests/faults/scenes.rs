@@ -2,25 +2,25 @@
 
 use std::time::Duration;
 
-use imds_tests::{Launch, Settle, Standin, launch};
+use imds_tests::{FakeAws, LaunchBuilder, Settle, launch};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::{REGION, cut, launched_ids, modified};
 
-/// One call of the function: what sets it off, and which of its kind it is.
+/// One call of the function: what triggers it, and which call of its action it is.
 pub(crate) struct Scene {
-    pub(crate) trigger: Trigger,
-    pub(crate) end: &'static str,
+    pub(crate) trigger: SceneTrigger,
+    pub(crate) on_violation: &'static str,
     pub(crate) action: &'static str,
-    /// What the call is for, or where it goes, where that makes a difference.
+    /// The purpose or the region of the call, if it matters.
     pub(crate) purpose: &'static str,
-    /// Earlier calls of the same action, which go well.
-    pub(crate) spared: u32,
+    /// How many earlier calls of the same action succeed.
+    pub(crate) earlier_calls: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Trigger {
+pub(crate) enum SceneTrigger {
     Launch,
     CutLaunch,
     Drift,
@@ -28,23 +28,23 @@ pub(crate) enum Trigger {
     SweepOfAll,
 }
 
-impl Trigger {
+impl SceneTrigger {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Trigger::Launch => "launch",
-            Trigger::CutLaunch => "launch without ids",
-            Trigger::Drift => "drift",
-            Trigger::Sweep => "sweep",
-            Trigger::SweepOfAll => "sweep of all",
+            SceneTrigger::Launch => "launch",
+            SceneTrigger::CutLaunch => "launch without ids",
+            SceneTrigger::Drift => "drift",
+            SceneTrigger::Sweep => "sweep",
+            SceneTrigger::SweepOfAll => "sweep of all",
         }
     }
 
     pub(crate) fn sweeps(self) -> bool {
-        matches!(self, Trigger::Sweep | Trigger::SweepOfAll)
+        matches!(self, SceneTrigger::Sweep | SceneTrigger::SweepOfAll)
     }
 }
 
-/// Not the function's own.
+/// A region other than the function's.
 const OTHER_REGION: &str = "eu-west-1";
 
 const DESCRIBE: &str = "DescribeInstances";
@@ -54,63 +54,63 @@ const STOP: &str = "StopInstances";
 const TAG: &str = "CreateTags";
 const METRICS: &str = "GetMetricData";
 
-use Trigger::{CutLaunch, Drift, Launch as Launched, Sweep, SweepOfAll};
+use SceneTrigger::{CutLaunch, Drift, Launch as Launched, Sweep, SweepOfAll};
 
 pub(crate) const SCENES: &[Scene] = &[
-    of(Launched, "enforce", DESCRIBE, "", 0),
-    of(CutLaunch, "enforce", DESCRIBE, "", 0),
-    of(Drift, "enforce", DESCRIBE, "", 0),
-    of(Sweep, "enforce", DESCRIBE, "", 0),
-    of(SweepOfAll, "enforce", DESCRIBE, "own region", 0),
-    of(SweepOfAll, "enforce", DESCRIBE, "other region", 0),
-    of(Launched, "terminate", DESCRIBE, "claims", 1),
-    of(Sweep, "terminate", DESCRIBE, "claims", 1),
-    of(Launched, "enforce", MODIFY, "", 0),
-    of(Drift, "enforce", MODIFY, "", 0),
-    of(Sweep, "enforce", MODIFY, "", 0),
-    of(Launched, "terminate", TERMINATE, "", 0),
-    of(Sweep, "terminate", TERMINATE, "", 0),
-    of(Launched, "stop", STOP, "", 0),
-    of(Sweep, "stop", STOP, "", 0),
-    of(Launched, "terminate", TAG, "claim", 0),
-    of(Sweep, "terminate", TAG, "claim", 0),
-    of(Drift, "enforce", TAG, "mends", 0),
-    of(Sweep, "enforce", TAG, "watch", 0),
-    of(SweepOfAll, "enforce", "DescribeRegions", "", 0),
-    of(Sweep, "enforce", METRICS, "usage", 0),
-    of(Sweep, "terminate", METRICS, "usage", 0),
-    of(Sweep, "enforce", METRICS, "watch", 1),
+    scene(Launched, "enforce", DESCRIBE, "", 0),
+    scene(CutLaunch, "enforce", DESCRIBE, "", 0),
+    scene(Drift, "enforce", DESCRIBE, "", 0),
+    scene(Sweep, "enforce", DESCRIBE, "", 0),
+    scene(SweepOfAll, "enforce", DESCRIBE, "own region", 0),
+    scene(SweepOfAll, "enforce", DESCRIBE, "other region", 0),
+    scene(Launched, "terminate", DESCRIBE, "claims", 1),
+    scene(Sweep, "terminate", DESCRIBE, "claims", 1),
+    scene(Launched, "enforce", MODIFY, "", 0),
+    scene(Drift, "enforce", MODIFY, "", 0),
+    scene(Sweep, "enforce", MODIFY, "", 0),
+    scene(Launched, "terminate", TERMINATE, "", 0),
+    scene(Sweep, "terminate", TERMINATE, "", 0),
+    scene(Launched, "stop", STOP, "", 0),
+    scene(Sweep, "stop", STOP, "", 0),
+    scene(Launched, "terminate", TAG, "claim", 0),
+    scene(Sweep, "terminate", TAG, "claim", 0),
+    scene(Drift, "enforce", TAG, "enforcements", 0),
+    scene(Sweep, "enforce", TAG, "watch", 0),
+    scene(SweepOfAll, "enforce", "DescribeRegions", "", 0),
+    scene(Sweep, "enforce", METRICS, "usage", 0),
+    scene(Sweep, "terminate", METRICS, "usage", 0),
+    scene(Sweep, "enforce", METRICS, "watch", 1),
 ];
 
-const fn of(
-    trigger: Trigger,
-    end: &'static str,
+const fn scene(
+    trigger: SceneTrigger,
+    on_violation: &'static str,
     action: &'static str,
     purpose: &'static str,
-    spared: u32,
+    earlier_calls: u32,
 ) -> Scene {
     Scene {
         trigger,
-        end,
+        on_violation,
         action,
         purpose,
-        spared,
+        earlier_calls,
     }
 }
 
 /// The instances of a cell.
-pub(crate) struct Fleet {
-    /// To be mended, stopped or terminated; the last is in another region where there is a sweep.
-    pub(crate) wrong: Vec<String>,
-    pub(crate) right: String,
+pub(crate) struct SceneFleet {
+    /// To be enforced, stopped or terminated; with a sweep, the last is in another region.
+    pub(crate) non_compliant: Vec<String>,
+    pub(crate) compliant: String,
     pub(crate) exempt: String,
-    /// One that uses IMDSv1, and that the policy therefore only reports.
+    /// An instance that uses IMDSv1, so that the policy only reports it.
     pub(crate) in_use: Option<String>,
     client_token: String,
 }
 
 impl Scene {
-    /// The region whose calls go wrong.
+    /// The region whose calls fail.
     pub(crate) fn region(&self) -> &'static str {
         match self.purpose {
             "other region" => OTHER_REGION,
@@ -119,17 +119,17 @@ impl Scene {
     }
 
     pub(crate) fn policy(&self) -> String {
-        // What is not known to be in use is treated as a launch would be, the better to see harm.
-        let unknown = match (self.end, self.purpose) {
+        // Instances of unknown usage get the same action as a launch, so that harm is visible.
+        let unknown = match (self.on_violation, self.purpose) {
             ("enforce", "usage") => "enforce",
             ("enforce", _) => "report",
-            (end, _) => end,
+            (action, _) => action,
         };
         json!({
-            "require": { "http_tokens": "required" },
-            "on_violation": self.end,
-            "rules": [{ "name": "exempt", "when": { "tags": { "exempt": "*" } }, "then": "exempt" }],
-            "limits": { "grace_seconds": 0 },
+            "version": 1, "require": { "http_tokens": "required" },
+            "on_violation": self.on_violation,
+            "rules": [{ "name": "exempt", "when": { "tags": { "exempt": "*" } }, "action": "exempt" }],
+            "new_instances": { "grace_seconds": 0 },
             "existing": {
                 "unknown": unknown, "in_use": "report",
                 "watch_days": if self.purpose == "watch" { 7 } else { 0 },
@@ -138,35 +138,40 @@ impl Scene {
         .to_string()
     }
 
-    pub(crate) fn populate(&self, ec2: &Standin, visible: Settle) -> Fleet {
+    pub(crate) fn populate(&self, ec2: &FakeAws, visible: Settle) -> SceneFleet {
         const DAY: u64 = 24 * 3600;
         ec2.set_regions(&[REGION, OTHER_REGION]);
         let age = Duration::from_secs(if self.trigger.sweeps() { 30 * DAY } else { 10 });
-        let wrong = |region: &str| -> Launch {
-            let wrong = launch(region).launched(age).client_token("token");
-            wrong.visible(visible)
+        let non_compliant = |region: &str| -> LaunchBuilder {
+            let non_compliant = launch(region).launched(age).client_token("token");
+            non_compliant.visible(visible)
         };
         let here = launch(REGION).launched(age).client_token("token");
-        let mut right = here.clone().tokens("required");
+        let mut compliant = here.clone().tokens("required");
         if self.purpose == "watch" {
             let now = Timestamp::now().to_string();
-            right = right.tag("imds-enforcer:enforced", &now);
+            compliant = compliant.tag("imds-enforcer:enforced", &now);
         }
-        let fleet = Fleet {
-            wrong: match self.trigger {
-                Trigger::Drift => vec![ec2.launch(wrong(REGION))],
-                Trigger::Launch | Trigger::CutLaunch => ec2.launch_many(wrong(REGION), 2),
-                Trigger::Sweep | Trigger::SweepOfAll => {
-                    vec![ec2.launch(wrong(REGION)), ec2.launch(wrong(OTHER_REGION))]
+        let fleet = SceneFleet {
+            non_compliant: match self.trigger {
+                SceneTrigger::Drift => vec![ec2.launch(non_compliant(REGION))],
+                SceneTrigger::Launch | SceneTrigger::CutLaunch => {
+                    ec2.launch_many(non_compliant(REGION), 2)
+                }
+                SceneTrigger::Sweep | SceneTrigger::SweepOfAll => {
+                    vec![
+                        ec2.launch(non_compliant(REGION)),
+                        ec2.launch(non_compliant(OTHER_REGION)),
+                    ]
                 }
             },
-            right: ec2.launch(right),
+            compliant: ec2.launch(compliant),
             exempt: ec2.launch(here.clone().tag("exempt", "yes")),
             in_use: (self.purpose == "usage").then(|| ec2.launch(here)),
             client_token: "token".to_owned(),
         };
-        if self.end == "enforce" {
-            for id in &fleet.wrong {
+        if self.on_violation == "enforce" {
+            for id in &fleet.non_compliant {
                 ec2.datapoint(id, "MetadataNoToken", an_hour_ago(), 0.0);
             }
         }
@@ -176,26 +181,29 @@ impl Scene {
         fleet
     }
 
-    /// Those that the event is about.
-    pub(crate) fn concerned(&self, fleet: &Fleet) -> Vec<String> {
+    /// The instances that the event is about.
+    pub(crate) fn concerned(&self, fleet: &SceneFleet) -> Vec<String> {
         match self.trigger {
-            Trigger::Drift => fleet.wrong.clone(),
-            Trigger::Launch | Trigger::CutLaunch | Trigger::Sweep | Trigger::SweepOfAll => {
-                fleet.all()
-            }
+            SceneTrigger::Drift => fleet.non_compliant.clone(),
+            SceneTrigger::Launch
+            | SceneTrigger::CutLaunch
+            | SceneTrigger::Sweep
+            | SceneTrigger::SweepOfAll => fleet.all(),
         }
     }
 
-    pub(crate) fn event(&self, ec2: &Standin, fleet: &Fleet) -> Value {
+    pub(crate) fn event(&self, ec2: &FakeAws, fleet: &SceneFleet) -> Value {
         let regions = match self.trigger {
-            Trigger::Launch => return launched_ids(ec2, &fleet.all()),
-            Trigger::CutLaunch => return cut(REGION, Some(&fleet.client_token), fleet.all().len()),
-            Trigger::Drift => {
-                let options = json!({ "HttpTokens": "optional" });
-                return modified(&fleet.wrong[0], "mallory", &options);
+            SceneTrigger::Launch => return launched_ids(ec2, &fleet.all()),
+            SceneTrigger::CutLaunch => {
+                return cut(REGION, Some(&fleet.client_token), fleet.all().len());
             }
-            Trigger::Sweep => json!({ "regions": [REGION, OTHER_REGION] }),
-            Trigger::SweepOfAll => json!({}),
+            SceneTrigger::Drift => {
+                let options = json!({ "HttpTokens": "optional" });
+                return modified(&fleet.non_compliant[0], "mallory", &options);
+            }
+            SceneTrigger::Sweep => json!({ "regions": [REGION, OTHER_REGION] }),
+            SceneTrigger::SweepOfAll => json!({}),
         };
         json!({
             "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333",
@@ -204,14 +212,16 @@ impl Scene {
     }
 }
 
-impl Fleet {
-    /// Those that nothing may be done to.
+impl SceneFleet {
+    /// The instances that must not be changed.
     pub(crate) fn to_be_left(&self) -> impl Iterator<Item = &String> {
-        [&self.right, &self.exempt].into_iter().chain(&self.in_use)
+        [&self.compliant, &self.exempt]
+            .into_iter()
+            .chain(&self.in_use)
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
-        self.wrong
+        self.non_compliant
             .iter()
             .chain(self.to_be_left())
             .cloned()

@@ -1,6 +1,6 @@
 //! The matrix as text.
 
-use crate::cell::Row;
+use crate::cell::MatrixRow;
 
 const HEAD: [&str; 7] = [
     "action",
@@ -12,7 +12,7 @@ const HEAD: [&str; 7] = [
     "delivered again",
 ];
 
-pub(crate) fn of(rows: &[Row]) -> String {
+pub(crate) fn render(rows: &[MatrixRow]) -> String {
     let lines: Vec<[String; 7]> = std::iter::once(HEAD.map(str::to_owned))
         .chain(rows.iter().map(line))
         .collect();
@@ -35,12 +35,12 @@ pub(crate) fn of(rows: &[Row]) -> String {
     printed.collect::<Vec<_>>().join("\n")
 }
 
-fn line(row: &Row) -> [String; 7] {
+fn line(row: &MatrixRow) -> [String; 7] {
     let [action, fault, trigger] = row.key.clone();
     let again = if row.faults.is_empty() {
         row.again.clone()
     } else {
-        format!("{} WRONG", row.again)
+        format!("{} ERROR", row.again)
     };
     [
         action,

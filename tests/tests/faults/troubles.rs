@@ -1,49 +1,49 @@
-//! The ways in which a call goes wrong.
+//! The faults of the matrix.
 
 use std::time::Duration;
 
-use imds_tests::Fault;
+use imds_tests::InjectedFault;
 
 use crate::scenes::Scene;
 
-/// One way in which calls of an action go wrong.
+/// A fault of the calls of an action.
 pub(crate) struct Trouble {
     pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    /// `None`: until it is cleared.
+    pub(crate) kind: TroubleKind,
+    /// How many calls it hits; `None`: all until it is cleared.
     pub(crate) times: Option<u32>,
-    /// The actions that it can befall.
-    pub(crate) befalls: Befalls,
+    /// The actions that it can hit.
+    pub(crate) affects: AffectedActions,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    /// Answered, or cut off, before anything is done.
-    Plain(fn() -> Fault),
-    /// Done, and the answer is lost.
-    Lost(fn() -> Fault),
-    /// Done, but only when the function's time is over.
+pub(crate) enum TroubleKind {
+    /// The call is rejected, or reset before it takes effect.
+    Plain(fn() -> InjectedFault),
+    /// The call takes effect, and its answer is lost.
+    Lost(fn() -> InjectedFault),
+    /// The call takes effect after the function's timeout.
     TimeOut,
-    /// Throttled for so long, and the function has twice that time.
+    /// Throttled for this time; the function has twice as long.
     ThrottledFor(Duration),
-    /// The instances are not seen at first.
+    /// The instances are not visible at first.
     NotVisible,
 }
 
 #[derive(Clone, Copy)]
-pub(crate) enum Befalls {
+pub(crate) enum AffectedActions {
     All,
-    /// Those that name instances to EC2, outside a filter.
+    /// Actions with instance ids outside a filter.
     Named,
-    /// Those that need an instance in a certain state.
+    /// Actions that need an instance in a certain state.
     Stateful,
-    /// The first look at the instances.
-    Seeing,
-    /// The actions named here, for the sake of the time it takes.
+    /// The first describe of the instances.
+    FirstDescribe,
+    /// These actions only, because the fault takes long.
     Only(&'static [&'static str]),
 }
 
-impl Befalls {
+impl AffectedActions {
     pub(crate) fn includes(self, scene: &Scene) -> bool {
         let action = scene.action;
         let stateful = [
@@ -52,100 +52,177 @@ impl Befalls {
             "StopInstances",
         ];
         match self {
-            Befalls::All => true,
-            Befalls::Named => stateful.contains(&action) || action == "CreateTags",
-            Befalls::Stateful => stateful.contains(&action),
-            Befalls::Seeing => action == "DescribeInstances" && scene.spared == 0,
-            Befalls::Only(actions) => actions.contains(&action),
+            AffectedActions::All => true,
+            AffectedActions::Named => stateful.contains(&action) || action == "CreateTags",
+            AffectedActions::Stateful => stateful.contains(&action),
+            AffectedActions::FirstDescribe => {
+                action == "DescribeInstances" && scene.earlier_calls == 0
+            }
+            AffectedActions::Only(actions) => actions.contains(&action),
         }
     }
 }
 
 impl Trouble {
-    /// Whether a call may have taken effect without the function's knowledge.
+    /// Whether a call may take effect without an answer.
     pub(crate) fn loses_answers(&self) -> bool {
-        matches!(self.kind, Kind::Lost(_) | Kind::TimeOut)
+        matches!(self.kind, TroubleKind::Lost(_) | TroubleKind::TimeOut)
     }
 
-    /// A region that is closed to the account or to the role: what a sweep of all may leave out.
+    /// Whether it closes a region to the account or the role, so that a sweep of all regions may leave it out.
     pub(crate) fn closes_a_region(&self) -> bool {
-        ["unauthorised", "not opted in", "AuthFailure"].contains(&self.name)
+        ["unauthorized", "not opted in", "AuthFailure"].contains(&self.name)
     }
 }
 
-use Befalls::{All, Named, Only, Seeing, Stateful};
-use Kind::{Lost, NotVisible, Plain, ThrottledFor, TimeOut};
+use AffectedActions::{All, FirstDescribe, Named, Only, Stateful};
+use TroubleKind::{Lost, NotVisible, Plain, ThrottledFor, TimeOut};
 
 pub(crate) const TROUBLES: &[Trouble] = &[
-    of(
+    trouble(
         "throttled for 30 s",
         ThrottledFor(Duration::from_secs(30)),
         None,
         Only(&["DescribeInstances", "ModifyInstanceMetadataOptions"]),
     ),
-    of("throttled 5 times", Plain(Fault::throttle), Some(5), All),
-    of("throttled on and on", Plain(Fault::throttle), None, All),
-    of("500 once", Plain(|| Fault::status(500)), Some(1), All),
-    of("500 on and on", Plain(|| Fault::status(500)), None, All),
-    of("reset before, once", Plain(Fault::reset), Some(1), All),
-    of("reset before, on and on", Plain(Fault::reset), None, All),
-    of("reset after, once", Lost(Fault::reset_after), Some(1), All),
-    of(
-        "reset after, on and on",
-        Lost(Fault::reset_after),
+    trouble(
+        "throttled 5 times",
+        Plain(InjectedFault::throttle),
+        Some(5),
+        All,
+    ),
+    trouble(
+        "throttled every time",
+        Plain(InjectedFault::throttle),
         None,
         All,
     ),
-    of("time-out", TimeOut, None, All),
-    of("malformed once", Lost(Fault::malformed), Some(1), All),
-    of("malformed on and on", Lost(Fault::malformed), None, All),
-    of("unauthorised", Plain(Fault::unauthorised), None, All),
-    of("unknown id once", Plain(Fault::not_found), Some(1), Named),
-    of("unknown id on and on", Plain(Fault::not_found), None, Named),
-    of("not visible at first", NotVisible, None, Seeing),
-    of("wrong state once", Plain(wrong_state), Some(1), Stateful),
-    of("wrong state on and on", Plain(wrong_state), None, Stateful),
-    of(
+    trouble(
+        "500 once",
+        Plain(|| InjectedFault::status(500)),
+        Some(1),
+        All,
+    ),
+    trouble(
+        "500 every time",
+        Plain(|| InjectedFault::status(500)),
+        None,
+        All,
+    ),
+    trouble(
+        "reset before, once",
+        Plain(InjectedFault::reset),
+        Some(1),
+        All,
+    ),
+    trouble(
+        "reset before, every time",
+        Plain(InjectedFault::reset),
+        None,
+        All,
+    ),
+    trouble(
+        "reset after, once",
+        Lost(InjectedFault::reset_after),
+        Some(1),
+        All,
+    ),
+    trouble(
+        "reset after, every time",
+        Lost(InjectedFault::reset_after),
+        None,
+        All,
+    ),
+    trouble("time-out", TimeOut, None, All),
+    trouble(
+        "malformed once",
+        Lost(InjectedFault::malformed),
+        Some(1),
+        All,
+    ),
+    trouble(
+        "malformed every time",
+        Lost(InjectedFault::malformed),
+        None,
+        All,
+    ),
+    trouble(
+        "unauthorized",
+        Plain(InjectedFault::unauthorized),
+        None,
+        All,
+    ),
+    trouble(
+        "unknown id once",
+        Plain(InjectedFault::not_found),
+        Some(1),
+        Named,
+    ),
+    trouble(
+        "unknown id every time",
+        Plain(InjectedFault::not_found),
+        None,
+        Named,
+    ),
+    trouble("not visible at first", NotVisible, None, FirstDescribe),
+    trouble(
+        "incorrect state once",
+        Plain(incorrect_state),
+        Some(1),
+        Stateful,
+    ),
+    trouble(
+        "incorrect state every time",
+        Plain(incorrect_state),
+        None,
+        Stateful,
+    ),
+    trouble(
         "not opted in",
-        Plain(|| Fault::error("OptInRequired", 403)),
+        Plain(|| InjectedFault::error("OptInRequired", 403)),
         None,
         All,
     ),
-    of(
+    trouble(
         "AuthFailure",
-        Plain(|| Fault::error("AuthFailure", 401)),
+        Plain(|| InjectedFault::error("AuthFailure", 401)),
         None,
         All,
     ),
-    of(
+    trouble(
         "clock skew: RequestExpired",
-        Plain(Fault::expired),
+        Plain(InjectedFault::expired),
         None,
         All,
     ),
-    of(
+    trouble(
         "clock skew: SignatureDoesNotMatch",
-        Plain(|| Fault::error("SignatureDoesNotMatch", 403)),
+        Plain(|| InjectedFault::error("SignatureDoesNotMatch", 403)),
         None,
         All,
     ),
-    of(
+    trouble(
         "credentials: ExpiredToken",
-        Plain(|| Fault::error("ExpiredToken", 400)),
+        Plain(|| InjectedFault::error("ExpiredToken", 400)),
         None,
         All,
     ),
 ];
 
-const fn of(name: &'static str, kind: Kind, times: Option<u32>, befalls: Befalls) -> Trouble {
+const fn trouble(
+    name: &'static str,
+    kind: TroubleKind,
+    times: Option<u32>,
+    affects: AffectedActions,
+) -> Trouble {
     Trouble {
         name,
         kind,
         times,
-        befalls,
+        affects,
     }
 }
 
-fn wrong_state() -> Fault {
-    Fault::error("IncorrectInstanceState", 400)
+fn incorrect_state() -> InjectedFault {
+    InjectedFault::error("IncorrectInstanceState", 400)
 }

@@ -1,19 +1,19 @@
-//! The journal: no change without its intent on disk, and the truth whatever ends the command.
+//! The journal: no change without its intent on disk, however the command ends.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use imds_tests::{Fault, Imdsctl, Settle, Standin, binary, launch};
+use imds_tests::{FakeAws, Imdsctl, InjectedFault, Settle, binary, launch, wait_until};
 use serde_json::{Value, json};
 
 use crate::reading::*;
 
 #[test]
-fn every_change_has_its_intent_and_its_answer_in_the_state_folder() {
-    let ec2 = Standin::start();
+fn every_change_has_an_intent_and_an_answer_in_the_state_folder() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).hop_limit(3));
     let managed = ec2.launch(launch(REGION).refuses_changes());
-    let place = Place::new();
+    let place = TestFolder::new();
     let ran = imdsctl(&ec2, "enforce --yes")
         .home(place.folder.path())
         .run();
@@ -36,22 +36,22 @@ fn every_change_has_its_intent_and_its_answer_in_the_state_folder() {
         (&json!("journal"), &json!("111122223333"))
     );
     assert_eq!(sorted(named(&lines, "intent")), sorted([&id, &managed]));
-    let of = |kind: &str, id: &str| {
+    let line = |kind: &str, id: &str| {
         let mut found = lines
             .iter()
-            .filter(|line| line["line"] == kind && line["instance_id"] == id);
+            .filter(|it| it["line"] == kind && it["instance_id"] == id);
         found.next().unwrap().clone()
     };
-    let intent = of("intent", &id);
+    let intent = line("intent", &id);
     assert_eq!(intent["before"]["http_tokens"], "optional");
     assert_eq!(intent["before"]["hop_limit"], 3);
     assert_eq!(intent["send"]["http_tokens"], "required");
     assert_eq!(
-        of("answer", &id)["answer"]["after"]["http_tokens"],
+        line("answer", &id)["answer"]["after"]["http_tokens"],
         "required"
     );
     says(
-        &of("answer", &managed)["answer"]["error"].to_string(),
+        &line("answer", &managed)["answer"]["error"].to_string(),
         &["OperationNotPermitted"],
     );
     let last = lines.last().unwrap();
@@ -62,48 +62,42 @@ fn every_change_has_its_intent_and_its_answer_in_the_state_folder() {
 }
 
 #[test]
-fn a_journal_that_exists_is_not_overwritten_and_nothing_is_changed() {
-    let ec2 = Standin::start();
+fn an_existing_journal_is_not_overwritten_and_nothing_is_changed() {
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
-    let place = Place::new();
+    let place = TestFolder::new();
     let journal = place.file("journal", "precious");
     for path in [journal.as_path(), Path::new("/dev/full")] {
         let ran = imdsctl(&ec2, "enforce --yes --journal").arg(path).run();
-        says(
-            &ran.ended_with(2).stderr,
-            &["exists and is not overwritten", "name a new file"],
-        );
+        says(&ran.ended_with(2).stderr, &["not overwritten"]);
     }
     assert_eq!(std::fs::read_to_string(journal).unwrap(), "precious");
     assert_eq!(ec2.changing_calls().len(), 0);
 }
 
 #[test]
-fn without_a_place_for_the_journal_nothing_is_changed() {
-    let ec2 = Standin::start();
+fn nothing_is_changed_without_a_journal() {
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
-    let place = Place::new();
+    let place = TestFolder::new();
     let ran = imdsctl(&ec2, "enforce --yes --journal")
         .arg(place.path("missing/journal"))
         .run();
-    says(
-        &ran.ended_with(2).stderr,
-        &["could not create journal", "missing/journal"],
-    );
+    says(&ran.ended_with(2).stderr, &["journal", "missing/journal"]);
     let home = place.file("home", "a file where a folder should be");
     let ran = imdsctl(&ec2, "enforce --yes")
         .home(&home)
         .current_dir(place.folder.path())
         .run();
-    says(&ran.ended_with(2).stderr, &["could not create journal"]);
+    says(&ran.ended_with(2).stderr, &["journal"]);
     assert_eq!(ec2.changing_calls().len(), 0);
 }
 
 #[test]
-fn once_the_disk_is_full_no_further_change_is_made() {
-    let ec2 = Standin::start();
+fn no_further_change_is_made_once_the_disk_is_full() {
+    let ec2 = FakeAws::start();
     ec2.set_latency(Duration::from_millis(20));
-    // Few in a region, for other files are as short here.
+    // Few in a region, because the limit applies to other files too.
     let regions = [
         "ap-south-1",
         "eu-north-1",
@@ -118,16 +112,16 @@ fn once_the_disk_is_full_no_further_change_is_made() {
     for region in regions {
         ec2.launch_many(launch(region), 6);
     }
-    let place = Place::new();
+    let place = TestFolder::new();
     let journal = place.path("journal");
     let script = format!(
         "trap '' XFSZ; ulimit -f 8; exec {} enforce --yes --no-wait --journal {}",
         binary("imdsctl").display(),
         journal.display()
     );
-    let ran = Imdsctl::of("/bin/bash")
+    let ran = Imdsctl::with_program("/bin/bash")
         .args(["-c", &script])
-        .standin(&ec2)
+        .fake(&ec2)
         .run();
     ran.ended_with(3);
     let text = std::fs::read_to_string(&journal).unwrap();
@@ -151,22 +145,22 @@ fn once_the_disk_is_full_no_further_change_is_made() {
     );
 }
 
-/// An enforcement of 200 under way, and its journal.
-struct UnderWay {
-    ec2: Standin,
+/// An enforcement of 200 instances, and its journal.
+struct SlowEnforcement {
+    ec2: FakeAws,
     ids: Vec<String>,
-    place: Place,
+    place: TestFolder,
 }
 
-impl UnderWay {
+impl SlowEnforcement {
     fn new(latency: Duration) -> Self {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         let ids = ec2.launch_many(launch(REGION), 200);
-        ec2.fault(Fault::delay(latency).action(MODIFY));
-        UnderWay {
+        ec2.fault(InjectedFault::delay(latency).action(MODIFY));
+        SlowEnforcement {
             ec2,
             ids,
-            place: Place::new(),
+            place: TestFolder::new(),
         }
     }
 
@@ -178,14 +172,14 @@ impl UnderWay {
         .arg(self.place.path("journal"))
     }
 
-    fn mended(&self) -> usize {
+    fn enforced(&self) -> usize {
         self.ids
             .iter()
             .filter(|id| tokens(&self.ec2, id) == "required")
             .count()
     }
 
-    /// Calls under way were finished and are in the journal; after the interrupt none was begun.
+    /// Asserts that calls in flight were completed and recorded, and that none was made after the interrupt.
     #[track_caller]
     fn is_whole(&self, interrupted: Instant, grace: Duration) -> usize {
         let lines = lines(&self.place.path("journal"));
@@ -196,57 +190,55 @@ impl UnderWay {
             "every intent has its answer"
         );
         assert_eq!(lines.last().unwrap()["how"], "interrupted");
-        let mended = self.mended();
+        let enforced = self.enforced();
         let done = lines
             .iter()
             .filter(|line| line["answer"]["after"]["http_tokens"] == "required");
-        assert_eq!(
-            done.count(),
-            mended,
-            "what is done is what the journal says"
-        );
-        assert!((1..200).contains(&mended), "{mended} were mended");
+        assert_eq!(done.count(), enforced, "the journal has every change");
+        assert!((1..200).contains(&enforced), "{enforced} were enforced");
         let late = self
             .ec2
             .calls()
             .into_iter()
             .filter(|call| call.at > interrupted + grace);
         assert_eq!(late.count(), 0, "calls after the interrupt");
-        mended
+        enforced
     }
 }
 
 #[test]
-fn ctrl_c_finishes_the_calls_under_way_and_tells_what_was_done() {
-    let run = UnderWay::new(Duration::from_millis(800));
+fn ctrl_c_completes_the_calls_in_flight_and_reports_what_was_done() {
+    let run = SlowEnforcement::new(Duration::from_millis(800));
     let mut running = run.command().start();
     running.wait_until(|_| run.ec2.count(MODIFY) > 40);
     let interrupted = Instant::now();
     running.interrupt();
     let ran = running.wait();
     let report = json(ran.ended_with(3));
-    let mended = run.is_whole(interrupted, Duration::from_millis(700));
-    let left = 200 - mended;
+    let enforced = run.is_whole(interrupted, Duration::from_millis(700));
+    let left = 200 - enforced;
     says(
         &ran.stderr,
         &[
-            &format!("interrupted: {mended} were changed, {left} were not"),
-            "take it back with: imdsctl rollback",
+            "interrupted",
+            &enforced.to_string(),
+            &left.to_string(),
+            "imdsctl rollback",
         ],
     );
     assert_eq!(
         (&report["summary"]["enforced"], &report["summary"]["failed"]),
-        (&json!(mended), &json!(left))
+        (&json!(enforced), &json!(left))
     );
     for id in &run.ids {
-        let outcome = of(&report, id)["outcome"].as_str().unwrap();
+        let outcome = entry(&report, id)["outcome"].as_str().unwrap();
         assert_eq!(
             outcome == "enforced",
             tokens(&run.ec2, id) == "required",
             "{id} {outcome}"
         );
     }
-    // What was left is done by the same command, and is the only thing done.
+    // The same command then changes what was left and nothing else.
     run.ec2.clear_faults();
     run.ec2.forget_calls();
     imdsctl(&run.ec2, "enforce --yes").run().ended_with(0);
@@ -254,8 +246,8 @@ fn ctrl_c_finishes_the_calls_under_way_and_tells_what_was_done() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_or_a_sigterm_is_an_interrupt_too() {
-    let run = UnderWay::new(Duration::from_millis(800));
+fn a_sigterm_is_an_interrupt() {
+    let run = SlowEnforcement::new(Duration::from_millis(800));
     let mut running = run.command().start();
     running.wait_until(|_| run.ec2.count(MODIFY) > 40);
     let interrupted = Instant::now();
@@ -265,27 +257,25 @@ fn a_terminal_that_is_closed_or_a_sigterm_is_an_interrupt_too() {
 }
 
 #[test]
-fn ctrl_c_on_a_terminal_says_what_happens() {
-    let run = UnderWay::new(Duration::from_millis(800));
+fn ctrl_c_on_a_terminal_shows_what_happens() {
+    let run = SlowEnforcement::new(Duration::from_millis(800));
     let mut terminal = run.command().on_terminal(120, 30);
-    while run.ec2.count(MODIFY) <= 40 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    wait_until("40 changes", || run.ec2.count(MODIFY) > 40);
     let interrupted = Instant::now();
     terminal.interrupt();
-    terminal.wait_for("finishing the calls under way");
+    terminal.wait_for("interrupted");
     let closed = terminal.wait();
     closed.ended_with(3);
     run.is_whole(interrupted, Duration::from_millis(700));
 }
 
 #[test]
-fn a_second_ctrl_c_ends_it_at_once_and_leaves_intents_without_answers() {
-    let run = UnderWay::new(Duration::from_secs(20));
+fn a_second_ctrl_c_exits_immediately_and_leaves_intents_without_answers() {
+    let run = SlowEnforcement::new(Duration::from_secs(20));
     let mut running = run.command().start();
     running.wait_until(|_| run.ec2.count(MODIFY) > 20);
     running.interrupt();
-    running.wait_until(|running| running.stderr().contains("press Ctrl-C again"));
+    running.wait_until(|running| running.stderr().contains("Ctrl-C"));
     running.interrupt();
     assert_eq!(running.wait().code, Some(130));
     let lines = lines(&run.place.path("journal"));
@@ -295,31 +285,28 @@ fn a_second_ctrl_c_ends_it_at_once_and_leaves_intents_without_answers() {
 }
 
 #[test]
-fn ctrl_c_while_it_waits_for_ec2_to_apply_stops_the_waiting() {
-    let ec2 = Standin::start();
+fn ctrl_c_ends_the_wait_for_applied_options() {
+    let ec2 = FakeAws::start();
     ec2.launch_many(launch(REGION), 2);
     ec2.set_applied(Settle::Never);
-    let place = Place::new();
+    let place = TestFolder::new();
     let mut running = imdsctl(&ec2, "enforce --yes --region eu-central-1 --journal")
         .arg(place.path("journal"))
         .start();
     running.wait_until(|_| ec2.count("DescribeInstances") > 2);
     running.interrupt();
     let ran = running.wait();
-    says(
-        &ran.ended_with(3).stderr,
-        &["2 are changed, and EC2 has not applied it yet"],
-    );
+    says(&ran.ended_with(3).stderr, &["2 ", "not applied"]);
     let lines = lines(&place.path("journal"));
     assert_eq!(named(&lines, "answer").len(), 2);
     assert_eq!(lines.last().unwrap()["how"], "interrupted");
 }
 
 #[test]
-fn output_that_cannot_be_written_hides_neither_the_journal_nor_the_way_back() {
-    let ec2 = Standin::start();
+fn output_that_cannot_be_written_does_not_hide_the_journal() {
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
-    let place = Place::new();
+    let place = TestFolder::new();
     let journal = place.path("journal");
     let ran = imdsctl(&ec2, "enforce --yes --format html --output")
         .arg(place.path("missing/fleet.html"))
@@ -328,17 +315,17 @@ fn output_that_cannot_be_written_hides_neither_the_journal_nor_the_way_back() {
         .run();
     says(
         &ran.ended_with(3).stderr,
-        &["could not write", "take it back with: imdsctl rollback"],
+        &["could not write", "imdsctl rollback"],
     );
     assert_eq!(lines(&journal).last().unwrap()["how"], "done");
 }
 
 #[test]
 fn no_secret_is_ever_written() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
     ec2.launch(launch(REGION).refuses_changes());
-    let place = Place::new();
+    let place = TestFolder::new();
     let (journal, plan) = (place.path("journal"), place.path("plan"));
     let run = |arguments: &str| {
         imdsctl(&ec2, arguments)
@@ -347,7 +334,7 @@ fn no_secret_is_ever_written() {
             .env("AWS_SESSION_TOKEN", "TokenTokenToken")
             .env("RUST_LOG", "trace")
     };
-    let wrote = [
+    let runs = [
         run("enforce --plan-out").arg(&plan).run(),
         run("enforce --yes --journal").arg(&journal).run(),
         run("scan --format json").run(),
@@ -355,15 +342,15 @@ fn no_secret_is_ever_written() {
         run("rollback --dry-run").arg(&journal).run(),
     ];
     assert_eq!(
-        wrote.each_ref().map(|ran| ran.code),
+        runs.each_ref().map(|ran| ran.code),
         [Some(1), Some(3), Some(1), Some(1), Some(1)]
     );
-    ec2.fault(Fault::error("UnrecognizedClientException", 403));
-    let refused = run("scan").run();
-    refused.ended_with(2);
-    let texts = wrote
+    ec2.fault(InjectedFault::error("UnrecognizedClientException", 403));
+    let rejected = run("scan").run();
+    rejected.ended_with(2);
+    let texts = runs
         .iter()
-        .chain([&refused])
+        .chain([&rejected])
         .flat_map(|ran| [ran.stdout.clone(), ran.stderr.clone()]);
     let files = [journal, plan].map(|path| std::fs::read_to_string(path).unwrap());
     for text in texts.chain(files) {

@@ -1,14 +1,14 @@
-//! Credentials, profiles and endpoints: all that the AWS CLI takes, and one clear line where they fail.
+//! Credentials, profiles and endpoints, as in the AWS CLI, and one clear line if they fail.
 
 use std::path::Path;
 
-use imds_tests::{Fault, Imdsctl, Ran, Standin, launch};
+use imds_tests::{FakeAws, Imdsctl, InjectedFault, Ran, launch};
 
 use crate::reading::*;
 
-/// A home with the AWS CLI's files.
-fn home(config: &str, credentials: &str) -> Place {
-    let place = Place::new();
+/// A home folder with the AWS CLI's files.
+fn home(config: &str, credentials: &str) -> TestFolder {
+    let place = TestFolder::new();
     std::fs::create_dir_all(place.path(".aws/sso/cache")).unwrap();
     place.file(".aws/config", config);
     place.file(".aws/credentials", credentials);
@@ -21,7 +21,7 @@ fn scan(home: &Path) -> Imdsctl {
         .home(home)
 }
 
-/// One line that names the command, the trouble and the next step.
+/// Asserts that the error is one line with these words.
 #[track_caller]
 fn one_line(ran: &Ran, words: &[&str]) {
     assert_eq!(ran.ended_with(2).stdout, "");
@@ -31,7 +31,7 @@ fn one_line(ran: &Ran, words: &[&str]) {
 }
 
 #[test]
-fn no_credentials_is_one_line_with_the_next_step() {
+fn missing_credentials_are_one_line_with_the_next_step() {
     for command in ["scan", "enforce --yes", "enforce --dry-run"] {
         let ran = Imdsctl::offline().args(command.split(' ')).run();
         one_line(
@@ -65,8 +65,8 @@ const FILES: (&str, &str) = (
 );
 
 #[test]
-fn a_profile_gives_credentials_and_the_region_to_begin_with() {
-    let ec2 = Standin::start();
+fn a_profile_sets_credentials_and_the_region() {
+    let ec2 = FakeAws::start();
     ec2.set_regions(&["eu-west-1", "us-east-2"]);
     let home = home(FILES.0, FILES.1);
     let run = || scan(home.folder.path()).args(["--endpoint-url", ec2.url()]);
@@ -108,8 +108,8 @@ fn a_profile_gives_credentials_and_the_region_to_begin_with() {
 }
 
 #[test]
-fn the_endpoint_is_taken_from_the_argument_the_environment_or_the_profile() {
-    let (here, elsewhere) = (Standin::start(), Standin::start());
+fn the_endpoint_comes_from_the_argument_the_environment_or_the_profile() {
+    let (here, elsewhere) = (FakeAws::start(), FakeAws::start());
     let config = format!(
         "[default]\nregion = us-east-1\nendpoint_url = {}\n",
         here.url()
@@ -147,7 +147,7 @@ const WITHOUT_SESSION: &str = "[profile sso]\nsso_start_url = https://corp.awsap
 const CACHED: &str = ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json";
 
 #[test]
-fn an_sso_session_that_has_ended_says_how_to_log_in_again() {
+fn an_expired_sso_session_is_reported_with_the_command_to_log_in() {
     let home = home(SESSION, "");
     home.file(
         CACHED,
@@ -156,75 +156,83 @@ fn an_sso_session_that_has_ended_says_how_to_log_in_again() {
     let by_argument = scan(home.folder.path()).args(["--profile", "sso"]).run();
     let by_variable = scan(home.folder.path()).env("AWS_PROFILE", "sso").run();
     for ran in [by_argument, by_variable] {
-        one_line(
-            &ran,
-            &[
-                "no SSO session, or it has ended",
-                "run `aws sso login --profile sso`",
-            ],
-        );
+        one_line(&ran, &["SSO session", "`aws sso login --profile sso`"]);
         assert!(!ran.stderr.contains("TokenToken"));
     }
 }
 
 #[test]
-fn an_sso_session_that_was_never_begun_says_how_to_log_in() {
+fn a_missing_sso_session_is_reported_with_the_command_to_log_in() {
     for config in [SESSION, WITHOUT_SESSION] {
         let home = home(config, "");
         let ran = scan(home.folder.path()).args(["--profile", "sso"]).run();
-        one_line(&ran, &["run `aws sso login --profile sso`"]);
+        one_line(&ran, &["`aws sso login --profile sso`"]);
     }
 }
 
 #[test]
-fn credentials_that_have_ended_or_are_wrong_say_how_to_get_others() {
+fn expired_or_invalid_credentials_are_reported_with_the_next_step() {
     for code in ["ExpiredToken", "RequestExpired", "InvalidClientTokenId"] {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         ec2.launch(launch(REGION));
-        // EC2 says the same of a region that is not enabled.
+        // EC2 answers the same for a region that is not enabled.
         for action in ["DescribeRegions", "DescribeInstances"] {
-            ec2.fault(Fault::error("AuthFailure", 401).action(action));
+            ec2.fault(InjectedFault::error("AuthFailure", 401).action(action));
         }
-        ec2.fault(Fault::error(code, 403));
+        ec2.fault(InjectedFault::error(code, 403));
         for arguments in ["scan", "scan --region eu-central-1", "enforce --yes"] {
             let ran = imdsctl(&ec2, arguments).run();
-            one_line(
-                &ran,
-                &[
-                    code,
-                    "AWS does not take these credentials",
-                    "aws sso login",
-                    "--profile",
-                ],
-            );
+            one_line(&ran, &[code, "credentials", "aws sso login", "--profile"]);
         }
     }
 }
 
 #[test]
 fn regions_that_cannot_be_listed_can_be_named() {
-    let ec2 = Standin::start();
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    ec2.fault(Fault::unauthorised().action("DescribeRegions"));
+    ec2.fault(InjectedFault::unauthorized().action("DescribeRegions"));
     let ran = imdsctl(&ec2, "scan").run();
     one_line(
         &ran,
-        &[
-            "which regions are enabled",
-            "UnauthorizedOperation",
-            "--region",
-            "ec2:DescribeRegions",
-        ],
+        &["UnauthorizedOperation", "--region", "ec2:DescribeRegions"],
     );
     assert_eq!(ids(&scanned(&ec2, &format!("--region {REGION}"), 1)), [id]);
 }
 
 #[test]
-fn an_endpoint_where_nobody_listens_is_one_line() {
+fn an_unreachable_endpoint_is_one_line() {
     let ran = Imdsctl::offline()
         .args(["scan", "--endpoint-url", "http://127.0.0.1:9"])
+        .env("AWS_REGION", REGION)
         .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .run();
     one_line(&ran, &["DescribeRegions", "--region"]);
+}
+
+#[test]
+fn a_missing_region_is_one_line_with_the_next_step() {
+    let ran = Imdsctl::offline()
+        .args(["scan"])
+        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .run();
+    one_line(&ran, &["no region", "--region", "AWS_REGION"]);
+}
+
+#[test]
+fn every_setting_with_an_unknown_value_is_named() {
+    let ran = Imdsctl::offline()
+        .args(["scan", "--region", REGION])
+        .env("AWS_USE_FIPS_ENDPOINT", "yes")
+        .env("AWS_MAX_ATTEMPTS", "0")
+        .run();
+    one_line(
+        &ran,
+        &[
+            "`AWS_USE_FIPS_ENDPOINT` is `yes`",
+            "`AWS_MAX_ATTEMPTS` is `0`",
+        ],
+    );
 }

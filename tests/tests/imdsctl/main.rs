@@ -1,4 +1,4 @@
-//! The real command `imdsctl`, against the stand-in for AWS.
+//! The real command `imdsctl`, against the fake of AWS.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,19 +6,30 @@
     clippy::indexing_slicing,
     clippy::string_slice,
     clippy::disallowed_methods,
-    reason = "a test stops at what it did not expect, and lives in the present"
+    reason = "tests panic on the unexpected and read the clock"
 )]
 
 mod defaults;
+mod defaults_set;
 mod doctor;
 mod enforce;
+mod enforce_confirmation;
+mod enforce_errors;
+mod enforce_usage;
 mod journal;
 mod login;
 mod plan;
 mod reading;
 mod rollback;
+mod rollback_errors;
+mod rollback_interrupted;
 mod scan;
+mod scan_details;
+mod scan_output;
+mod scan_policy;
+mod scan_regions;
 mod shell;
 mod templates;
 mod terminal;
 mod usage;
+mod usage_rejected;

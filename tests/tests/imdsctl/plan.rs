@@ -1,16 +1,16 @@
-//! Plan files: made by one, reviewed, and done where they still hold.
+//! Plan files: written, reviewed, and applied where they are still valid.
 
 use std::path::{Path, PathBuf};
 
-use imds_tests::{Ran, Standin, launch};
+use imds_tests::{FakeAws, Ran, launch};
 use serde_json::{Value, json};
 
 use crate::reading::*;
 
-/// A plan for what is wrong now, and its place.
+/// Writes a plan.
 #[track_caller]
-fn planned(ec2: &Standin, arguments: &str) -> (Place, PathBuf) {
-    let place = Place::new();
+fn planned(ec2: &FakeAws, arguments: &str) -> (TestFolder, PathBuf) {
+    let place = TestFolder::new();
     let path = place.path("plan.json");
     let ran = imdsctl(ec2, &format!("enforce {arguments} --plan-out"))
         .arg(&path)
@@ -19,7 +19,7 @@ fn planned(ec2: &Standin, arguments: &str) -> (Place, PathBuf) {
     (place, path)
 }
 
-fn run(ec2: &Standin, plan: &Path, arguments: &str) -> Ran {
+fn run(ec2: &FakeAws, plan: &Path, arguments: &str) -> Ran {
     imdsctl(ec2, &format!("enforce --format json {arguments} --plan"))
         .arg(plan)
         .run()
@@ -29,7 +29,7 @@ fn read(plan: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap()
 }
 
-/// The plan with another value in one place.
+/// Replaces a value of the plan.
 fn edited(plan: &Path, pointer: &str, value: Value) {
     let mut document = read(plan);
     *document.pointer_mut(pointer).unwrap() = value;
@@ -37,8 +37,8 @@ fn edited(plan: &Path, pointer: &str, value: Value) {
 }
 
 #[test]
-fn a_plan_is_written_without_a_change_and_done_later() {
-    let ec2 = Standin::start();
+fn a_plan_is_written_without_a_change_and_applied_later() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let far = ec2.launch(launch("us-east-1").hop_limit(3));
     ec2.launch(launch(REGION).tokens("required"));
@@ -47,9 +47,9 @@ fn a_plan_is_written_without_a_change_and_done_later() {
     let document = read(&plan);
     assert_eq!(document["account"], "111122223333");
     assert_eq!(sorted(ids(&document)), sorted([&id, &far]));
-    assert_eq!(of(&document, &far)["before"]["hop_limit"], 3);
+    assert_eq!(entry(&document, &far)["before"]["hop_limit"], 3);
     says(
-        of(&document, &id)["reason"].as_str().unwrap(),
+        entry(&document, &id)["reason"].as_str().unwrap(),
         &["http_tokens is optional"],
     );
 
@@ -65,13 +65,13 @@ fn a_plan_is_written_without_a_change_and_done_later() {
     assert_eq!(
         ec2.count("DescribeRegions"),
         0,
-        "only what is planned is looked at"
+        "only planned instances are described"
     );
 }
 
 #[test]
-fn a_plan_is_shown_on_a_dry_run_and_asked_about_on_a_terminal() {
-    let ec2 = Standin::start();
+fn a_plan_is_shown_by_a_dry_run_and_confirmed_on_a_terminal() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
     let (_place, plan) = planned(&ec2, "");
     run(&ec2, &plan, "--dry-run").ended_with(1);
@@ -79,7 +79,7 @@ fn a_plan_is_shown_on_a_dry_run_and_asked_about_on_a_terminal() {
     let mut terminal = imdsctl(&ec2, "enforce --plan")
         .arg(&plan)
         .on_terminal(120, 30);
-    let screen = terminal.wait_for("Type yes to go on:");
+    let screen = terminal.wait_for("Type yes");
     says(&screen, &[&id]);
     assert_eq!(ec2.changing_calls().len(), 0);
     terminal.type_text("yes\r");
@@ -88,46 +88,46 @@ fn a_plan_is_shown_on_a_dry_run_and_asked_about_on_a_terminal() {
 }
 
 #[test]
-fn an_instance_that_was_changed_since_is_skipped_and_says_so() {
-    let ec2 = Standin::start();
-    let [same, changed, mended, ended] = [(); 4].map(|()| ec2.launch(launch(REGION)));
+fn an_instance_that_was_changed_since_is_skipped() {
+    let ec2 = FakeAws::start();
+    let [same, changed, enforced, terminated] = [(); 4].map(|()| ec2.launch(launch(REGION)));
     let (_place, plan) = planned(&ec2, "");
     ec2.set_options(&changed, |options| options.hop_limit = 5);
-    ec2.set_options(&mended, |options| options.tokens = "required".to_owned());
-    ec2.set_state(&ended, "terminated");
+    ec2.set_options(&enforced, |options| options.tokens = "required".to_owned());
+    ec2.set_state(&terminated, "terminated");
     let report = json(run(&ec2, &plan, "--yes").ended_with(1));
-    assert_eq!(of(&report, &same)["outcome"], "enforced");
-    assert_eq!(of(&report, &changed)["outcome"], "reported");
+    assert_eq!(entry(&report, &same)["outcome"], "enforced");
+    assert_eq!(entry(&report, &changed)["outcome"], "reported");
     says(
-        of(&report, &changed)["reason"].as_str().unwrap(),
-        &["skipped", "changed since the plan was made"],
+        entry(&report, &changed)["reason"].as_str().unwrap(),
+        &["skipped", "changed since"],
     );
-    assert_eq!(of(&report, &mended)["outcome"], "compliant");
-    assert_eq!(of(&report, &ended)["outcome"], "gone");
+    assert_eq!(entry(&report, &enforced)["outcome"], "compliant");
+    assert_eq!(entry(&report, &terminated)["outcome"], "gone");
     assert_eq!(modified(&ec2).len(), 1);
     assert_eq!(tokens(&ec2, &changed), "optional");
 }
 
 #[test]
-fn an_instance_that_ec2_does_not_know_any_more_is_a_failure() {
-    let ec2 = Standin::start();
+fn an_unknown_instance_fails_the_plan() {
+    let ec2 = FakeAws::start();
     let [known, forgotten] = [(); 2].map(|()| ec2.launch(launch(REGION)));
     let (_place, plan) = planned(&ec2, "");
     ec2.forget(&forgotten);
     let report = json(run(&ec2, &plan, "--yes").ended_with(3));
-    assert_eq!(of(&report, &known)["outcome"], "enforced");
-    says(&report["unseen"].to_string(), &[&forgotten]);
+    assert_eq!(entry(&report, &known)["outcome"], "enforced");
+    says(&report["unreachable"].to_string(), &[&forgotten]);
 }
 
 #[test]
-fn a_plan_carries_its_policy() {
-    let ec2 = Standin::start();
+fn a_plan_contains_its_policy() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    let place = Place::new();
+    let place = TestFolder::new();
     let policy = place.file(
         "policy.json",
-        &json!({ "require": { "http_tokens": "required", "hop_limit": { "at_least": 2 } }, "on_violation": "enforce",
-                 "rules": [{ "name": "keep", "when": { "tags": { "keep": "*" } }, "then": "exempt" }] })
+        &json!({ "version": 1, "require": { "http_tokens": "required", "hop_limit": { "at_least": 2 } }, "on_violation": "enforce",
+                 "rules": [{ "name": "keep", "when": { "tags": { "keep": "*" } }, "action": "exempt" }] })
         .to_string(),
     );
     let other = ec2.launch(launch(REGION));
@@ -139,13 +139,13 @@ fn a_plan_carries_its_policy() {
     assert_eq!(
         tokens(&ec2, &other),
         "optional",
-        "its policy exempts it by now"
+        "its policy exempts it now"
     );
 }
 
 #[test]
-fn a_plan_for_another_account_is_refused() {
-    let ec2 = Standin::start();
+fn the_plan_of_another_account_is_rejected() {
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
     let (_place, plan) = planned(&ec2, "");
     ec2.set_account("444455556666");
@@ -158,7 +158,7 @@ fn a_plan_for_another_account_is_refused() {
 }
 
 #[test]
-fn a_plan_edited_to_nonsense_is_refused_with_the_field() {
+fn an_invalid_plan_is_rejected_with_the_field() {
     for (pointer, value, words) in [
         (
             "/instances/0/set/http_tokens",
@@ -168,7 +168,7 @@ fn a_plan_edited_to_nonsense_is_refused_with_the_field() {
         (
             "/instances/0/set",
             json!({}),
-            ["instances[0].set", "sets nothing"],
+            ["instances[0].set", "nothing"],
         ),
         (
             "/instances/0/set",
@@ -194,7 +194,7 @@ fn a_plan_edited_to_nonsense_is_refused_with_the_field() {
         ("/version", json!(2), ["version 2", "expected 1"]),
         ("/kind", json!("shopping list"), ["kind", "imdsctl-plan"]),
     ] {
-        let ec2 = Standin::start();
+        let ec2 = FakeAws::start();
         ec2.launch(launch(REGION));
         let (_place, plan) = planned(&ec2, "");
         edited(&plan, pointer, value);
@@ -206,8 +206,8 @@ fn a_plan_edited_to_nonsense_is_refused_with_the_field() {
 }
 
 #[test]
-fn a_plan_edited_to_loosen_an_instance_is_not_done() {
-    let ec2 = Standin::start();
+fn a_plan_that_makes_tokens_optional_is_not_applied() {
+    let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).tokens("required").hop_limit(1));
     let (_place, plan) = planned(&ec2, "--hop-limit 2");
     edited(
@@ -217,27 +217,27 @@ fn a_plan_edited_to_loosen_an_instance_is_not_done() {
     );
     let report = json(run(&ec2, &plan, "--yes").ended_with(1));
     says(
-        of(&report, &id)["reason"].as_str().unwrap(),
+        entry(&report, &id)["reason"].as_str().unwrap(),
         &["skipped", "http_tokens=optional", "hop_limit=2"],
     );
     assert_eq!(ec2.changing_calls().len(), 0);
 }
 
 #[test]
-fn a_plan_that_is_missing_or_something_else_is_refused() {
-    let ec2 = Standin::start();
-    let place = Place::new();
+fn a_missing_plan_or_another_file_is_rejected() {
+    let ec2 = FakeAws::start();
+    let place = TestFolder::new();
     let ran = run(&ec2, &place.path("missing.json"), "--yes");
     says(&ran.ended_with(2).stderr, &["missing.json"]);
     let ran = run(&ec2, &place.file("notes.txt", "remember the milk"), "--yes");
-    says(&ran.ended_with(2).stderr, &["notes.txt", "no plan"]);
+    says(&ran.ended_with(2).stderr, &["notes.txt", "plan"]);
 }
 
 #[test]
-fn a_plan_never_takes_the_place_of_another_file() {
-    let ec2 = Standin::start();
+fn a_plan_does_not_overwrite_another_file() {
+    let ec2 = FakeAws::start();
     ec2.launch(launch(REGION));
-    let place = Place::new();
+    let place = TestFolder::new();
     let notes = place.file("notes.txt", "remember the milk");
     let ran = imdsctl(&ec2, "enforce --plan-out").arg(&notes).run();
     says(&ran.ended_with(2).stderr, &["notes.txt", "not overwritten"]);
@@ -255,8 +255,8 @@ fn a_plan_never_takes_the_place_of_another_file() {
 }
 
 #[test]
-fn a_plan_is_not_combined_with_what_would_make_another() {
-    let ec2 = Standin::start();
+fn a_plan_cannot_be_combined_with_options_of_another() {
+    let ec2 = FakeAws::start();
     for other in [
         "--hop-limit 2",
         "--unused-only",

@@ -1,10 +1,10 @@
-//! What the tests read: answers, journals, and instances as they truly are.
+//! Access to answers, journals and instances.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use imds_tests::{Call, Imdsctl, Options, Ran, Standin};
+use imds_tests::{FakeAws, Imdsctl, Options, Ran, RecordedCall};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -14,7 +14,7 @@ pub(crate) const MODIFY: &str = "ModifyInstanceMetadataOptions";
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// The command with these arguments, separated by spaces.
-pub(crate) fn imdsctl(ec2: &Standin, arguments: &str) -> Imdsctl {
+pub(crate) fn imdsctl(ec2: &FakeAws, arguments: &str) -> Imdsctl {
     Imdsctl::against(ec2).args(arguments.split_whitespace())
 }
 
@@ -25,9 +25,9 @@ pub(crate) fn json(ran: &Ran) -> Value {
         .unwrap_or_else(|error| panic!("{error}\n{}\n{}", ran.stdout, ran.stderr))
 }
 
-/// `scan --format json` with more arguments, its exit code asserted.
+/// Runs `scan --format json` with more arguments and asserts its exit code.
 #[track_caller]
-pub(crate) fn scanned(ec2: &Standin, arguments: &str, code: i32) -> Value {
+pub(crate) fn scanned(ec2: &FakeAws, arguments: &str, code: i32) -> Value {
     let ran = imdsctl(ec2, &format!("scan --format json {arguments}")).run();
     json(ran.ended_with(code))
 }
@@ -49,9 +49,9 @@ pub(crate) fn sorted(ids: impl IntoIterator<Item = impl Into<String>>) -> Vec<St
     ids
 }
 
-/// What a report says of an instance: exactly once.
+/// The only entry of an instance in a report.
 #[track_caller]
-pub(crate) fn of<'r>(report: &'r Value, id: &str) -> &'r Value {
+pub(crate) fn entry<'r>(report: &'r Value, id: &str) -> &'r Value {
     let mut found = list(report, "instances")
         .iter()
         .filter(|instance| instance["instance_id"] == id);
@@ -69,8 +69,8 @@ pub(crate) fn list<'r>(report: &'r Value, name: &str) -> &'r [Value] {
         .unwrap_or_else(|| panic!("no list `{name}` in {report:#}"))
 }
 
-/// All options of all instances, but for how far they are applied.
-pub(crate) fn options(ec2: &Standin, regions: &[&str]) -> BTreeMap<String, Options> {
+/// All options of all instances, without their state.
+pub(crate) fn options(ec2: &FakeAws, regions: &[&str]) -> BTreeMap<String, Options> {
     let instances = regions.iter().flat_map(|region| ec2.instances(region));
     instances
         .map(|instance| {
@@ -83,37 +83,37 @@ pub(crate) fn options(ec2: &Standin, regions: &[&str]) -> BTreeMap<String, Optio
         .collect()
 }
 
-pub(crate) fn tokens(ec2: &Standin, id: &str) -> String {
+pub(crate) fn tokens(ec2: &FakeAws, id: &str) -> String {
     ec2.instance(id).options.tokens
 }
 
-/// What each change asked for, but for `Action` and `Version`, in the order of arrival.
-pub(crate) fn modified(ec2: &Standin) -> Vec<BTreeMap<String, String>> {
+/// The parameters of every change, without `Action` and `Version`, in the order of arrival.
+pub(crate) fn modified(ec2: &FakeAws) -> Vec<BTreeMap<String, String>> {
     let calls = ec2.calls_to(MODIFY).into_iter();
     calls
-        .map(|Call { mut params, .. }| {
+        .map(|RecordedCall { mut params, .. }| {
             params.retain(|name, _| name != "Action" && name != "Version");
             params
         })
         .collect()
 }
 
-/// A folder, and the path of a file that is not in it yet.
-pub(crate) struct Place {
+/// A temporary folder.
+pub(crate) struct TestFolder {
     pub(crate) folder: TempDir,
 }
 
-impl Place {
+impl TestFolder {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Place { folder }
+        TestFolder { folder }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// A file that holds this.
+    /// Writes a file.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
         std::fs::write(&path, text).unwrap();
@@ -130,7 +130,7 @@ pub(crate) fn lines(journal: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// The instances of a journal's lines of a kind, in their order.
+/// The instances of a journal's lines of this kind, in their order.
 pub(crate) fn named(lines: &[Value], kind: &str) -> Vec<String> {
     let of_kind = lines.iter().filter(|line| line["line"] == kind);
     of_kind
@@ -143,7 +143,7 @@ pub(crate) fn ago(time: Duration) -> Timestamp {
     Timestamp::now().checked_sub(time).unwrap()
 }
 
-/// Fails where a word is missing.
+/// Fails if a word is missing.
 #[track_caller]
 pub(crate) fn says(text: &str, words: &[&str]) {
     for word in words {

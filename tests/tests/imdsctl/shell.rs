@@ -1,4 +1,4 @@
-//! Completions and manual pages: neither needs AWS.
+//! Completions and manual pages, which need no AWS.
 
 use std::process::{Command, Stdio};
 
@@ -37,7 +37,7 @@ fn completions_of_every_shell_know_every_command_and_its_options() {
 }
 
 #[test]
-fn bash_takes_the_script_and_completes_with_it() {
+fn bash_completes_with_the_script() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("imdsctl");
     std::fs::write(&path, completions("bash")).unwrap();
@@ -60,7 +60,7 @@ fn bash_takes_the_script_and_completes_with_it() {
     assert_eq!(completed("defaults se"), "set");
 }
 
-/// Where the shell is there.
+/// Skips shells that are not installed.
 #[test]
 fn zsh_and_fish_parse_their_scripts() {
     for (shell, options) in [("zsh", "-n"), ("fish", "--no-execute")] {
@@ -77,13 +77,13 @@ fn zsh_and_fish_parse_their_scripts() {
 }
 
 #[test]
-fn an_unknown_shell_is_wrong_usage() {
+fn an_unknown_shell_is_a_usage_error() {
     let ran = Imdsctl::offline().args(["completions", "tcsh"]).run();
     assert!(ran.ended_with(2).stderr.contains("tcsh"), "{}", ran.stderr);
 }
 
 #[test]
-fn the_manual_page_is_one() {
+fn the_manual_page_has_its_sections() {
     let page = Imdsctl::offline().arg("man").run();
     assert!(
         page.ended_with(0).stdout.contains(".TH imdsctl 1"),
@@ -119,9 +119,9 @@ fn a_folder_that_cannot_be_written_is_named() {
         .args(["man", "--folder"])
         .arg(&taken)
         .run();
-    let told = &ran.ended_with(3).stderr;
+    let message = &ran.ended_with(3).stderr;
     assert!(
-        told.contains("could not write the manual pages to") && told.contains("taken"),
-        "{told}"
+        message.contains("manual pages") && message.contains("taken"),
+        "{message}"
     );
 }

@@ -1,9 +1,9 @@
-//! `imdsctl scan --templates`: what would launch the next wrong instance.
+//! `imdsctl scan --templates`: what would launch non-compliant instances.
 
 use std::collections::BTreeMap;
 
 use imds_tests::{
-    Defaults, Fault, Standin, TemplateData, image, launch_configuration, template_data,
+    Defaults, FakeAws, InjectedFault, TemplateData, image, launch_configuration, template_data,
 };
 use serde_json::Value;
 
@@ -12,16 +12,16 @@ use crate::reading::*;
 const OLD: &str = "ami-0abcdef1234567890";
 const NEW: &str = "ami-0fedcba9876543210";
 
-/// One region, with an image that says nothing of IMDS and one that demands tokens.
-fn region() -> Standin {
-    let ec2 = Standin::start();
+/// A region with an image without `ImdsSupport` and one that requires tokens.
+fn region() -> FakeAws {
+    let ec2 = FakeAws::start();
     ec2.set_regions(&[REGION, "us-east-1"]);
     ec2.add_image(REGION, image(OLD));
     ec2.add_image(REGION, image(NEW).imds_v2());
     ec2
 }
 
-fn template(ec2: &Standin, name: &str, versions: impl IntoIterator<Item = TemplateData>) -> String {
+fn template(ec2: &FakeAws, name: &str, versions: impl IntoIterator<Item = TemplateData>) -> String {
     let id = ec2.template(REGION, name);
     for version in versions {
         ec2.template_version(&id, version);
@@ -29,7 +29,7 @@ fn template(ec2: &Standin, name: &str, versions: impl IntoIterator<Item = Templa
     id
 }
 
-/// By name and version: verdict and reason.
+/// Verdict and reason by name and version.
 fn found(report: &Value) -> BTreeMap<String, (String, String)> {
     let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
     list(report, "templates")
@@ -39,7 +39,7 @@ fn found(report: &Value) -> BTreeMap<String, (String, String)> {
                 "launch template" => format!("{} {}", text(row, "name"), text(row, "version")),
                 _ => text(row, "id"),
             };
-            (name, (text(row, "verdict"), text(row, "because")))
+            (name, (text(row, "compliance"), text(row, "reason")))
         })
         .collect()
 }
@@ -55,7 +55,7 @@ fn verdict(report: &Value, name: &str, verdict: &str, because: &str) {
 }
 
 #[test]
-fn the_default_and_the_latest_version_are_judged_and_no_other() {
+fn only_the_default_and_the_latest_version_are_evaluated() {
     let ec2 = region();
     let three = ["required", "optional", "required"].map(|tokens| template_data().tokens(tokens));
     let id = template(&ec2, "web", three);
@@ -74,103 +74,86 @@ fn the_default_and_the_latest_version_are_judged_and_no_other() {
     verdict(
         &report,
         "web 2 (default)",
-        "wrong",
-        "http_tokens is optional, not required (by itself)",
+        "non-compliant",
+        "http_tokens is optional",
     );
-    verdict(&report, "web 3 (latest)", "required", "by itself");
+    verdict(&report, "web 3 (latest)", "compliant", "");
     assert_eq!(list(&report, "templates")[1]["id"], id);
 }
 
+/// Templates whose options come from EC2's default, the image, or the template itself.
+fn templates(ec2: &FakeAws) {
+    let data = template_data;
+    for (name, data) in [
+        ("silent", data().image(OLD)),
+        ("by-image", data().image(NEW)),
+        ("against-image", data().image(NEW).tokens("optional")),
+        ("off", data().tokens("optional").endpoint("disabled")),
+    ] {
+        template(ec2, name, [data]);
+    }
+}
+
+/// Asserts verdict and reason of templates with one version.
+#[track_caller]
+fn verdicts(ec2: &FakeAws, expected: &[(&str, &str, &str)]) {
+    let report = scanned(ec2, "--templates", 1);
+    for (name, word, because) in expected {
+        let name = format!("{name} 1 (default, latest)");
+        verdict(&report, &name, word, because);
+    }
+}
+
 #[test]
-fn what_decides_is_named_template_then_defaults_then_image_then_ec2() {
+fn without_defaults_the_template_decides_then_its_image_then_ec2() {
     let ec2 = region();
-    template(&ec2, "silent", [template_data().image(OLD)]);
-    template(&ec2, "by-image", [template_data().image(NEW)]);
-    template(
+    templates(&ec2);
+    verdicts(
         &ec2,
-        "against-image",
-        [template_data().image(NEW).tokens("optional")],
-    );
-    template(
-        &ec2,
-        "off",
-        [template_data().tokens("optional").endpoint("disabled")],
-    );
-    let report = scanned(&ec2, "--templates", 1);
-    verdict(
-        &report,
-        "silent 1 (default, latest)",
-        "wrong",
-        "by EC2's default",
-    );
-    verdict(
-        &report,
-        "by-image 1 (default, latest)",
-        "required",
-        "by its image",
-    );
-    verdict(
-        &report,
-        "against-image 1 (default, latest)",
-        "wrong",
-        "by itself",
-    );
-    verdict(&report, "off 1 (default, latest)", "required", "");
-
-    ec2.set_defaults(
-        REGION,
-        Defaults {
-            tokens: Some("required".to_owned()),
-            ..Defaults::default()
-        },
-    );
-    let report = scanned(&ec2, "--templates", 1);
-    verdict(
-        &report,
-        "silent 1 (default, latest)",
-        "required",
-        "by the account's defaults",
-    );
-    verdict(
-        &report,
-        "by-image 1 (default, latest)",
-        "required",
-        "by the account's defaults",
-    );
-    verdict(
-        &report,
-        "against-image 1 (default, latest)",
-        "wrong",
-        "by itself",
-    );
-
-    ec2.set_defaults(
-        REGION,
-        Defaults {
-            tokens: Some("optional".to_owned()),
-            ..Defaults::default()
-        },
-    );
-    let report = scanned(&ec2, "--templates", 1);
-    verdict(
-        &report,
-        "by-image 1 (default, latest)",
-        "wrong",
-        "by the account's defaults",
-    );
-
-    ec2.enforce_tokens(REGION);
-    let report = scanned(&ec2, "--templates", 1);
-    verdict(
-        &report,
-        "against-image 1 (default, latest)",
-        "wrong",
-        "HttpTokensEnforced",
+        &[
+            ("silent", "non-compliant", "EC2's default"),
+            ("by-image", "compliant", "its image"),
+            ("against-image", "non-compliant", ""),
+            ("off", "compliant", ""),
+        ],
     );
 }
 
 #[test]
-fn an_image_that_cannot_be_seen_is_unknown() {
+fn the_defaults_of_the_account_decide_after_the_template_and_before_the_image() {
+    let ec2 = region();
+    templates(&ec2);
+    let set_tokens = |tokens: &str| {
+        let tokens = Some(tokens.to_owned());
+        let defaults = Defaults {
+            tokens,
+            ..Defaults::default()
+        };
+        ec2.set_defaults(REGION, defaults);
+    };
+    set_tokens("required");
+    verdicts(
+        &ec2,
+        &[
+            ("silent", "compliant", "the account's defaults"),
+            ("by-image", "compliant", "the account's defaults"),
+            ("against-image", "non-compliant", ""),
+        ],
+    );
+    set_tokens("optional");
+    verdicts(
+        &ec2,
+        &[("by-image", "non-compliant", "the account's defaults")],
+    );
+    ec2.enforce_tokens(REGION);
+    verdicts(
+        &ec2,
+        &[("against-image", "non-compliant", "HttpTokensEnforced")],
+    );
+}
+
+#[test]
+fn an_image_that_cannot_be_described_is_unknown() {
     let ec2 = region();
     template(
         &ec2,
@@ -202,11 +185,11 @@ fn an_image_that_cannot_be_seen_is_unknown() {
         "unknown",
         "names no image",
     );
-    assert_eq!(list(&report, "unseen"), &[] as &[Value]);
+    assert_eq!(list(&report, "unreachable"), &[] as &[Value]);
 }
 
 #[test]
-fn launch_configurations_are_judged_too() {
+fn launch_configurations_are_evaluated_too() {
     let ec2 = region();
     for configuration in [
         launch_configuration("open").image(OLD),
@@ -216,9 +199,9 @@ fn launch_configurations_are_judged_too() {
         ec2.add_launch_configuration(REGION, configuration);
     }
     let report = scanned(&ec2, "--templates", 1);
-    verdict(&report, "open", "wrong", "by EC2's default");
-    verdict(&report, "by-image", "required", "by its image");
-    verdict(&report, "closed", "required", "by itself");
+    verdict(&report, "open", "non-compliant", "EC2's default");
+    verdict(&report, "by-image", "compliant", "its image");
+    verdict(&report, "closed", "compliant", "");
     assert_eq!(
         list(&report, "templates")[0]["kind"],
         "launch configuration"
@@ -226,19 +209,24 @@ fn launch_configurations_are_judged_too() {
 }
 
 #[test]
-fn a_hop_limit_of_the_policy_holds_for_templates() {
+fn a_hop_limit_applies_to_templates() {
     let ec2 = region();
     for hops in [1, 2] {
         let data = template_data().tokens("required").hop_limit(hops);
         template(&ec2, &format!("hops-{hops}"), [data]);
     }
     let report = scanned(&ec2, "--templates --hop-limit 2", 1);
-    verdict(&report, "hops-1 1 (default, latest)", "wrong", "hop_limit");
-    verdict(&report, "hops-2 1 (default, latest)", "required", "");
+    verdict(
+        &report,
+        "hops-1 1 (default, latest)",
+        "non-compliant",
+        "hop_limit",
+    );
+    verdict(&report, "hops-2 1 (default, latest)", "compliant", "");
 }
 
 #[test]
-fn only_the_calls_that_are_needed_are_made() {
+fn only_necessary_calls_are_made() {
     let ec2 = region();
     template(&ec2, "closed", [template_data().tokens("required")]);
     scanned(&ec2, "--templates", 0);
@@ -257,20 +245,20 @@ fn only_the_calls_that_are_needed_are_made() {
 }
 
 #[test]
-fn what_cannot_be_listed_is_named_and_the_rest_is_shown() {
+fn what_cannot_be_listed_is_reported_and_the_rest_is_shown() {
     let ec2 = region();
     template(&ec2, "closed", [template_data().tokens("required")]);
-    ec2.fault(Fault::error("AccessDenied", 403).action("DescribeLaunchConfigurations"));
+    ec2.fault(InjectedFault::error("AccessDenied", 403).action("DescribeLaunchConfigurations"));
     let report = scanned(&ec2, "--templates", 3);
-    verdict(&report, "closed 1 (default, latest)", "required", "");
+    verdict(&report, "closed 1 (default, latest)", "compliant", "");
     says(
-        &report["unseen"].to_string(),
+        &report["unreachable"].to_string(),
         &["DescribeLaunchConfigurations", "AccessDenied"],
     );
 }
 
 #[test]
-fn a_table_shows_them_under_a_heading_of_their_own() {
+fn a_table_lists_templates_separately() {
     let ec2 = region();
     template(&ec2, "silent", [template_data().image(OLD)]);
     let ran = imdsctl(&ec2, "scan --templates").run();
@@ -280,13 +268,13 @@ fn a_table_shows_them_under_a_heading_of_their_own() {
             "Launch templates and configurations",
             "silent",
             "1 (default, latest)",
-            "by EC2's default",
+            "EC2's default",
         ],
     );
 }
 
 #[test]
-fn templates_and_configurations_on_later_pages_are_seen() {
+fn templates_and_configurations_on_later_pages_are_found() {
     let ec2 = region();
     for n in 0..3 {
         template(&ec2, &format!("t{n}"), [template_data().tokens("required")]);

@@ -1,14 +1,14 @@
-//! What a person sees while it works, and what nobody but a person sees.
+//! Progress, colours and widths on a terminal.
 
 use std::time::Duration;
 
-use imds_tests::{Closed, Fault, Standin, launch};
+use imds_tests::{Closed, FakeAws, InjectedFault, launch};
 
 use crate::reading::*;
 
-/// A fleet with something of everything.
-fn fleet() -> Standin {
-    let ec2 = Standin::start();
+/// A fleet with instances of every kind.
+fn fleet() -> FakeAws {
+    let ec2 = FakeAws::start();
     ec2.launch_fleet(150);
     ec2.launch(launch(REGION).tag("Name", &"a-very-long-name-".repeat(10)));
     ec2.set_latency(Duration::from_millis(300));
@@ -16,11 +16,15 @@ fn fleet() -> Standin {
 }
 
 #[test]
-fn progress_is_shown_on_a_terminal_and_goes() {
+fn progress_is_shown_on_a_terminal_and_removed_at_the_end() {
     let ec2 = fleet();
-    ec2.fault(Fault::throttle().action("DescribeInstances").times(1));
     ec2.fault(
-        Fault::delay(Duration::from_secs(2))
+        InjectedFault::throttle()
+            .action("DescribeInstances")
+            .times(1),
+    );
+    ec2.fault(
+        InjectedFault::delay(Duration::from_secs(2))
             .action("DescribeInstances")
             .region("us-west-2"),
     );
@@ -38,10 +42,10 @@ fn progress_is_shown_on_a_terminal_and_goes() {
 }
 
 #[test]
-fn changes_are_counted_while_they_are_made() {
-    let ec2 = Standin::start();
+fn progress_counts_changes() {
+    let ec2 = FakeAws::start();
     ec2.launch_many(launch(REGION), 40);
-    ec2.fault(Fault::delay(Duration::from_millis(700)).action(MODIFY));
+    ec2.fault(InjectedFault::delay(Duration::from_millis(700)).action(MODIFY));
     let mut terminal = imdsctl(&ec2, "enforce --yes --region eu-central-1").on_terminal(120, 60);
     terminal.wait_for("instances 32/40");
     let closed = terminal.wait();
@@ -53,7 +57,7 @@ fn changes_are_counted_while_they_are_made() {
 }
 
 #[test]
-fn in_a_pipe_there_is_no_progress_and_no_escape() {
+fn output_to_a_pipe_has_no_progress_and_no_escape_sequences() {
     let ec2 = fleet();
     for format in ["table", "json", "csv", "html"] {
         let ran = imdsctl(&ec2, &format!("scan --format {format}")).run();
@@ -64,7 +68,7 @@ fn in_a_pipe_there_is_no_progress_and_no_escape() {
     assert!(!ran.stderr.contains(['\u{1b}', '\r']), "{}", ran.stderr);
 }
 
-fn on_terminal(ec2: &Standin, name: &str, value: &str) -> Closed {
+fn on_terminal(ec2: &FakeAws, name: &str, value: &str) -> Closed {
     let closed = imdsctl(ec2, "scan")
         .env(name, value)
         .on_terminal(120, 300)
@@ -84,7 +88,7 @@ fn colours(output: &str) -> usize {
 }
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
+fn colours_appear_only_on_terminals_that_allow_them() {
     let ec2 = fleet();
     assert!(colours(&on_terminal(&ec2, "NO_COLOR", "").output) > 0);
     assert_eq!(colours(&on_terminal(&ec2, "NO_COLOR", "1").output), 0);
@@ -99,7 +103,7 @@ fn no_line_is_longer_than_the_screen() {
             imdsctl(&ec2, "scan --usage --templates --defaults").on_terminal(columns, 500);
         let closed = terminal.wait();
         closed.ended_with(1);
-        // What is too long is wrapped by the terminal, and so ends on the last column.
+        // Read from the output, because a terminal wraps lines that are too long.
         let text = plain(&closed.output);
         for line in text.lines() {
             assert!(
@@ -117,7 +121,7 @@ fn no_line_is_longer_than_the_screen() {
     }
 }
 
-/// The output without its escape sequences, and of a line that was drawn over only the last.
+/// The output without escape sequences, and with the last state of lines that were overwritten.
 fn plain(output: &str) -> String {
     let mut pieces = output.split("\u{1b}[");
     let mut text = pieces.next().unwrap_or_default().to_owned();
@@ -137,9 +141,9 @@ fn plain(output: &str) -> String {
 }
 
 #[test]
-fn a_file_gets_no_colour_even_from_a_terminal() {
+fn a_file_has_no_colours() {
     let ec2 = fleet();
-    let place = Place::new();
+    let place = TestFolder::new();
     let path = place.path("fleet.txt");
     let closed = imdsctl(&ec2, "scan --output")
         .arg(&path)

@@ -1,9 +1,10 @@
-//! EC2 in memory and in virtual time: what it knows, shows, refuses, and what was done to it.
+//! EC2 in memory and in virtual time: its instances, what it describes and rejects, and what was done to it.
 
 use std::collections::BTreeMap;
 
 use imds_core::change::Change;
-use imds_core::instance::{HttpTokens, Instance, InstanceId, MetadataOptions, State, Toggle};
+use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::policy::Action;
 use imds_core::replacer::Replacer;
 use jiff::Timestamp;
@@ -19,35 +20,56 @@ pub(crate) fn timestamp(time: Time) -> Timestamp {
     Timestamp::from_millisecond(time).unwrap()
 }
 
-/// Why EC2 does not do what it is asked to.
+/// Why EC2 rejects a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// It may work the next time, and may have taken effect.
-    Passing,
+pub(crate) enum SimError {
+    /// A retry may succeed, and the call may have taken effect.
+    Transient,
     NotFound,
-    WrongState,
+    IncorrectState,
     Protected,
-    Unauthorised,
+    Unauthorized,
 }
 
-/// One instance, as it truly is.
+/// One instance, with what EC2 does not show yet.
 #[derive(Debug)]
-pub(crate) struct Machine {
+pub(crate) struct SimInstance {
     pub(crate) instance: Instance,
     pub(crate) client_token: String,
-    /// Unknown before.
+    /// When EC2 begins to describe it.
     pub(crate) visible: Time,
-    /// `pending` before.
+    /// When it leaves `pending`.
     pub(crate) running: Time,
     pub(crate) ended: Option<Time>,
     pub(crate) protected: bool,
-    /// Tags that are set but cannot be seen before.
+    /// Tags that EC2 does not show before their time.
     pub(crate) late_tags: Vec<(Time, String, String)>,
 }
 
+/// A tag that a call sets.
+pub(crate) struct SimTag {
+    pub(crate) key: &'static str,
+    pub(crate) value: String,
+    /// When the call is made.
+    pub(crate) now: Time,
+    /// When EC2 begins to show it.
+    pub(crate) visible_at: Time,
+}
+
+impl SimTag {
+    pub(crate) fn visible_now(key: &'static str, value: String, now: Time) -> Self {
+        SimTag {
+            key,
+            value,
+            now,
+            visible_at: now,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
-pub(crate) struct Ec2 {
-    machines: BTreeMap<InstanceId, Machine>,
+pub(crate) struct SimEc2 {
+    machines: BTreeMap<InstanceId, SimInstance>,
     by_region: BTreeMap<String, Vec<InstanceId>>,
     by_token: BTreeMap<String, Vec<InstanceId>>,
     by_claim: BTreeMap<String, Vec<InstanceId>>,
@@ -56,18 +78,18 @@ pub(crate) struct Ec2 {
     pub(crate) forbidden: BTreeMap<&'static str, Vec<String>>,
     /// Changes that changed nothing.
     pub(crate) needless: usize,
-    /// Endpoints that somebody disabled after the function had seen them enabled, and before its call.
+    /// Endpoints that somebody disabled between the function's describe and its call.
     pub(crate) raced: usize,
 }
 
-impl Machine {
+impl SimInstance {
     fn is_known(&self, now: Time) -> bool {
         // Terminated instances stay visible for an hour.
         now >= self.visible && self.ended.is_none_or(|ended| now < ended + HOUR)
     }
 
-    /// What EC2 shows now.
-    fn seen(&mut self, now: Time) -> Instance {
+    /// What EC2 describes now.
+    fn describe(&mut self, now: Time) -> Instance {
         self.settle(now);
         self.instance.clone()
     }
@@ -104,8 +126,8 @@ pub(crate) fn is_exempt(tags: &BTreeMap<String, String>) -> bool {
         .is_some_and(|app| app.starts_with("scanner-"))
 }
 
-impl Ec2 {
-    pub(crate) fn launch(&mut self, machine: Machine) {
+impl SimEc2 {
+    pub(crate) fn launch(&mut self, machine: SimInstance) {
         let id = machine.instance.id.clone();
         let region = machine.instance.region.clone();
         self.by_region.entry(region).or_default().push(id.clone());
@@ -114,66 +136,59 @@ impl Ec2 {
         self.machines.insert(id, machine);
     }
 
-    pub(crate) fn machine(&mut self, id: &InstanceId) -> &mut Machine {
+    pub(crate) fn machine(&mut self, id: &InstanceId) -> &mut SimInstance {
         self.machines.get_mut(id).unwrap()
     }
 
-    pub(crate) fn all(&mut self, now: Time) -> impl Iterator<Item = &Machine> {
+    pub(crate) fn all(&mut self, now: Time) -> impl Iterator<Item = &SimInstance> {
         self.machines.values_mut().map(move |machine| {
             machine.settle(now);
             &*machine
         })
     }
 
-    pub(crate) fn look(&mut self, ids: &[InstanceId], now: Time) -> Vec<Instance> {
-        let mut seen = Vec::new();
+    pub(crate) fn describe(&mut self, ids: &[InstanceId], now: Time) -> Vec<Instance> {
+        let mut described = Vec::new();
         for id in ids {
             let machine = self.machines.get_mut(id);
-            seen.extend(machine.filter(|m| m.is_known(now)).map(|m| m.seen(now)));
+            described.extend(machine.filter(|m| m.is_known(now)).map(|m| m.describe(now)));
         }
-        seen
+        described
     }
 
     pub(crate) fn by_token(&mut self, token: &str, now: Time) -> Vec<Instance> {
         let ids = self.by_token.get(token).cloned().unwrap_or_default();
-        self.look(&ids, now)
+        self.describe(&ids, now)
     }
 
     pub(crate) fn living(&mut self, region: &str, now: Time) -> Vec<Instance> {
         let ids = self.by_region.get(region).cloned().unwrap_or_default();
-        let mut seen = self.look(&ids, now);
-        seen.retain(|instance| !instance.state.is_some_and(State::is_final));
-        seen
+        let mut described = self.describe(&ids, now);
+        described.retain(|instance| !instance.state.is_some_and(State::is_final));
+        described
     }
 
     pub(crate) fn with_claims(&mut self, region: &str, now: Time) -> Vec<Instance> {
         let mut ids = self.by_claim.get(region).cloned().unwrap_or_default();
         ids.sort_unstable();
         ids.dedup();
-        let mut seen = self.look(&ids, now);
+        let mut described = self.describe(&ids, now);
         let claim = imds_core::marks::TERMINATE;
-        seen.retain(|instance| instance.tags.contains_key(claim));
-        seen
+        described.retain(|instance| instance.tags.contains_key(claim));
+        described
     }
 
-    /// All or none; the tags can be seen from the given time on.
-    pub(crate) fn tag(
-        &mut self,
-        ids: &[InstanceId],
-        key: &str,
-        value: &str,
-        now: Time,
-        visible: Time,
-    ) -> Result<(), Refusal> {
-        if ids.iter().any(|id| !self.machine(id).is_known(now)) {
-            return Err(Refusal::NotFound);
+    /// Tags all instances or none; EC2 shows the tag from `visible_at` on.
+    pub(crate) fn tag(&mut self, ids: &[InstanceId], tag: &SimTag) -> Result<(), SimError> {
+        if ids.iter().any(|id| !self.machine(id).is_known(tag.now)) {
+            return Err(SimError::NotFound);
         }
         for id in ids {
             let machine = self.machine(id);
-            machine.late_tags.retain(|(_, late, _)| late != key);
-            let tag = (visible, key.to_owned(), value.to_owned());
-            machine.late_tags.push(tag);
-            if key == imds_core::marks::TERMINATE {
+            machine.late_tags.retain(|(_, late, _)| late != tag.key);
+            let late = (tag.visible_at, tag.key.to_owned(), tag.value.clone());
+            machine.late_tags.push(late);
+            if tag.key == imds_core::marks::TERMINATE {
                 let region = machine.instance.region.clone();
                 self.by_claim.entry(region).or_default().push(id.clone());
             }
@@ -181,33 +196,35 @@ impl Ec2 {
         Ok(())
     }
 
-    /// The call that the function makes for an instance that it has seen.
+    /// Changes the options of an instance that the function has described.
     pub(crate) fn modify(
         &mut self,
-        seen: &Instance,
+        described: &Instance,
         change: &Change,
         now: Time,
-    ) -> Result<MetadataOptions, Refusal> {
-        let machine = self.machine(&seen.id);
+    ) -> Result<MetadataOptions, SimError> {
+        let machine = self.machine(&described.id);
         if !machine.is_known(now) {
-            return Err(Refusal::NotFound);
+            return Err(SimError::NotFound);
         }
         machine.settle(now);
         let has = machine.instance.options;
         match machine.instance.state {
-            Some(State::ShuttingDown | State::Terminated) => return Err(Refusal::WrongState),
-            // Undocumented: here every other instance refuses.
-            Some(State::Pending) if machine.running % 2 == 0 => return Err(Refusal::WrongState),
+            Some(State::ShuttingDown | State::Terminated) => return Err(SimError::IncorrectState),
+            // Not documented: here every other pending instance rejects it.
+            Some(State::Pending) if machine.running % 2 == 0 => {
+                return Err(SimError::IncorrectState);
+            }
             _ => {}
         }
-        let send = change.to_send(&seen.options);
+        let send = change.to_send(&described.options);
         let edge = machine.instance.tags.contains_key("edge");
         let enables = has.http_endpoint == Some(Toggle::Disabled)
             && send.http_endpoint == Some(Toggle::Enabled);
-        let raced = enables && seen.options.http_endpoint == Some(Toggle::Enabled);
+        let raced = enables && described.options.http_endpoint == Some(Toggle::Enabled);
         let lowers = send.hop_limit.is_some_and(|to| Some(to) < has.hop_limit) && !edge;
         let opens = send.http_tokens == Some(HttpTokens::Optional);
-        let exempt = is_exempt(&seen.tags);
+        let exempt = is_exempt(&described.tags);
         let options = &mut machine.instance.options;
         *options = MetadataOptions {
             http_tokens: send.http_tokens.or(has.http_tokens),
@@ -223,28 +240,30 @@ impl Ec2 {
             (enables && !raced, "endpoint enabled"),
             (lowers, "hop limit lowered"),
             (opens, "tokens made optional"),
-            (exempt, "exempt instance mended"),
+            (exempt, "exempt instance enforced"),
         ] {
-            self.forbid(broken, what, seen, now);
+            if broken {
+                self.forbid(what, described, now);
+            }
         }
         Ok(after)
     }
 
-    /// All or none.
-    pub(crate) fn end(
+    /// Stops or terminates all instances or none.
+    pub(crate) fn disrupt(
         &mut self,
         action: Action,
         ids: &[InstanceId],
         now: Time,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SimError> {
         for id in ids {
             let machine = self.machine(id);
             if !machine.is_known(now) {
-                return Err(Refusal::NotFound);
+                return Err(SimError::NotFound);
             }
             machine.settle(now);
             if machine.protected && machine.ended.is_none() {
-                return Err(Refusal::Protected);
+                return Err(SimError::Protected);
             }
         }
         for id in ids {
@@ -253,7 +272,7 @@ impl Ec2 {
                 continue;
             }
             let exempt = machine.will_be_exempt();
-            let replaced = Replacer::of(&machine.instance).is_some();
+            let replaced = Replacer::find(&machine.instance).is_some();
             let instance = machine.instance.clone();
             if action == Action::Terminate {
                 machine.ended = Some(now);
@@ -262,16 +281,18 @@ impl Ec2 {
             } else {
                 machine.instance.state = Some(State::Stopped);
             }
-            self.forbid(exempt, "exempt instance ended", &instance, now);
-            self.forbid(replaced, "replaced instance ended", &instance, now);
+            if exempt {
+                self.forbid("exempt instance disrupted", &instance, now);
+            }
+            if replaced {
+                self.forbid("replaced instance disrupted", &instance, now);
+            }
         }
         Ok(())
     }
 
-    fn forbid(&mut self, broken: bool, what: &'static str, instance: &Instance, now: Time) {
-        if broken {
-            let which = format!("{} at {}", instance.id, timestamp(now));
-            self.forbidden.entry(what).or_default().push(which);
-        }
+    fn forbid(&mut self, what: &'static str, instance: &Instance, now: Time) {
+        let which = format!("{} at {}", instance.id, timestamp(now));
+        self.forbidden.entry(what).or_default().push(which);
     }
 }

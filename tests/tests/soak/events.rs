@@ -1,8 +1,9 @@
-//! Events as CloudTrail and EC2 word them.
+//! Events as CloudTrail and EC2 write them.
 
 use std::rc::Rc;
 
-use imds_core::instance::{Instance, MetadataOptions};
+use imds_core::instance::Instance;
+use imds_core::options::MetadataOptions;
 use serde_json::{Value, json};
 
 use crate::ec2::{Time, timestamp};
@@ -12,7 +13,14 @@ pub(crate) const FUNCTION: &str = "enforcer";
 
 const ACCOUNT: &str = "111122223333";
 
-pub(crate) fn launched(instances: &[Instance], token: &str, ids: bool, at: Time) -> Rc<str> {
+/// Whether a record of a launch names its instances.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RecordedIds {
+    All,
+    LeftOut,
+}
+
+pub(crate) fn launched(instances: &[Instance], token: &str, ids: RecordedIds, at: Time) -> Rc<str> {
     let region = &instances[0].region;
     let items: Vec<Value> = instances.iter().map(item).collect();
     let count = instances.len();
@@ -21,7 +29,7 @@ pub(crate) fn launched(instances: &[Instance], token: &str, ids: bool, at: Time)
         "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ada" },
         "requestParameters": { "clientToken": token,
             "instancesSet": { "items": [{ "minCount": count, "maxCount": count }] } },
-        "responseElements": ids.then(|| json!({ "instancesSet": { "items": items } }))
+        "responseElements": (ids == RecordedIds::All).then(|| json!({ "instancesSet": { "items": items } }))
     });
     call(region, detail, at)
 }

@@ -6,37 +6,37 @@ use fastrand::Rng;
 use imds_core::instance::InstanceId;
 use imds_core::policy::Policy;
 
-use crate::ec2::{Ec2, HOUR, MINUTE, Refusal, SECOND, Time};
+use crate::ec2::{HOUR, MINUTE, SECOND, SimEc2, SimError, Time};
 
-/// Something that happens at its time.
-type Act = Box<dyn FnOnce(&mut Sim)>;
+/// Something that happens at a scheduled time.
+type ScheduledAct = Box<dyn FnOnce(&mut Sim)>;
 
-/// The world, its clock, and what is yet to happen.
+/// The simulation: EC2, its clock, and what is scheduled.
 pub(crate) struct Sim {
-    pub(crate) ec2: Ec2,
+    pub(crate) ec2: SimEc2,
     pub(crate) policy: Policy,
     pub(crate) now: Time,
     pub(crate) rng: Rng,
-    /// Of a hundred calls, those that fail.
+    /// How many of a hundred calls fail.
     pub(crate) faults: u32,
-    /// Counts, by what and by how it went.
+    /// Counts, by kind and by result.
     pub(crate) ledger: BTreeMap<(&'static str, &'static str), usize>,
-    /// Mends of drift, by instance.
-    pub(crate) mends: BTreeMap<InstanceId, Vec<Time>>,
+    /// Enforcements of drift, by instance.
+    pub(crate) enforcements: BTreeMap<InstanceId, Vec<Time>>,
     order: u64,
-    queue: BTreeMap<(Time, u64), Act>,
+    queue: BTreeMap<(Time, u64), ScheduledAct>,
 }
 
 impl Sim {
     pub(crate) fn new(policy: Policy, now: Time, seed: u64) -> Self {
         Sim {
-            ec2: Ec2::default(),
+            ec2: SimEc2::default(),
             policy,
             now,
             rng: Rng::with_seed(seed),
             faults: 0,
             ledger: BTreeMap::new(),
-            mends: BTreeMap::new(),
+            enforcements: BTreeMap::new(),
             order: 0,
             queue: BTreeMap::new(),
         }
@@ -48,7 +48,7 @@ impl Sim {
         self.queue.insert(key, Box::new(act));
     }
 
-    /// Lets everything happen that is to happen.
+    /// Runs until nothing is scheduled.
     pub(crate) fn run(&mut self) {
         while let Some(((time, _), act)) = self.queue.pop_first() {
             self.now = time;
@@ -65,34 +65,34 @@ impl Sim {
         &mut self,
         action: &'static str,
         region: &str,
-        call: impl FnOnce(&mut Ec2) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+        call: impl FnOnce(&mut SimEc2) -> Result<T, SimError>,
+    ) -> Result<T, SimError> {
         let (how, result) = if self.is_down(region) {
-            ("unavailable", Err(Refusal::Passing))
+            ("unavailable", Err(SimError::Transient))
         } else if self.rng.u32(0..100) >= self.faults {
             let result = call(&mut self.ec2);
             let how = match &result {
                 Ok(_) => "done",
-                Err(Refusal::Passing) => "unavailable",
-                Err(Refusal::NotFound) => "not found",
-                Err(Refusal::WrongState) => "wrong state",
-                Err(Refusal::Protected) => "protected",
-                Err(Refusal::Unauthorised) => "unauthorised",
+                Err(SimError::Transient) => "unavailable",
+                Err(SimError::NotFound) => "not found",
+                Err(SimError::IncorrectState) => "incorrect state",
+                Err(SimError::Protected) => "protected",
+                Err(SimError::Unauthorized) => "unauthorized",
             };
             (how, result)
         } else {
             match self.rng.u32(0..10) {
-                0 => ("unauthorised", Err(Refusal::Unauthorised)),
-                1..=3 => ("throttled", Err(Refusal::Passing)),
-                4..=6 => ("unavailable", Err(Refusal::Passing)),
+                0 => ("unauthorized", Err(SimError::Unauthorized)),
+                1..=3 => ("throttled", Err(SimError::Transient)),
+                4..=6 => ("unavailable", Err(SimError::Transient)),
                 _ => {
                     let done = call(&mut self.ec2).is_ok();
                     let how = if done {
-                        "done, and the answer lost"
+                        "done, and its answer lost"
                     } else {
                         "lost"
                     };
-                    (how, Err(Refusal::Passing))
+                    (how, Err(SimError::Transient))
                 }
             }
         };
@@ -100,13 +100,13 @@ impl Sim {
         result
     }
 
-    /// Once in three hours each region answers nothing for seven minutes.
+    /// Each region is unavailable for seven minutes in every three hours.
     fn is_down(&self, region: &str) -> bool {
         let phase: Time = region.bytes().map(Time::from).sum::<Time>() % 180 * MINUTE;
         self.faults > 0 && (self.now + phase) % (3 * HOUR) < 7 * MINUTE
     }
 
-    /// Whether one of three attempts gets through, and how long those before it took.
+    /// Whether one of three attempts succeeds, and how long the failed ones took.
     pub(crate) fn tries(&mut self, region: &str) -> (bool, Time) {
         let mut took = 0;
         for attempt in 0..3 {

@@ -1,0 +1,202 @@
+//! The actions: their services, their parameters and their handlers.
+
+use ciborium::Value;
+
+use super::api_error::ApiError;
+use super::request::ApiRequest;
+use super::state::FakeState;
+use super::xml::Xml;
+use super::{
+    account, attribute, describe, images, launch_configurations, metadata_defaults, metrics,
+    modify, power, run, tags, templates,
+};
+
+/// One action of one service.
+#[derive(Debug)]
+pub(super) struct ApiAction {
+    service: &'static str,
+    name: &'static str,
+    /// `None`: not checked, because there are too many.
+    parameters: Option<&'static [&'static str]>,
+    /// Whether it handles dry runs itself, up to the change; otherwise every dry run succeeds.
+    pub(super) rehearses: bool,
+    pub(super) run: Handler,
+}
+
+/// An API with XML: its namespace and its version.
+#[derive(Debug)]
+pub(super) struct XmlService {
+    name: &'static str,
+    pub(super) namespace: &'static str,
+    version: &'static str,
+}
+
+pub(super) const EC2: XmlService = XmlService {
+    name: "ec2",
+    namespace: "http://ec2.amazonaws.com/doc/2016-11-15/",
+    version: "2016-11-15",
+};
+
+const SERVICES: &[XmlService] = &[
+    EC2,
+    XmlService {
+        name: "sts",
+        namespace: "https://sts.amazonaws.com/doc/2011-06-15/",
+        version: "2011-06-15",
+    },
+    XmlService {
+        name: "autoscaling",
+        namespace: "http://autoscaling.amazonaws.com/doc/2011-01-01/",
+        version: "2011-01-01",
+    },
+];
+
+const MODIFY: &[&str] = &[
+    "InstanceId",
+    "HttpTokens",
+    "HttpEndpoint",
+    "HttpPutResponseHopLimit",
+    "HttpProtocolIpv6",
+    "InstanceMetadataTags",
+];
+const MODIFY_DEFAULTS: &[&str] = &[
+    "HttpTokens",
+    "HttpEndpoint",
+    "HttpPutResponseHopLimit",
+    "InstanceMetadataTags",
+    "HttpTokensEnforced",
+];
+const TEMPLATE_VERSIONS: &[&str] = &[
+    "LaunchTemplateId",
+    "LaunchTemplateName",
+    "LaunchTemplateVersion",
+    "MaxResults",
+    "NextToken",
+];
+const IMAGES: &[&str] = &[
+    "ImageId",
+    "Filter",
+    "IncludeDeprecated",
+    "IncludeDisabled",
+    "MaxResults",
+    "NextToken",
+];
+const LAUNCH_CONFIGURATIONS: &[&str] = &["LaunchConfigurationNames", "MaxRecords", "NextToken"];
+const METRICS: &[&str] = &[
+    "MetricDataQueries",
+    "StartTime",
+    "EndTime",
+    "ScanBy",
+    "MaxDatapoints",
+    "NextToken",
+];
+
+#[rustfmt::skip]
+const ACTIONS: &[ApiAction] = &[
+    ec2("DescribeInstances", &["InstanceId", "Filter", "MaxResults", "NextToken"], describe::describe_instances).rehearsing(),
+    ec2("ModifyInstanceMetadataOptions", MODIFY, modify::modify_options).rehearsing(),
+    ec2("TerminateInstances", &["InstanceId"], power::terminate),
+    ec2("StopInstances", &["InstanceId", "Force", "Hibernate"], power::stop),
+    ec2("StartInstances", &["InstanceId"], power::start),
+    ec2("CreateTags", &["ResourceId", "Tag"], tags::create_tags),
+    ec2("DeleteTags", &["ResourceId", "Tag"], tags::delete_tags),
+    ec2("DescribeRegions", &["AllRegions", "RegionName", "Filter"], account::describe_regions),
+    ec2("DescribeInstanceAttribute", &["InstanceId", "Attribute"], attribute::attribute),
+    ec2("GetInstanceMetadataDefaults", &[], metadata_defaults::get_defaults),
+    ec2("ModifyInstanceMetadataDefaults", MODIFY_DEFAULTS, metadata_defaults::modify_defaults).rehearsing(),
+    ec2("DescribeLaunchTemplates", &["LaunchTemplateId", "LaunchTemplateName", "MaxResults", "NextToken"], templates::describe_templates),
+    ec2("DescribeLaunchTemplateVersions", TEMPLATE_VERSIONS, templates::describe_versions),
+    ec2("DescribeImages", IMAGES, images::describe),
+    ApiAction { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: Handler::Xml(run::run) },
+    other("sts", "GetCallerIdentity", &[], account::caller_identity),
+    action_of("monitoring", "GetMetricData", METRICS, Handler::Cbor(metrics::get_metric_data)),
+    other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
+];
+
+/// What handles an action, by the format of its answers.
+#[derive(Debug)]
+pub(super) enum Handler {
+    Xml(RunXml),
+    Cbor(fn(&mut FakeState, &ApiRequest) -> Result<Value, ApiError>),
+}
+
+type RunXml = fn(&mut FakeState, &ApiRequest, &mut Xml) -> Result<(), ApiError>;
+
+const fn ec2(name: &'static str, parameters: &'static [&'static str], run: RunXml) -> ApiAction {
+    other("ec2", name, parameters, run)
+}
+
+const fn other(
+    service: &'static str,
+    name: &'static str,
+    parameters: &'static [&'static str],
+    run: RunXml,
+) -> ApiAction {
+    action_of(service, name, parameters, Handler::Xml(run))
+}
+
+const fn action_of(
+    service: &'static str,
+    name: &'static str,
+    parameters: &'static [&'static str],
+    run: Handler,
+) -> ApiAction {
+    ApiAction {
+        service,
+        name,
+        parameters: Some(parameters),
+        rehearses: false,
+        run,
+    }
+}
+
+impl ApiAction {
+    const fn rehearsing(mut self) -> ApiAction {
+        self.rehearses = true;
+        self
+    }
+}
+
+/// The API with XML that a call is signed for; EC2 if it is unknown.
+pub(super) fn service(name: &str) -> &'static XmlService {
+    SERVICES
+        .iter()
+        .find(|service| service.name == name)
+        .unwrap_or(&EC2)
+}
+
+/// The action of a call, with its parameters checked.
+pub(super) fn action(request: &ApiRequest) -> Result<&'static ApiAction, ApiError> {
+    let action = ACTIONS
+        .iter()
+        .find(|action| {
+            action.service == request.service
+                && action.name == request.action
+                && matches!(action.run, Handler::Cbor(_)) == request.is_cbor
+        })
+        .ok_or_else(|| unknown(request))?;
+    if !request.is_cbor && request.get("Version") != Some(service(&request.service).version) {
+        let message = format!(
+            "The requested version is not supported by {}.",
+            request.service
+        );
+        return Err(ApiError::new("NoSuchVersion", message));
+    }
+    if let Some(parameters) = action.parameters {
+        request.allow(parameters)?;
+    }
+    Ok(action)
+}
+
+fn unknown(request: &ApiRequest) -> ApiError {
+    let code = if request.expects_cbor() {
+        "UnknownOperationException"
+    } else {
+        "InvalidAction"
+    };
+    let message = format!(
+        "The action {} is not valid for this web service.",
+        request.action
+    );
+    ApiError::new(code, message)
+}

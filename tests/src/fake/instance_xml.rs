@@ -1,0 +1,183 @@
+//! An instance as DescribeInstances and RunInstances write it.
+
+use jiff::Timestamp;
+
+use super::filter::launch_time;
+use super::instance::{FakeMachine, Options, state_code};
+use super::launch::digits;
+use super::xml::Xml;
+
+/// `state`, then each option.
+pub(super) fn write_options(xml: &mut Xml, options: &Options, state: &str) {
+    xml.text("state", state)
+        .text("httpTokens", &options.tokens)
+        .plain("httpPutResponseHopLimit", options.hop_limit)
+        .text("httpEndpoint", &options.endpoint)
+        .plain("httpProtocolIpv4", "enabled")
+        .text("httpProtocolIpv6", &options.ipv6)
+        .text("instanceMetadataTags", &options.metadata_tags);
+}
+
+/// `code` and `name`.
+pub(super) fn write_state(xml: &mut Xml, state: &str) {
+    xml.plain("code", state_code(state)).text("name", state);
+}
+
+/// An item of `instancesSet` of DescribeInstances, with the replacements that the test asked for.
+pub(super) fn write_described(xml: &mut Xml, machine: &FakeMachine, account: &str) {
+    if machine.garbled.is_empty() {
+        return write_instance(xml, machine, account);
+    }
+    let mut one = Xml::default();
+    write_instance(&mut one, machine, account);
+    for (what, into) in &machine.garbled {
+        one.replace(what, into);
+    }
+    xml.piece(&one);
+}
+
+/// An item of `instancesSet`, with as much as matters for size and shape.
+pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str) {
+    let instance = &machine.instance;
+    let gone = machine.is_terminated();
+    let address = Address::new(machine);
+    let root = if instance.instance_store {
+        "instance-store"
+    } else {
+        "ebs"
+    };
+    xml.text("instanceId", &instance.id)
+        .text("imageId", &instance.image)
+        .within("instanceState", |xml| write_state(xml, &instance.state))
+        .text("privateDnsName", &address.name)
+        .empty("dnsName")
+        .text("reason", if gone { "User initiated" } else { "" })
+        .plain("amiLaunchIndex", 0)
+        .empty("productCodes")
+        .text("instanceType", &instance.instance_type)
+        .text("launchTime", launch_time(instance.launched))
+        .within("placement", |xml| {
+            xml.text("availabilityZone", &instance.az)
+                .empty("groupName")
+                .plain("tenancy", "default");
+        })
+        .within("monitoring", |xml| {
+            xml.plain("state", "disabled");
+        });
+    if !gone {
+        xml.text("subnetId", format!("subnet-0{}", &address.digits))
+            .text("vpcId", "vpc-0a1b2c3d4e5f60718")
+            .text("privateIpAddress", &address.ip)
+            .plain("sourceDestCheck", true)
+            .items("groupSet", [()], |xml, ()| write_group(xml));
+    }
+    xml.plain("architecture", "x86_64")
+        .plain("rootDeviceType", root)
+        .plain("rootDeviceName", "/dev/xvda");
+    write_volumes(xml, machine, &address);
+    xml.plain("virtualizationType", "hvm");
+    if instance.spot {
+        xml.plain("instanceLifecycle", "spot");
+    }
+    xml.text("clientToken", &instance.client_token)
+        .items("tagSet", &instance.tags, |xml, (key, value)| {
+            xml.text("key", key).text("value", value);
+        })
+        .plain("hypervisor", "xen");
+    write_interfaces(xml, machine, &address, account);
+    xml.plain("ebsOptimized", false)
+        .within("cpuOptions", |xml| {
+            xml.plain("coreCount", 1).plain("threadsPerCore", 2);
+        })
+        .plain("enaSupport", true);
+    if machine.shows_options {
+        xml.within("metadataOptions", |xml| {
+            write_options(xml, &instance.options, &instance.options.state)
+        });
+    }
+    if let Some(principal) = &instance.managed_by {
+        xml.within("operator", |xml| {
+            xml.plain("managed", true).text("principal", principal);
+        });
+    }
+}
+
+struct Address {
+    digits: String,
+    ip: String,
+    name: String,
+}
+
+impl Address {
+    fn new(machine: &FakeMachine) -> Self {
+        let [.., b, c, d] = machine.number.to_be_bytes();
+        let dashed = format!(
+            "ip-10-{b}-{c}-{d}.{}.compute.internal",
+            machine.instance.region
+        );
+        Address {
+            digits: digits(machine.number),
+            ip: format!("10.{b}.{c}.{d}"),
+            name: if machine.is_terminated() {
+                String::new()
+            } else {
+                dashed
+            },
+        }
+    }
+}
+
+fn write_group(xml: &mut Xml) {
+    xml.text("groupId", "sg-0f1e2d3c4b5a69788")
+        .text("groupName", "default");
+}
+
+fn write_volumes(xml: &mut Xml, machine: &FakeMachine, address: &Address) {
+    let none = machine.is_terminated() || machine.instance.instance_store;
+    let volumes = if none { [].as_slice() } else { &["/dev/xvda"] };
+    xml.items("blockDeviceMapping", volumes, |xml, device| {
+        xml.text("deviceName", device).within("ebs", |xml| {
+            xml.text("volumeId", format!("vol-0{}", address.digits))
+                .plain("status", "attached")
+                .text("attachTime", launch_time(machine.instance.launched))
+                .plain("deleteOnTermination", true);
+        });
+    });
+}
+
+fn write_interfaces(xml: &mut Xml, machine: &FakeMachine, address: &Address, account: &str) {
+    let interfaces = if machine.is_terminated() {
+        [].as_slice()
+    } else {
+        &[()]
+    };
+    let attached: Timestamp = machine.instance.launched;
+    xml.items("networkInterfaceSet", interfaces, |xml, ()| {
+        xml.text("networkInterfaceId", format!("eni-0{}", address.digits))
+            .text("subnetId", format!("subnet-0{}", address.digits))
+            .text("vpcId", "vpc-0a1b2c3d4e5f60718")
+            .empty("description")
+            .text("ownerId", account)
+            .plain("status", "in-use")
+            .plain("macAddress", "02:ab:cd:ef:01:23")
+            .text("privateIpAddress", &address.ip)
+            .text("privateDnsName", &address.name)
+            .plain("sourceDestCheck", true)
+            .items("groupSet", [()], |xml, ()| write_group(xml))
+            .within("attachment", |xml| {
+                xml.text("attachmentId", format!("eni-attach-0{}", address.digits))
+                    .plain("deviceIndex", 0)
+                    .plain("status", "attached")
+                    .text("attachTime", launch_time(attached))
+                    .plain("deleteOnTermination", true)
+                    .plain("networkCardIndex", 0);
+            })
+            .items("privateIpAddressesSet", [()], |xml, ()| {
+                xml.text("privateIpAddress", &address.ip)
+                    .text("privateDnsName", &address.name)
+                    .plain("primary", true);
+            })
+            .empty("ipv6AddressesSet")
+            .plain("interfaceType", "interface");
+    });
+}

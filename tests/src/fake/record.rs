@@ -1,0 +1,99 @@
+//! Every call that arrived, in the order of arrival.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::request::ApiRequest;
+
+/// A call that the fake received.
+#[derive(Clone, Debug)]
+pub struct RecordedCall {
+    /// When it arrived.
+    pub at: Instant,
+    /// The region of its signature.
+    pub region: String,
+    /// The service of its signature: `ec2`, `sts`, `monitoring`, `autoscaling`.
+    pub service: String,
+    /// Such as `DescribeInstances`.
+    pub action: String,
+    /// All parameters, including `Action` and `Version`; those in CBOR are named as in a form.
+    pub params: BTreeMap<String, String>,
+    /// The access key id of the caller.
+    pub access_key: String,
+    /// The client's `User-Agent`.
+    pub user_agent: String,
+    /// How it was answered.
+    pub outcome: CallOutcome,
+}
+
+impl RecordedCall {
+    /// One parameter, such as `InstanceId`.
+    #[must_use]
+    pub fn param(&self, name: &str) -> Option<&str> {
+        self.params.get(name).map(String::as_str)
+    }
+
+    /// Whether it may change something: anything but Describe, Get, List and dry runs.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        let rehearses = self.param("DryRun") == Some("true");
+        !rehearses
+            && !["Describe", "Get", "List"]
+                .iter()
+                .any(|reading| self.action.starts_with(reading))
+    }
+}
+
+/// How a call was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// It succeeded; also if the answer was truncated.
+    Ok,
+    /// It was rejected with this error code.
+    Err(String),
+    /// The connection was reset, or the call is not answered yet.
+    Reset,
+}
+
+/// The calls so far.
+#[derive(Debug, Default)]
+pub(super) struct CallLog {
+    calls: Vec<RecordedCall>,
+    forgotten: usize,
+}
+
+impl CallLog {
+    /// Records a call; returns its number for `answered`.
+    pub(super) fn arrived(&mut self, at: Instant, request: &ApiRequest) -> usize {
+        let request = request.clone();
+        self.calls.push(RecordedCall {
+            at,
+            region: request.region,
+            service: request.service,
+            action: request.action,
+            params: request.params,
+            access_key: request.access_key,
+            user_agent: request.user_agent,
+            outcome: CallOutcome::Reset,
+        });
+        self.forgotten + self.calls.len() - 1
+    }
+
+    pub(super) fn answered(&mut self, number: usize, outcome: CallOutcome) {
+        let call = number
+            .checked_sub(self.forgotten)
+            .and_then(|index| self.calls.get_mut(index));
+        if let Some(call) = call {
+            call.outcome = outcome;
+        }
+    }
+
+    pub(super) fn calls(&self) -> &[RecordedCall] {
+        &self.calls
+    }
+
+    pub(super) fn forget(&mut self) {
+        self.forgotten += self.calls.len();
+        self.calls.clear();
+    }
+}

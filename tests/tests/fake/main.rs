@@ -1,0 +1,29 @@
+//! Tests of the fake over HTTP: it must behave as AWS does, or tests against it prove nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "test support"
+)]
+
+mod account;
+mod client;
+mod cloudwatch;
+mod describe;
+mod describe_pages;
+mod describe_visibility;
+mod dry_runs;
+mod faults;
+mod fleet;
+mod images;
+mod launch_configurations;
+mod metrics;
+mod metrics_wire;
+mod modify;
+mod power;
+mod rates;
+mod record;
+mod run;
+mod templates;
+
+pub(crate) const REGION: &str = "eu-central-1";
