@@ -48,6 +48,16 @@ impl FakeAws {
         self.shared.lock().settings.demands_endpoint = true;
     }
 
+    /// Options that a change does not name get the values of a launch that names none, from now on.
+    pub fn forget_options_left_out(&self) {
+        self.shared.lock().settings.forgets_options = true;
+    }
+
+    /// Answers changes of this instance's options, and does not make them.
+    pub fn discard_changes(&self, id: &str) {
+        self.shared.lock().machine(id).discards_changes = true;
+    }
+
     /// Rejects `InstanceMetadataTags` with `UnsupportedOperation`, as some partitions do.
     pub fn refuse_metadata_tags(&self, region: &str) {
         self.shared.lock().region(region).refuses_metadata_tags = true;

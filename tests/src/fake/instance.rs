@@ -87,6 +87,7 @@ pub(super) struct FakeMachine {
     pub(super) late_tags: Vec<(String, String, PendingChange)>,
     pub(super) refused_modifies: u32,
     pub(super) refuses_changes: bool,
+    pub(super) discards_changes: bool,
     pub(super) shows_options: bool,
     pub(super) user_data: Option<Vec<u8>>,
     /// Text that DescribeInstances replaces in its XML, and by what.

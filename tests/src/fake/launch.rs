@@ -233,6 +233,7 @@ impl LaunchBuilder {
                 .collect(),
             refused_modifies: self.refused_modifies,
             refuses_changes: self.refuses_changes,
+            discards_changes: false,
             shows_options: self.shows_options,
             user_data: self.user_data,
             garbled: Vec::new(),

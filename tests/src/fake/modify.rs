@@ -1,4 +1,5 @@
-//! ModifyInstanceMetadataOptions: options that a call does not name keep their values.
+//! ModifyInstanceMetadataOptions: options that a call does not name keep their values, unless a test
+//! says otherwise.
 
 use super::api_error::ApiError;
 use super::instance::Options;
@@ -30,6 +31,7 @@ pub(super) fn modify_options(
         ));
     }
     let applied = fake.settings.applied;
+    let forgets_options = fake.settings.forgets_options;
     let region = fake.region(&request.region);
     if named.metadata_tags.is_some() && region.refuses_metadata_tags {
         return Err(ApiError::unsupported(
@@ -56,13 +58,20 @@ pub(super) fn modify_options(
         ));
     }
     request.end_rehearsal()?;
-    named.apply_to(&mut machine.instance.options);
-    "pending".clone_into(&mut machine.instance.options.state);
-    machine.applied = applied.begin();
+    let mut options = match forgets_options {
+        true => Options::default(),
+        false => machine.instance.options.clone(),
+    };
+    named.apply_to(&mut options);
+    "pending".clone_into(&mut options.state);
     xml.text("instanceId", id)
         .within("instanceMetadataOptions", |xml| {
-            write_options(xml, &machine.instance.options, "pending")
+            write_options(xml, &options, "pending")
         });
+    if !machine.discards_changes {
+        machine.instance.options = options;
+        machine.applied = applied.begin();
+    }
     Ok(())
 }
 

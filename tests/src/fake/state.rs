@@ -82,6 +82,7 @@ pub(super) struct FakeSettings {
     /// Whether the last page was an empty one.
     pub(super) alternate: bool,
     pub(super) demands_endpoint: bool,
+    pub(super) forgets_options: bool,
     pub(super) replaces_in_groups: bool,
 }
 
@@ -111,6 +112,7 @@ impl FakeState {
                 last_page: LastPage::Alternate,
                 alternate: false,
                 demands_endpoint: false,
+                forgets_options: false,
                 replaces_in_groups: false,
             },
             record: CallLog::default(),

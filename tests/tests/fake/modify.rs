@@ -29,6 +29,31 @@ fn options_left_out_are_kept() {
 }
 
 #[test]
+fn options_left_out_are_reset_if_a_test_wants_so() {
+    let fake = FakeAws::start();
+    let id = fake.launch(launch(REGION).hop_limit(5).ipv6("enabled"));
+    fake.forget_options_left_out();
+    let answer = ec2(&fake, REGION).modify(&id, &[("HttpTokens", "required")]);
+    assert_eq!(answer.text("httpPutResponseHopLimit"), "1");
+    let options = fake.instance(&id).options;
+    assert_eq!(
+        (options.tokens.as_str(), options.hop_limit, &*options.ipv6),
+        ("required", 1, "disabled")
+    );
+}
+
+#[test]
+fn a_change_can_be_answered_and_discarded() {
+    let fake = FakeAws::start();
+    let id = fake.launch(launch(REGION));
+    fake.discard_changes(&id);
+    let answer = ec2(&fake, REGION).modify(&id, &[("HttpTokens", "required")]);
+    answer.is_done();
+    assert_eq!(answer.text("httpTokens"), "required");
+    assert_eq!(fake.instance(&id).options, imds_tests::Options::default());
+}
+
+#[test]
 fn a_disabled_endpoint_stays_disabled() {
     let fake = FakeAws::start();
     let id = fake.launch(launch(REGION).endpoint("disabled"));

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use imds_tests::{FakeAws, Imdsctl, InjectedFault, Settle, binary, launch, wait_until};
-use serde_json::{Value, json};
+use imds_tests::{FakeAws, Imdsctl, InjectedFault, Settle, launch, wait_until};
+use serde_json::json;
 
 use crate::reading::*;
 
@@ -91,58 +91,6 @@ fn nothing_is_changed_without_a_journal() {
         .run();
     says(&ran.ended_with(2).stderr, &["journal"]);
     assert_eq!(ec2.changing_calls().len(), 0);
-}
-
-#[test]
-fn no_further_change_is_made_once_the_disk_is_full() {
-    let ec2 = FakeAws::start();
-    ec2.set_latency(Duration::from_millis(20));
-    // Few in a region, because the limit applies to other files too.
-    let regions = [
-        "ap-south-1",
-        "eu-north-1",
-        "eu-west-1",
-        "eu-west-2",
-        "sa-east-1",
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-    ];
-    for region in regions {
-        ec2.launch_many(launch(region), 6);
-    }
-    let place = TestFolder::new();
-    let journal = place.path("journal");
-    let script = format!(
-        "trap '' XFSZ; ulimit -f 8; exec {} enforce --yes --no-wait --journal {}",
-        binary("imdsctl").display(),
-        journal.display()
-    );
-    let ran = Imdsctl::with_program("/bin/bash")
-        .args(["-c", &script])
-        .fake(&ec2)
-        .run();
-    ran.ended_with(3);
-    let text = std::fs::read_to_string(&journal).unwrap();
-    let whole: Vec<Value> = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    let intended = named(&whole, "intent");
-    let changed = modified(&ec2)
-        .into_iter()
-        .map(|call| call["InstanceId"].clone());
-    let changed = sorted(changed);
-    assert!(
-        (1..54).contains(&changed.len()),
-        "{} were changed",
-        changed.len()
-    );
-    assert!(
-        changed.iter().all(|id| intended.contains(id)),
-        "a change without its intent"
-    );
 }
 
 /// An enforcement of 200 instances, and its journal.

@@ -73,14 +73,16 @@ pub(crate) fn list<'r>(report: &'r Value, name: &str) -> &'r [Value] {
 pub(crate) fn options(ec2: &FakeAws, regions: &[&str]) -> BTreeMap<String, Options> {
     let instances = regions.iter().flat_map(|region| ec2.instances(region));
     instances
-        .map(|instance| {
-            let options = Options {
-                state: String::new(),
-                ..instance.options
-            };
-            (instance.id, options)
-        })
+        .map(|instance| (instance.id, without_state(instance.options)))
         .collect()
+}
+
+/// The options, whether they are applied or not.
+pub(crate) fn without_state(options: Options) -> Options {
+    Options {
+        state: String::new(),
+        ..options
+    }
 }
 
 pub(crate) fn tokens(ec2: &FakeAws, id: &str) -> String {
@@ -135,6 +137,16 @@ pub(crate) fn named(lines: &[Value], kind: &str) -> Vec<String> {
     let of_kind = lines.iter().filter(|line| line["line"] == kind);
     of_kind
         .map(|line| line["instance_id"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// What became of each call for an instance, in their order: `after` or `error`.
+pub(crate) fn answers(lines: &[Value], id: &str) -> Vec<String> {
+    let answers = lines
+        .iter()
+        .filter(|line| line["line"] == "answer" && line["instance_id"] == id);
+    answers
+        .flat_map(|line| line["answer"].as_object().unwrap().keys().cloned())
         .collect()
 }
 

@@ -1,8 +1,9 @@
 //! `imdsctl rollback`: it restores the previous options, unless they were changed since.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use imds_tests::{FakeAws, Imdsctl, Ran, launch};
+use imds_tests::{FakeAws, Imdsctl, Options, Ran, launch};
 use serde_json::json;
 
 use crate::reading::*;
@@ -10,7 +11,9 @@ use crate::reading::*;
 /// A fleet after an enforcement.
 pub(crate) struct EnforcedFleet {
     pub(crate) ec2: FakeAws,
-    ids: Vec<String>,
+    pub(crate) ids: Vec<String>,
+    /// The options before the enforcement.
+    before: BTreeMap<String, Options>,
     pub(crate) place: TestFolder,
 }
 
@@ -19,20 +22,49 @@ impl EnforcedFleet {
     pub(crate) fn new(regions: &[&str]) -> Self {
         let ec2 = FakeAws::start();
         let ids = varied(&ec2, regions);
+        let before = options(&ec2, regions);
         let place = TestFolder::new();
         let ran = imdsctl(&ec2, "enforce --yes --hop-limit 2 --journal")
             .arg(place.path("journal"))
             .run();
         ran.ended_with(0);
-        EnforcedFleet { ec2, ids, place }
+        ec2.forget_calls();
+        EnforcedFleet {
+            ec2,
+            ids,
+            before,
+            place,
+        }
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
         self.place.path("journal")
     }
 
+    /// The journal of the rollback itself, where its arguments name it.
+    pub(crate) fn second(&self) -> PathBuf {
+        self.place.path("second")
+    }
+
     pub(crate) fn rollback(&self, arguments: &str) -> Ran {
         rollback(&self.ec2, &self.journal(), arguments).run()
+    }
+
+    /// Rolls back with a journal of its own.
+    pub(crate) fn recorded_rollback(&self) -> Ran {
+        self.rollback(&format!(
+            "--yes --json --journal {}",
+            self.second().display()
+        ))
+    }
+
+    /// Asserts that the instances have the options from before the enforcement.
+    #[track_caller]
+    pub(crate) fn are_as_before(&self, ids: &[String]) {
+        for id in ids {
+            let now = self.ec2.instance(id).options;
+            assert_eq!(without_state(now), self.before[id], "{id}");
+        }
     }
 }
 
@@ -145,7 +177,6 @@ fn a_dry_run_names_every_step_and_changes_nothing() {
     let run = EnforcedFleet::new(&[REGION]);
     run.ec2
         .set_options(&run.ids[0], |options| options.hop_limit = 7);
-    run.ec2.forget_calls();
     let ran = run.rollback("--dry-run");
     let stdout = &ran.ended_with(1).stdout;
     for id in &run.ids {
@@ -189,7 +220,6 @@ fn only_the_full_word_yes_confirms() {
 #[test]
 fn a_single_instance_can_be_rolled_back() {
     let run = EnforcedFleet::new(&[REGION]);
-    run.ec2.forget_calls();
     run.rollback(&format!("--yes --instance {}", run.ids[3]))
         .ended_with(0);
     assert_eq!(tokens(&run.ec2, &run.ids[3]), "optional");
