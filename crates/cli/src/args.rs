@@ -1,19 +1,25 @@
-//! What can be typed.
+//! The arguments of the command.
+
+mod defaults;
+mod values;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use imds_core::instance::{InstanceId, State};
-use imds_core::options::{HopLimit, HttpTokens, Toggle};
+use imds_core::options::HopLimit;
 use imds_engine::{InstanceFilter, RegionSelection};
 
 use crate::output::Format;
 use crate::quote::quoted;
+use values::{hops, instance, region, state, tag, url};
 
-/// Finds EC2 instances that answer IMDSv1, enforcements them, and takes it back.
+pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+
+/// Finds EC2 instances that answer IMDSv1, enforces IMDSv2 on them, and rolls it back.
 ///
 /// Exit codes: 0 all compliant or all done; 1 violations found; 2 wrong usage, policy or
-/// credentials; 3 something failed or could not be seen.
+/// credentials; 3 something failed or could not be described.
 #[derive(Debug, Parser)]
 #[command(
     name = "imdsctl",
@@ -23,11 +29,11 @@ use crate::quote::quoted;
 )]
 #[command(after_help = "Examples:
   imdsctl scan                               every instance of every region
-  imdsctl scan --usage --only violations     what is non-compliant, and whether IMDSv1 is used there
-  imdsctl enforce --unused-only --dry-run    what could be remediated without breaking anything
-  imdsctl enforce --unused-only              the same, done after a question
+  imdsctl scan --usage --only violations     what is not compliant, and whether IMDSv1 is used there
+  imdsctl enforce --unused-only --dry-run    what could be enforced without breaking anything
+  imdsctl enforce --unused-only              the same, applied after confirmation
   imdsctl usage --rejected                   whose calls fail since then
-  imdsctl rollback JOURNAL                   all of it taken back")]
+  imdsctl rollback JOURNAL                   everything rolled back")]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) connection: Connection,
@@ -35,20 +41,20 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Where, and in whose name.
+/// The account and the endpoint.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// A profile of the AWS CLI; its credentials come before those of the environment
+    /// The AWS CLI profile to use; its credentials take precedence over the environment's
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
-    /// Where AWS listens, for all services; for tests and private endpoints
+    /// The endpoint of all AWS services, for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
 }
 
 impl Connection {
-    /// As it was typed, for a command that is to be pasted; begins with a blank unless it is empty.
+    /// As it was typed, for a command to paste; starts with a space unless it is empty.
     pub(crate) fn words(&self) -> String {
         let profile = self.profile.iter().map(|name| ("--profile", name));
         let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
@@ -61,15 +67,15 @@ impl Connection {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Shows every instance and what is non-compliant with it; changes nothing
+    /// Shows every instance and its violations; changes nothing
     Scan(ScanArgs),
-    /// Requires tokens where they are not: scans, shows the plan, asks, acts, and waits until it holds
+    /// Enforces the policy: scans, shows the plan, asks, applies it, and waits until EC2 has applied it
     Enforce(EnforceArgs),
     /// Shows who used IMDSv1, or whose calls are refused now
     Usage(UsageArgs),
-    /// Takes back what a journal holds, all options as they were
+    /// Rolls back the changes that a journal recorded
     Rollback(RollbackArgs),
-    /// Tells what the function would do with an event and why, offline and rule by rule
+    /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
@@ -77,7 +83,7 @@ pub(crate) enum Command {
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),
-    /// Checks credentials, regions and permissions before you need them
+    /// Checks credentials, regions and permissions
     Doctor(DoctorArgs),
     /// Prints completions for a shell
     #[command(after_help = "Example:
@@ -101,13 +107,13 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Regions")]
 pub(crate) struct Regions {
-    /// Only this region; repeat it, or separate regions by commas. Without it: all enabled regions
+    /// Only these regions; repeat it, or separate regions with commas [default: all enabled regions]
     #[arg(id = "region", long = "region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
     pub(crate) only: Vec<String>,
-    /// Not this region; repeat it, or separate regions by commas
+    /// Exclude these regions; repeat it, or separate regions with commas
     #[arg(id = "exclude_region", long = "exclude-region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
     pub(crate) exclude: Vec<String>,
-    /// Regions at once
+    /// How many regions to scan at once
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) concurrency: u16,
     /// One region after another, for debugging
@@ -134,11 +140,11 @@ impl Regions {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Instances")]
 pub(crate) struct Instances {
-    /// Only this instance; repeat it, or separate ids by commas
+    /// Only these instances; repeat it, or separate ids with commas
     #[arg(id = "instance", long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
     pub(crate) ids: Vec<InstanceId>,
-    /// Only instances with this tag; `*` and `?` are wildcards. Repeated: all keys must fit, and any
-    /// of the values of a key
+    /// Only instances with this tag; `*` and `?` are wildcards. If repeated, all keys must match, and
+    /// any of the values of a key
     #[arg(id = "tag", long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
     pub(crate) tags: Vec<(String, String)>,
     /// Only instances in this state: pending, running, stopping, stopped, shutting-down, terminated
@@ -161,22 +167,22 @@ impl Instances {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Policy")]
 pub(crate) struct Required {
-    /// The policy to judge by; without it: tokens required
+    /// The policy [default: tokens are required]
     #[arg(long, value_name = "FILE", conflicts_with = "hop_limit")]
     pub(crate) policy: Option<PathBuf>,
-    /// Require just this hop limit too, 1 to 64: containers on a bridge network need 2
+    /// Also require exactly this hop limit, 1 to 64: containers on a bridge network need 2
     #[arg(long, value_name = "N", value_parser = hops)]
     pub(crate) hop_limit: Option<HopLimit>,
 }
 
-/// How to tell it.
+/// The output.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// How to tell it
+    /// The output format
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
-    /// Write it to this file instead of standard output
+    /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
@@ -188,21 +194,21 @@ pub(crate) struct Output {
   imdsctl scan --usage 30 --only violations
   imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
 pub(crate) struct ScanArgs {
-    /// Show only these
+    /// Show only these instances
     #[arg(long, value_enum)]
     pub(crate) only: Option<Only>,
-    /// Show how non-compliant instances used IMDSv1 in the last days (14 unless said): CloudWatch's
-    /// MetadataNoToken
+    /// Show how non-compliant instances used IMDSv1 in the last DAYS days (14 if omitted), from
+    /// CloudWatch's MetadataNoToken
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) usage: Option<u8>,
-    /// Show the launch templates (default and latest version) and launch configurations that would
-    /// launch the next non-compliant instance
+    /// Show launch templates (default and latest version) and launch configurations, and whether the
+    /// next instance that they launch will be compliant
     #[arg(long)]
     pub(crate) templates: bool,
     /// Show the account's metadata defaults and HttpTokensEnforced
     #[arg(long)]
     pub(crate) defaults: bool,
-    /// Show calls to the metadata service without a token in user data; one call to AWS an instance
+    /// Show calls to the metadata service without a token in user data; takes one API call per instance
     #[arg(long)]
     pub(crate) user_data: bool,
     #[command(flatten)]
@@ -218,34 +224,34 @@ pub(crate) struct ScanArgs {
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Only {
-    /// Those that are not as required
+    /// Those that are not compliant
     Violations,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  imdsctl enforce --dry-run                  the plan, and no changing call
+  imdsctl enforce --dry-run                  the plan; changes nothing
   imdsctl enforce --unused-only              only where IMDSv1 was not used for 14 days
   imdsctl enforce --plan-out plan.json       write the plan for a review, and
-  imdsctl enforce --plan plan.json           do what was reviewed
+  imdsctl enforce --plan plan.json           apply what was reviewed
   imdsctl enforce --policy policy.json --region-by-region --limit 50")]
 pub(crate) struct EnforceArgs {
-    /// Only where IMDSv1 was not used in the last days (14 unless said); unknown is not unused
+    /// Only where IMDSv1 was not used in the last DAYS days (14 if omitted); unknown is not unused
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) unused_only: Option<u8>,
-    /// At most so many instances, in the order of the plan
+    /// At most N instances, in the order of the plan
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
-    /// Finish one region before the next begins
+    /// Finish one region before starting the next
     #[arg(long)]
     pub(crate) region_by_region: bool,
-    /// Do not wait until EC2 says that the options are applied
+    /// Do not wait until EC2 has applied the options
     #[arg(long)]
     pub(crate) no_wait: bool,
     /// Write the plan to this file and change nothing
     #[arg(long, value_name = "FILE", conflicts_with = "plan")]
     pub(crate) plan_out: Option<PathBuf>,
-    /// Do what this file plans; an instance that changed since is skipped
+    /// Apply the plan in this file; an instance that changed since is skipped
     #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "hop_limit", "unused_only", "instance", "tag", "state", "region", "exclude_region"])]
     pub(crate) plan: Option<PathBuf>,
     #[command(flatten)]
@@ -260,17 +266,18 @@ pub(crate) struct EnforceArgs {
     pub(crate) act: Act,
 }
 
-/// How to act.
+/// Applying changes.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Acting")]
+#[command(next_help_heading = "Applying")]
 pub(crate) struct Act {
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(long)]
     pub(crate) yes: bool,
-    /// Show the plan and make no changing call
+    /// Show the plan and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Where every change is recorded, to be taken back; without it: the platform's state folder
+    /// The file that records every change, for `imdsctl rollback` [default: a new file in the platform's
+    /// state folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
 }
@@ -283,7 +290,7 @@ pub(crate) struct UsageArgs {
     /// Days to look back
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) days: u8,
-    /// Calls that were refused, for tokens are required there
+    /// Show calls that were refused because tokens are required
     #[arg(long)]
     pub(crate) rejected: bool,
     #[command(flatten)]
@@ -300,13 +307,13 @@ pub(crate) struct UsageArgs {
   imdsctl rollback JOURNAL --instance i-0e3a5b1c9d8f70642
   imdsctl rollback JOURNAL --dry-run")]
 pub(crate) struct RollbackArgs {
-    /// The journal of what is to be taken back
+    /// The journal of the changes to roll back
     #[arg(value_name = "JOURNAL")]
     pub(crate) from: PathBuf,
-    /// Only this instance; repeat it, or separate ids by commas
+    /// Only these instances; repeat it, or separate ids with commas
     #[arg(id = "instance", long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
     pub(crate) ids: Vec<InstanceId>,
-    /// Also where something else changed since
+    /// Also roll back what was changed since
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -315,7 +322,7 @@ pub(crate) struct RollbackArgs {
     pub(crate) output: PlainOutput,
 }
 
-/// How to tell what has no rows.
+/// The output of a command without rows.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct PlainOutput {
@@ -328,7 +335,7 @@ pub(crate) struct PlainOutput {
 #[command(after_help = "Example:
   imdsctl explain events/launch-open.json --policy events/policy.json")]
 pub(crate) struct ExplainArgs {
-    /// An event as EventBridge, SNS or CloudTrail gives it; `-` is standard input
+    /// An event as EventBridge, SNS or CloudTrail delivers it; `-` is standard input
     #[arg(value_name = "EVENT.json")]
     pub(crate) event: PathBuf,
     /// The function's policy
@@ -340,7 +347,7 @@ pub(crate) struct ExplainArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyOf {
-    /// Names all faults of a policy, or says what it asks for
+    /// Reports all errors of a policy, or summarizes it
     Check {
         /// The policy; `-` is standard input
         #[arg(value_name = "FILE")]
@@ -350,139 +357,12 @@ pub(crate) enum PolicyOf {
     Schema,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum DefaultsOf {
-    /// Shows them for all regions
-    Show {
-        #[command(flatten)]
-        regions: Regions,
-        #[command(flatten)]
-        output: PlainOutput,
-    },
-    /// Sets them: shows the plan, asks, acts
-    Set(DefaultsSet),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  imdsctl defaults set --http-tokens required --hop-limit 2
-  imdsctl defaults set --http-tokens-enforced enabled --region eu-central-1")]
-pub(crate) struct DefaultsSet {
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) wish: DefaultsWish,
-    #[command(flatten)]
-    pub(crate) act: Act,
-    #[command(flatten)]
-    pub(crate) output: PlainOutput,
-}
-
-/// What is left out stays as it is.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Defaults")]
-#[group(required = true, multiple = true)]
-pub(crate) struct DefaultsWish {
-    /// optional, required or no-preference
-    #[arg(long, value_name = "WORD", value_parser = tokens)]
-    pub(crate) http_tokens: Option<Preference<HttpTokens>>,
-    /// 1 to 64, or no-preference
-    #[arg(long, value_name = "N", value_parser = preferred_hops)]
-    pub(crate) hop_limit: Option<Preference<HopLimit>>,
-    /// enabled, disabled or no-preference
-    #[arg(long, value_name = "WORD", value_parser = toggle)]
-    pub(crate) http_endpoint: Option<Preference<Toggle>>,
-    /// enabled, disabled or no-preference
-    #[arg(long, value_name = "WORD", value_parser = toggle)]
-    pub(crate) instance_metadata_tags: Option<Preference<Toggle>>,
-    /// enabled, disabled or no-preference; while it is enabled IMDSv1 launches fail and nothing can
-    /// be taken back to `optional`
-    #[arg(long, value_name = "WORD", value_parser = toggle)]
-    pub(crate) http_tokens_enforced: Option<Preference<Toggle>>,
-}
-
-/// A default, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Preference<T>(pub(crate) Option<T>);
-
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) regions: Regions,
     #[command(flatten)]
     pub(crate) output: PlainOutput,
-}
-
-fn url(text: &str) -> Result<String, String> {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    match rest {
-        Some(rest) if !rest.trim_matches('/').is_empty() => Ok(text.to_owned()),
-        _ => Err("expected a URL such as https://host:8443".to_owned()),
-    }
-}
-
-/// It becomes part of a host name.
-fn region(text: &str) -> Result<String, String> {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if (1..=40).contains(&text.len()) && text.bytes().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a region such as eu-central-1".to_owned())
-    }
-}
-
-fn instance(text: &str) -> Result<InstanceId, String> {
-    InstanceId::try_from(text).map_err(|_| "expected an id such as i-0e3a5b1c9d8f70642".to_owned())
-}
-
-fn tag(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err("expected KEY=VALUE".to_owned()),
-    }
-}
-
-fn state(text: &str) -> Result<State, String> {
-    State::from_word(text).ok_or_else(|| {
-        "expected pending, running, stopping, stopped, shutting-down or terminated".to_owned()
-    })
-}
-
-fn hops(text: &str) -> Result<HopLimit, String> {
-    text.parse::<i64>()
-        .ok()
-        .and_then(|n| HopLimit::try_from(n).ok())
-        .ok_or_else(|| "expected 1 to 64".to_owned())
-}
-
-const NO_PREFERENCE: &str = "no-preference";
-
-fn preference<T>(
-    text: &str,
-    read: impl Fn(&str) -> Option<T>,
-    expected: &str,
-) -> Result<Preference<T>, String> {
-    if text == NO_PREFERENCE {
-        return Ok(Preference(None));
-    }
-    match read(text) {
-        Some(value) => Ok(Preference(Some(value))),
-        None => Err(format!("expected {expected} or {NO_PREFERENCE}")),
-    }
-}
-
-fn tokens(text: &str) -> Result<Preference<HttpTokens>, String> {
-    preference(text, HttpTokens::from_word, "optional, required")
-}
-
-fn toggle(text: &str) -> Result<Preference<Toggle>, String> {
-    preference(text, Toggle::from_word, "enabled, disabled")
-}
-
-fn preferred_hops(text: &str) -> Result<Preference<HopLimit>, String> {
-    preference(text, |text| hops(text).ok(), "1 to 64")
 }
 
 #[cfg(test)]

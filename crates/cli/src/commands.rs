@@ -1,10 +1,13 @@
 //! The commands.
 
+mod chosen_policy;
 pub(crate) mod defaults;
 pub(crate) mod doctor;
 pub(crate) mod enforce;
 pub(crate) mod files;
+mod fleet;
 pub(crate) mod interrupt;
+mod journals;
 pub(crate) mod offline;
 pub(crate) mod rollback;
 pub(crate) mod scan;

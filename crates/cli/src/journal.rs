@@ -9,7 +9,7 @@ mod place;
 mod reader;
 mod writer;
 
-pub(crate) use line::{Ending, Ending as How, Header, RecordedCommand, RecordedCommand as Act};
+pub(crate) use line::{Ending, Header, RecordedCommand};
 pub(crate) use place::Place;
 pub(crate) use reader::Journal;
 pub(crate) use writer::Writer;

@@ -153,10 +153,4 @@ watch for refused calls: 7 days after an enforcement
         let paths: Vec<&str> = faults.0.iter().map(|fault| fault.path.as_str()).collect();
         assert_eq!(paths, ["$.on_violation", "$.new_instances.grace_seconds"]);
     }
-
-    #[test]
-    fn the_schema_is_that_of_the_repository() {
-        let schema: serde_json::Value = serde_json::from_str(schema()).unwrap();
-        assert_eq!(schema["title"], "imds-enforcer policy");
-    }
 }

@@ -15,7 +15,9 @@ use imds_core::policy::Action;
 use imds_core::report::{InstanceReport, Outcome};
 
 use crate::attempt::{FailedCall, in_flight, in_time};
-use crate::engine::{Engine, Record, Recorder, Remember};
+use crate::changer::Changer;
+use crate::engine::{Engine, Remember};
+use crate::record::Recorder;
 use crate::task::Task;
 
 /// How a plan is applied.
@@ -57,7 +59,7 @@ impl Engine<'_> {
         }
         // No enforcement waits for a disruption.
         let (disrupted, enforced) =
-            join(self.disrupt(disrupt), self.enforce(enforce, options)).await;
+            join(self.disrupt(disrupt), self.set_all(enforce, options)).await;
         let mut instead = Vec::new();
         for (task, refused) in disrupted {
             match refused {
@@ -68,12 +70,12 @@ impl Engine<'_> {
             }
         }
         reports.extend(enforced);
-        reports.extend(self.enforce(instead, options).await);
+        reports.extend(self.set_all(instead, options).await);
         reports.into_values().collect()
     }
 
     /// Sets the options of all, in rounds: what may succeed later is tried again until the deadline.
-    async fn enforce(
+    async fn set_all(
         &self,
         mut open: Vec<Task>,
         options: ApplyOptions<'_>,
@@ -81,7 +83,7 @@ impl Engine<'_> {
         let mut done = Vec::new();
         let mut backoff = Backoff::default();
         for round in 1.. {
-            let (enforced, mut failed) = self.enforce_once(open, round, options, &mut done).await;
+            let (enforced, mut failed) = self.set_round(open, round, options, &mut done).await;
             self.remember(&enforced, options.remember).await;
             done.extend(
                 enforced
@@ -103,13 +105,18 @@ impl Engine<'_> {
     }
 
     /// One call for each: those whose options are set, and those that failed for now.
-    async fn enforce_once(
+    async fn set_round(
         &self,
         open: Vec<Task>,
         round: usize,
         options: ApplyOptions<'_>,
         done: &mut Vec<(usize, InstanceReport)>,
     ) -> (Vec<(Task, MetadataOptions)>, Vec<(Task, FailedCall)>) {
+        let changer = Changer {
+            client: self.client,
+            deadline: self.deadline.act,
+            recorder: options.recorder,
+        };
         let calls = open.into_iter().map(|task| async move {
             let change = &task.non_compliant.change;
             // After the first round the observation may be out of date, and an endpoint that was
@@ -118,9 +125,7 @@ impl Engine<'_> {
                 1 => change.to_send(&task.instance.options),
                 _ => *change.set(),
             };
-            let answer = self
-                .set_options(&task.instance, &send, options.recorder)
-                .await;
+            let answer = changer.set_options(&task.instance, &send).await;
             (task, answer)
         });
         let (mut enforced, mut failed) = (Vec::new(), Vec::new());
@@ -135,32 +140,6 @@ impl Engine<'_> {
             }
         }
         (enforced, failed)
-    }
-
-    /// Makes one recorded change of an instance's options, and returns all options.
-    pub(crate) async fn set_options(
-        &self,
-        instance: &Instance,
-        send: &MetadataOptions,
-        recorder: Option<Recorder<'_>>,
-    ) -> Result<MetadataOptions, FailedCall> {
-        if self.client.is_halted() {
-            let why = "interrupted before it was changed";
-            return Err(FailedCall::for_good(why.to_owned()));
-        }
-        if let Some(record) = recorder {
-            record(&Record::Intent(instance, send)).map_err(|error| {
-                let why = format!("not changed, because the journal could not be written: {error}");
-                FailedCall::for_good(why)
-            })?;
-        }
-        let answer = in_time(self.deadline.act, self.client.set_options(instance, send)).await;
-        if let Some(record) = recorder {
-            let answer = answer.as_ref().map_err(|error| error.why.as_str());
-            // The writer keeps its own error: the change is made all the same.
-            let _kept = record(&Record::Answer(instance, answer));
-        }
-        answer
     }
 
     /// Tags the instances with what a later invocation must know. They are enforced all the same, so

@@ -8,7 +8,8 @@ use imds_core::defaults::{DefaultsReport, DefaultsStep, MetadataDefaults};
 use imds_core::report::Unreachable;
 use tokio::time::Instant;
 
-use crate::engine::{Record, Recorder};
+use crate::changer::Changer;
+use crate::record::Recorder;
 use crate::regions::{OnProgress, RegionSelection, RegionsError};
 use crate::scan::RegionDefaults;
 
@@ -93,8 +94,8 @@ pub(crate) struct NotSet {
     pub(crate) found: Option<MetadataDefaults>,
 }
 
-impl From<String> for NotSet {
-    fn from(why: String) -> Self {
+impl NotSet {
+    fn because(why: String) -> Self {
         NotSet { why, found: None }
     }
 }
@@ -105,18 +106,13 @@ pub(crate) async fn set_defaults(
     step: &DefaultsStep,
     recorder: Recorder<'_>,
 ) -> Result<MetadataDefaults, NotSet> {
-    let DefaultsStep { region, from, to } = step;
-    if client.is_halted() {
-        return Err("interrupted before it was sent".to_owned().into());
-    }
-    recorder(&Record::DefaultsIntent(region, from, to))
-        .map_err(|error| format!("not sent, because the journal could not be written: {error}"))?;
-    let answer = client.set_metadata_defaults(region, from, to).await;
-    let answer = answer.map_err(|error| error.cause());
-    let record = answer.as_ref().map(|()| to).map_err(String::as_str);
-    // The writer keeps its own error: the change is made all the same.
-    let _kept = recorder(&Record::DefaultsAnswer(region, record));
-    answer?;
+    let changer = Changer {
+        client,
+        deadline: Instant::now() + timing::COMMAND_RETRIES,
+        recorder: Some(recorder),
+    };
+    let answer = changer.set_defaults(step).await;
+    answer.map_err(|error| NotSet::because(error.why))?;
     described(client, step).await
 }
 
@@ -140,7 +136,10 @@ async fn described(client: &Client, step: &DefaultsStep) -> Result<MetadataDefau
                 found: Some(found),
             },
             Err(error) => {
-                format!("EC2 accepted it, but does not show it: {}", error.cause()).into()
+                let cause = error.cause();
+                NotSet::because(format!(
+                    "EC2 accepted it, but does not describe it: {cause}"
+                ))
             }
         });
     }

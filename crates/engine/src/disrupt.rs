@@ -1,23 +1,25 @@
 //! Stops and terminates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
 use imds_aws::DISRUPTED_AT_ONCE;
 use imds_core::decide::Because;
 use imds_core::instance::{InstanceId, State};
+use imds_core::marks;
 use imds_core::policy::Action;
 
 use crate::attempt::{FailedCall, in_flight, in_time};
 use crate::engine::Engine;
 use crate::task::Task;
+use crate::termination_limit::Claims;
 
 /// A task, and why its instance was not disrupted where it was not.
-pub(crate) type Disrupted = (Task, Option<Because>);
+type Disrupted = (Task, Option<Because>);
 
 impl Engine<'_> {
     /// Stops and terminates, the regions side by side.
-    pub(crate) async fn disrupt(&self, tasks: Vec<Task>) -> Vec<Disrupted> {
+    pub(crate) async fn disrupt(&self, tasks: Vec<Task>) -> Vec<(Task, Option<Because>)> {
         let mut stop: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         let mut terminate: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         for task in tasks {
@@ -40,13 +42,46 @@ impl Engine<'_> {
         stopped.into_iter().chain(terminated).flatten().collect()
     }
 
+    /// Terminates no more instances of a region within an hour than the policy allows.
+    async fn terminate_within_limit(&self, region: &str, mut tasks: Vec<Task>) -> Vec<Disrupted> {
+        let limit = self.policy.limits.disruptions_per_hour;
+        let most = usize::try_from(limit)
+            .unwrap_or(usize::MAX)
+            .min(tasks.len());
+        let over = tasks.split_off(most).into_iter();
+        let over = over.map(|task| (task, Some(Because::DisruptionLimit { limit })));
+        let mut disrupted: Vec<Disrupted> = over.collect();
+        if tasks.is_empty() {
+            return disrupted;
+        }
+        let ids: Vec<InstanceId> = tasks.iter().map(|task| task.instance.id.clone()).collect();
+        let Claims { claimed, refused } = self.claim(region, &ids).await;
+        let allowed = match &claimed {
+            Ok(claimed) => marks::may_terminate(claimed, &ids, limit, (self.now)()),
+            Err(_) => BTreeSet::new(),
+        };
+        let (go, stay): (Vec<Task>, Vec<Task>) = tasks
+            .into_iter()
+            .partition(|task| allowed.contains(&task.instance.id));
+        let ended = self.disrupt_all(region, Action::Terminate, go).await;
+        let alive = ended.iter().filter(|(_, because)| because.is_some());
+        let alive = alive.map(|(task, _)| task).chain(&stay);
+        let released: Vec<&InstanceId> = alive.map(|task| &task.instance.id).collect();
+        self.release(region, &released).await;
+        disrupted.extend(stay.into_iter().map(|task| {
+            let error = refused.get(&task.instance.id).or(claimed.as_ref().err());
+            let because = match error {
+                Some(error) => Because::NotCounted(error.clone()),
+                None => Because::DisruptionLimit { limit },
+            };
+            (task, Some(because))
+        }));
+        disrupted.extend(ended);
+        disrupted
+    }
+
     /// All of a region together, and one by one where EC2 refuses the whole call because of some.
-    pub(crate) async fn disrupt_all(
-        &self,
-        region: &str,
-        action: Action,
-        tasks: Vec<Task>,
-    ) -> Vec<Disrupted> {
+    async fn disrupt_all(&self, region: &str, action: Action, tasks: Vec<Task>) -> Vec<Disrupted> {
         let refused = |error: FailedCall| Some(Because::Refused(error.to_string()));
         let mut disrupted = Vec::new();
         let mut tasks = tasks.into_iter().peekable();

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::apply::ApplyOptions;
-use crate::engine::{Deadline, Engine, Recorder, Remember};
+use crate::engine::{Deadline, Engine, Remember};
+use crate::record::Recorder;
 use crate::regions::{OnProgress, Progress};
 
 /// How a plan is enforced.

@@ -3,6 +3,7 @@
 
 mod apply;
 mod attempt;
+mod changer;
 #[cfg(feature = "command")]
 mod defaults;
 mod disrupt;
@@ -12,6 +13,7 @@ mod engine;
 mod event;
 mod observe;
 mod pages;
+mod record;
 #[cfg(feature = "command")]
 mod regions;
 #[cfg(feature = "command")]
@@ -32,7 +34,8 @@ pub use apply::ApplyOptions;
 pub use defaults::{DefaultsSurvey, apply_defaults, describe_defaults};
 #[cfg(feature = "command")]
 pub use enforce::{EnforceOptions, Enforced, RegionOrder, Until, enforce};
-pub use engine::{Deadline, Engine, Record, Recorder, Remember};
+pub use engine::{Deadline, Engine, Remember};
+pub use record::{Record, Recorder};
 #[cfg(feature = "command")]
 pub use regions::{OnProgress, Progress, RegionSelection, RegionsError};
 #[cfg(feature = "command")]

@@ -9,19 +9,17 @@ use imds_core::defaults::DefaultsStep;
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::options::MetadataOptions;
 use imds_core::plain::Plain;
-use imds_core::policy::{Action, Policy};
-use imds_core::require::Require;
 use imds_core::rollback::{
     CALLS, CheckedRow, DefaultsRollback, DefaultsRow, IfChanged, InstanceKey, InstanceRollback,
     InstanceRow, ObservedInstance, ObservedInstances, OptionsRestore, RecordedChanges,
     RollbackObservations, RollbackOutcome, RollbackPlan, RollbackReport,
 };
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::attempt::in_flight;
+use crate::changer::Changer;
 use crate::defaults::set_defaults;
-use crate::engine::{Deadline, Engine, Recorder};
+use crate::record::Recorder;
 use crate::regions::{OnProgress, Progress};
 
 /// How a rollback is applied.
@@ -33,8 +31,6 @@ pub struct RollbackOptions<'a> {
     pub recorder: Recorder<'a>,
     /// Hears of every change.
     pub on_progress: &'a OnProgress,
-    /// The clock.
-    pub now: fn() -> Timestamp,
 }
 
 /// Observes everything that was recorded, all regions side by side, and plans.
@@ -69,28 +65,16 @@ pub async fn roll_back(
     let defaults = restore_all_defaults(client, &plan.defaults, options).await;
     let calls = u32::try_from(changes.saturating_mul(CALLS)).unwrap_or(u32::MAX);
     let time = timing::COMMAND_RETRIES + timing::COMMAND_CHANGE.saturating_mul(calls);
-    let policy = no_policy();
-    let engine = Engine {
-        client,
-        policy: &policy,
-        deadline: Deadline::at(Instant::now() + time),
-        now: options.now,
+    let restorer = Restorer {
+        changer: Changer {
+            client,
+            deadline: Instant::now() + time,
+            recorder: Some(options.recorder),
+        },
+        on_progress: options.on_progress,
     };
-    let instances = engine.restore_all(&plan.instances, options).await;
+    let instances = restorer.restore_all(&plan.instances).await;
     RollbackReport::new(options.account.to_owned(), instances, defaults)
-}
-
-/// Nothing is decided by a policy: the journal says what is restored.
-fn no_policy() -> Policy {
-    Policy {
-        version: 1,
-        require: Require::default(),
-        on_violation: Action::Report,
-        rules: Vec::new(),
-        new_instances: Default::default(),
-        existing: Default::default(),
-        limits: Default::default(),
-    }
 }
 
 async fn restore_all_defaults(
@@ -136,21 +120,23 @@ async fn restore_defaults(
     }
 }
 
-impl Engine<'_> {
-    async fn restore_all(
-        &self,
-        steps: &[InstanceRollback],
-        options: RollbackOptions<'_>,
-    ) -> Vec<InstanceRow> {
+/// Restores the options of instances.
+struct Restorer<'a> {
+    changer: Changer<'a>,
+    on_progress: &'a OnProgress,
+}
+
+impl Restorer<'_> {
+    async fn restore_all(&self, steps: &[InstanceRollback]) -> Vec<InstanceRow> {
         let restored = steps.iter().filter(|step| step.verdict.is_ok());
         // Described again, because people take their time to agree.
-        let found = &describe(self.client, restored.map(|step| &step.key)).await;
+        let found = &describe(self.changer.client, restored.map(|step| &step.key)).await;
         let calls = steps.iter().enumerate().map(|(place, step)| async move {
             let row = match &step.verdict {
                 Ok(restore) => {
                     let found = found.get(&step.key);
-                    let row = self.restore(step, restore, found, options.recorder).await;
-                    (options.on_progress)(Progress::ChangeDone);
+                    let row = self.restore(step, restore, found).await;
+                    (self.on_progress)(Progress::ChangeDone);
                     row
                 }
                 Err(leave) => step.left(leave),
@@ -167,10 +153,9 @@ impl Engine<'_> {
         step: &InstanceRollback,
         restore: &OptionsRestore,
         found: Option<&ObservedInstance>,
-        recorder: Recorder<'_>,
     ) -> InstanceRow {
         match step.recheck(found) {
-            Ok(instance) => match self.restore_options(instance, restore, recorder).await {
+            Ok(instance) => match self.restore_options(instance, restore).await {
                 Ok(after) => step.restored(restore, after),
                 Err(why) => step.failed(None, &why),
             },
@@ -183,7 +168,6 @@ impl Engine<'_> {
         &self,
         instance: &Instance,
         restore: &OptionsRestore,
-        recorder: Recorder<'_>,
     ) -> Result<MetadataOptions, String> {
         let deadline = Instant::now() + timing::ROLLBACK_RETRIES;
         let mut backoff = Backoff::default();
@@ -191,7 +175,7 @@ impl Engine<'_> {
         for n in 0..CALLS {
             let mut send = restore.call(n, &now.options);
             let after = loop {
-                match self.set_options(&now, &send, Some(recorder)).await {
+                match self.changer.set_options(&now, &send).await {
                     Ok(after) => break after,
                     Err(error) if error.is_retryable() && backoff.wait(deadline).await => {
                         send = restore.repeat(&send, &now.options);
@@ -220,7 +204,8 @@ impl Engine<'_> {
         });
         let mut open: Vec<_> = open.collect();
         while !open.is_empty() {
-            let found = describe(self.client, open.iter().map(|(step, ..)| &step.key)).await;
+            let found =
+                describe(self.changer.client, open.iter().map(|(step, ..)| &step.key)).await;
             open.retain_mut(|(step, restore, after, row)| {
                 match step.check(restore, *after, found.get(&step.key)) {
                     CheckedRow::Final(checked) => {
@@ -233,7 +218,7 @@ impl Engine<'_> {
                     }
                 }
             });
-            let is_over = open.is_empty() || self.client.is_halted();
+            let is_over = open.is_empty() || self.changer.client.is_halted();
             if is_over || !backoff.wait(deadline).await {
                 return;
             }

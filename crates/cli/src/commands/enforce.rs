@@ -14,14 +14,16 @@ use imds_core::policy::Action;
 use imds_engine::{Include, Keep, ScanDecision, ScanOptions};
 use intended::Intended;
 
+use super::chosen_policy;
 use super::files;
-use super::scan;
+use super::fleet;
+use super::journals::new_journal;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::document::CommandTrigger;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::journal::{Act, Header, Place, Writer};
+use crate::journal::RecordedCommand;
 use crate::output::{self, Format};
 use crate::plan_file::{PlanFile, PlanFileError, PlannedChange};
 use crate::quote::quoted;
@@ -101,7 +103,7 @@ async fn apply(
             return Ok(intended.document.exit());
         }
     }
-    let journal = journal(&args.act, Act::Enforce, account, environment)?;
+    let journal = new_journal(&args.act, RecordedCommand::Enforce, account, environment)?;
     eprintln!("journal: {}", journal.path().display());
     let done = act::act(connected, intended, args, &journal, environment).await?;
     // Where one fails, the other is still reported.
@@ -119,7 +121,7 @@ async fn observe(
     args: &args::EnforceArgs,
     environment: &Environment,
 ) -> Result<Intended, Problem> {
-    let chosen = scan::policy(&args.required)?;
+    let chosen = chosen_policy::read(&args.required)?;
     let mut policy = chosen.policy.clone();
     let mut keep = Keep::Plan;
     if args.unused_only.is_some() {
@@ -137,34 +139,12 @@ async fn observe(
         include: Include::default(),
         now: (environment.now)(),
     };
-    let (document, plan) = scan::run(connected, options, CommandTrigger::Enforce).await?;
+    let (document, plan) = fleet::scan(connected, options, CommandTrigger::Enforce).await?;
     Ok(Intended {
         document,
         plan,
         chosen,
     })
-}
-
-/// A new journal, in the file that was named or the platform's state folder.
-pub(crate) fn journal(
-    act: &args::Act,
-    what: Act,
-    account: &str,
-    environment: &Environment,
-) -> Result<Writer, Problem> {
-    let create = || {
-        let place = match &act.journal {
-            Some(path) => Place::File(path.clone()),
-            None => Place::standard()?,
-        };
-        let header = Header {
-            act: what,
-            account: account.to_owned(),
-            started_at: (environment.now)(),
-        };
-        Writer::create(&place, header, environment.now)
-    };
-    create().map_err(|error| Problem::Usage(chain(&error)))
 }
 
 /// Leaves the instances beyond the limit as they are, in the plan and in what is reported.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 
 use imds_core::chain::chain;
 use imds_core::instance::InstanceId;
@@ -11,16 +10,15 @@ use imds_core::plain::Plain;
 use imds_core::rollback::{IfChanged, RecordedChanges, RollbackPlan, RollbackReport, RollbackRow};
 use imds_engine::{RollbackOptions, plan_rollback, roll_back};
 
-use super::enforce::journal;
+use super::journals::{end, new_journal, rollback_command};
 use super::{files, interrupt};
 use crate::args::{Connection, RollbackArgs};
 use crate::connect::{Connected, connect};
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::journal::{Ending, Journal, RecordedCommand, Writer};
+use crate::journal::{Journal, RecordedCommand, Writer};
 use crate::output::json;
 use crate::progress::ProgressLine;
-use crate::quote::quoted;
 use crate::terminal;
 
 pub(crate) async fn rollback(
@@ -51,12 +49,15 @@ pub(crate) async fn rollback(
     if !is_confirmed(&plan, &account, &args)? {
         return Ok(Exit::Violations);
     }
-    let writer = journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
-    let report = apply(&connected, &plan, &account, &writer, environment).await?;
+    let writer = new_journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
+    let report = apply(&connected, &plan, &account, &writer).await?;
     // Where one fails, the other is still done.
     let printed = print(&report, &args);
     if report.summary.restored > 0 {
-        eprintln!("{}", hint(writer.path(), connection));
+        eprintln!(
+            "roll back with: {}",
+            rollback_command(writer.path(), connection)
+        );
     }
     end(writer, &connected)?;
     printed
@@ -133,7 +134,6 @@ async fn apply(
     plan: &RollbackPlan,
     account: &str,
     writer: &Writer,
-    environment: &Environment,
 ) -> Result<RollbackReport, Problem> {
     eprintln!("journal: {}", writer.path().display());
     let client = &connected.client;
@@ -143,7 +143,6 @@ async fn apply(
         account,
         recorder: &|record| writer.record(record),
         on_progress: &progress.hear(),
-        now: environment.now,
     };
     let report = roll_back(client, plan, options).await;
     progress.end();
@@ -152,23 +151,6 @@ async fn apply(
         journal: Some(journal),
         ..report
     })
-}
-
-/// Ends the journal of a command, and says so where it was interrupted.
-pub(super) fn end(writer: Writer, connected: &Connected) -> Result<(), Problem> {
-    let how = Ending::after(&connected.client);
-    if how == Ending::Interrupted {
-        eprintln!("interrupted: calls in flight were finished and are in the journal");
-    }
-    writer
-        .close(how)
-        .map_err(|error| Problem::Failed(chain(&error)))
-}
-
-/// How to roll back what a journal records.
-pub(super) fn hint(journal: &Path, connection: &Connection) -> String {
-    let (journal, connection) = (quoted(journal), connection.words());
-    format!("roll back with: imdsctl rollback {journal}{connection}")
 }
 
 fn print(report: &RollbackReport, args: &RollbackArgs) -> Result<Exit, Problem> {

@@ -4,8 +4,9 @@ use std::fmt::Display;
 
 use imds_core::launcher::TemplateCompliance;
 use imds_core::options::MetadataOptions;
+use imds_core::plain::Plain;
 use imds_core::report::Outcome;
-use imds_engine::{RegionDefaults, ScanDecision, ScannedInstance, ScannedTemplate};
+use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
 use imds_user_data::Finding;
 
 use super::grid::{Cell, Column, Tone};
@@ -13,14 +14,19 @@ use super::survey::{LaunchedFrom, Survey};
 use super::words::{self, Message, thousands};
 use crate::document::{CommandTrigger, Document};
 
-/// The columns of instances.
-pub(super) fn instances(document: &Document, survey: &Survey) -> Vec<Column<ScannedInstance>> {
-    type Row = ScannedInstance;
-    let account = |it: &Row| Cell::text(it.report.account.as_deref());
-    let region = |it: &Row| Cell::text(it.report.region.as_str());
-    let usage = |it: &Row| Cell::shortening(words::usage(it.report.usage.as_ref()));
+/// The columns of instances, with these columns for the decision.
+pub(super) fn instances<const N: usize>(
+    document: &Document,
+    survey: &Survey,
+    decision: [Column<ScannedInstance>; N],
+) -> Vec<Column<ScannedInstance>> {
+    let account = |it: &ScannedInstance| Cell::text(it.report.account.as_deref());
+    let region = |it: &ScannedInstance| Cell::text(it.report.region.as_str());
+    let usage = |it: &ScannedInstance| Cell::shortening(words::usage(it.report.usage.as_ref()));
     let hops = Column::fixed("HOPS", |it| Cell::optional(before(it).hop_limit));
-    let name = Column::flexible("NAME", 10, |it: &Row| Cell::text(it.name.as_deref()));
+    let name = Column::flexible("NAME", 10, |it: &ScannedInstance| {
+        Cell::text(it.name.as_deref())
+    });
     let mut columns = Vec::new();
     if survey.several_accounts {
         columns.push(Column::fixed("ACCOUNT", account).dropped(6));
@@ -29,7 +35,7 @@ pub(super) fn instances(document: &Document, survey: &Survey) -> Vec<Column<Scan
         Column::fixed("REGION", region),
         Column::fixed("INSTANCE", |it| Cell::new(&it.report.instance_id)),
         name.enough(24).dropped(8),
-        Column::fixed("STATE", |it: &Row| Cell::optional(it.state)).dropped(2),
+        Column::fixed("STATE", |it: &ScannedInstance| Cell::optional(it.state)).dropped(2),
         Column::fixed("TOKENS", |it| Cell::optional(before(it).http_tokens)).dropped(5),
         hops.right().dropped(3),
         Column::fixed("ENDPOINT", |it| Cell::optional(before(it).http_endpoint)).dropped(1),
@@ -37,7 +43,7 @@ pub(super) fn instances(document: &Document, survey: &Survey) -> Vec<Column<Scan
     if document.usage_days.is_some() {
         columns.push(Column::flexible("USAGE", 7, usage).dropped(7));
     }
-    columns.push(Column::flexible("DECISION", 20, decision));
+    columns.extend(decision);
     if document.trigger == CommandTrigger::Enforce {
         columns.push(Column::fixed("OUTCOME", outcome));
     }
@@ -50,19 +56,20 @@ pub(super) fn instances(document: &Document, survey: &Survey) -> Vec<Column<Scan
 
 fn launched_from(instance: &ScannedInstance) -> Cell {
     let from = LaunchedFrom::non_compliant(instance);
-    Cell::shortening(from.map(LaunchedFrom::shortening).unwrap_or_default())
+    let texts = from.map(|it| vec![it.label, Plain(it.id).to_string()]);
+    Cell::shortening(texts.unwrap_or_default())
 }
 
 fn before(instance: &ScannedInstance) -> MetadataOptions {
     instance.report.before.unwrap_or_default()
 }
 
-fn decision(instance: &ScannedInstance) -> Cell {
-    let tone = match instance.decision {
-        ScanDecision::Report | ScanDecision::Enforce => Tone::Warning,
-        ScanDecision::Compliant | ScanDecision::Exempt | ScanDecision::Gone => Tone::Plain,
-    };
-    Cell::shortening(words::decision(instance)).toned(tone)
+/// Colours what is not compliant.
+pub(super) fn tone(instance: &ScannedInstance) -> Tone {
+    match instance.is_non_compliant() {
+        true => Tone::Warning,
+        false => Tone::Plain,
+    }
 }
 
 fn outcome(instance: &ScannedInstance) -> Cell {
@@ -77,8 +84,8 @@ fn outcome(instance: &ScannedInstance) -> Cell {
     Cell::new(outcome.as_str()).toned(tone)
 }
 
-/// What launches non-compliant instances, its region, and how many instances.
-pub(super) type LauncherRow<'a> = (&'a str, LaunchedFrom<'a>, usize);
+/// The region and the label of what launches non-compliant instances, and how many.
+pub(super) type LauncherRow<'a> = (&'a str, &'a str, usize);
 
 /// The columns of what launches non-compliant instances.
 pub(super) fn launchers<'a>() -> [Column<LauncherRow<'a>>; 3] {
@@ -121,33 +128,53 @@ pub(super) fn calls<'a>() -> [Column<CallRow<'a>>; 4] {
 
 /// The columns of launch templates and configurations.
 pub(super) fn templates() -> [Column<ScannedTemplate>; 7] {
-    type Row = ScannedTemplate;
     [
-        Column::fixed("REGION", |it: &Row| Cell::text(it.region.as_str())),
-        Column::flexible("KIND", 6, |it: &Row| Cell::new(it.kind.as_str())).dropped(1),
-        Column::flexible("ID", 12, |it: &Row| Cell::text(it.id.as_str())),
-        Column::flexible("NAME", 10, |it: &Row| Cell::text(it.name.as_deref())).dropped(2),
-        Column::flexible("VERSION", 8, |it: &Row| Cell::text(it.version.as_deref())).dropped(3),
-        Column::fixed("NEXT INSTANCE", |it: &Row| match it.compliance {
-            TemplateCompliance::Compliant => Cell::new("compliant"),
-            TemplateCompliance::NonCompliant => Cell::new("non-compliant").toned(Tone::Warning),
-            TemplateCompliance::Unknown => Cell::new("unknown").toned(Tone::Warning),
+        Column::fixed("REGION", |it: &ScannedTemplate| {
+            Cell::text(it.region.as_str())
         }),
-        Column::flexible("REASON", 16, |it: &Row| Cell::new(Message(&it.reason))),
+        Column::flexible("KIND", 6, |it: &ScannedTemplate| {
+            Cell::new(it.kind.as_str())
+        })
+        .dropped(1),
+        Column::flexible("ID", 12, |it: &ScannedTemplate| Cell::text(it.id.as_str())),
+        Column::flexible("NAME", 10, |it: &ScannedTemplate| {
+            Cell::text(it.name.as_deref())
+        })
+        .dropped(2),
+        Column::flexible("VERSION", 8, |it: &ScannedTemplate| {
+            Cell::text(it.version.as_deref())
+        })
+        .dropped(3),
+        Column::fixed("NEXT INSTANCE", |it: &ScannedTemplate| {
+            match it.compliance {
+                TemplateCompliance::Compliant => Cell::new("compliant"),
+                TemplateCompliance::NonCompliant => Cell::new("non-compliant").toned(Tone::Warning),
+                TemplateCompliance::Unknown => Cell::new("unknown").toned(Tone::Warning),
+            }
+        }),
+        Column::flexible("REASON", 16, |it: &ScannedTemplate| {
+            Cell::new(Message(&it.reason))
+        }),
     ]
 }
 
 /// The columns of the account's metadata defaults.
 pub(super) fn defaults() -> [Column<RegionDefaults>; 7] {
-    type Row = RegionDefaults;
-    let tags = |it: &Row| preference(it.defaults.instance_metadata_tags);
-    let enforced = |it: &Row| preference(it.defaults.http_tokens_enforced);
-    let managed_by = |it: &Row| Cell::text(it.defaults.managed_by.as_deref());
+    let tags = |it: &RegionDefaults| preference(it.defaults.instance_metadata_tags);
+    let enforced = |it: &RegionDefaults| preference(it.defaults.http_tokens_enforced);
+    let managed_by = |it: &RegionDefaults| Cell::text(it.defaults.managed_by.as_deref());
     [
-        Column::fixed("REGION", |it: &Row| Cell::text(it.region.as_str())),
-        Column::flexible("TOKENS", 8, |it: &Row| preference(it.defaults.http_tokens)),
-        Column::flexible("HOP LIMIT", 9, |it: &Row| preference(it.defaults.hop_limit)).right(),
-        Column::flexible("ENDPOINT", 8, |it: &Row| {
+        Column::fixed("REGION", |it: &RegionDefaults| {
+            Cell::text(it.region.as_str())
+        }),
+        Column::flexible("TOKENS", 8, |it: &RegionDefaults| {
+            preference(it.defaults.http_tokens)
+        }),
+        Column::flexible("HOP LIMIT", 9, |it: &RegionDefaults| {
+            preference(it.defaults.hop_limit)
+        })
+        .right(),
+        Column::flexible("ENDPOINT", 8, |it: &RegionDefaults| {
             preference(it.defaults.http_endpoint)
         })
         .dropped(2),

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use imds_core::plain::Plain;
 use imds_core::report::Outcome;
+use imds_engine::ScannedInstance;
 use jiff::tz::Offset;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
@@ -90,7 +91,7 @@ fn introduction(document: &Document) -> Markup {
         }
         dl.totals {
             @for found in Outcome::ALL.iter().filter(is_shown) {
-                div class=[charts::class(*found)] {
+                div class=[charts::class(*found).filter(|_| document.has(*found) > 0)] {
                     dt { (outcome(*found, document.trigger)) }
                     dd { (thousands(document.has(*found))) }
                 }
@@ -108,19 +109,29 @@ fn introduction(document: &Document) -> Markup {
 fn sections(document: &Document) -> Markup {
     let survey = Survey::new(document);
     let next = next::steps(document, &survey);
-    let mut instances = columns::instances(document, &survey);
-    instances.push(Column::fixed("REASON", |it| {
+    let decision = Column::fixed("DECISION", |it: &ScannedInstance| {
+        Cell::new(it.decision.as_str()).toned(columns::tone(it))
+    });
+    let reason = Column::fixed("REASON", |it: &ScannedInstance| {
         Cell::new(Message(&it.report.reason))
-    }));
+    });
+    let instances = columns::instances(document, &survey, [decision, reason]);
     let calls = columns::call_rows(document);
     html! {
         (section("shares", "Share of compliant instances", &charts::shares(document)))
-        (section("usage", "Who uses IMDSv1", &usage(document, &survey)))
+        (section("usage", "Who uses IMDSv1", &usage(document, &survey, &instances)))
         (section("next", "What to do next", &html! { ol { @for step in &next { (next_step(step)) } } }))
         @if !document.unreachable.is_empty() {
-            (section("unreachable", "Could not be described", &unreachable(document)))
+            (section("unreachable", "Could not be described", &html! {
+                @for it in &document.unreachable {
+                    p { b { (Plain(&it.region)) } ": " bdi { (Message(&it.error)) } }
+                }
+            }))
         }
-        (section("instances", "Instances", &table(&instances, document.instances.iter())))
+        (section("instances", "Instances", &html! {
+            p { (count(document.instances.len(), "instance")) " match the filters of the command." }
+            (table(&instances, document.instances.iter()))
+        }))
         @if document.user_data {
             (section("user-data", "User data that calls IMDS without a token", &html! {
                 p { (count(calls.len(), "call")) ". Only user data is searched." }
@@ -140,7 +151,7 @@ fn section(id: &str, title: &str, content: &Markup) -> Markup {
     html! { section id=(id) { h2 { (title) } (content) } "\n" }
 }
 
-fn usage(document: &Document, survey: &Survey) -> Markup {
+fn usage(document: &Document, survey: &Survey, columns: &[Column<ScannedInstance>]) -> Markup {
     let in_use = survey.in_use.len();
     let Some(days) = document.usage_days else {
         return html! {
@@ -148,17 +159,14 @@ fn usage(document: &Document, survey: &Survey) -> Markup {
             pre { (next::USAGE) }
         };
     };
-    let mut columns = columns::instances(document, survey);
-    columns
-        .retain(|column| ["REGION", "INSTANCE", "NAME", "TOKENS", "USAGE"].contains(&column.title));
     html! {
         p {
             "In the last " (count(days, "day")) ", " b { (thousands(in_use)) } " of the non-compliant \
              instances used IMDSv1 and " b { (thousands(survey.unused)) } " did not. For "
-            b { (thousands(survey.unknown)) } " it is not known, which does not mean that they did not."
+            b { (thousands(survey.unknown)) } " it is not known, which is not the same as not used."
         }
         @if in_use > BUSIEST { p { "These instances made the most calls:" } }
-        @if in_use > 0 { (table(&columns, survey.in_use.iter().copied().take(BUSIEST))) }
+        @if in_use > 0 { (table(columns, survey.in_use.iter().copied().take(BUSIEST))) }
     }
 }
 
@@ -169,16 +177,6 @@ fn next_step(step: &NextStep) -> Markup {
             p { (step.how) }
             ul { @for name in &step.names { li { bdi { (name) } } } }
             @for command in &step.commands { pre { (command) } }
-        }
-    }
-}
-
-fn unreachable(document: &Document) -> Markup {
-    html! {
-        ul {
-            @for it in &document.unreachable {
-                li { b { (Plain(&it.region)) } ": " bdi { (Message(&it.error)) } }
-            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use imds_core::options::HttpTokens;
 use imds_core::plain::Plain;
-use imds_engine::{RegionDefaults, ScannedTemplate};
+use imds_engine::RegionDefaults;
 
 use super::survey::Survey;
 use super::words::{count, thousands};
@@ -94,20 +94,14 @@ fn problems(document: &Document) -> impl Iterator<Item = NextStep> {
     unreachable.into_iter().chain(failed)
 }
 
-/// What launches non-compliant instances, except templates that are compliant by now.
+/// What launches non-compliant instances, and templates that will.
 fn launchers(document: &Document, survey: &Survey) -> Vec<String> {
-    let templates = || document.templates.iter().flatten();
-    let is_updated = |id: &str| {
-        let mut versions = templates().filter(|it| it.id == id).peekable();
-        versions.peek().is_some() && versions.all(ScannedTemplate::is_compliant)
-    };
     let mut launchers: BTreeMap<(&str, &str), String> = BTreeMap::new();
     for (region, from) in survey.launched_from.keys() {
-        if !is_updated(from.id()) {
-            launchers.insert((region, from.id()), from.to_string());
-        }
+        launchers.insert((region, from.id), from.label.clone());
     }
-    for it in templates().filter(|it| !it.is_compliant()) {
+    let templates = document.templates.iter().flatten();
+    for it in templates.filter(|it| !it.is_compliant()) {
         let launcher = launchers.entry((&it.region, &it.id));
         launcher.or_insert_with(|| Plain(&it.id).to_string());
     }
@@ -154,23 +148,17 @@ fn enforce_by_usage(days: u8, survey: &Survey) -> impl Iterator<Item = NextStep>
         NextStep::new(format!("Require tokens on {instances} that did not use IMDSv1"), how)
             .commands([&format!("{command} --dry-run"), &command])
     });
-    let in_use = count(survey.in_use.len(), "instance");
-    let what = match (survey.in_use.len(), survey.unknown) {
-        (0, 0) => None,
-        (0, n) => Some(format!(
-            "Find out whether {} use IMDSv1",
-            count(n, "instance")
-        )),
-        (_, 0) => Some(format!("Move {in_use} off IMDSv1")),
-        (_, n) => Some(format!(
-            "Move {in_use} off IMDSv1, and find out whether {} more use it",
-            thousands(n)
-        )),
-    };
-    let migrate = what.map(|what| {
-        let how = "Update their SDKs, agents and scripts until the calls end, then require tokens. \
-                   Unknown usage does not mean that IMDSv1 is unused.";
-        NextStep::new(what, how).commands([&format!("imdsctl usage --days {days}")])
+    let (in_use, unknown) = (survey.in_use.len(), survey.unknown);
+    let migrate = (in_use + unknown > 0).then(|| {
+        let instances = count(in_use + unknown, "instance");
+        let how = format!(
+            "{} used it. For {} it is not known, which is not the same as not used. Update their \
+             SDKs, agents and scripts until the calls end, then require tokens.",
+            thousands(in_use),
+            thousands(unknown)
+        );
+        NextStep::new(format!("Move {instances} off IMDSv1"), how)
+            .commands([&format!("imdsctl usage --days {days}")])
     });
     enforce.into_iter().chain(migrate)
 }

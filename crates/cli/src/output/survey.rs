@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::fmt;
 
 use imds_core::plain::Plain;
 use imds_core::usage::Usage;
@@ -25,58 +24,34 @@ pub(super) struct Survey<'a> {
     pub(super) unknown: usize,
     /// Those that used IMDSv1, most calls first.
     pub(super) in_use: Vec<&'a ScannedInstance>,
-    /// By region, what launches non-compliant instances, and how many of them there are.
+    /// By region, what launches non-compliant instances, and how many of them there are. Without
+    /// templates that are compliant by now.
     pub(super) launched_from: BTreeMap<(&'a str, LaunchedFrom<'a>), usize>,
 }
 
 /// What launches an instance again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum LaunchedFrom<'a> {
-    /// A launch template, by id and version.
-    LaunchTemplate(&'a str, Option<&'a str>),
-    /// An Auto Scaling group, by name.
-    AutoScalingGroup(&'a str),
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct LaunchedFrom<'a> {
+    /// The id of the launch template, or the name of the Auto Scaling group.
+    pub(super) id: &'a str,
+    /// In full; safe to show.
+    pub(super) label: String,
 }
 
 impl<'a> LaunchedFrom<'a> {
     /// What launches a non-compliant instance again, where that is known.
     pub(super) fn non_compliant(instance: &'a ScannedInstance) -> Option<Self> {
         let template = instance.report.launch_template.as_ref();
-        let template =
-            template.map(|it| LaunchedFrom::LaunchTemplate(it.id.as_str(), it.version.as_deref()));
+        let template = template.map(|template| LaunchedFrom {
+            id: &template.id,
+            label: template.to_string(),
+        });
         let group = instance.auto_scaling_group.as_deref();
-        let group = group.map(LaunchedFrom::AutoScalingGroup);
+        let group = group.map(|id| LaunchedFrom {
+            id,
+            label: format!("Auto Scaling group {}", Plain(id)),
+        });
         template.or(group).filter(|_| instance.is_non_compliant())
-    }
-
-    /// The id of the launch template, or the name of the group.
-    pub(super) fn id(self) -> &'a str {
-        match self {
-            LaunchedFrom::LaunchTemplate(id, _) | LaunchedFrom::AutoScalingGroup(id) => id,
-        }
-    }
-
-    /// In full and then shorter.
-    pub(super) fn shortening(self) -> Vec<String> {
-        let shorter = match self {
-            LaunchedFrom::LaunchTemplate(id, _) => Plain(id).to_string(),
-            LaunchedFrom::AutoScalingGroup(name) => format!("group {}", Plain(name)),
-        };
-        vec![self.to_string(), shorter]
-    }
-}
-
-impl fmt::Display for LaunchedFrom<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            LaunchedFrom::LaunchTemplate(id, None) => Plain(id).fmt(f),
-            LaunchedFrom::LaunchTemplate(id, Some(version)) => {
-                write!(f, "{} version {}", Plain(id), Plain(version))
-            }
-            LaunchedFrom::AutoScalingGroup(name) => {
-                write!(f, "Auto Scaling group {}", Plain(name))
-            }
-        }
     }
 }
 
@@ -90,6 +65,11 @@ impl<'a> Survey<'a> {
             survey.add(instance);
         }
         survey.in_use.sort_by_key(|it| Reverse(calls(it)));
+        let templates = || document.templates.iter().flatten();
+        survey.launched_from.retain(|(_, from), _| {
+            let mut versions = templates().filter(|it| it.id == from.id).peekable();
+            versions.peek().is_none() || versions.any(|it| !it.is_compliant())
+        });
         survey
     }
 

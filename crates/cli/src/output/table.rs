@@ -6,8 +6,9 @@ use std::io;
 
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, Unreachable};
-use imds_engine::RegionDefaults;
+use imds_engine::{RegionDefaults, ScannedInstance};
 
+use self::grid::{Cell, Column};
 use super::columns::{self, LauncherRow};
 use super::survey::Survey;
 use super::words::{self, Message, count, thousands};
@@ -23,7 +24,10 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     if document.instances.is_empty() {
         writeln!(out, "No instances to show.")?;
     } else {
-        let columns = columns::instances(document, &survey);
+        let decision =
+            |it: &ScannedInstance| Cell::shortening(words::decision(it)).toned(columns::tone(it));
+        let decision = Column::flexible("DECISION", 20, decision);
+        let columns = columns::instances(document, &survey, [decision]);
         let dropped = grid::write(&columns, &document.instances, style, out)?;
         left_out(&dropped, style, out)?;
     }
@@ -69,7 +73,7 @@ fn launched_from(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io:
     let title = "Update these, so that the next launch is compliant";
     heading(title, style, out)?;
     let all = survey.launched_from.iter();
-    let rows = all.map(|((region, from), count)| (*region, *from, *count));
+    let rows = all.map(|((region, from), count)| (*region, from.label.as_str(), *count));
     let rows: Vec<LauncherRow> = rows.take(LAUNCHED_FROM).collect();
     grid::write(&columns::launchers(), &rows, style, out)?;
     match survey.launched_from.len() - rows.len() {

@@ -40,11 +40,8 @@ pub(super) fn decision(instance: &ScannedInstance) -> Vec<String> {
     let rule = report.rule.as_deref().map(Plain);
     let endpoint = report.before.and_then(|before| before.http_endpoint);
     let reasons = match (instance.decision, rule) {
-        (ScanDecision::Exempt, rule) => {
-            let mut texts = vec![Message(&report.reason).to_string()];
-            texts.extend(rule.map(|rule| format!("exempt by rule {rule}")));
-            texts.push(word.to_owned());
-            return texts;
+        (ScanDecision::Exempt, _) => {
+            return vec![Message(&report.reason).to_string(), word.to_owned()];
         }
         (ScanDecision::Compliant, _) if endpoint == Some(Toggle::Disabled) => {
             vec!["the endpoint is disabled".to_owned(), "disabled".to_owned()]

@@ -1,4 +1,5 @@
 //! Every way in which an instance or account defaults can be found when a journal is rolled back.
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
 
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};

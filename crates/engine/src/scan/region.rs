@@ -74,6 +74,12 @@ impl RegionScan {
     }
 }
 
+/// An instance, and the decision about it where a person asks.
+struct DecidedInstance {
+    instance: Instance,
+    decision: Decision,
+}
+
 struct RegionScanner<'a> {
     client: &'a Client,
     region: &'a str,
@@ -93,14 +99,26 @@ impl RegionScanner<'_> {
         }
     }
 
-    fn instance(&mut self, instance: Instance, usage: &UsageAnswer, user_data: Vec<Finding>) {
+    fn instance(&mut self, decided: DecidedInstance, usage: &UsageAnswer, user_data: Vec<Finding>) {
         let options = self.options;
-        let usage = self.usage_of(usage, &instance);
-        let discovery = match &usage {
-            Some(usage) if options.keep == Keep::PlanOfUnused => Discovery::Existing(usage.clone()),
-            _ => Discovery::Request,
+        let DecidedInstance { instance, decision } = decided;
+        let is_non_compliant = matches!(decision, Decision::NonCompliant(_));
+        let usage = match (usage, options.usage_days) {
+            (Some(answer), Some(days)) if is_non_compliant => Some(Usage::from_answer(
+                &instance,
+                answer,
+                &window(days),
+                options.now,
+            )),
+            _ => None,
         };
-        let decision = decide(&options.policy, &instance, options.now, &discovery);
+        let decision = match &usage {
+            Some(usage) if options.keep == Keep::PlanOfUnused => {
+                let existing = Discovery::Existing(usage.clone());
+                decide(&options.policy, &instance, options.now, &existing)
+            }
+            _ => decision,
+        };
         let scanned = ScannedInstance::new(&instance, &decision, usage, user_data);
         let summary = Summary::count([&scanned.report]);
         self.scan.total.summary.add(summary);
@@ -114,12 +132,12 @@ impl RegionScanner<'_> {
     }
 
     /// Asked for non-compliant instances only: on the others IMDSv1 is refused.
-    async fn usage(&self, instances: &[Instance]) -> UsageAnswer {
+    async fn usage(&self, instances: &[DecidedInstance]) -> UsageAnswer {
         let window = window(self.options.usage_days?);
         let non_compliant: Vec<&InstanceId> = instances
             .iter()
-            .filter(|instance| self.is_non_compliant(instance))
-            .map(|instance| &instance.id)
+            .filter(|decided| matches!(decided.decision, Decision::NonCompliant(_)))
+            .map(|decided| &decided.instance.id)
             .collect();
         let now = self.options.now;
         let window = (window.window_begin(now), now);
@@ -129,34 +147,16 @@ impl RegionScanner<'_> {
         Some(answer.await.map_err(|error| error.cause()))
     }
 
-    fn usage_of(&self, answer: &UsageAnswer, instance: &Instance) -> Option<Usage> {
-        let answer = answer
-            .as_ref()
-            .filter(|_| self.is_non_compliant(instance))?;
-        let window = window(self.options.usage_days?);
-        Some(Usage::from_answer(
-            instance,
-            answer,
-            &window,
-            self.options.now,
-        ))
-    }
-
-    fn is_non_compliant(&self, instance: &Instance) -> bool {
-        let ScanOptions { policy, now, .. } = self.options;
-        let decision = decide(policy, instance, *now, &Discovery::Request);
-        matches!(decision, Decision::NonCompliant(_))
-    }
-
     async fn user_data(
         &self,
-        instances: &[Instance],
+        instances: &[DecidedInstance],
     ) -> BTreeMap<InstanceId, Result<Vec<Finding>, String>> {
         if !self.options.include.user_data {
             return BTreeMap::new();
         }
         let alive = instances
             .iter()
+            .map(|decided| &decided.instance)
             .filter(|instance| !instance.state.is_some_and(State::is_final));
         let ids: Vec<InstanceId> = alive.map(|instance| instance.id.clone()).collect();
         let each = ids.into_iter().map(|id| async move {
@@ -191,12 +191,19 @@ impl HandlePage for RegionScanner<'_> {
             let ids = instances.iter().map(|instance| instance.id.clone());
             self.scan.found.extend(ids);
         }
+        let options = self.options;
+        let decide = |instance: Instance| {
+            let decision = decide(&options.policy, &instance, options.now, &Discovery::Request);
+            DecidedInstance { instance, decision }
+        };
+        let instances: Vec<DecidedInstance> = instances.into_iter().map(decide).collect();
         let (usage, mut findings) = join(self.usage(&instances), self.user_data(&instances)).await;
-        for instance in instances {
-            let findings = match findings.remove(&instance.id) {
+        for decided in instances {
+            let id = &decided.instance.id;
+            let findings = match findings.remove(id) {
                 Some(Ok(findings)) => findings,
                 Some(Err(error)) => {
-                    let error = format!("user data of {}: {error}", instance.id);
+                    let error = format!("user data of {id}: {error}");
                     self.scan
                         .unreachable
                         .push(Unreachable::fatal(region, error));
@@ -204,7 +211,7 @@ impl HandlePage for RegionScanner<'_> {
                 }
                 None => Vec::new(),
             };
-            self.instance(instance, &usage, findings);
+            self.instance(decided, &usage, findings);
         }
     }
 }

@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::describe;
 use crate::args::{Connection, DefaultsSet, DefaultsWish};
-use crate::commands::enforce::journal;
-use crate::commands::rollback::{end, hint};
+use crate::commands::journals::{end, new_journal, rollback_command};
 use crate::commands::{files, interrupt};
 use crate::connect::{Connected, connect};
 use crate::environment::Environment;
@@ -50,12 +49,15 @@ pub(super) async fn set(
         return Ok(output.exit());
     }
     let command = RecordedCommand::Defaults;
-    let writer = journal(&args.act, command, &output.account, environment)?;
+    let writer = new_journal(&args.act, command, &output.account, environment)?;
     output.regions = apply(&connected, &steps, &args, &writer).await?;
     output.journal = Some(writer.path().to_string_lossy().into_owned());
     // Where one fails, the other is still done.
     let printed = output.print(&args, &style);
-    eprintln!("{}", hint(writer.path(), connection));
+    eprintln!(
+        "roll back with: {}",
+        rollback_command(writer.path(), connection)
+    );
     end(writer, &connected)?;
     printed
 }

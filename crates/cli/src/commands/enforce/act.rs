@@ -13,7 +13,7 @@ use crate::connect::Connected;
 use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::journal::{How, Writer};
+use crate::journal::{Ending, Writer};
 use crate::output::Format;
 use crate::progress::ProgressLine;
 
@@ -26,11 +26,11 @@ pub(super) struct Enforcement {
 }
 
 impl Enforcement {
-    pub(super) fn how(&self) -> How {
+    pub(super) fn how(&self) -> Ending {
         if self.interrupted {
-            How::Interrupted
+            Ending::Interrupted
         } else {
-            How::Done
+            Ending::Done
         }
     }
 

@@ -2,7 +2,7 @@
 
 use imds_core::plan::Plan;
 
-use crate::commands::scan::ChosenPolicy;
+use crate::commands::chosen_policy::ChosenPolicy;
 use crate::document::Document;
 
 /// Before anything is asked or done.

@@ -7,8 +7,8 @@ use imds_engine::ScannedInstance;
 
 use super::act::{Enforcement, enforced};
 use crate::args::Connection;
+use crate::commands::journals::rollback_command;
 use crate::document::{CommandTrigger, Document};
-use crate::quote::quoted;
 
 /// The plan that is applied, as a scan shows it.
 pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
@@ -36,10 +36,10 @@ pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connec
         );
     }
     if enforced > 0 {
-        let (journal, connection) = (quoted(journal), connection.words());
-        eprintln!("roll back with: imdsctl rollback {journal}{connection}");
+        let connection_words = connection.words();
+        eprintln!("roll back with: {}", rollback_command(journal, connection));
         eprintln!(
-            "check whose calls are refused now: imdsctl usage --rejected --days 1{connection}"
+            "check whose calls are refused now: imdsctl usage --rejected --days 1{connection_words}"
         );
     }
 }

@@ -13,7 +13,7 @@ use imds_engine::{ScanDecision, ScannedInstance};
 use tokio::time::Instant;
 
 use super::intended::Intended;
-use crate::commands::scan::ChosenPolicy;
+use crate::commands::chosen_policy::ChosenPolicy;
 use crate::connect::Connected;
 use crate::document::{CommandTrigger, Document};
 use crate::environment::Environment;

@@ -11,7 +11,7 @@ use imds_engine::InstanceCalls;
 use serde::Serialize;
 
 use crate::args::Connection;
-use crate::journal::{Act, Journal, Place};
+use crate::journal::{Journal, Place, RecordedCommand};
 use crate::quote::quoted;
 
 /// A command to paste, and a note on it.
@@ -104,7 +104,7 @@ fn enforcements(folder: &Path) -> Vec<Journal> {
         Vec::new()
     }) {
         match Journal::read(&path) {
-            Ok(journal) if journal.header.act == Act::Enforce => journals.push(journal),
+            Ok(journal) if journal.header.act == RecordedCommand::Enforce => journals.push(journal),
             Ok(_) => {}
             Err(error) => eprintln!("imdsctl: {}", chain(&error)),
         }

@@ -7,16 +7,6 @@ fn written(document: &Document) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// The content of each element with this name.
-fn contents<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
-    let (open, close) = (format!("<{name}"), format!("</{name}>"));
-    let parts = text.split(&close);
-    let parts = parts.filter_map(|part| part.rsplit_once(&open));
-    parts
-        .map(|(_, rest)| rest.split_once('>').unwrap().1)
-        .collect()
-}
-
 /// Every tag with its attributes, including those that a name could forge.
 fn tags(text: &str) -> impl Iterator<Item = &str> {
     let elements = text.split('<').skip(1);
@@ -25,23 +15,19 @@ fn tags(text: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn every_instance_has_a_row() {
-    let document = sample::fleet(300);
+    let document = sample::document(sample::instances(300));
     let text = written(&document);
-    let table = text.split_once("<section id=\"instances\">").unwrap().1;
-    let table = table.split_once("</tbody>").unwrap().0;
-    let rows = contents(table.split_once("<tbody>").unwrap().1, "tr");
-    assert_eq!(rows.len(), 300);
-    for (instance, row) in document.instances.iter().zip(rows) {
-        assert!(row.contains(instance.report.instance_id.as_str()));
+    assert_eq!(text.matches("\n<tr>").count(), 300);
+    for instance in &document.instances {
+        assert!(text.contains(instance.report.instance_id.as_str()));
     }
 }
 
 #[test]
 fn nothing_is_fetched_and_nothing_is_executed() {
     let text = written(&sample::fleet(300));
-    let [style] = contents(&text, "style")[..] else {
-        panic!("more than one style");
-    };
+    let style = text.split_once("<style>").unwrap().1;
+    let style = style.split_once("</style>").unwrap().0;
     let hash = BASE64_STANDARD.encode(Sha256::digest(style));
     let policy = format!(
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; \

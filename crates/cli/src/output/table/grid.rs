@@ -37,11 +37,9 @@ impl<T> Column<T> {
 
     /// A column that may be shortened to this width.
     pub(crate) fn flexible(title: &'static str, least: u16, cell: fn(&T) -> Cell) -> Self {
-        let least = Some(least);
-        Column {
-            least,
-            ..Column::fixed(title, cell)
-        }
+        let mut column = Column::fixed(title, cell);
+        column.least = Some(least);
+        column
     }
 
     /// It is shortened to this width before any other is.

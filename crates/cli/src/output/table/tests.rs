@@ -1,5 +1,3 @@
-use imds_engine::ScannedInstance;
-
 use super::*;
 use crate::output::sample;
 

@@ -1,0 +1,48 @@
+//! Values of arguments.
+
+use imds_core::instance::{InstanceId, State};
+use imds_core::options::HopLimit;
+
+pub(super) fn url(text: &str) -> Result<String, String> {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.trim_matches('/').is_empty() => Ok(text.to_owned()),
+        _ => Err("expected a URL such as https://host:8443".to_owned()),
+    }
+}
+
+/// It becomes part of a host name.
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if (1..=40).contains(&text.len()) && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected a region such as eu-central-1".to_owned())
+    }
+}
+
+pub(super) fn instance(text: &str) -> Result<InstanceId, String> {
+    InstanceId::try_from(text).map_err(|_| "expected an id such as i-0e3a5b1c9d8f70642".to_owned())
+}
+
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+pub(super) fn state(text: &str) -> Result<State, String> {
+    State::from_word(text).ok_or_else(|| {
+        "expected pending, running, stopping, stopped, shutting-down or terminated".to_owned()
+    })
+}
+
+pub(super) fn hops(text: &str) -> Result<HopLimit, String> {
+    text.parse::<i64>()
+        .ok()
+        .and_then(|n| HopLimit::try_from(n).ok())
+        .ok_or_else(|| "expected 1 to 64".to_owned())
+}

@@ -1,0 +1,32 @@
+//! The policy of a command.
+
+use imds_core::policy::Policy;
+
+use super::files;
+use crate::args::Required;
+use crate::error::Problem;
+
+/// A policy, and the document that it was read from.
+#[derive(Debug, Clone)]
+pub(crate) struct ChosenPolicy {
+    pub(crate) policy: Policy,
+    pub(crate) text: String,
+}
+
+/// The policy that was named; without one, tokens are required and nothing else.
+pub(super) fn read(required: &Required) -> Result<ChosenPolicy, Problem> {
+    let (path, text) = match &required.policy {
+        Some(path) => (path.clone(), files::read("the policy", path)?),
+        None => {
+            let hops = required.hop_limit.map_or_else(String::new, |hops| {
+                format!(r#", "hop_limit": {{ "at_least": {hops}, "at_most": {hops} }}"#)
+            });
+            let text = format!(
+                r#"{{ "version": 1, "require": {{ "http_tokens": "required"{hops} }}, "on_violation": "enforce" }}"#
+            );
+            ("the command's own".into(), text)
+        }
+    };
+    let policy = Policy::parse(&text).map_err(|source| Problem::Policy { path, source })?;
+    Ok(ChosenPolicy { policy, text })
+}

@@ -1,0 +1,61 @@
+//! Scans the fleet for a command.
+
+use imds_core::chain::chain;
+use imds_core::plan::Plan;
+use imds_core::report::Summary;
+use imds_engine::{Scan, ScanOptions, scan as scan_fleet};
+use tokio::time::Instant;
+
+use crate::connect::Connected;
+use crate::document::{CommandTrigger, Document};
+use crate::error::Problem;
+use crate::progress::ProgressLine;
+
+/// Scans, and returns the document and the scan's plan.
+pub(super) async fn scan(
+    connected: &Connected,
+    options: ScanOptions,
+    trigger: CommandTrigger,
+) -> Result<(Document, Plan), Problem> {
+    let begin = Instant::now();
+    let progress = ProgressLine::new(&connected.client);
+    let (at, usage_days, include) = (options.now, options.usage_days, options.include);
+    let scan = scan_fleet(
+        &connected.client,
+        &connected.region,
+        options,
+        &progress.hear(),
+    )
+    .await;
+    progress.end();
+    let Scan {
+        account,
+        regions,
+        instances,
+        plan,
+        unreachable,
+        templates,
+        defaults,
+    } = scan.map_err(Problem::scan)?;
+    let mut summary = Summary::default();
+    for region in &regions {
+        summary.add(region.summary);
+    }
+    let document = Document {
+        trigger,
+        account: account
+            .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
+            .ok(),
+        at,
+        took: begin.elapsed(),
+        summary,
+        regions,
+        unreachable,
+        instances,
+        usage_days,
+        user_data: include.user_data,
+        templates: include.templates.then_some(templates),
+        defaults: include.defaults.then_some(defaults),
+    };
+    Ok((document, plan))
+}

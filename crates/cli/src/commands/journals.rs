@@ -1,0 +1,51 @@
+//! The journal of a command, and how to roll it back.
+
+use std::path::Path;
+
+use imds_core::chain::chain;
+
+use crate::args::{Act, Connection};
+use crate::connect::Connected;
+use crate::environment::Environment;
+use crate::error::Problem;
+use crate::journal::{Ending, Header, Place, RecordedCommand, Writer};
+use crate::quote::quoted;
+
+/// A new journal, in the file that was named or the platform's state folder.
+pub(super) fn new_journal(
+    act: &Act,
+    what: RecordedCommand,
+    account: &str,
+    environment: &Environment,
+) -> Result<Writer, Problem> {
+    let create = || {
+        let place = match &act.journal {
+            Some(path) => Place::File(path.clone()),
+            None => Place::standard()?,
+        };
+        let header = Header {
+            act: what,
+            account: account.to_owned(),
+            started_at: (environment.now)(),
+        };
+        Writer::create(&place, header, environment.now)
+    };
+    create().map_err(|error| Problem::Usage(chain(&error)))
+}
+
+/// The command that rolls a journal back.
+pub(super) fn rollback_command(journal: &Path, connection: &Connection) -> String {
+    let (journal, connection) = (quoted(journal), connection.words());
+    format!("imdsctl rollback {journal}{connection}")
+}
+
+/// Ends the journal of a command, and says so where it was interrupted.
+pub(super) fn end(writer: Writer, connected: &Connected) -> Result<(), Problem> {
+    let how = Ending::after(&connected.client);
+    if how == Ending::Interrupted {
+        eprintln!("interrupted: calls in flight were finished and are in the journal");
+    }
+    writer
+        .close(how)
+        .map_err(|error| Problem::Failed(chain(&error)))
+}
