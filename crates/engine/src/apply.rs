@@ -70,7 +70,9 @@ impl Engine<'_> {
             }
         }
         reports.extend(enforced);
-        reports.extend(self.set_all(instead, options).await);
+        if !instead.is_empty() {
+            reports.extend(self.set_all(instead, options).await);
+        }
         reports.into_values().collect()
     }
 
@@ -90,7 +92,10 @@ impl Engine<'_> {
                     .into_iter()
                     .map(|(task, after)| (task.place, task.done(Some(after)))),
             );
-            let again = !failed.is_empty() && backoff.wait(self.deadline.act).await;
+            if failed.is_empty() {
+                break;
+            }
+            let again = backoff.wait(self.deadline.act).await;
             if round >= timing::ROUNDS_BEFORE_GONE || !again {
                 failed = self.without_gone(failed, &mut done).await;
             }

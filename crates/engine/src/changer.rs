@@ -1,6 +1,7 @@
 //! Makes recorded changes: the one place from which options and account defaults are set.
 
 use imds_aws::Client;
+#[cfg(feature = "command")]
 use imds_core::defaults::DefaultsStep;
 use imds_core::instance::Instance;
 use imds_core::options::MetadataOptions;
@@ -33,6 +34,7 @@ impl Changer<'_> {
     }
 
     /// Sets a region's account defaults.
+    #[cfg(feature = "command")]
     pub(crate) async fn set_defaults(&self, step: &DefaultsStep) -> Result<(), FailedCall> {
         let DefaultsStep { region, from, to } = step;
         self.intend(&Record::DefaultsIntent(region, from, to))?;

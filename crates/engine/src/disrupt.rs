@@ -20,6 +20,9 @@ type Disrupted = (Task, Option<Because>);
 impl Engine<'_> {
     /// Stops and terminates, the regions side by side.
     pub(crate) async fn disrupt(&self, tasks: Vec<Task>) -> Vec<(Task, Option<Because>)> {
+        if tasks.is_empty() {
+            return Vec::new();
+        }
         let mut stop: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         let mut terminate: BTreeMap<String, Vec<Task>> = BTreeMap::new();
         for task in tasks {

@@ -118,7 +118,10 @@ impl<'a> Observer<'a> {
         let Engine {
             client, deadline, ..
         } = self.engine;
-        sleep_until(due).await;
+        // A timer fires up to a millisecond late, even where it is due.
+        if due > Instant::now() {
+            sleep_until(due).await;
+        }
         match task {
             WorkTask::Describe(instances, backoff) => {
                 let ids: Vec<InstanceId> = instances.iter().map(|it| it.id.clone()).collect();

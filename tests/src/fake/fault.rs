@@ -1,4 +1,4 @@
-//! PolicyFaults: what goes wrong, for which calls, how often.
+//! Injected faults: what fails, for which calls, how often.
 
 use std::time::Duration;
 
