@@ -37,7 +37,7 @@ pub enum NextInstance {
 
 /// Whether the next instance will be compliant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "named as in `NextInstance`")]
 pub enum TemplateCompliance {
     Compliant,

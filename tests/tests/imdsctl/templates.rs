@@ -39,7 +39,7 @@ fn found(report: &Value) -> BTreeMap<String, (String, String)> {
                 "launch template" => format!("{} {}", text(row, "name"), text(row, "version")),
                 _ => text(row, "id"),
             };
-            (name, (text(row, "compliance"), text(row, "reason")))
+            (name, (text(row, "verdict"), text(row, "reason")))
         })
         .collect()
 }
@@ -74,7 +74,7 @@ fn only_the_default_and_the_latest_version_are_evaluated() {
     verdict(
         &report,
         "web 2 (default)",
-        "non-compliant",
+        "non_compliant",
         "http_tokens is optional",
     );
     verdict(&report, "web 3 (latest)", "compliant", "");
@@ -111,9 +111,9 @@ fn without_defaults_the_template_decides_then_its_image_then_ec2() {
     verdicts(
         &ec2,
         &[
-            ("silent", "non-compliant", "EC2's default"),
+            ("silent", "non_compliant", "EC2's default"),
             ("by-image", "compliant", "its image"),
-            ("against-image", "non-compliant", ""),
+            ("against-image", "non_compliant", ""),
             ("off", "compliant", ""),
         ],
     );
@@ -137,18 +137,18 @@ fn the_defaults_of_the_account_decide_after_the_template_and_before_the_image() 
         &[
             ("silent", "compliant", "the account's defaults"),
             ("by-image", "compliant", "the account's defaults"),
-            ("against-image", "non-compliant", ""),
+            ("against-image", "non_compliant", ""),
         ],
     );
     set_tokens("optional");
     verdicts(
         &ec2,
-        &[("by-image", "non-compliant", "the account's defaults")],
+        &[("by-image", "non_compliant", "the account's defaults")],
     );
     ec2.enforce_tokens(REGION);
     verdicts(
         &ec2,
-        &[("against-image", "non-compliant", "HttpTokensEnforced")],
+        &[("against-image", "non_compliant", "HttpTokensEnforced")],
     );
 }
 
@@ -199,7 +199,7 @@ fn launch_configurations_are_evaluated_too() {
         ec2.add_launch_configuration(REGION, configuration);
     }
     let report = scanned(&ec2, "--templates", 1);
-    verdict(&report, "open", "non-compliant", "EC2's default");
+    verdict(&report, "open", "non_compliant", "EC2's default");
     verdict(&report, "by-image", "compliant", "its image");
     verdict(&report, "closed", "compliant", "");
     assert_eq!(
@@ -219,7 +219,7 @@ fn a_hop_limit_applies_to_templates() {
     verdict(
         &report,
         "hops-1 1 (default, latest)",
-        "non-compliant",
+        "non_compliant",
         "hop_limit",
     );
     verdict(&report, "hops-2 1 (default, latest)", "compliant", "");

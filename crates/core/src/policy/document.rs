@@ -30,13 +30,13 @@ fn policy(node: &Node) -> Read<Policy> {
         "limits",
     ];
     let object = node.object(
-        "an object with at least `version`, `require` and `on_violation`",
+        "an object with at least `require` and `on_violation`",
         &known,
     )?;
     let schema = object.read("$schema", |node| {
         node.text("the schema's address", |_| true)
     });
-    let version = object.need("version", VERSION, |node| node.number_or(1, 1, VERSION));
+    let version = object.read("version", |node| node.number_or(1, 1, VERSION));
     let require = object.need("require", require::EXPECTED, require::read);
     let on_violation = object.need(
         "on_violation",
@@ -49,7 +49,7 @@ fn policy(node: &Node) -> Read<Policy> {
     let existing = object.read("existing", existing);
     schema?;
     Ok(Policy {
-        version: version?,
+        version: version?.unwrap_or(1),
         require: require?,
         on_violation: on_violation?,
         rules: rules?.unwrap_or_default(),

@@ -68,6 +68,11 @@ text! {
 /// The version of the policy's format.
 pub(crate) struct FormatVersion;
 
+/// The version of a document that does not say.
+pub(crate) fn first_version() -> u8 {
+    1
+}
+
 impl JsonSchema for FormatVersion {
     fn inline_schema() -> bool {
         true

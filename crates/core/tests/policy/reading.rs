@@ -292,3 +292,9 @@ fn a_rule_may_disrupt_what_is_replaced() {
     assert!(!rule(r#", "even_if_replaced": false"#));
     assert!(!rule(""));
 }
+
+#[test]
+fn without_a_version_a_policy_is_of_version_1() {
+    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
+    assert_eq!(parse(policy).version, 1);
+}

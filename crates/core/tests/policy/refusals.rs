@@ -40,7 +40,7 @@ pub(crate) fn refusals() -> impl Iterator<Item = PolicyRefusal> {
 
 #[test]
 fn every_refusal_names_path_value_and_expectation() {
-    assert_eq!(refusals().count(), 103);
+    assert_eq!(refusals().count(), 102);
     for PolicyRefusal {
         document, faults, ..
     } in refusals()
@@ -82,8 +82,7 @@ fn all_faults_are_reported_together_in_the_order_of_the_document() {
     );
     assert_eq!(
         faults.unwrap_err().to_string(),
-        r#"$.version is missing; expected 1, the version of the policy's format
-$.require is missing; expected an object with at least one metadata option
+        r#"$.require is missing; expected an object with at least one metadata option
 $.new_instances.grace_seconds is 601; expected a whole number from 0 to 600
 $.rules[0].expires is "soon"; expected the exemption's last day as `YYYY-MM-DD`
 $.rules[0].when.regions[0] is "EU"; expected a region such as `eu-west-1`, or a pattern such as `us-*`

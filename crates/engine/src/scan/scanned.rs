@@ -177,6 +177,7 @@ pub struct ScannedTemplate {
     /// Such as `3 (default, latest)`.
     pub version: Option<String>,
     /// Whether its next instance will be compliant.
+    #[serde(rename = "verdict")]
     pub compliance: TemplateCompliance,
     /// Why, as a sentence.
     pub reason: String,
