@@ -124,7 +124,7 @@ fn queries(metric: Metric, ids: &[&InstanceId], window: SignedDuration) -> Vec<M
     ids.iter().enumerate().map(query).collect()
 }
 
-/// Whose series it is, and its datapoints; `None`: it was not asked for, or is not understood.
+/// The instance of a series, and its datapoints; `None`: it was not requested, or cannot be read.
 fn read<'a>(
     series: MetricDataResult,
     ids: &[&'a InstanceId],

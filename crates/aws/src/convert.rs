@@ -1,4 +1,4 @@
-//! The SDK's instances become ours.
+//! Converts the SDK's instances to ours.
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types;
@@ -30,7 +30,7 @@ pub(crate) fn page(
     Ok((page, token(answer.next_token)))
 }
 
-/// The last page carries an empty token, or none.
+/// The last page has an empty token, or none.
 pub(crate) fn token(token: Option<String>) -> Option<String> {
     token.filter(|token| !token.trim().is_empty())
 }

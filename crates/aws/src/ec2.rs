@@ -97,7 +97,7 @@ impl Client {
         Ok(all)
     }
 
-    /// The instances that pass all filters, page by page, so that memory holds but one.
+    /// The instances that pass all filters, page by page, so that only one is in memory.
     pub fn pages<'a>(&'a self, region: &'a str, filters: &'a [Filter<'a>]) -> Pages<'a> {
         Pages {
             client: self,
@@ -129,7 +129,7 @@ impl Client {
         .await
     }
 
-    /// Describes instances of which some cannot be read, by halves, until those are alone.
+    /// Describes instances of which some cannot be read, in ever smaller parts, until those are isolated.
     async fn describe_apart(
         &self,
         region: &str,
@@ -200,7 +200,7 @@ impl Client {
         Ok(names)
     }
 
-    /// Sets one tag on instances of a region; one that is not known fails the whole call.
+    /// Sets one tag on instances of a region; an instance that is not known fails the whole call.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses.
@@ -293,7 +293,7 @@ fn texts(ids: &[&InstanceId]) -> Vec<String> {
 impl Pages<'_> {
     /// The next page of up to 1,000 instances; `None` after the last.
     ///
-    /// One odd value hides no page: what the SDK cannot read as a whole is asked for again in parts.
+    /// One invalid value does not hide a page: what the SDK cannot read is described again in parts.
     ///
     /// # Errors
     /// When EC2 does not answer, or refuses, or its answer is not whole.

@@ -1,4 +1,4 @@
-//! What can go non-compliant with a call, sorted by what follows from it.
+//! Errors of calls, by what the caller can do about them.
 
 use std::error::Error;
 use std::fmt;
@@ -22,38 +22,37 @@ pub struct CallError {
     pub action: &'static str,
     /// The region.
     pub region: String,
-    /// What follows from it.
+    /// What kind of error it is.
     pub fault: Fault,
     source: Box<dyn Error + Send + Sync>,
-    /// Of an answer that was not understood.
+    /// The body of a response that could not be read.
     pub(crate) body: Option<Box<[u8]>>,
 }
 
-/// What follows from a failed call.
+/// The kind of a failed call, by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// EC2 does not know the instance: not yet, or no more.
+    /// EC2 does not know the instance: not yet, or no longer.
     NotFound,
-    /// The instance's state does not allow it: not yet, or no more.
+    /// The instance's state does not allow it: not yet, or no longer.
     IncorrectState,
-    /// A protection, or the service that manages the instance, forbids it.
+    /// Termination protection, or the service that manages the instance, forbids it.
     Protected,
-    /// The account or the role may not do this, or not in this region.
+    /// The account or the role is not authorized to do this, or not in this region.
     Unauthorized,
-    /// The credentials, or the clock that signs with them, are out of date: in every region alike.
+    /// The credentials are not valid, or the clock is wrong: the same in every region.
     Credentials,
-    /// The request itself is refused; asking again is no use.
+    /// The request itself is refused, and would be refused again.
     Refused,
     /// Too many requests.
     Throttled,
-    /// No answer, or a passing fault of the service: it may work the next time, and the call may
-    /// have taken effect.
+    /// No response, or a transient error of the service. The call may have taken effect.
     Transient,
-    /// An answer that is not understood.
+    /// The response could not be read.
     Unreadable,
-    /// It was a dry run, and would have been done.
+    /// A dry run: the call would have succeeded.
     DryRun,
-    /// It was not sent.
+    /// It was not sent, because the client is halted.
     Halted,
 }
 
@@ -116,7 +115,7 @@ impl CallError {
     {
         let status = source.raw_response().map(|answer| answer.status());
         let fault = match &source {
-            // The SDK calls an answer that it cannot read an error of the service too.
+            // For the SDK, a response that it cannot read is a service error too.
             SdkError::ServiceError(_) if status.is_some_and(|status| status.is_success()) => {
                 Fault::Unreadable
             }
@@ -129,7 +128,7 @@ impl CallError {
                 Fault::Credentials
             }
             SdkError::ConstructionFailure(_) => Fault::Refused,
-            // What is non-compliant is on this side, and stays so.
+            // The cause is on this side, and does not pass.
             _ if is_untrusted(&source) || has_source::<ResolveEndpointError>(&source) => {
                 Fault::Refused
             }
@@ -139,7 +138,7 @@ impl CallError {
             (Fault::Unreadable, Some(answer)) => answer.body().bytes().map(Box::from),
             _ => None,
         };
-        // The answer itself says more than the SDK's "service error" around it.
+        // The response says more than the SDK's "service error" around it.
         let source: Box<dyn Error + Send + Sync> = match source {
             SdkError::ServiceError(refusal) if fault != Fault::Unreadable => {
                 Box::new(Refusal::new(refusal.raw().status().as_u16(), refusal.err()))
@@ -180,13 +179,13 @@ impl CallError {
         }
     }
 
-    /// The innermost cause in one line, for a report that names act and subject itself.
+    /// The causes in one line, for a message that already names the action and the region.
     pub fn cause(&self) -> String {
         chain(&*self.source)
     }
 }
 
-/// A refusal, as AWS words it.
+/// An error response, in AWS's words.
 #[derive(Debug)]
 struct Refusal {
     status: u16,
@@ -209,7 +208,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refusal { code, message, .. } = self;
         match (code.as_str(), message.as_str()) {
-            // A body that is not understood leaves both empty: the status then speaks alone.
+            // A body that cannot be read leaves both empty, so that only the status is known.
             ("", _) => write!(f, "HTTP status {}", self.status),
             (code, "") => f.write_str(code),
             (code, message) => write!(f, "{code}: {message}"),

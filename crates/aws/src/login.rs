@@ -39,7 +39,7 @@ pub struct Login {
 /// Why there are no credentials, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
-    /// Nothing provides any.
+    /// No provider has credentials.
     #[error(
         "no credentials: run `aws configure` or `aws sso login`, choose a profile with `--profile`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )]
@@ -100,7 +100,7 @@ pub async fn login(
     if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    // Left to itself, the loader panics at a value that it cannot use.
+    // The loader alone panics at a value that it cannot use.
     let profile = options.profile.clone().map(Cow::Owned);
     let files = EnvConfigFiles::default();
     let profiles = profile::load(&Fs::real(), &Env::real(), &files, profile).await;
@@ -116,7 +116,7 @@ pub async fn login(
     let home = region.as_deref().unwrap_or("us-east-1");
     let credentials = provider(options, home, http).await;
     let profile = options.profile.clone().or_else(|| var("AWS_PROFILE"));
-    // Asked here, an answer can still be explained; each call would only fail.
+    // An error can be explained here; later, every call would fail.
     if let Err(error) = credentials.provide_credentials().await {
         return Err(explained(error, profile.as_deref()));
     }
@@ -152,7 +152,7 @@ async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCr
 fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
     let words = chain(&error).to_lowercase();
     let of = |word: &str| profile.map_or_else(String::new, |name| format!("{word}{name}"));
-    // Only the portal of SSO words a refusal so; a token that was cached without the name of its
+    // Only the SSO portal uses this word for a refusal; a token that was cached without the name of its
     // session is used however old it is.
     let refused = words.contains("unauthorizedexception");
     let of_sso = ["token", "expired", "cache"];
@@ -165,7 +165,7 @@ fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
             LoginError::NoProfile(name.to_owned())
         }
         (CredentialsError::CredentialsNotLoaded(_), None) => LoginError::NoCredentials,
-        // Outside EC2 there is no metadata service to ask, or somebody else answers.
+        // Outside EC2 there is no metadata service, or something else answers at its address.
         (_, None) if words.contains("imds") => LoginError::NoCredentials,
         _ => LoginError::Unusable {
             of: of(" of profile "),

@@ -19,7 +19,7 @@ pub struct DescribedPage {
 pub struct UnreadableInstance {
     /// As EC2 answered it; it may be malformed.
     pub id: String,
-    /// Why not.
+    /// Why it could not be read.
     pub why: String,
 }
 

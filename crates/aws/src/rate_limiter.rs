@@ -121,7 +121,7 @@ impl RateLimiter {
             queue.scale_gap(2.0);
             return;
         }
-        // Calls that were under way together are throttled together; they mean one empty bucket.
+        // Calls in flight together are throttled together, and mean one empty bucket.
         self.lock()
             .entry((action, region.to_owned()))
             .or_insert_with(|| {
@@ -132,7 +132,7 @@ impl RateLimiter {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<(&'static str, String), Arc<Queue>>> {
-        // A poisoned map is whole: nothing panics while it is held.
+        // Nothing panics while the lock is held, so that the map is consistent even if poisoned.
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

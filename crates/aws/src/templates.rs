@@ -27,7 +27,7 @@ pub struct Launcher {
     pub options: MetadataOptions,
     /// The image as it is named: an id, or `resolve:ssm:…`.
     pub image: Option<String>,
-    /// As it is given to the instance.
+    /// Decoded.
     pub user_data: Option<Vec<u8>>,
 }
 
@@ -249,7 +249,7 @@ impl Client {
     }
 }
 
-/// Whether there is a page more. The same token again leads nowhere.
+/// Whether there is another page. A repeated token would lead to the same page.
 fn advance(next: &mut Option<String>, answered: Option<String>) -> bool {
     let answered = token(answered);
     let more = answered.is_some() && answered != *next;

@@ -53,16 +53,16 @@ impl CaBundle {
     }
 }
 
-/// Why no roots can be had from a file.
+/// Why the certificates of a file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// It has none.
+    /// It contains no certificate.
     #[error("it has no certificate in PEM")]
     Empty,
-    /// It is no PEM.
-    #[error("it is no PEM")]
+    /// It is not PEM.
+    #[error("it is not PEM")]
     Pem(#[source] rustls::pki_types::pem::Error),
-    /// One is none.
+    /// One of its certificates cannot be used.
     #[error("its certificate {place} cannot be used")]
     Certificate {
         /// Counted from 1.
@@ -83,10 +83,10 @@ pub(crate) enum Roots {
     System,
 }
 
-/// One pool of connections for all services and regions; `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are
-/// obeyed.
+/// One pool of connections for all services and regions; It respects `HTTPS_PROXY`, `HTTP_PROXY` and
+/// `NO_PROXY`.
 ///
-/// The connector is made once, when it is first needed: by itself the SDK would make one, and read the
+/// The connector is created once, when it is first needed: the SDK alone would create one, and read the
 /// roots, for each region and service.
 #[derive(Debug, Clone)]
 pub(crate) struct Https(Arc<Connecting>);
@@ -174,13 +174,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bundle_of_which_nobody_could_be_trusted_is_refused() {
+    fn a_bundle_without_a_usable_certificate_is_refused() {
         assert!(CaBundle::parse(AMAZON.to_vec()).is_ok());
         refused(b"", "it has no certificate in PEM");
         refused(b"{}", "it has no certificate in PEM");
         let none = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         refused(none, "its certificate 1 cannot be used");
         refused(&[AMAZON, none].concat(), "its certificate 6 cannot be used");
-        refused(b"-----BEGIN CERTIFICATE-----\nAAAA\n", "it is no PEM");
+        refused(b"-----BEGIN CERTIFICATE-----\nAAAA\n", "it is not PEM");
     }
 }

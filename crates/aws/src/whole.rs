@@ -1,7 +1,7 @@
-//! Answers in XML are taken whole or not at all.
+//! Checks that XML responses are complete.
 //!
-//! The SDK's reader passes over an end that is missing and tags that do not match: of an answer that
-//! was cut it makes a shorter list, and no error.
+//! The SDK's reader accepts a missing end and tags that do not match: it turns a truncated response into
+//! a shorter list, without an error.
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::{
@@ -15,7 +15,7 @@ use aws_smithy_xml::decode::{Document, ScopedDecoder, XmlDecodeError, try_data};
 use http_body_util::BodyExt;
 use xmlparser::{ElementEnd, Token, Tokenizer};
 
-/// Sees every answer of a service that speaks XML.
+/// Checks every response of a service that uses XML.
 #[derive(Debug)]
 pub(crate) struct WholeAnswers;
 
@@ -25,7 +25,7 @@ impl Intercept for WholeAnswers {
         "whole answers"
     }
 
-    /// XML has no control characters, but a tag's text may: the reader would refuse the whole page.
+    /// Control characters are not valid in XML, but occur in tags: the reader would refuse the whole page.
     fn modify_before_deserialization(
         &self,
         context: &mut BeforeDeserializationInterceptorContextMut<'_>,
@@ -50,7 +50,7 @@ impl Intercept for WholeAnswers {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let answer = context.response();
-        // What the reader refuses is an error already.
+        // The reader has reported an error already.
         if !answer.status().is_success() || context.output_or_error().is_err() {
             return Ok(());
         }
@@ -108,7 +108,7 @@ pub(crate) fn check(text: &str) -> Result<(), MalformedXml> {
     }
 }
 
-/// What a page of `DescribeInstances` holds, where one odd value keeps the SDK from reading it.
+/// The ids of a page of `DescribeInstances` that the SDK cannot read because of one invalid value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
     /// Of all instances.
@@ -118,7 +118,7 @@ pub(crate) struct Outline {
 }
 
 impl Outline {
-    /// `None`: the page is not whole, or has no instance that could be odd.
+    /// `None`: the page is not complete, or has no instances.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(body).replace(['\u{fffe}', '\u{ffff}'], "?");
         check(&text).ok()?;

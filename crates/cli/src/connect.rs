@@ -33,7 +33,7 @@ pub(crate) async fn connect(
 ) -> Result<Connected, Problem> {
     let options = LoginOptions {
         profile: connection.profile.clone(),
-        // Credentials of a partition are good for its regions only.
+        // Credentials of a partition are valid for its regions only.
         region: only.first().cloned(),
         endpoint_url: connection.endpoint_url.clone(),
     };

@@ -1,4 +1,4 @@
-//! A plan in a file: made by one person, read by another, and done later, where it still holds.
+//! A plan in a file, to be reviewed and applied later. What no longer holds is skipped.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -18,7 +18,7 @@ use serde_json::Value;
 /// The version of the format.
 const VERSION: u32 = 1;
 
-/// What marks a plan.
+/// The `kind` of a plan.
 const KIND: &str = "imdsctl-plan";
 
 /// A plan of enforcement.
@@ -29,15 +29,15 @@ pub(crate) struct PlanFile {
     version: u32,
     /// The account, 12 digits.
     pub(crate) account: String,
-    /// When it was made.
+    /// When it was created.
     pub(crate) created_at: Timestamp,
-    /// The policy document by which it was made.
+    /// The policy document that it enforces.
     pub(crate) policy: Value,
-    /// What is to be done.
+    /// The changes.
     pub(crate) instances: Vec<PlannedChange>,
 }
 
-/// What is to be done about one instance.
+/// The change of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PlannedChange {
@@ -45,53 +45,53 @@ pub(crate) struct PlannedChange {
     pub(crate) region: String,
     /// The instance.
     pub(crate) instance_id: InstanceId,
-    /// All options as they were seen.
+    /// All options before the change.
     pub(crate) before: MetadataOptions,
-    /// The options to set; `None`: leave alone.
+    /// The options to set; `None`: leave as it is.
     pub(crate) set: MetadataOptions,
-    /// Why, for those who read the plan.
+    /// Why, for reviewers.
     pub(crate) reason: String,
 }
 
-/// A plan that is not done, or not written.
+/// Why a plan cannot be read, applied or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlanFileError {
-    /// The platform does not give it.
+    /// The file cannot be read.
     #[error("could not read plan `{}`", shown(path))]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the platform says.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// The platform does not take it.
+    /// The file cannot be written.
     #[error("could not write plan `{}`", shown(path))]
     Write {
         /// The file.
         path: PathBuf,
-        /// What the platform says.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// It would be lost.
+    /// The file exists and is not a plan.
     #[error(
-        "`{}` exists and is no plan, so it is not overwritten; name another file",
+        "`{}` exists and is not a plan, so it is not overwritten; name another file",
         shown(path)
     )]
     Taken {
         /// The file.
         path: PathBuf,
     },
-    /// It holds something else.
-    #[error("`{}` is no plan of imdsctl: {}", shown(path), Plain(why))]
+    /// The file is not a plan.
+    #[error("`{}` is not a plan of imdsctl: {}", shown(path), Plain(why))]
     NoPlan {
         /// The file.
         path: PathBuf,
         /// What is missing.
         why: String,
     },
-    /// It may ask for what this program does not know.
+    /// Another version of imdsctl wrote it.
     #[error(
-        "plan `{}` has format version {found}; expected {VERSION}: make it anew with this imdsctl",
+        "plan `{}` has format version {found}; expected {VERSION}: create it again with this imdsctl",
         shown(path)
     )]
     Version {
@@ -100,9 +100,9 @@ pub(crate) enum PlanFileError {
         /// The version of its format.
         found: u64,
     },
-    /// Its instances are not here.
+    /// It is for another account.
     #[error(
-        "plan `{}` is of account `{}`, and these credentials are of account `{}`",
+        "plan `{}` is for account `{}`, and these credentials are for account `{}`",
         shown(path),
         Plain(found),
         Plain(expected)
@@ -115,7 +115,7 @@ pub(crate) enum PlanFileError {
         /// The caller's.
         expected: String,
     },
-    /// A value that cannot stand.
+    /// A value is not valid.
     #[error("plan `{}`: `{}`: {}", shown(path), Plain(field), Plain(why))]
     Field {
         /// The file.
@@ -125,8 +125,8 @@ pub(crate) enum PlanFileError {
         /// What it is, and what was expected.
         why: String,
     },
-    /// Its policy cannot stand.
-    #[error("plan `{}`: `policy` is no valid policy", shown(path))]
+    /// Its policy is not valid.
+    #[error("plan `{}`: `policy` is not a valid policy", shown(path))]
     Policy {
         /// The file.
         path: PathBuf,
@@ -136,7 +136,7 @@ pub(crate) enum PlanFileError {
 }
 
 impl PlanFile {
-    /// A plan made now.
+    /// A new plan.
     pub(crate) fn new(
         account: &str,
         created_at: Timestamp,
@@ -153,7 +153,7 @@ impl PlanFile {
         }
     }
 
-    /// Reads a plan of the caller's account, with its policy.
+    /// Reads a plan for the caller's account, and its policy.
     pub(crate) fn read(path: &Path, account: &str) -> Result<(Self, Policy), PlanFileError> {
         let text = std::fs::read_to_string(path).map_err(|source| PlanFileError::Read {
             path: path.to_owned(),
@@ -162,7 +162,7 @@ impl PlanFile {
         PlanFile::parse(path, &text, account)
     }
 
-    /// Writes the plan in one step; a file of that name is replaced only where it is a plan too.
+    /// Writes the plan in one step; replaces only a file that is a plan too.
     pub(crate) fn write(&self, path: &Path) -> Result<(), PlanFileError> {
         let path_of = || path.to_owned();
         let failed = |source| PlanFileError::Write {
@@ -178,7 +178,7 @@ impl PlanFile {
         // A relative name without a folder has an empty parent.
         let folder = path.parent().filter(|folder| *folder != Path::new(""));
         let mut builder = tempfile::Builder::new();
-        // As any new file: others are to read it, as far as the umask lets them.
+        // Like any new file: readable by others, as far as the umask allows.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let file = builder
@@ -210,7 +210,7 @@ impl PlanFile {
         let found = match serde_json::from_str::<PlanHeader>(text) {
             Ok(mark) if mark.kind == KIND => mark.version,
             Ok(_) => {
-                let why = format!("`kind` is another; expected `{KIND}`");
+                let why = format!("`kind` is different; expected `{KIND}`");
                 return Err(PlanFileError::NoPlan { path, why });
             }
             Err(error) => {
@@ -247,7 +247,7 @@ impl PlanFile {
                 (format!("$.instances[{n}].set"), why.to_owned())
             } else if !named.insert((&entry.region, &entry.instance_id)) {
                 let id = &entry.instance_id;
-                let why = format!("`{id}` is named twice; expected every instance once");
+                let why = format!("`{id}` is there twice; expected every instance once");
                 (format!("$.instances[{n}].instance_id"), why)
             } else {
                 continue;
@@ -262,10 +262,10 @@ impl PlanFile {
 }
 
 impl PlannedChange {
-    /// Whether the plan still holds for the instance as it is now, with what its policy now decides.
+    /// Whether the plan still holds for the instance, and for what its policy decides now.
     ///
     /// # Errors
-    /// Why it does not, in words.
+    /// Why it does not.
     pub(crate) fn still_valid(&self, now: &Instance, decision: &Decision) -> Result<(), String> {
         if now.options != self.before {
             return Err("its options were changed since the plan was made".to_owned());
@@ -291,7 +291,7 @@ impl PlannedChange {
     }
 }
 
-/// A plan of any version.
+/// What plans of all versions have.
 #[derive(Deserialize)]
 struct PlanHeader {
     kind: String,

@@ -1,4 +1,4 @@
-//! What a person sees while the command works: on a terminal one line, elsewhere nothing.
+//! Progress: one line on a terminal, and nothing elsewhere.
 
 use std::io::IsTerminal;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Paths in commands that are shown to be pasted.
+//! Paths in commands that users paste.
 
 use std::path::Path;
 
-/// Fit to be pasted into a shell.
+/// The path, quoted for a shell.
 pub(crate) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-+=:,@".contains(&b);

@@ -1,11 +1,11 @@
-//! The terminal: whether there is one, how wide it is, and what a person answers on it.
+//! The terminal: whether there is one, its width, and confirmation.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::error::Problem;
 use crate::output::Style;
 
-/// For standard output: plain where it is no terminal, or `NO_COLOR` is set.
+/// The style of standard output: plain if it is not a terminal, or if `NO_COLOR` is set.
 pub(crate) fn style(var: impl Fn(&str) -> Option<String>, to_file: bool) -> Style {
     let terminal = !to_file && io::stdout().is_terminal();
     let no_colour = var("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -18,10 +18,10 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, to_file: bool) -> Styl
     }
 }
 
-/// Whether there is somebody to ask; better known before the work than after it.
+/// Checks that confirmation is possible, before the work rather than after it.
 ///
 /// # Errors
-/// Where there is nobody.
+/// If standard input or standard error is not a terminal.
 pub(crate) fn can_ask() -> Result<(), Problem> {
     if io::stdin().is_terminal() && io::stderr().is_terminal() {
         Ok(())
@@ -30,10 +30,10 @@ pub(crate) fn can_ask() -> Result<(), Problem> {
     }
 }
 
-/// Asks for `yes` in full; nothing else will do.
+/// Asks for confirmation, which is `yes` and nothing else.
 ///
 /// # Errors
-/// Where there is nobody to ask.
+/// If there is no terminal.
 pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
     can_ask()?;
     let mut stderr = io::stderr();

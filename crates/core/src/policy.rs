@@ -33,7 +33,10 @@ pub use when::{Condition, Match, When};
 #[cfg_attr(feature = "schema", schemars(transform = schema::allow_schema_key))]
 pub struct Policy {
     /// The version of this format: 1, and 1 where it is left out.
-    #[cfg_attr(feature = "schema", schemars(with = "schema::FormatVersion", default = "schema::first_version"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "schema::FormatVersion", default = "schema::first_version")
+    )]
     pub version: u8,
     /// What is required of every instance.
     pub require: Require,

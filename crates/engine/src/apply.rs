@@ -147,8 +147,8 @@ impl Engine<'_> {
         (enforced, failed)
     }
 
-    /// Tags the instances with what a later invocation must know. They are enforced all the same, so
-    /// that an error is only logged.
+    /// Tags the instances with what a later invocation must know. An error is only logged, because the
+    /// instances are enforced.
     async fn remember(&self, enforced: &[(Task, MetadataOptions)], remember: Remember) {
         let now = (self.now)();
         let mut tags: BTreeMap<(&str, &str, String), Vec<&InstanceId>> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Applies a plan that a person agreed to, and waits until it holds.
+//! Applies a plan that a user confirmed, and waits until EC2 has applied it.
 
 use std::collections::BTreeMap;
 
@@ -25,14 +25,14 @@ pub struct EnforceOptions<'a> {
     pub until: Until,
     /// Records every change.
     pub recorder: Recorder<'a>,
-    /// Hears of the instances that are waited for.
+    /// Called with the progress.
     pub on_progress: &'a OnProgress,
 }
 
 /// The order of the regions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RegionOrder {
-    /// All at once.
+    /// All concurrently.
     SideBySide,
     /// One is finished before the next begins.
     OneByOne,

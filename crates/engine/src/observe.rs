@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use crate::apply::ApplyOptions;
 use crate::engine::{Engine, Remember};
 
-/// Instances of one region to observe, and to handle as they turn up.
+/// Observes instances of one region, and handles each as soon as EC2 describes it.
 pub(crate) struct Observer<'a> {
     engine: &'a Engine<'a>,
     region: &'a str,
@@ -37,7 +37,7 @@ struct Work {
 enum WorkTask {
     /// Describe these instances.
     Describe(Vec<Instance>, Backoff),
-    /// Find the instances of the launch but for these, which are known.
+    /// Find the instances of the launch other than these, which are known.
     Find(BTreeSet<InstanceId>, Backoff),
     /// Apply the plan.
     Apply(Plan),
@@ -221,7 +221,7 @@ impl<'a> Observer<'a> {
     }
 
     /// A launch without a client token is found by its minute, so that others' launches count too;
-    /// between the least and the most instances that it asked for, only a second look shows whether
+    /// between the least and the most instances that it asked for, only a second describe shows whether
     /// EC2 knows all of them.
     fn found(
         &self,

@@ -25,7 +25,7 @@ pub enum RegionsError {
     NoneLeft,
 }
 
-/// How a command gets on.
+/// The progress of a command.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress {
     /// So many regions are to be done.
@@ -42,7 +42,7 @@ pub enum Progress {
     WaitingFor(usize),
 }
 
-/// Hears how a command gets on.
+/// Called with the progress of a command.
 pub type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 impl RegionSelection {

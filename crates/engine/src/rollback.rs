@@ -29,7 +29,7 @@ pub struct RollbackOptions<'a> {
     pub account: &'a str,
     /// Records every change.
     pub recorder: Recorder<'a>,
-    /// Hears of every change.
+    /// Called after every change.
     pub on_progress: &'a OnProgress,
 }
 

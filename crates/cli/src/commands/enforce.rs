@@ -24,7 +24,7 @@ use crate::document::CommandTrigger;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::journal::RecordedCommand;
-use crate::output::{self, Format};
+use crate::output::{self, Format, count};
 use crate::plan_file::{PlanFile, PlanFileError, PlannedChange};
 use crate::quote::quoted;
 use crate::terminal;
@@ -48,7 +48,10 @@ pub(crate) async fn enforce(
     };
     let left = limit(&mut intended, args.limit);
     if left > 0 {
-        eprintln!("--limit leaves {left} more instances as they are");
+        eprintln!(
+            "{} not in the plan because of --limit",
+            count(left, "instance")
+        );
     }
     if let Some(path) = &args.plan_out {
         plan_file(&intended, &account, environment)?
@@ -126,7 +129,7 @@ async fn observe(
     let mut keep = Keep::Plan;
     if args.unused_only.is_some() {
         keep = Keep::PlanOfUnused;
-        // Whatever the policy allows the function to do.
+        // Regardless of what the policy allows the function to do.
         policy.existing.in_use = Action::Report;
         policy.existing.unknown = Action::Report;
     }
@@ -187,7 +190,7 @@ fn plan_file(
     Ok(PlanFile::new(account, at, policy, changes.collect()))
 }
 
-/// Shows the plan: on standard output where that is for people, else on standard error.
+/// Shows the plan on standard output, or on standard error if standard output is for a program.
 fn show(
     args: &args::EnforceArgs,
     intended: &Intended,
@@ -215,7 +218,7 @@ fn question(args: &args::EnforceArgs, steps: &[Step], account: &str) -> String {
         "This does not check whether software there still uses IMDSv1: `--unused-only` does, and `imdsctl usage` shows it.\n"
     };
     format!(
-        "{usage}Set the metadata options of {} instances in {} of account {account}?",
+        "{usage}Set the metadata options of {} instances in {} in account {account}?",
         steps.len(),
         regions
             .iter()

@@ -69,7 +69,7 @@ fn check_account(from: &Journal, account: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::Usage(format!(
-        "the journal is of account `{}`, and these credentials are of account `{account}`: use a profile of the first",
+        "the journal is for account `{}`, and these credentials are for account `{account}`: use a profile for the first",
         Plain(recorded)
     )))
 }
@@ -88,7 +88,7 @@ fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Resu
         return Ok(false);
     }
     let question = format!(
-        "Restore {} of account {account}, so that IMDSv1 answers again where it did?",
+        "Restore {} in account {account}, so that IMDSv1 answers again where it did before?",
         plan.to_restore()
     );
     let agreed = terminal::agreed(&question)?;

@@ -1,4 +1,4 @@
-//! `imdsctl completions` and `imdsctl man`: what a shell and `man` know of the command.
+//! `imdsctl completions` and `imdsctl man`.
 
 use std::path::Path;
 
@@ -12,14 +12,14 @@ use crate::error::{Exit, Problem};
 const NAME: &str = "imdsctl";
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
-    // It would panic where it cannot write, as into a pipe that `head` has left.
+    // It panics if it cannot write, for example to a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
     files::print(|out| out.write_all(&script))?;
     Ok(Exit::Fine)
 }
 
-/// The page of the command itself; with a folder, that and one for each subcommand.
+/// Prints the manual page of the command, or writes one for each subcommand too into a folder.
 pub(crate) fn man(folder: Option<&Path>) -> Result<Exit, Problem> {
     match folder {
         None => files::print(|out| clap_mangen::Man::new(Cli::command()).render(&mut &mut *out))?,

@@ -74,7 +74,7 @@ pub(crate) struct Header {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum RecordedCommand {
-    /// The options of instances were set as required.
+    /// The options of instances were enforced.
     Enforce,
     /// The changes of another journal were rolled back.
     Rollback,
@@ -98,7 +98,7 @@ impl fmt::Display for RecordedCommand {
 pub(crate) enum Ending {
     /// Every call was made.
     Done,
-    /// It was interrupted, and left the rest.
+    /// It was interrupted, and made no further calls.
     Interrupted,
 }
 

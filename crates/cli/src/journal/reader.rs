@@ -1,4 +1,4 @@
-//! Reads a journal: what was there before, and what was changed.
+//! Reads a journal: the state before the changes, and the changes.
 
 use std::collections::HashMap;
 use std::fmt;

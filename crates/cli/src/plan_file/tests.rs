@@ -155,7 +155,7 @@ fn a_bad_value_is_refused_by_its_path() {
     );
     refused(
         |plan| plan["instances"] = json!([entry(), entry()]),
-        "plan `p`: `$.instances[1].instance_id`: `i-1` is named twice; expected every instance once",
+        "plan `p`: `$.instances[1].instance_id`: `i-1` is there twice; expected every instance once",
     );
     refused(
         |plan| drop(plan.as_object_mut().unwrap().remove("created_at")),
@@ -167,7 +167,7 @@ fn a_bad_value_is_refused_by_its_path() {
 fn a_policy_that_cannot_stand_is_refused_with_its_faults() {
     refused(
         |plan| plan["policy"]["on_violation"] = json!("pray"),
-        "plan `p`: `policy` is no valid policy: $.on_violation is \"pray\"; expected one of `report`, `enforce`, `stop`, `terminate`",
+        "plan `p`: `policy` is not a valid policy: $.on_violation is \"pray\"; expected one of `report`, `enforce`, `stop`, `terminate`",
     );
 }
 
@@ -175,19 +175,19 @@ fn a_policy_that_cannot_stand_is_refused_with_its_faults() {
 fn other_versions_accounts_and_files_are_refused() {
     refused(
         |plan| plan["version"] = json!(2),
-        "plan `p` has format version 2; expected 1: make it anew with this imdsctl",
+        "plan `p` has format version 2; expected 1: create it again with this imdsctl",
     );
     refused(
         |plan| plan["account"] = json!("999999999999"),
-        "plan `p` is of account `999999999999`, and these credentials are of account `111122223333`",
+        "plan `p` is for account `999999999999`, and these credentials are for account `111122223333`",
     );
     refused(
         |plan| plan["kind"] = json!("report"),
-        "`p` is no plan of imdsctl: `kind` is another; expected `imdsctl-plan`",
+        "`p` is not a plan of imdsctl: `kind` is different; expected `imdsctl-plan`",
     );
     refused(
         |plan| *plan = json!([1]),
-        "`p` is no plan of imdsctl: invalid type: integer `1`, expected a string",
+        "`p` is not a plan of imdsctl: invalid type: integer `1`, expected a string",
     );
 }
 

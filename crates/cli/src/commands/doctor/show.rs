@@ -58,13 +58,10 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     let non_compliant = checks.iter().filter(|check| check.is_failed()).count();
     match non_compliant {
         0 if checks.iter().all(Check::is_fine) => {
-            writeln!(out, "\nAll that imdsctl needs is there.")
+            writeln!(out, "\nimdsctl has everything that it needs.")
         }
-        0 => writeln!(
-            out,
-            "\nNothing is known to be missing; see the lines with `!`."
-        ),
-        n => writeln!(out, "\n{} missing.", count(n, "thing")),
+        0 => writeln!(out, "\nNo problems found; see the notes marked with `!`."),
+        n => writeln!(out, "\n{} found.", count(n, "problem")),
     }
 }
 

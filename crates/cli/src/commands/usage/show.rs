@@ -96,7 +96,7 @@ fn verdict_cell(calls: &InstanceCalls) -> Cell {
     })
 }
 
-/// In full and ever shorter.
+/// In full, and shortened.
 fn verdict(calls: &InstanceCalls) -> Vec<String> {
     let word = word(&calls.verdict);
     let gaps = calls.days.iter().filter(|day| day.is_none()).count();
@@ -201,7 +201,7 @@ fn json(document: &UsageDocument, out: &mut dyn io::Write) -> io::Result<()> {
     json::write(&json, out)
 }
 
-/// Programs read by it, so it only grows, at its end.
+/// Programs depend on it: new columns are added at the end only.
 const HEADER: [&str; 12] = [
     "account",
     "region",
