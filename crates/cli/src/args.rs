@@ -12,6 +12,7 @@ use imds_engine::{InstanceFilter, RegionSelection};
 
 use crate::output::Format;
 use crate::quote::quoted;
+use crate::terminal::Destination;
 use values::{hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
@@ -185,6 +186,16 @@ pub(crate) struct Output {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+impl Output {
+    /// Whether it is written to standard output.
+    pub(crate) fn destination(&self) -> Destination {
+        match self.output {
+            Some(_) => Destination::Elsewhere,
+            None => Destination::StandardOutput,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

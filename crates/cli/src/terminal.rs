@@ -5,9 +5,16 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use crate::error::Problem;
 use crate::output::Style;
 
-/// The style of standard output: plain if it is not a terminal, or if `NO_COLOR` is set.
-pub(crate) fn style(var: impl Fn(&str) -> Option<String>, to_file: bool) -> Style {
-    let terminal = !to_file && io::stdout().is_terminal();
+/// Where a report is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Destination {
+    StandardOutput,
+    Elsewhere,
+}
+
+/// The style of a report: plain if it is not a terminal, or if `NO_COLOR` is set.
+pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destination) -> Style {
+    let terminal = destination == Destination::StandardOutput && io::stdout().is_terminal();
     let no_colour = var("NO_COLOR").is_some_and(|value| !value.is_empty())
         || var("TERM").is_some_and(|value| value == "dumb");
     Style {

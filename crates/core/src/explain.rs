@@ -170,7 +170,7 @@ impl ExplainedInstance {
             outcome: step.decision.outcome(),
             reason: step.decision.to_string(),
             waits_until,
-            calls: calls::calls(&step, waits_until.is_some()),
+            calls: calls::calls(&step, waits_until),
             fallback: non_compliant.and_then(|it| calls::fallback(it, &policy.limits)),
             instance_id: step.instance.id,
             options: step.instance.options,

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::engine::Engine;
-use crate::sweep_region::{REGIONS_READ_AT_ONCE, SweptRegion};
+use crate::sweep_region::{IfDenied, REGIONS_READ_AT_ONCE, SweptRegion};
 
 /// Instances listed in a report: an asynchronous invocation sends on at most 1 MB.
 const LISTED: usize = 1000;
@@ -39,8 +39,12 @@ impl Engine<'_> {
             .iter()
             .map(|region| {
                 // The function's own region is open to it, or else nothing can be.
-                let is_open = named || region == home;
-                self.sweep_region(region, is_open, &reading)
+                let if_denied = if named || region == home {
+                    IfDenied::Fatal
+                } else {
+                    IfDenied::Reported
+                };
+                self.sweep_region(region, if_denied, &reading)
             })
             .collect();
         let mut swept = Swept::default();

@@ -42,13 +42,21 @@ pub struct SweptRegion {
     pub unreachable: Vec<Unreachable>,
 }
 
+/// What an error of authorization means for the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IfDenied {
+    /// The region is known to be open to the function.
+    Fatal,
+    /// The region may be closed to the function.
+    Reported,
+}
+
 impl Engine<'_> {
-    /// Sweeps a region. `is_open`: it is known to be open to the function, so that an error of
-    /// authorization is fatal.
+    /// Sweeps a region.
     pub(crate) async fn sweep_region(
         &self,
         region: &str,
-        is_open: bool,
+        if_denied: IfDenied,
         reading: &Semaphore,
     ) -> SweptRegion {
         let mut reader = RegionReader::new(self, region);
@@ -60,7 +68,7 @@ impl Engine<'_> {
         let error = match timeout_at(self.deadline.act, read).await {
             Ok(Ok(())) => None,
             Ok(Err(error)) => {
-                let fatal = is_open || error.fault != Fault::Unauthorized;
+                let fatal = if_denied == IfDenied::Fatal || error.fault != Fault::Unauthorized;
                 Some((chain(&error), fatal))
             }
             Err(_elapsed) => Some(("not wholly described before the deadline".to_owned(), true)),

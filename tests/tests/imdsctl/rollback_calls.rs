@@ -52,10 +52,11 @@ impl DisabledEndpoint {
         DisabledEndpoint { ec2, id, place }
     }
 
-    /// Rolls back one journal and records that in another.
+    /// Rolls back one journal, changed since or not, and records that in another.
     #[track_caller]
     fn rollback(&self, journal: &str, own: &str) {
-        let arguments = format!("--yes --journal {}", self.place.path(own).display());
+        let own = self.place.path(own);
+        let arguments = format!("--yes --force --journal {}", own.display());
         rollback(&self.ec2, &self.place.path(journal), &arguments)
             .run()
             .ended_with(0);
@@ -104,6 +105,10 @@ fn an_endpoint_is_disabled_first_and_alone_even_if_ec2_resets_the_other_options(
     run.rollback("journal", "second");
     run.ec2.forget_calls();
     run.ec2.forget_options_left_out();
+    run.ec2.set_options(&run.id, |options| {
+        "required".clone_into(&mut options.tokens);
+        options.hop_limit = 9;
+    });
     run.rollback("second", "third");
     assert_eq!(options(&run.ec2, &[REGION]), disabled);
     let calls = modified(&run.ec2);

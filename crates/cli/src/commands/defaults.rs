@@ -15,7 +15,7 @@ use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::output::{self, json};
 use crate::progress::ProgressLine;
-use crate::terminal;
+use crate::terminal::{self, Destination};
 
 pub(crate) async fn defaults(
     connection: &Connection,
@@ -69,7 +69,7 @@ fn show(
             chain(error)
         );
     }
-    let style = terminal::style(environment.var, false);
+    let style = terminal::style(environment.var, Destination::StandardOutput);
     files::print(|out| {
         if wanted.json {
             let account = account.as_ref().ok().cloned();

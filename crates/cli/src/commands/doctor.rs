@@ -37,7 +37,7 @@ pub(crate) async fn doctor(
         progress.end();
     }
     checks.push(folder::check());
-    show::show(&checks, args.output.json)?;
+    show::show(&checks, &args.output)?;
     Ok(if checks.iter().any(Check::is_failed) {
         Exit::Failed
     } else {

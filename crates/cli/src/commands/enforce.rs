@@ -27,7 +27,7 @@ use crate::journal::RecordedCommand;
 use crate::output::{self, Format, count};
 use crate::plan_file::{PlanFile, PlanFileError, PlannedChange};
 use crate::quote::quoted;
-use crate::terminal;
+use crate::terminal::{self, Destination};
 
 pub(crate) async fn enforce(
     connection: &Connection,
@@ -198,7 +198,12 @@ fn show(
 ) -> Result<(), Problem> {
     let people = args.output.format == Format::Table && args.output.output.is_none();
     let plan = messages::plan(&intended.document, &intended.plan);
-    let style = terminal::style(environment.var, !people);
+    let destination = if people {
+        Destination::StandardOutput
+    } else {
+        Destination::Elsewhere
+    };
+    let style = terminal::style(environment.var, destination);
     if people {
         files::print(|out| output::write(Format::Table, &plan, &style, out))
     } else {

@@ -35,7 +35,7 @@ pub(crate) fn report(
     document: &Document,
     environment: &Environment,
 ) -> Result<(), Problem> {
-    let style = terminal::style(environment.var, wanted.output.is_some());
+    let style = terminal::style(environment.var, wanted.destination());
     put(wanted.output.as_deref(), |out| {
         output::write(wanted.format, document, &style, out)
     })?;

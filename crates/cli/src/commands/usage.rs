@@ -95,7 +95,7 @@ pub(crate) async fn usage(
         survey,
         hints,
     };
-    let style = terminal::style(environment.var, args.output.output.is_some());
+    let style = terminal::style(environment.var, args.output.destination());
     files::put(args.output.output.as_deref(), |out| {
         show::write(args.output.format, &document, &style, out)
     })?;

@@ -1,5 +1,7 @@
 //! The calls that the function would make, as EC2 names them.
 
+use jiff::Timestamp;
+
 use crate::decide::{Decision, NonCompliant};
 use crate::marks;
 use crate::options::MetadataOptions;
@@ -10,13 +12,13 @@ pub(super) const DESCRIBE: &str = "DescribeInstances";
 
 /// The calls for one launched instance, in their order. An instance that the event shows to be
 /// compliant takes none.
-pub(super) fn calls(step: &Step, waits: bool) -> Vec<String> {
+pub(super) fn calls(step: &Step, waits_until: Option<Timestamp>) -> Vec<String> {
     let non_compliant = match &step.decision {
         Decision::Compliant(_) | Decision::Exempt(_) => return Vec::new(),
         Decision::Gone(_) => return vec![DESCRIBE.to_owned()],
         Decision::NonCompliant(non_compliant) => non_compliant,
     };
-    let describes = if waits { 2 } else { 1 };
+    let describes = if waits_until.is_some() { 2 } else { 1 };
     let mut calls = vec![DESCRIBE.to_owned(); describes];
     match non_compliant.action {
         Action::Report => {}

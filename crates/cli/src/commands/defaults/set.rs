@@ -17,7 +17,7 @@ use crate::error::{Exit, Problem};
 use crate::journal::{RecordedCommand, Writer};
 use crate::output::{self, Message, Style, count, json};
 use crate::progress::ProgressLine;
-use crate::terminal;
+use crate::terminal::{self, Destination};
 
 pub(super) async fn set(
     connection: &Connection,
@@ -38,7 +38,7 @@ pub(super) async fn set(
         unreachable: survey.unreachable,
         journal: None,
     };
-    let style = terminal::style(environment.var, false);
+    let style = terminal::style(environment.var, Destination::StandardOutput);
     warn(&steps);
     let to_set = steps.iter().filter(|step| step.is_change()).count();
     if to_set == 0 || args.act.dry_run {

@@ -7,6 +7,7 @@ use imds_core::report::VERSION;
 use serde::Serialize;
 
 use super::check::{Check, CheckVerdict};
+use crate::args::PlainOutput;
 use crate::commands::files;
 use crate::error::Problem;
 use crate::output::{Message, count, json};
@@ -19,9 +20,9 @@ struct CheckList<'a> {
     fine: bool,
 }
 
-pub(super) fn show(checks: &[Check], json: bool) -> Result<(), Problem> {
+pub(super) fn show(checks: &[Check], output: &PlainOutput) -> Result<(), Problem> {
     files::print(|out| {
-        if json {
+        if output.json {
             let list = CheckList {
                 version: VERSION,
                 checks,

@@ -41,9 +41,7 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
         };
         writeln!(out, "{what}")?;
     } else {
-        let first = instances.first().map(|it| &it.account);
-        let several = instances.iter().any(|it| Some(&it.account) != first);
-        let dropped = grid::write(&columns(several), instances, style, out)?;
+        let dropped = grid::write(&columns(instances), instances, style, out)?;
         output::left_out(&dropped, style, out)?;
         writeln!(
             out,
@@ -55,7 +53,9 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
     writeln!(out, "\n{}", summary(document))
 }
 
-fn columns(several_accounts: bool) -> Vec<Column<InstanceCalls>> {
+fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
+    let first = instances.first().map(|it| &it.account);
+    let several_accounts = instances.iter().any(|it| Some(&it.account) != first);
     let mut columns = vec![
         Column::fixed("REGION", |it: &InstanceCalls| Cell::new(Plain(&it.region))),
         Column::fixed("INSTANCE", |it: &InstanceCalls| Cell::new(&it.instance_id)),
