@@ -56,14 +56,16 @@ fn instances_that_are_not_found_fail_the_function_and_those_found_are_enforced()
     let function = function(&ec2, ENFORCE);
     let run = function.invoke_with_timeout(&cut(REGION, Some("token-9"), 2), seconds(3));
     assert!(
-        failure(&run).contains("1 of at least 2"),
+        failure(&run)
+            .contains("could not find the launched instances before the deadline: 1 of at least 2"),
         "{}",
         failure(&run)
     );
     assert_eq!(ec2.instance(&found).options.tokens, "required");
     let run = function.invoke_with_timeout(&cut(REGION, Some("nobody"), 1), seconds(3));
     assert!(
-        failure(&run).contains("0 of at least 1"),
+        failure(&run)
+            .contains("could not find the launched instances before the deadline: 0 of at least 1"),
         "{}",
         failure(&run)
     );

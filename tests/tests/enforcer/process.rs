@@ -205,7 +205,10 @@ fn a_failed_change_fails_the_function_and_logs_the_whole_report_once() {
     assert_eq!(entry(&logged, &id)["before"]["http_tokens"], "optional");
     let error = run.result.unwrap_err();
     assert_eq!(error.error_type, "Incomplete");
-    assert!(error.error_message.contains(&id), "{error}");
+    assert!(
+        error.error_message.starts_with("left undone: ") && error.error_message.contains(&id),
+        "{error}"
+    );
 }
 
 #[test]

@@ -38,7 +38,11 @@ fn a_change_that_ec2_does_not_show_is_a_failure() {
     );
     let ran = run(&fake, &["set", "--yes", "--http-tokens", "required"]).run();
     let output = &ran.ended_with(3).stdout;
-    assert!(output.contains("failed: eu-central-1 "), "{output}");
+    assert!(
+        output.contains("failed: eu-central-1 ")
+            && output.contains("EC2 accepted it, but does not"),
+        "{output}"
+    );
 }
 
 #[test]

@@ -37,7 +37,11 @@ fn everything_allowed_exits_with_0_and_nothing_is_changed() {
         output.contains(&format!("✓ {HERE}: allowed: {allowed}\n")),
         "{output}"
     );
-    assert!(output.contains("✓ journal: "), "{output}");
+    assert!(output.contains("✓ journal: can be written to "), "{output}");
+    assert!(
+        output.ends_with("\nimdsctl has everything that it needs.\n"),
+        "{output}"
+    );
     assert!(!output.contains(['✗', '!']), "{output}");
     assert!(!output.contains("secret"), "{output}");
     assert!(fake.changing_calls().is_empty());
@@ -74,7 +78,7 @@ fn a_missing_permission_is_named_with_its_region_and_what_to_do() {
             "{output}"
         );
         assert!(
-            output.contains(&format!("allow {permission}\n")),
+            output.contains(&format!("  next: allow {permission}\n")),
             "{output}"
         );
         assert!(
@@ -82,6 +86,7 @@ fn a_missing_permission_is_named_with_its_region_and_what_to_do() {
             "{output}"
         );
         assert_eq!(output.matches('✗').count(), 1, "{output}");
+        assert!(output.ends_with("\n1 problem found.\n"), "{output}");
         assert!(fake.changing_calls().is_empty());
     }
 }
@@ -95,7 +100,11 @@ fn without_an_instance_the_permission_to_change_is_not_tested() {
     let ran = doctor(&fake, &["--region", HERE]);
     let output = &ran.ended_with(0).stdout;
     assert!(
-        output.contains("! eu-central-1: ec2:ModifyInstanceMetadataOptions: "),
+        output.contains("! eu-central-1: ec2:ModifyInstanceMetadataOptions: not tried: "),
+        "{output}"
+    );
+    assert!(
+        output.ends_with("\nNo problems found; see the notes marked with `!`.\n"),
         "{output}"
     );
     assert_eq!(fake.count("ModifyInstanceMetadataOptions"), 0);
@@ -118,7 +127,7 @@ fn a_dry_run_that_fails_for_another_reason_proves_nothing() {
     let ran = doctor(&fake, &["--region", HERE]);
     let output = &ran.ended_with(0).stdout;
     assert!(
-        output.contains("! eu-central-1: ec2:ModifyInstanceMetadataOptions: "),
+        output.contains("! eu-central-1: ec2:ModifyInstanceMetadataOptions: not known: "),
         "{output}"
     );
     assert!(output.contains("IncorrectInstanceState"), "{output}");
@@ -131,7 +140,7 @@ fn the_enforcement_of_tokens_is_reported_because_it_prevents_a_rollback() {
     let ran = doctor(&fake, &[]);
     let output = &ran.ended_with(0).stdout;
     assert!(
-        output.contains("! us-east-1: ec2:GetInstanceMetadataDefaults: HttpTokensEnforced"),
+        output.contains("! us-east-1: ec2:GetInstanceMetadataDefaults: HttpTokensEnforced is on"),
         "{output}"
     );
     assert_eq!(output.matches("HttpTokensEnforced").count(), 1, "{output}");
@@ -143,7 +152,12 @@ fn a_region_that_is_not_enabled_differs_from_a_missing_permission() {
     fake.opt_out(THERE, "OptInRequired");
     let ran = doctor(&fake, &["--region", "eu-central-1,us-east-1"]);
     let output = &ran.ended_with(3).stdout;
-    assert!(output.contains("enable the region"), "{output}");
+    assert!(
+        output.contains(
+            "  next: enable the region for the account, or exclude it with `--exclude-region`\n"
+        ),
+        "{output}"
+    );
 }
 
 #[test]
@@ -153,7 +167,10 @@ fn expired_credentials_are_reported_once() {
     let ran = doctor(&fake, &[]);
     let output = &ran.ended_with(3).stdout;
     assert!(output.starts_with("✗ credentials: "), "{output}");
-    assert!(output.contains("aws sso login"), "{output}");
+    assert!(
+        output.contains("  next: renew them (`aws sso login`"),
+        "{output}"
+    );
     assert_eq!(output.matches('✗').count(), 1, "{output}");
 }
 
@@ -175,7 +192,7 @@ fn if_regions_cannot_be_listed_the_own_region_is_checked() {
     let output = &ran.ended_with(3).stdout;
     assert!(output.contains("✗ regions: "), "{output}");
     assert!(
-        output.contains("ec2:DescribeRegions") && output.contains("`--region`"),
+        output.contains("  next: allow ec2:DescribeRegions, or name the regions with `--region`\n"),
         "{output}"
     );
     assert!(
@@ -195,7 +212,10 @@ fn a_folder_that_cannot_hold_the_journal_is_reported() {
         .home(home.path())
         .run();
     let output = &ran.ended_with(3).stdout;
-    assert!(output.contains("✗ journal: "), "{output}");
+    assert!(
+        output.contains("✗ journal: cannot be written to "),
+        "{output}"
+    );
     assert!(output.contains("`--journal`"), "{output}");
 }
 
