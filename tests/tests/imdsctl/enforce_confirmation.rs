@@ -17,7 +17,7 @@ fn a_dry_run_shows_the_plan_and_makes_no_changing_call() {
             &non_compliant,
             "web-1",
             "enforce: http_tokens is optional",
-            "1 to ",
+            "1 to remediate",
         ],
     );
     assert!(
@@ -66,7 +66,11 @@ fn only_the_full_word_yes_confirms() {
         let screen = terminal.wait_for("Type yes");
         says(
             &screen,
-            &[&id, "eu-central-1 (1)", "111122223333", "--unused-only"],
+            &[
+                &id,
+                "eu-central-1 (1) in account 111122223333?",
+                "--unused-only",
+            ],
         );
         assert_eq!(ec2.changing_calls().len(), 0, "the question comes first");
         terminal.type_text(answer);

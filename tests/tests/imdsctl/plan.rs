@@ -100,7 +100,7 @@ fn an_instance_that_was_changed_since_is_skipped() {
     assert_eq!(entry(&report, &changed)["outcome"], "reported");
     says(
         entry(&report, &changed)["reason"].as_str().unwrap(),
-        &["skipped", "changed since"],
+        &["skipped", "changed since the plan was made"],
     );
     assert_eq!(entry(&report, &enforced)["outcome"], "compliant");
     assert_eq!(entry(&report, &terminated)["outcome"], "gone");

@@ -117,7 +117,10 @@ fn every_instance_gets_its_previous_options_back() {
         report["summary"],
         json!({ "restored": 32, "unchanged": 0, "skipped": 0, "gone": 0, "failed": 0 })
     );
-    says(&ran.stderr, &["journal: ", "imdsctl rollback "]);
+    says(
+        &ran.stderr,
+        &["journal: ", "roll back with: imdsctl rollback "],
+    );
     // A second rollback has nothing to do.
     ec2.forget_calls();
     let again = rollback(&ec2, &journal, "").run();
