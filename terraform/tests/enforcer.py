@@ -115,7 +115,7 @@ def running(zip_file: Path, folder: Path, env: dict[str, str], timeout: int) -> 
 def refusal(zip_file: Path, folder: Path, policy: str) -> str | None:
     """Returns the log if the function does not start with this policy."""
     env = {"IMDS_POLICY": policy, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    env |= {"AWS_LAMBDA_FUNCTION_NAME": "enforcer"}
+    env |= {"AWS_LAMBDA_FUNCTION_NAME": "enforcer", "AWS_REGION": "us-east-1"}
     with running(zip_file, folder, env, timeout=60) as function:
         try:
             function.invoke({"source": "aws.events", "detail-type": "Scheduled Event"})

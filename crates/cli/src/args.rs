@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Enforces the policy: scans, shows the plan, asks, applies it, and waits until EC2 has applied it
     Enforce(EnforceArgs),
-    /// Shows who used IMDSv1, or whose calls are refused now
+    /// Shows who used IMDSv1, or whose calls are rejected now
     Usage(UsageArgs),
     /// Rolls back the changes that a journal recorded
     Rollback(RollbackArgs),
@@ -296,12 +296,12 @@ pub(crate) struct Act {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   imdsctl usage --days 30
-  imdsctl usage --rejected --days 2          after enforcing: whose calls are refused")]
+  imdsctl usage --rejected --days 2          after enforcing: whose calls are rejected")]
 pub(crate) struct UsageArgs {
     /// Days to look back
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) days: u8,
-    /// Show calls that were refused because tokens are required
+    /// Show calls that were rejected because tokens are required
     #[arg(long)]
     pub(crate) rejected: bool,
     #[command(flatten)]

@@ -54,7 +54,7 @@ impl Changer<'_> {
         }
         match self.recorder.map(|record| record(intent)) {
             Some(Err(error)) => Err(FailedCall::for_good(format!(
-                "not changed, because the journal could not be written: {error}"
+                "no call was made, because the journal could not be written: {error}"
             ))),
             Some(Ok(())) | None => Ok(()),
         }

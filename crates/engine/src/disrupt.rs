@@ -66,8 +66,8 @@ impl Engine<'_> {
         let (go, stay): (Vec<Task>, Vec<Task>) = tasks
             .into_iter()
             .partition(|task| allowed.contains(&task.instance.id));
-        let ended = self.disrupt_all(region, Action::Terminate, go).await;
-        let alive = ended.iter().filter(|(_, because)| because.is_some());
+        let terminated = self.disrupt_all(region, Action::Terminate, go).await;
+        let alive = terminated.iter().filter(|(_, because)| because.is_some());
         let alive = alive.map(|(task, _)| task).chain(&stay);
         let released: Vec<&InstanceId> = alive.map(|task| &task.instance.id).collect();
         self.release(region, &released).await;
@@ -79,7 +79,7 @@ impl Engine<'_> {
             };
             (task, Some(because))
         }));
-        disrupted.extend(ended);
+        disrupted.extend(terminated);
         disrupted
     }
 
@@ -125,21 +125,27 @@ impl Engine<'_> {
             }
         };
         match in_time(self.deadline.act, call).await {
-            Err(error) if error.may_have_worked() && self.are_ending(region, action, ids).await => {
+            Err(error)
+                if error.may_have_worked() && self.took_effect(region, action, ids).await =>
+            {
                 Ok(())
             }
             answer => answer,
         }
     }
 
-    /// Whether EC2 shows that all instances end as they should: a stopped one is not terminated.
-    async fn are_ending(&self, region: &str, action: Action, ids: &[&InstanceId]) -> bool {
+    /// Whether EC2 shows that the action worked on all instances: a stopped one is not terminated.
+    async fn took_effect(&self, region: &str, action: Action, ids: &[&InstanceId]) -> bool {
         let ids: Vec<InstanceId> = ids.iter().map(|id| (*id).clone()).collect();
-        let ends = |state: State| state.is_final() || action == Action::Stop && state.is_stopped();
+        let is_disrupted =
+            |state: State| state.is_final() || action == Action::Stop && state.is_stopped();
         let call = self.client.describe_by_id(region, &ids);
         in_time(self.deadline.act, call).await.is_ok_and(|found| {
             found.instances.len() == ids.len()
-                && found.instances.iter().all(|it| it.state.is_some_and(ends))
+                && found
+                    .instances
+                    .iter()
+                    .all(|it| it.state.is_some_and(is_disrupted))
         })
     }
 }

@@ -91,7 +91,7 @@ fn nothing_more_is_rolled_back_once_the_disk_is_full() {
     let ran = disk.run(&format!("rollback --yes {}", journal.display()));
     says(
         &ran.ended_with(3).stdout,
-        &["failed: not restored: not changed, because the journal could not be written: "],
+        &["failed: not restored: no call was made, because the journal could not be written: "],
     );
     disk.changed_only_what_is_recorded();
 }

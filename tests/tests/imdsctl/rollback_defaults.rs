@@ -136,7 +136,8 @@ fn defaults_that_cannot_be_described_are_noted_and_the_instances_rolled_back() {
     assert!(plan.starts_with(note), "{plan}");
     says(plan, &["UnauthorizedOperation", "32 of 32 to restore"]);
     assert_eq!(plan.matches("note: ").count(), 1, "{plan}");
-    run.rollback("--yes").ended_with(0);
+    let ran = run.rollback("--yes");
+    says(&ran.ended_with(0).stderr, &[note]);
     run.are_as_before(&run.ids);
 }
 

@@ -50,7 +50,7 @@ fn rejected_calls_are_shown_with_the_command_to_roll_back() {
 
     let ran = rejected(&fake, home.path());
     let output = &ran.ended_with(1).stdout;
-    ends(output, &many, "?█ refused");
+    ends(output, &many, "?█ rejected");
     assert!(
         output.find(&many).unwrap() < output.find(&few).unwrap(),
         "{output}"
@@ -61,7 +61,7 @@ fn rejected_calls_are_shown_with_the_command_to_roll_back() {
     );
     assert!(
         output.ends_with(
-            "\n2 days, 4 instances: 2 refused, 1 without refused calls, 1 unknown, 0 errors\n"
+            "\n2 days, 4 instances: 2 rejected, 1 without rejected calls, 1 unknown, 0 errors\n"
         ),
         "{output}"
     );

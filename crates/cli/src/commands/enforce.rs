@@ -223,8 +223,8 @@ fn question(args: &args::EnforceArgs, steps: &[Step], account: &str) -> String {
         "This does not check whether software there still uses IMDSv1: `--unused-only` does, and `imdsctl usage` shows it.\n"
     };
     format!(
-        "{usage}Set the metadata options of {} instances in {} in account {account}?",
-        steps.len(),
+        "{usage}Set the metadata options of {} in {} in account {account}?",
+        count(steps.len(), "instance"),
         regions
             .iter()
             .map(|(region, n)| format!("{region} ({n})"))

@@ -41,9 +41,7 @@ pub(crate) async fn rollback(
     let mut plan = plan_rollback(&connected.client, &changes, if_changed).await;
     plan.notices.splice(0..0, from.notices());
     if plan.to_restore() == 0 {
-        for notice in &plan.notices {
-            eprintln!("note: {notice}");
-        }
+        print_notices(&plan);
         return print(&plan.nothing_restored(account), &args);
     }
     if !is_confirmed(&plan, &account, &args)? {
@@ -74,9 +72,16 @@ fn check_account(from: &Journal, account: &str) -> Result<(), Problem> {
     )))
 }
 
+fn print_notices(plan: &RollbackPlan) {
+    for notice in &plan.notices {
+        eprintln!("note: {notice}");
+    }
+}
+
 /// Shows the plan where nobody agreed to it beforehand, and asks.
 fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Result<bool, Problem> {
     if args.act.yes && !args.act.dry_run {
+        print_notices(plan);
         return Ok(true);
     }
     if args.output.json {

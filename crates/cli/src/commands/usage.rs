@@ -1,4 +1,4 @@
-//! `imdsctl usage`: who used IMDSv1, or whose calls are refused now.
+//! `imdsctl usage`: who used IMDSv1, or whose calls are rejected now.
 
 mod rollback_hint;
 mod show;

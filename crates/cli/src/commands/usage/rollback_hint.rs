@@ -1,4 +1,4 @@
-//! How to make an instance answer IMDSv1 again whose calls are refused.
+//! How to make an instance answer IMDSv1 again whose calls are rejected.
 
 use std::collections::HashMap;
 use std::io;

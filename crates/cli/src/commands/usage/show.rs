@@ -35,7 +35,7 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
     let instances = &survey.instances;
     if instances.is_empty() {
         let what = if document.is_rejected() && survey.counts.all() > 0 {
-            "No refused calls."
+            "No rejected calls."
         } else {
             "No instances to show."
         };
@@ -133,7 +133,7 @@ fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
 fn summary(document: &UsageDocument) -> String {
     let counts = document.survey.counts;
     let (some, none) = if document.is_rejected() {
-        ("refused", "without refused calls")
+        ("rejected", "without rejected calls")
     } else {
         ("in use", "unused")
     };
@@ -157,7 +157,7 @@ fn word(verdict: &CallVerdict) -> &'static str {
     match verdict {
         CallVerdict::Answered(Usage::InUse { .. }) => "in use",
         CallVerdict::Answered(Usage::Unused { .. }) => "unused",
-        CallVerdict::Rejected(Rejected::Rejected) => "refused",
+        CallVerdict::Rejected(Rejected::Rejected) => "rejected",
         CallVerdict::Rejected(Rejected::None) => "none",
         CallVerdict::Answered(Usage::Unknown { .. })
         | CallVerdict::Rejected(Rejected::Unknown { .. }) => "unknown",
