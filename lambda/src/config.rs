@@ -8,13 +8,13 @@ use imds_core::policy::{Policy, PolicyFaults};
 
 use crate::log::{self, LogFilterError};
 
-/// What the function needs to know.
+/// The configuration of the function.
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) client: Client,
-    /// The function's own name, which is also the name of its role's sessions.
+    /// The function's name, which is also the session name of its role.
     pub(crate) function: Option<String>,
-    /// The function's own region.
+    /// The function's region.
     pub(crate) region: String,
 }
 
@@ -65,15 +65,15 @@ impl fmt::Display for ConfigErrors {
 }
 
 impl Config {
-    /// Reads the variables.
+    /// Reads the configuration from environment variables.
     ///
     /// # Errors
-    /// All that cannot be used, together.
+    /// All missing and invalid variables, in one error.
     pub(crate) fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let given = |name: &str| var(name).filter(|value| !value.is_empty());
         let mut errors = Vec::new();
         let policy = keep(&mut errors, policy(given));
-        // Lambda sets the role's credentials as variables, for the life of the process.
+        // Lambda passes the role's credentials in variables, which stay valid while the process runs.
         for (what, name) in [
             ("credentials", "AWS_ACCESS_KEY_ID"),
             ("credentials", "AWS_SECRET_ACCESS_KEY"),

@@ -5,12 +5,12 @@ use imds_core::event::Malformed;
 use imds_core::report::{Outcome, Report};
 use lambda_runtime::Diagnostic;
 
-/// An invocation that fails.
+/// Why an invocation fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    #[error("the event is of account {event}, and the function's own is {own}")]
+    #[error("the event is from account {event}; expected the function's own account, {own}")]
     OtherAccount { event: String, own: String },
     #[error("{}", incomplete(.0))]
     Incomplete(Box<Report>),

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::{log, metrics};
 
-/// The function, ready for events.
+/// The function with its configuration, ready to handle events.
 pub(crate) struct App {
     config: Config,
 }
@@ -33,7 +33,7 @@ impl App {
     /// Answers an event with the report, logs it and emits its metrics.
     ///
     /// # Errors
-    /// When the event is malformed, or something that should have been done was not.
+    /// If the event is malformed, or if something that should have been done was not.
     pub(crate) async fn answer(
         &self,
         payload: Box<RawValue>,
@@ -43,7 +43,7 @@ impl App {
         let request_id = context.request_id.as_str();
         let event = read(payload.get(), &context.invoked_function_arn)
             .inspect_err(|error| tracing::error!(request_id, "{}", chain(error)))?;
-        // An event takes up to 1 MB, and its answers need the room.
+        // Frees the event's memory, up to 1 MB, before EC2's responses need it.
         drop(payload);
         let start = Instant::now();
         let left = time_left(context.deadline, now());
@@ -87,7 +87,7 @@ impl App {
     }
 }
 
-/// The event, if it is of the function's own account.
+/// Parses the event; fails if it is from another account.
 fn read(event: &str, function_arn: &str) -> Result<Event, Failure> {
     let event = parse(event)?;
     let own = function_arn.split(':').nth(4).filter(|own| is_account(own));
@@ -100,13 +100,13 @@ fn read(event: &str, function_arn: &str) -> Result<Event, Failure> {
     }
 }
 
-/// Emulators of Lambda have other words in the function's ARN.
+/// Emulators of Lambda put other values into the function's ARN.
 fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Lambda sends the time at which the invocation ends, in milliseconds since 1970; `cargo lambda watch`
-/// sends how many it lasts.
+/// Lambda sends the deadline in milliseconds since 1970; `cargo lambda watch` sends the remaining
+/// milliseconds.
 fn time_left(deadline_ms: u64, now: Timestamp) -> Duration {
     const A_DAY: u64 = 24 * 60 * 60 * 1000;
     let now = u64::try_from(now.as_millisecond()).unwrap_or_default();

@@ -20,8 +20,7 @@ pub(crate) enum LogFilterError {
     Level(String),
 }
 
-/// Starts logging. What cannot be read of the filter is an error of the configuration, which is logged
-/// at `INFO`.
+/// Starts logging. With an invalid filter it logs at `INFO`; the configuration reports the error.
 pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
     let given = |name: &str| var(name).filter(|value| !value.is_empty());
     let targets = filter(given).unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
@@ -37,8 +36,8 @@ pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
         .init();
 }
 
-/// The runtime also logs every failed invocation, as a dump of the error's fields, and makes a span for
-/// each invocation, which no line shows.
+/// The runtime also logs every failed invocation as a debug dump of the error, and opens a span for each
+/// invocation that appears in no line.
 fn without_runtime_noise(targets: Targets) -> Targets {
     targets
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
@@ -63,7 +62,7 @@ pub(crate) fn filter(given: impl Fn(&str) -> Option<String>) -> Result<Targets, 
     }
 }
 
-/// One line for each instance and region, and the whole report when something is left undone.
+/// Logs one line for each instance and region, and the complete report if something is left undone.
 pub(crate) fn report(report: &Report, request_id: &str) {
     let trigger = report.trigger.as_str();
     if let Some(reason) = &report.reason {
@@ -89,12 +88,12 @@ pub(crate) fn report(report: &Report, request_id: &str) {
     }
 }
 
-/// The lines of a region that was swept.
+/// Logs the instances of a region that was swept.
 pub(crate) fn region(swept: &SweptRegion, request_id: &str) {
     instances(&swept.instances, Trigger::Sweep, request_id);
 }
 
-/// One line for each instance; a sweep logs those of a region as soon as the region is done.
+/// Logs one line for each instance; a sweep does so as soon as a region is done.
 fn instances(instances: &[InstanceReport], trigger: Trigger, request_id: &str) {
     let trigger = trigger.as_str();
     for instance in instances {

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// After so many yields the runtime has asked for the first event; one more costs 2 µs.
+/// After this many yields the runtime has requested the first event; each additional yield costs 2 µs.
 const YIELDS_TO_ASK: usize = 8;
 
 fn run(config: Config) -> Result<(), lambda_runtime::Error> {
@@ -50,7 +50,7 @@ fn run(config: Config) -> Result<(), lambda_runtime::Error> {
             app.answer(payload, &context, now).await
         }
     }));
-    // What the first call needs is made while the first event is on its way.
+    // Prepares the first call while the first event is on its way.
     let prepared = async {
         for _ in 0..YIELDS_TO_ASK {
             yield_now().await;

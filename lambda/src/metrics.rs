@@ -24,7 +24,7 @@ pub(crate) fn event(report: &Report, now: Timestamp) {
         let mut counts = outcomes(&Summary::count(instances.iter().copied()));
         counts.extend(limits(instances.iter().copied()));
         let mut documents = vec![document(region, now, "Count", counts)];
-        // The age of what ran before the event says nothing about how fast a launch is enforced.
+        // For other triggers, an instance's age does not measure how fast a launch is enforced.
         if matches!(report.trigger, Trigger::Launch | Trigger::Start) {
             let seconds: Vec<f64> = instances.iter().filter_map(|i| exposed(i, now)).collect();
             for values in seconds.chunks(VALUES) {
@@ -55,7 +55,7 @@ pub(crate) fn region(swept: &SweptRegion, now: Timestamp) {
     write(&[document(&swept.region, now, "Count", counts)]);
 }
 
-/// How many instances a limit of the policy kept from what it says, where it did.
+/// How many instances each limit of the policy held back, if any.
 fn limits<'a>(instances: impl IntoIterator<Item = &'a InstanceReport>) -> Vec<(String, Value)> {
     let (mut drift, mut disruption) = (0, 0);
     for instance in instances {
@@ -80,14 +80,14 @@ fn outcomes(summary: &Summary) -> Vec<(String, Value)> {
     Outcome::ALL.iter().map(count).collect()
 }
 
-/// A line each, and all of them in one system call.
+/// Writes one line per document, all in one system call.
 fn write(documents: &[Value]) {
     let lines: String = documents.iter().map(|line| format!("{line}\n")).collect();
-    // There is nobody to report a closed standard output to.
+    // If standard output is closed, there is nowhere to report it.
     let _closed = std::io::stdout().lock().write_all(lines.as_bytes());
 }
 
-/// The most values of one metric in one document.
+/// The maximum number of values of one metric in one document.
 const VALUES: usize = 100;
 
 /// Seconds from the launch until the options were set.
@@ -97,7 +97,7 @@ fn exposed(instance: &InstanceReport, now: Timestamp) -> Option<f64> {
     Some(now.duration_since(launched).as_secs_f64().max(0.0))
 }
 
-/// An outcome's metric: its word with a capital.
+/// The name of an outcome's metric: its word, capitalized.
 fn name(outcome: Outcome) -> String {
     let mut letters = outcome.as_str().chars();
     letters

@@ -11,7 +11,7 @@ use imds_core::options::{HopLimit, HttpTokens, Toggle};
 use crate::client::Client;
 use crate::error::CallError;
 
-/// Whose credentials these are.
+/// The identity of the caller's credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// 12 digits.
@@ -21,10 +21,10 @@ pub struct Identity {
 }
 
 impl Client {
-    /// Whose credentials these are; this needs no permission.
+    /// Gets the identity of the credentials. No IAM permission is required.
     ///
     /// # Errors
-    /// When STS does not answer, or refuses.
+    /// If STS does not answer or rejects the call.
     pub async fn identity(&self, region: &str) -> Result<Identity, CallError> {
         const ACTION: &str = "GetCallerIdentity";
         let answer = self
@@ -41,17 +41,17 @@ impl Client {
         }
     }
 
-    /// The account's metadata defaults in a region.
+    /// Gets the account's metadata defaults in a region.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn metadata_defaults(&self, region: &str) -> Result<MetadataDefaults, CallError> {
         let answer = self
             .call("GetInstanceMetadataDefaults", region, |services| {
                 services.ec2().get_instance_metadata_defaults().send()
             })
             .await?;
-        // An account without any has an empty element, or none.
+        // For an account without defaults, the element is empty or missing.
         let Some(has) = answer.account_level else {
             return Ok(MetadataDefaults::default());
         };
@@ -70,10 +70,11 @@ impl Client {
         })
     }
 
-    /// Sets those of the account's metadata defaults that differ; `None` is no preference.
+    /// Sets the account's metadata defaults that differ; `None` means no preference.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses, as it does where a declarative policy manages them.
+    /// If EC2 does not answer or rejects the call, for example because a declarative policy manages the
+    /// defaults.
     pub async fn set_metadata_defaults(
         &self,
         region: &str,

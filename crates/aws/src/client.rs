@@ -26,7 +26,7 @@ use crate::timing;
 use crate::trust::{CaBundle, Https, Roots, is_untrusted};
 use crate::whole::WholeAnswers;
 
-/// Calls in flight at once, over all regions.
+/// The maximum number of concurrent calls, over all regions.
 const IN_FLIGHT: usize = 64;
 
 /// A client for all regions and services, with one pool of connections.
@@ -47,9 +47,9 @@ struct Connections {
 }
 
 impl Client {
-    /// A client with connections of its own; nothing is sent yet. Of the configuration it takes
-    /// endpoints and the number of attempts. Without a bundle, Amazon's roots are trusted, and where
-    /// they are not enough, the system's.
+    /// Creates a client with its own connections; sends nothing yet. It uses only the endpoints and the
+    /// number of attempts from the configuration. Without a bundle it trusts Amazon's roots, and falls
+    /// back to the system's roots where those are not enough.
     pub fn new(
         config: &SdkConfig,
         credentials: impl ProvideCredentials + 'static,
@@ -81,7 +81,7 @@ impl Client {
             .timeout_config(timeouts)
             .sleep_impl(TokioSleep::new())
             .time_source(SystemTimeSource::new())
-            // An attempt has a time-out.
+            // The time-out of an attempt covers stalled streams.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         config.set_app_name(AppName::new("imds-enforcer").ok());
         Client {
@@ -104,7 +104,7 @@ impl Client {
         http.connector();
     }
 
-    /// From now on no call is sent; those in flight are finished.
+    /// Stops sending calls; calls in flight are finished.
     pub fn halt(&self) {
         self.halted.send_replace(true);
     }
@@ -114,12 +114,12 @@ impl Client {
         *self.halted.borrow()
     }
 
-    /// How many calls were throttled so far.
+    /// How many calls have been throttled so far.
     pub fn throttled(&self) -> usize {
         self.throttled.load(Ordering::Relaxed)
     }
 
-    /// Sends a call and returns its answer; one that is throttled is sent again with a permit.
+    /// Sends a call and returns its answer. A throttled call is sent again once it has a permit.
     pub(crate) async fn call<T, E, F>(
         &self,
         action: &'static str,
@@ -140,7 +140,7 @@ impl Client {
                 ready = async { (self.rate_limiter.permit(action, region).await, self.in_flight.acquire().await) } => ready,
             };
             permits += 1;
-            // The SDK's future takes 10 KB, which every future around it would have to hold.
+            // The SDK's future takes 10 KB; without the box, every future around it would be as large.
             let answer = Box::pin(send(&services)).await;
             drop(in_flight);
             match answer {
@@ -199,7 +199,7 @@ impl Client {
     }
 }
 
-/// The SDK's clients of a region, each made when it is first needed.
+/// The SDK's clients for a region; each is created on first use.
 #[derive(Debug)]
 pub(crate) struct Services {
     config: SdkConfig,

@@ -35,18 +35,19 @@ impl Metric {
     }
 }
 
-/// The most metrics that one call asks for.
+/// The maximum number of metrics in one call.
 const METRICS: usize = 500;
 
-/// The most periods of one metric, so that 500 of them stay below a call's 100,800 datapoints.
+/// The maximum number of periods per metric: 500 metrics then stay below the limit of 100,800
+/// datapoints per call.
 const PERIODS: i64 = 200;
 
 impl Client {
-    /// The datapoints of a metric of instances of a region, 500 instances with a call. Instances
-    /// without any are left out.
+    /// Gets a metric's datapoints for instances in one region, 500 instances per call. Instances
+    /// without datapoints are omitted.
     ///
     /// # Errors
-    /// When CloudWatch does not answer, or refuses.
+    /// If CloudWatch does not answer or rejects the call.
     pub async fn datapoints(
         &self,
         region: &str,
@@ -97,7 +98,7 @@ impl Client {
     }
 }
 
-/// Sums over periods of whole hours, as long as needed to cover the window with 200 of them.
+/// Queries for sums over periods of whole hours, long enough that [`PERIODS`] cover the window.
 fn queries(metric: Metric, ids: &[&InstanceId], window: SignedDuration) -> Vec<MetricDataQuery> {
     let hours = window.as_hours().div_euclid(PERIODS) + 1;
     let period = i32::try_from(SignedDuration::from_hours(hours).as_secs()).unwrap_or(i32::MAX);
@@ -124,7 +125,8 @@ fn queries(metric: Metric, ids: &[&InstanceId], window: SignedDuration) -> Vec<M
     ids.iter().enumerate().map(query).collect()
 }
 
-/// The instance of a series, and its datapoints; `None`: it was not requested, or cannot be read.
+/// The instance of a series and its datapoints; `None` if the series was not requested or cannot be
+/// read.
 fn read<'a>(
     series: MetricDataResult,
     ids: &[&'a InstanceId],

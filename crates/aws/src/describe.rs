@@ -11,22 +11,22 @@ use crate::ec2::{FILTER_VALUES, Filter};
 use crate::error::CallError;
 use crate::page::{DescribedPage, UnreadableInstance};
 
-/// What EC2 knows of instances, by id.
+/// What EC2 knows about the requested instances.
 #[derive(Debug)]
 pub struct DescribedIds {
-    /// The instances that it knows, in the order of the ids.
+    /// The instances that EC2 knows, in the order of the ids.
     pub instances: Vec<Instance>,
-    /// The ids that it does not know: not yet, or no more.
+    /// The ids that EC2 does not know yet, or no longer knows.
     pub unknown: Vec<InstanceId>,
-    /// Those that it knows, and whose description could not be read.
+    /// The instances that EC2 knows but whose descriptions could not be read.
     pub unreadable: Vec<UnreadableInstance>,
 }
 
 impl Client {
-    /// Describes instances by id, 200 with a call.
+    /// Describes instances by id, 200 per call.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn describe_by_id(
         &self,
         region: &str,
@@ -35,7 +35,7 @@ impl Client {
         let once: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
         let values: Vec<&str> = once.into_iter().collect();
         let (mut known, mut unreadable) = (BTreeMap::new(), Vec::new());
-        // One after another: an answer takes half a megabyte, and twice that while it is read.
+        // One call after another: a response takes 0.5 MB, and twice that while it is parsed.
         for values in values.chunks(FILTER_VALUES) {
             let page = self.describe(region, &Filter::by_ids(values)).await?;
             known.extend(page.instances.into_iter().map(|i| (i.id.clone(), i)));
@@ -57,11 +57,11 @@ impl Client {
         Ok(described)
     }
 
-    /// Finds the instances of a launch whose ids are not in the record: by its client token, or without
-    /// one by the minute of the launch, which may find those of other launches too.
+    /// Finds the instances of a launch whose ids are not in the CloudTrail record: by its client token or,
+    /// without one, by the minute of the launch, which may also find instances of other launches.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn describe_launched(&self, launch: &Launch) -> Result<DescribedPage, CallError> {
         let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
         let filter = match &launch.client_token {

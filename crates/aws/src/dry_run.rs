@@ -9,11 +9,11 @@ use crate::client::Client;
 use crate::error::{CallError, Fault};
 
 impl Client {
-    /// Whether the caller may require tokens on an instance whose endpoint is enabled: like the real call,
-    /// the dry run sets both.
+    /// Checks whether the caller may require tokens on an instance whose endpoint is enabled. Like the
+    /// real call, the dry run sets both options.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses for another reason than a missing permission.
+    /// If EC2 does not answer, or rejects the call for any reason other than a missing permission.
     pub async fn may_set_options(&self, region: &str, id: &InstanceId) -> Result<bool, CallError> {
         const ACTION: &str = "ModifyInstanceMetadataOptions";
         let answer = self.call(ACTION, region, |services| {

@@ -16,13 +16,13 @@ use crate::options;
 use crate::page::{DescribedPage, UnreadableInstance};
 use crate::whole::Outline;
 
-/// The most values that a filter takes.
+/// The maximum number of values in a filter.
 pub const FILTER_VALUES: usize = 200;
 
-/// The most ids of one `StopInstances` or `TerminateInstances`.
+/// The maximum number of ids in one `StopInstances` or `TerminateInstances` call.
 pub const DISRUPTED_AT_ONCE: usize = 1000;
 
-/// The most resources that `CreateTags` takes.
+/// The maximum number of resources in one `CreateTags` call.
 const TAGGED_AT_ONCE: usize = 1000;
 
 const DESCRIBE: &str = "DescribeInstances";
@@ -30,16 +30,17 @@ const DESCRIBE: &str = "DescribeInstances";
 /// The largest page of `DescribeInstances`: the fewest calls for a whole region.
 const LARGEST_PAGE: i32 = 1000;
 
-/// The page for a launch: one call is enough for nearly all launches, and takes a quarter of the memory.
+/// The page size for a launch: one call is enough for nearly all launches, and takes a quarter of the
+/// memory.
 const PAGE_OF_A_LAUNCH: i32 = 250;
 
-/// A filter of `DescribeInstances`. Unlike the parameter `InstanceId`, it leaves out what EC2 does not
-/// know, instead of failing the whole call.
+/// A filter of `DescribeInstances`. Unlike the parameter `InstanceId`, a filter omits instances that
+/// EC2 does not know instead of failing the whole call.
 #[derive(Debug, Clone)]
 pub struct Filter<'a> {
-    /// Such as `instance-state-name` or `tag:app`.
+    /// The filter's name, for example `instance-state-name` or `tag:app`.
     pub name: Cow<'a, str>,
-    /// Any of these, at most 200; `*` and `?` are wildcards.
+    /// The values, at most 200, of which any may match; `*` and `?` are wildcards.
     pub values: Vec<&'a str>,
 }
 
@@ -75,10 +76,10 @@ pub struct Pages<'a> {
 }
 
 impl Client {
-    /// All instances that pass the filter, from all pages.
+    /// Describes all instances that match the filter, from all pages.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn describe(
         &self,
         region: &str,
@@ -97,7 +98,7 @@ impl Client {
         Ok(all)
     }
 
-    /// The instances that pass all filters, page by page, so that only one is in memory.
+    /// The instances that match all filters, page by page, so that only one page is in memory.
     pub fn pages<'a>(&'a self, region: &'a str, filters: &'a [Filter<'a>]) -> Pages<'a> {
         Pages {
             client: self,
@@ -129,7 +130,8 @@ impl Client {
         .await
     }
 
-    /// Describes instances of which some cannot be read, in ever smaller parts, until those are isolated.
+    /// Describes instances, some of which cannot be read, in smaller and smaller batches until those are
+    /// isolated.
     async fn describe_apart(
         &self,
         region: &str,
@@ -177,10 +179,10 @@ impl Client {
         Ok(page)
     }
 
-    /// The regions that are enabled for the account, as one of them answers.
+    /// Lists the regions that are enabled for the account, by a call to the given region.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn enabled_regions(&self, from: &str) -> Result<Vec<String>, CallError> {
         const ACTION: &str = "DescribeRegions";
         let answer = self
@@ -200,10 +202,10 @@ impl Client {
         Ok(names)
     }
 
-    /// Sets one tag on instances of a region; an instance that is not known fails the whole call.
+    /// Sets one tag on instances in a region. An instance that EC2 does not know fails the whole call.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn tag(
         &self,
         region: &str,
@@ -226,10 +228,10 @@ impl Client {
         Ok(())
     }
 
-    /// Sets the given options and returns all options as EC2 answers them.
+    /// Sets the given options and returns all options from EC2's response.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn set_options(
         &self,
         instance: &Instance,
@@ -252,10 +254,10 @@ impl Client {
         }
     }
 
-    /// Stops instances: all, or none where EC2 refuses one of them.
+    /// Stops instances: all of them, or none if EC2 rejects one.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn stop(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
         self.call("StopInstances", region, |services| {
             services
@@ -268,11 +270,11 @@ impl Client {
         .map(drop)
     }
 
-    /// Terminates instances. Where one id is not known, none is terminated; a protected one keeps those of its
-    /// availability zone.
+    /// Terminates instances. If EC2 does not know one id, it terminates none; if one instance is
+    /// protected, EC2 terminates no instance in the same Availability Zone.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn terminate(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
         self.call("TerminateInstances", region, |services| {
             services
@@ -293,10 +295,11 @@ fn texts(ids: &[&InstanceId]) -> Vec<String> {
 impl Pages<'_> {
     /// The next page of up to 1,000 instances; `None` after the last.
     ///
-    /// One invalid value does not hide a page: what the SDK cannot read is described again in parts.
+    /// One invalid value does not hide the rest of a page: a page that the SDK cannot read is described
+    /// again in batches.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses, or its answer is not whole.
+    /// If EC2 does not answer, rejects the call, or sends an incomplete response.
     pub async fn next(&mut self) -> Result<Option<DescribedPage>, CallError> {
         if self.ended {
             return Ok(None);

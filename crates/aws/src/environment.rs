@@ -54,7 +54,7 @@ pub fn environment(var: impl Fn(&str) -> Option<String>) -> Result<SdkConfig, Se
     Ok(config.retry_config(retries).build())
 }
 
-/// Settings that the SDK itself ignores, or panics at, where their values cannot be used.
+/// Settings whose invalid values the SDK itself would ignore, or panic on.
 pub(crate) struct SharedSettings {
     ignore_endpoint_urls: bool,
     fips: Option<bool>,
@@ -99,7 +99,7 @@ impl SharedSettings {
             "a number from 1",
             attempts,
         );
-        // `legacy` is a word of older tools, whose behavior the SDK does not have.
+        // Older tools accept `legacy`; the SDK does not implement that behavior.
         let mode = |value: &str| match RetryMode::from_str(value) {
             Ok(mode) => Some(Some(mode)),
             Err(_) => (value == "legacy").then_some(None),
@@ -125,7 +125,7 @@ impl SharedSettings {
     }
 }
 
-/// Reads settings, and keeps every error.
+/// Reads settings and collects all errors.
 struct SettingsReader<F> {
     value: F,
     errors: Vec<SettingError>,
@@ -156,7 +156,7 @@ fn read_switch(value: &str) -> Option<bool> {
     value.to_ascii_lowercase().parse().ok()
 }
 
-/// The endpoints of single services, by variable.
+/// The endpoints of individual services, by variable.
 #[derive(Debug)]
 struct ServiceUrls(BTreeMap<&'static str, String>);
 

@@ -32,17 +32,17 @@ pub struct CallError {
 /// The kind of a failed call, by what the caller can do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// EC2 does not know the instance: not yet, or no longer.
+    /// EC2 does not know the instance yet, or no longer knows it.
     NotFound,
-    /// The instance's state does not allow it: not yet, or no longer.
+    /// The instance's state does not allow the call yet, or no longer allows it.
     IncorrectState,
-    /// Termination protection, or the service that manages the instance, forbids it.
+    /// Termination protection, or the service that manages the instance, prevents the call.
     Protected,
     /// The account or the role is not authorized to do this, or not in this region.
     Unauthorized,
-    /// The credentials are not valid, or the clock is wrong: the same in every region.
+    /// The credentials are not valid, or the clock is wrong; the call would fail in every region.
     Credentials,
-    /// The request itself is refused, and would be refused again.
+    /// AWS rejects the request itself; retrying does not help.
     Refused,
     /// Too many requests.
     Throttled,
@@ -52,7 +52,7 @@ pub enum Fault {
     Unreadable,
     /// A dry run: the call would have succeeded.
     DryRun,
-    /// It was not sent, because the client is halted.
+    /// The call was not sent, because the client is halted.
     Halted,
 }
 
@@ -115,7 +115,7 @@ impl CallError {
     {
         let status = source.raw_response().map(|answer| answer.status());
         let fault = match &source {
-            // For the SDK, a response that it cannot read is a service error too.
+            // The SDK also reports a response that it cannot read as a service error.
             SdkError::ServiceError(_) if status.is_some_and(|status| status.is_success()) => {
                 Fault::Unreadable
             }
@@ -128,7 +128,7 @@ impl CallError {
                 Fault::Credentials
             }
             SdkError::ConstructionFailure(_) => Fault::Refused,
-            // The cause is on this side, and does not pass.
+            // The cause is local and permanent.
             _ if is_untrusted(&source) || has_source::<ResolveEndpointError>(&source) => {
                 Fault::Refused
             }
@@ -138,7 +138,7 @@ impl CallError {
             (Fault::Unreadable, Some(answer)) => answer.body().bytes().map(Box::from),
             _ => None,
         };
-        // The response says more than the SDK's "service error" around it.
+        // The response is more specific than the SDK's "service error" around it.
         let source: Box<dyn Error + Send + Sync> = match source {
             SdkError::ServiceError(refusal) if fault != Fault::Unreadable => {
                 Box::new(Refusal::new(refusal.raw().status().as_u16(), refusal.err()))
@@ -208,7 +208,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Refusal { code, message, .. } = self;
         match (code.as_str(), message.as_str()) {
-            // A body that cannot be read leaves both empty, so that only the status is known.
+            // If the body cannot be read, both are empty and only the status is known.
             ("", _) => write!(f, "HTTP status {}", self.status),
             (code, "") => f.write_str(code),
             (code, message) => write!(f, "{code}: {message}"),

@@ -19,7 +19,7 @@ use crate::trust::{CaBundle, Https, Roots};
 /// What the caller chooses; the rest comes from the environment and the AWS CLI's files.
 #[derive(Debug, Clone, Default)]
 pub struct LoginOptions {
-    /// A profile by name; it comes before credentials of the environment.
+    /// The name of a profile; it takes precedence over credentials in the environment.
     pub profile: Option<String>,
     /// The region to start with.
     pub region: Option<String>,
@@ -30,9 +30,9 @@ pub struct LoginOptions {
 /// A client, and the region to start with.
 #[derive(Debug)]
 pub struct Login {
-    /// With credentials that could be loaded.
+    /// A client whose credentials could be loaded.
     pub client: Client,
-    /// As configured.
+    /// The region to start with.
     pub region: String,
 }
 
@@ -46,13 +46,13 @@ pub enum LoginError {
     NoCredentials,
     /// The profile is not in the AWS CLI's files.
     #[error(
-        "there is no profile `{0}` with credentials: `aws configure list-profiles` shows those that there are"
+        "there is no profile `{0}` with credentials: `aws configure list-profiles` lists the profiles"
     )]
     NoProfile(String),
-    /// The SSO session has expired, or never started on this machine.
+    /// The SSO session has expired, or was never started on this machine.
     #[error("the SSO session has expired or does not exist: run `aws sso login{of}`")]
     NoSsoSession {
-        /// ` --profile NAME`, where one was asked for.
+        /// ` --profile NAME` if a profile was given, else empty.
         of: String,
         /// What the SDK says.
         source: CredentialsError,
@@ -68,7 +68,7 @@ pub enum LoginError {
     /// Anything else.
     #[error("could not load credentials{of}: check the profile in ~/.aws/config")]
     Unusable {
-        /// ` of profile NAME`, where one was asked for.
+        /// ` of profile NAME` if a profile was given, else empty.
         of: String,
         /// What the SDK says.
         source: CredentialsError,
@@ -78,7 +78,7 @@ pub enum LoginError {
 /// Finds credentials, region and endpoint, and proves that there are credentials.
 ///
 /// # Errors
-/// When there are none, with the next step.
+/// If no credentials or no region can be found; the message names the next step.
 pub async fn login(
     options: &LoginOptions,
     ca_bundle: Option<CaBundle>,
@@ -100,7 +100,7 @@ pub async fn login(
     if let Some(url) = &options.endpoint_url {
         loader = loader.endpoint_url(url);
     }
-    // The loader alone panics at a value that it cannot use.
+    // The loader would panic on a value that it cannot use.
     let profile = options.profile.clone().map(Cow::Owned);
     let files = EnvConfigFiles::default();
     let profiles = profile::load(&Fs::real(), &Env::real(), &files, profile).await;
@@ -112,11 +112,11 @@ pub async fn login(
     })?;
     let config = loader.retry_config(settings.retries).load().await;
     let region = config.region().map(ToString::to_string);
-    // Some providers call a service of their own, which must be in some region.
+    // Some providers call a service themselves, and need a region for it.
     let home = region.as_deref().unwrap_or("us-east-1");
     let credentials = provider(options, home, http).await;
     let profile = options.profile.clone().or_else(|| var("AWS_PROFILE"));
-    // An error can be explained here; later, every call would fail.
+    // Fail here, where the error can be explained, rather than in every call.
     if let Err(error) = credentials.provide_credentials().await {
         return Err(explained(error, profile.as_deref()));
     }
@@ -132,7 +132,7 @@ async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCr
         .with_region(Some(region.clone()))
         .with_http_client(http);
     match &options.profile {
-        // As in the AWS CLI, a profile by name comes before credentials of the environment.
+        // As in the AWS CLI, a named profile takes precedence over credentials in the environment.
         Some(profile) => SharedCredentialsProvider::new(
             ProfileFileCredentialsProvider::builder()
                 .configure(&config)
@@ -152,8 +152,8 @@ async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCr
 fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
     let words = chain(&error).to_lowercase();
     let of = |word: &str| profile.map_or_else(String::new, |name| format!("{word}{name}"));
-    // Only the SSO portal uses this word for a refusal; a token that was cached without the name of its
-    // session is used however old it is.
+    // Only the SSO portal rejects calls with this code. A token that was cached without a
+    // session name is used regardless of its age.
     let refused = words.contains("unauthorizedexception");
     let of_sso = ["token", "expired", "cache"];
     if refused || words.contains("sso") && of_sso.iter().any(|word| words.contains(word)) {
@@ -165,7 +165,7 @@ fn explained(error: CredentialsError, profile: Option<&str>) -> LoginError {
             LoginError::NoProfile(name.to_owned())
         }
         (CredentialsError::CredentialsNotLoaded(_), None) => LoginError::NoCredentials,
-        // Outside EC2 there is no metadata service, or something else answers at its address.
+        // Outside EC2 there is no metadata service, or another service answers at its address.
         (_, None) if words.contains("imds") => LoginError::NoCredentials,
         _ => LoginError::Unusable {
             of: of(" of profile "),

@@ -1,11 +1,11 @@
-//! The metadata options in EC2's answers and calls: one table. A value that is not known leaves the
-//! option unknown, and so never compliant.
+//! The metadata options in EC2's answers and calls: one table. An unrecognized value
+//! leaves the option unknown, so it is never compliant.
 
 use aws_sdk_ec2::operation::modify_instance_metadata_options::builders::ModifyInstanceMetadataOptionsFluentBuilder;
 use aws_sdk_ec2::types;
 use imds_core::options::{HopLimit, MetadataOption, MetadataOptions, OptionSetting};
 
-/// Reads a field, which is a word or a number.
+/// Reads a field that is a word or a number.
 macro_rules! read {
     ($options:ident, $option:ident, $value:expr, word) => {
         let word = $value.as_ref().map(|word| word.as_str());
@@ -63,7 +63,7 @@ define! {
     InstanceMetadataTags: instance_metadata_tags word, set_instance_metadata_tags;
 }
 
-/// The options of a launch configuration, which knows three of them.
+/// The options of a launch configuration, which has only three of them.
 #[cfg(feature = "command")]
 pub(crate) fn of_launch_configuration(
     answer: &aws_sdk_autoscaling::types::InstanceMetadataOptions,

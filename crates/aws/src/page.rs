@@ -8,16 +8,16 @@ use imds_core::plain::Plain;
 /// Instances as EC2 describes them.
 #[derive(Debug, Default)]
 pub struct DescribedPage {
-    /// Those that could be read.
+    /// The instances that could be read.
     pub instances: Vec<Instance>,
-    /// Those that exist, and whose description could not be read.
+    /// The instances whose descriptions could not be read.
     pub unreadable: Vec<UnreadableInstance>,
 }
 
 /// An instance whose description could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableInstance {
-    /// As EC2 answered it; it may be malformed.
+    /// The id from EC2's response; it may be malformed.
     pub id: String,
     /// Why it could not be read.
     pub why: String,
@@ -32,7 +32,7 @@ impl fmt::Display for UnreadableInstance {
 }
 
 impl UnreadableInstance {
-    /// `None` where it is malformed.
+    /// The id; `None` if it is malformed.
     pub fn instance_id(&self) -> Option<InstanceId> {
         InstanceId::try_from(self.id.as_str()).ok()
     }

@@ -1,9 +1,9 @@
 //! What the function's role must allow.
 
-/// IAM actions by what the policy asks for, as `terraform/permissions.json` has them.
+/// IAM actions by the policy's action, as in `terraform/permissions.json`.
 ///
-/// `always`: to describe; `enforce`: to set options, and to remember what was done; `stop` and
-/// `terminate` come on top of `enforce`, their fallback.
+/// `always`: to describe instances; `enforce`: to set options and to record what was done; `stop` and
+/// `terminate` also need `enforce`, their fallback.
 pub const PERMISSIONS: [(&str, &[&str]); 4] = [
     (
         "always",

@@ -13,8 +13,8 @@ use crate::timing::LONGEST_PERMIT_GAP;
 /// The rate of every action in every region, shared by all calls of the process.
 ///
 /// Other software draws from the same token buckets, so their level is not known: calls need no permit
-/// until one is throttled. From then on permits are given at the bucket's documented refill rate, until
-/// the bucket has had the time to fill up. A call that is throttled in spite of its permit shares the
+/// until one is throttled. From then on permits are granted at the bucket's documented refill rate, until
+/// the bucket has had time to refill. A call that is throttled in spite of its permit shares the
 /// bucket with others, such as other invocations: it doubles the gap between permits, and each call that
 /// succeeds reduces the gap by a tenth.
 #[derive(Debug, Default)]
@@ -22,12 +22,12 @@ pub(crate) struct RateLimiter {
     queues: Mutex<HashMap<(&'static str, String), Arc<Queue>>>,
 }
 
-/// Calls wait for the lock in order, and a call that is given up leaves its place.
+/// Calls acquire the lock in the order of their requests; a cancelled call leaves the queue.
 #[derive(Debug)]
 struct Queue {
-    /// When the next permit is given.
+    /// When the next permit is granted.
     next: tokio::sync::Mutex<Instant>,
-    /// Between permits; at least the bucket's own.
+    /// The time between permits; at least the bucket's refill interval.
     gap: Mutex<Duration>,
     least: Duration,
 }
@@ -66,7 +66,7 @@ impl Permit {
     }
 }
 
-/// A bucket's size, and its refill in tokens a second.
+/// A bucket's size in tokens, and its refill rate in tokens per second.
 struct TokenBucket {
     size: f64,
     refill: f64,
@@ -97,7 +97,7 @@ impl TokenBucket {
 }
 
 impl RateLimiter {
-    /// Waits for a permit; without any wait where nothing is throttled.
+    /// Waits for a permit; returns immediately if no call was throttled.
     pub(crate) async fn permit(&self, action: &'static str, region: &str) -> Permit {
         let key = (action, region.to_owned());
         let Some(queue) = self.lock().get(&key).map(Arc::clone) else {
@@ -121,7 +121,7 @@ impl RateLimiter {
             queue.scale_gap(2.0);
             return;
         }
-        // Calls in flight together are throttled together, and mean one empty bucket.
+        // Concurrent calls that are throttled together indicate one empty bucket.
         self.lock()
             .entry((action, region.to_owned()))
             .or_insert_with(|| {

@@ -16,8 +16,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::trust::is_untrusted;
 
-/// Keeps throttled calls from the SDK's own retries, where each would back off by itself: the rate
-/// limiter sends them again. Nor does a certificate become trusted by another attempt.
+/// Excludes throttled calls from the SDK's retries, which would back off independently: they are sent
+/// again with a permit of the rate limiter. Also excludes untrusted certificates, where a retry does not
+/// help.
 #[derive(Debug)]
 pub(crate) struct LeaveThrottling;
 

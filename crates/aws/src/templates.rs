@@ -25,28 +25,28 @@ pub struct Launcher {
     pub version: Option<String>,
     /// The options that it sets.
     pub options: MetadataOptions,
-    /// The image as it is named: an id, or `resolve:ssm:…`.
+    /// The image as given: an id, or `resolve:ssm:…`.
     pub image: Option<String>,
     /// Decoded.
     pub user_data: Option<Vec<u8>>,
 }
 
-/// Templates described at once, where EC2 refuses to describe all in one call.
+/// The number of templates per call where EC2 rejects a call for all of them.
 const AT_ONCE: usize = 8;
 
-/// The most that a page holds.
+/// The maximum page size.
 const PAGE: i32 = 200;
 
-/// The most launch configurations that a page holds.
+/// The maximum page size for launch configurations.
 const CONFIGURATIONS: i32 = 100;
 
 const VERSIONS: &str = "DescribeLaunchTemplateVersions";
 
 impl Client {
-    /// The default and the latest version of every launch template of a region.
+    /// Describes the default and the latest version of every launch template in a region.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn launch_templates(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
         let templates = self.templates(region).await?;
         if templates.is_empty() {
@@ -148,10 +148,10 @@ impl Client {
         }
     }
 
-    /// The launch configurations of a region, which new accounts cannot make any more.
+    /// Describes the launch configurations in a region. New accounts can no longer create them.
     ///
     /// # Errors
-    /// When Auto Scaling does not answer, or refuses.
+    /// If Auto Scaling does not answer or rejects the call.
     pub async fn launch_configurations(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
         const ACTION: &str = "DescribeLaunchConfigurations";
         let mut found = Vec::new();
@@ -190,10 +190,10 @@ impl Client {
         }
     }
 
-    /// Which of these images have `ImdsSupport=v2.0`; those that cannot be described are left out.
+    /// Finds which of these images have `ImdsSupport=v2.0`. Images that cannot be described are omitted.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn images_requiring_tokens(
         &self,
         region: &str,
@@ -226,10 +226,10 @@ impl Client {
         Ok(found)
     }
 
-    /// An instance's user data, as it was given; `None` where there is none.
+    /// An instance's user data, as it was given; `None` if it has none.
     ///
     /// # Errors
-    /// When EC2 does not answer, or refuses.
+    /// If EC2 does not answer or rejects the call.
     pub async fn user_data(
         &self,
         region: &str,

@@ -1,13 +1,13 @@
-//! Every time-out, number of attempts and wait of the project, with its source.
+//! The project's time-outs, numbers of attempts and waits, with their sources.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// The longest time to connect; the SDK's default is 3.1 s.
+/// The time-out for connecting; the SDK's default is 3.1 s.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The longest time of one attempt, from sending the request to reading all of the answer.
+/// The time-out for one attempt, from sending the request to reading the complete response.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The SDK's first wait before it retries; it doubles with each attempt, with jitter.
@@ -18,33 +18,34 @@ pub const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// How many permits a throttled call takes from the rate limiter before it fails.
 pub const PERMITS: u32 = 20;
 
-/// The longest wait between two permits: twenty of them outlast half a minute in which EC2 refuses
+/// The longest wait between two permits: [`PERMITS`] of them outlast 30 s in which EC2 throttles
 /// every call.
 pub(crate) const LONGEST_PERMIT_GAP: Duration = Duration::from_secs(2);
 
-/// The share of an invocation's time after which no instance is waited for.
+/// The share of an invocation's time after which the function no longer waits for instances.
 pub const OBSERVE_SHARE: f64 = 0.6;
 
-/// The share of an invocation's time after which no call is made, so that the report gets out.
+/// The share of an invocation's time after which the function makes no calls, so that it can still
+/// report.
 pub const ACT_SHARE: f64 = 0.85;
 
-/// EC2's API is eventually consistent; an id that it does not know so many minutes after the launch is
-/// gone.
+/// Minutes after the launch from which an id that EC2 does not know is considered gone: EC2's API is
+/// eventually consistent.
 ///
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 pub const VISIBLE_AFTER_MINUTES: i64 = 15;
 
-/// How often a change is tried before it is checked whether the instance still exists.
+/// How often a change is tried before checking whether the instance still exists.
 pub const ROUNDS_BEFORE_GONE: usize = 3;
 
 /// A claim to terminate that took longer to write is void: others may have read the claims already.
 pub const CLAIM_WRITTEN_WITHIN: Duration = Duration::from_secs(1);
 
-/// How long a claim is given to become visible to all.
+/// How long to wait until every reader sees a claim.
 pub const CLAIM_VISIBLE_AFTER: Duration = Duration::from_secs(3);
 
-/// The command's time for one change: EC2 takes five a second in a region, and other software may use
-/// four of them.
+/// The command's time for one change: EC2 accepts five changes per second in a region, of which other
+/// software may use four.
 ///
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
 pub const COMMAND_CHANGE: Duration = Duration::from_secs(1);
@@ -52,17 +53,17 @@ pub const COMMAND_CHANGE: Duration = Duration::from_secs(1);
 /// The command's time for retries, on top of [`COMMAND_CHANGE`] for each change.
 pub const COMMAND_RETRIES: Duration = Duration::from_secs(180);
 
-/// How long the command waits for EC2 to apply what it answered.
+/// How long the command waits for EC2 to apply the options that it accepted.
 pub const COMMAND_APPLIED_WITHIN: Duration = Duration::from_secs(120);
 
-/// How long a rollback retries a call, and waits for EC2 to describe what it answered.
+/// How long a rollback retries a call, and how long it waits until EC2 describes the new options.
 pub const ROLLBACK_RETRIES: Duration = Duration::from_secs(30);
 
-/// How long a change of account defaults is given to be visible.
+/// How long to wait until a change of account defaults becomes visible.
 pub const DEFAULTS_VISIBLE_WITHIN: Duration = Duration::from_secs(8);
 
 /// Waits between attempts: from 0.2 s, doubling, to 5 s. Each is shortened by up to a quarter at random,
-/// so that many who failed together do not try again together.
+/// so that callers that failed together do not retry together.
 ///
 /// <https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +79,7 @@ impl Backoff {
     const LONGEST: Duration = Duration::from_secs(5);
     const JITTER: f64 = 0.25;
 
-    /// When to try again; `None`: that would be after the deadline.
+    /// When to try again; `None` if that would be after the deadline.
     pub fn next(&mut self, deadline: Instant) -> Option<Instant> {
         let wait = self.0.mul_f64(1.0 - Self::JITTER * fastrand::f64());
         let due = Instant::now() + wait;
@@ -86,7 +87,7 @@ impl Backoff {
         (due < deadline).then_some(due)
     }
 
-    /// Waits until then; `false`, at once, where that would be after the deadline.
+    /// Waits until the next attempt. Returns `false` without waiting if that would be after the deadline.
     pub async fn wait(&mut self, deadline: Instant) -> bool {
         match self.next(deadline) {
             Some(due) => {

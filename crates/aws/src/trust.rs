@@ -1,9 +1,9 @@
 //! Whose certificates are trusted, and which proxy is used.
 //!
-//! Reading the system's hundred and more roots was three quarters of the work before the first call, and
-//! AWS's endpoints need only Amazon's own five. Where those are not enough, as behind a proxy that
-//! terminates TLS or in partitions with other authorities, the system's replace them, at the price of one
-//! more handshake.
+//! Parsing the system's 100 or more roots was three quarters of the work before the first call, but AWS's
+//! endpoints need only Amazon's own five. Where those are not enough, for example behind a proxy that
+//! terminates TLS or in partitions with other authorities, the system's roots replace them, at the cost
+//! of one more handshake.
 //!
 //! <https://www.amazontrust.com/repository/>
 
@@ -28,15 +28,15 @@ use crate::timing::CONNECT_TIMEOUT;
 /// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
 const AMAZON: &[u8] = include_bytes!("amazon-roots.pem");
 
-/// Roots in PEM that are trusted and no others, as `AWS_CA_BUNDLE` names them.
+/// The roots in PEM that replace all others, as given by `AWS_CA_BUNDLE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaBundle(Arc<[u8]>);
 
 impl CaBundle {
-    /// Checks the roots: the SDK panics on one that it cannot use, and trusts no certificate without any.
+    /// Checks the roots: the SDK would panic on an invalid root, and an empty bundle trusts no certificate.
     ///
     /// # Errors
-    /// When there is no certificate, or one that cannot be used.
+    /// If there is no certificate, or if one cannot be used.
     pub fn parse(pem: Vec<u8>) -> Result<Self, BundleError> {
         let mut roots = RootCertStore::empty();
         for (place, certificate) in CertificateDer::pem_slice_iter(&pem).enumerate() {
@@ -77,17 +77,17 @@ pub enum BundleError {
 pub(crate) enum Roots {
     /// Amazon's.
     Amazon,
-    /// Those of a bundle, and no others.
+    /// Only those of a bundle.
     Bundle(CaBundle),
     /// The system's, and those of `SSL_CERT_FILE` and `SSL_CERT_DIR`.
     System,
 }
 
-/// One pool of connections for all services and regions; It respects `HTTPS_PROXY`, `HTTP_PROXY` and
+/// One pool of connections for all services and regions. It respects `HTTPS_PROXY`, `HTTP_PROXY` and
 /// `NO_PROXY`.
 ///
-/// The connector is created once, when it is first needed: the SDK alone would create one, and read the
-/// roots, for each region and service.
+/// The connector is created once, on first use: the SDK by itself would create one, and parse the roots,
+/// for each region and service.
 #[derive(Debug, Clone)]
 pub(crate) struct Https(Arc<Connecting>);
 
@@ -103,7 +103,7 @@ impl Https {
         Https(Arc::new(Connecting { roots, connector }))
     }
 
-    /// Connections that a test answers for.
+    /// Connections to which a test responds.
     #[cfg(test)]
     pub(crate) fn over(connector: SharedHttpConnector) -> Self {
         let connector = OnceLock::from(connector);
@@ -146,8 +146,8 @@ fn connect(roots: &Roots) -> SharedHttpConnector {
     })
 }
 
-/// `None`: the SDK's own, with the system's roots. A context of roots alone cannot fail to be built; if
-/// it did, the system's roots are safe too.
+/// `None`: the SDK's default, with the system's roots. Building a context from roots alone cannot fail;
+/// if it did, falling back to the system's roots would be safe.
 fn tls(roots: &Roots) -> Option<TlsContext> {
     let pem = match roots {
         Roots::System => return None,

@@ -50,7 +50,7 @@ impl Intercept for WholeAnswers {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let answer = context.response();
-        // The reader has reported an error already.
+        // The reader reports the error.
         if !answer.status().is_success() || context.output_or_error().is_err() {
             return Ok(());
         }
@@ -67,20 +67,20 @@ fn printable(byte: &u8) -> u8 {
     if is_control(byte) { b'?' } else { *byte }
 }
 
-/// Why a text is not one complete XML element.
+/// Why a response is not one complete XML element.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MalformedXml {
-    #[error("the answer is no XML")]
+    #[error("the answer is not XML")]
     Token(#[from] xmlparser::Error),
     #[error("the answer has `</{0}>` where another element ends")]
     Mismatched(String),
-    #[error("the answer was cut: it ends within `<{0}>`")]
+    #[error("the answer is truncated: it ends within `<{0}>`")]
     Cut(String),
     #[error("the answer has no element")]
     Empty,
 }
 
-/// Reads with the tokenizer that the SDK reads with, so that both see the same.
+/// Uses the SDK's tokenizer, so that both read the same elements.
 pub(crate) fn check(text: &str) -> Result<(), MalformedXml> {
     let mut open = Vec::new();
     let mut elements = 0;
@@ -108,17 +108,17 @@ pub(crate) fn check(text: &str) -> Result<(), MalformedXml> {
     }
 }
 
-/// The ids of a page of `DescribeInstances` that the SDK cannot read because of one invalid value.
+/// The ids on a page of `DescribeInstances` that the SDK cannot read because of an invalid value.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Outline {
-    /// Of all instances.
+    /// The ids of all instances on the page.
     pub(crate) ids: Vec<String>,
-    /// Of the next page.
+    /// The token of the next page.
     pub(crate) next_token: Option<String>,
 }
 
 impl Outline {
-    /// `None`: the page is not complete, or has no instances.
+    /// Reads a page; `None` if it is incomplete or has no instances.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(body).replace(['\u{fffe}', '\u{ffff}'], "?");
         check(&text).ok()?;
@@ -155,7 +155,7 @@ impl Outline {
     }
 }
 
-/// Hands over all elements at a path below an element.
+/// Calls a function with each element at a path below an element.
 fn each<'i>(
     mut element: ScopedDecoder<'i, '_>,
     path: &[&str],

@@ -55,7 +55,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// As it was typed, for a command to paste; starts with a space unless it is empty.
+    /// The options as they were typed, for commands to paste; starts with a space unless empty.
     pub(crate) fn words(&self) -> String {
         let profile = self.profile.iter().map(|name| ("--profile", name));
         let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
@@ -104,7 +104,7 @@ pub(crate) enum Command {
     },
 }
 
-/// Which regions.
+/// The regions to work on.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Regions")]
 pub(crate) struct Regions {
@@ -114,7 +114,7 @@ pub(crate) struct Regions {
     /// Exclude these regions; repeat it, or separate regions with commas
     #[arg(id = "exclude_region", long = "exclude-region", value_name = "REGION", value_delimiter = ',', value_parser = region)]
     pub(crate) exclude: Vec<String>,
-    /// How many regions to scan at once
+    /// How many regions to scan concurrently
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) concurrency: u16,
     /// One region after another, for debugging
@@ -123,7 +123,7 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    /// For the engine.
+    /// The selection of regions for the engine.
     pub(crate) fn selection(&self) -> RegionSelection {
         RegionSelection {
             only: self.only.clone(),
@@ -137,7 +137,7 @@ impl Regions {
     }
 }
 
-/// Which instances.
+/// The instances to work on.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Instances")]
 pub(crate) struct Instances {
@@ -154,7 +154,7 @@ pub(crate) struct Instances {
 }
 
 impl Instances {
-    /// For the engine.
+    /// The filter of instances for the engine.
     pub(crate) fn filter(&self) -> InstanceFilter {
         InstanceFilter {
             ids: self.ids.clone(),
@@ -189,7 +189,7 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Whether it is written to standard output.
+    /// Where the output is written.
     pub(crate) fn destination(&self) -> Destination {
         match self.output {
             Some(_) => Destination::Elsewhere,

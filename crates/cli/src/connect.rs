@@ -12,13 +12,12 @@ use crate::error::Problem;
 #[derive(Debug)]
 pub(crate) struct Connected {
     pub(crate) client: Arc<Client>,
-    /// The region that knows the others.
+    /// The region that is asked for the enabled regions.
     pub(crate) region: String,
 }
 
 impl Connected {
-    /// The account whose credentials these are; without it nothing can be recorded, and so nothing is
-    /// changed.
+    /// The account of the credentials. Without it nothing can be recorded, so nothing is changed.
     pub(crate) async fn account(&self) -> Result<String, Problem> {
         let identity = self.client.identity(&self.region).await;
         Ok(identity.map_err(Problem::identity)?.account)
@@ -33,7 +32,7 @@ pub(crate) async fn connect(
 ) -> Result<Connected, Problem> {
     let options = LoginOptions {
         profile: connection.profile.clone(),
-        // Credentials of a partition are valid for its regions only.
+        // Credentials are valid only in the regions of their partition.
         region: only.first().cloned(),
         endpoint_url: connection.endpoint_url.clone(),
     };

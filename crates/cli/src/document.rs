@@ -1,4 +1,4 @@
-//! What a scan or an enforcement found, as a whole.
+//! The result of a scan or an enforcement.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::error::Exit;
 /// Everything that a command reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
-    /// Which command.
+    /// The command that produced it.
     pub(crate) trigger: CommandTrigger,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
@@ -24,23 +24,23 @@ pub(crate) struct Document {
     pub(crate) took: Duration,
     /// Counts the outcome of every instance.
     pub(crate) summary: Summary,
-    /// The same by region, in the order of their names; also those without instances.
+    /// The same by region, sorted by name; includes regions without instances.
     pub(crate) regions: Vec<RegionTotal>,
     /// What could not be described.
     pub(crate) unreachable: Vec<Unreachable>,
     /// The instances, region by region.
     pub(crate) instances: Vec<ScannedInstance>,
-    /// The days of the usage window, where usage was asked for.
+    /// The usage window in days, if usage was requested.
     pub(crate) usage_days: Option<u8>,
     /// Whether user data was searched.
     pub(crate) user_data: bool,
-    /// What launches the next instances, where that was asked for.
+    /// What launches the next instances, if that was requested.
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
-    /// The account's metadata defaults, where they were asked for.
+    /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
 }
 
-/// The command that found it.
+/// The command that produced a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CommandTrigger {
@@ -49,7 +49,7 @@ pub(crate) enum CommandTrigger {
 }
 
 impl Document {
-    /// How the command ends. What could not be described weighs more than a violation.
+    /// How the command ends. Unreachable regions take precedence over violations.
     pub(crate) fn exit(&self) -> Exit {
         let mut templates = self.templates.iter().flatten();
         if !self.unreachable.is_empty() || self.summary.failed > 0 {
@@ -72,7 +72,7 @@ impl Document {
         self
     }
 
-    /// With the outcomes of the instances that were changed.
+    /// Adds the outcomes of the instances that were changed.
     pub(crate) fn with_outcomes(mut self, reports: Vec<InstanceReport>) -> Self {
         let reports = reports.into_iter().map(|it| (it.instance_id.clone(), it));
         let mut reports: HashMap<InstanceId, InstanceReport> = reports.collect();
@@ -81,7 +81,7 @@ impl Document {
                 instance.report = report;
             }
         }
-        // No change goes unreported.
+        // A change without a matching instance must still be reported.
         for report in reports.into_values() {
             let error = format!("{}: {}", report.instance_id, report.reason);
             self.unreachable
@@ -90,7 +90,7 @@ impl Document {
         self.count()
     }
 
-    /// Without the instances that were compliant, exempt or gone when they were scanned.
+    /// Removes the instances that were compliant, exempt or gone when they were scanned.
     pub(crate) fn only_non_compliant(mut self) -> Self {
         self.instances.retain(ScannedInstance::is_non_compliant);
         self

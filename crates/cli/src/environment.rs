@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// Read in `main` alone.
+/// The clock and the variables; only `main` reads them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Environment {
     pub(crate) now: fn() -> Timestamp,

@@ -11,9 +11,9 @@ use imds_engine::{RegionsError, ScanError};
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
-    /// All compliant, or all done.
+    /// Everything is compliant or done.
     Fine,
-    /// Violations were found, or are left.
+    /// Violations were found or remain.
     Violations,
     /// Something failed or could not be described.
     Failed,
@@ -75,7 +75,7 @@ pub(crate) enum Problem {
 }
 
 impl Problem {
-    /// For a failed call of STS.
+    /// Converts a failed call to STS.
     pub(crate) fn identity(error: CallError) -> Problem {
         match error.fault {
             Fault::Credentials => Problem::Credentials(error),
@@ -83,7 +83,7 @@ impl Problem {
         }
     }
 
-    /// For a scan that could not start.
+    /// Converts the error of a scan that could not start.
     pub(crate) fn scan(error: ScanError) -> Problem {
         match error {
             ScanError::Regions(error) => Problem::regions(error),
@@ -94,7 +94,7 @@ impl Problem {
         }
     }
 
-    /// For regions that are not known.
+    /// Converts an error of describing the regions.
     pub(crate) fn regions(error: RegionsError) -> Problem {
         match error {
             RegionsError::Describe(error) => Problem::Regions(error),
@@ -102,7 +102,7 @@ impl Problem {
         }
     }
 
-    /// For reading a file.
+    /// Converts an error of reading a file.
     pub(crate) fn reading(
         what: &'static str,
         path: &Path,
@@ -111,7 +111,7 @@ impl Problem {
         move |source| Problem::Read { what, path, source }
     }
 
-    /// For writing a file.
+    /// Converts an error of writing a file.
     pub(crate) fn writing(
         what: &'static str,
         path: &Path,

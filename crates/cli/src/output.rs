@@ -1,4 +1,4 @@
-//! What a command found, written for people and for programs.
+//! Output formats for people and for programs.
 
 mod columns;
 mod csv;
@@ -21,7 +21,7 @@ use imds_core::report::Outcome;
 
 use crate::document::{CommandTrigger, Document};
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For the terminal
@@ -34,16 +34,16 @@ pub(crate) enum Format {
     Html,
 }
 
-/// What the place that a table is written to can show.
+/// What the output of a table can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Style {
     /// Whether colours may be used.
     pub(crate) colour: bool,
-    /// The columns of the terminal; `None`: it is not a terminal, and nothing is shortened.
+    /// The terminal's width in columns; `None` if it is not a terminal, so nothing is shortened.
     pub(crate) width: Option<u16>,
 }
 
-/// Writes the document. CSV has no place for what could not be described.
+/// Writes the document. CSV cannot represent unreachable regions.
 pub(crate) fn write(
     format: Format,
     document: &Document,
@@ -60,7 +60,7 @@ pub(crate) fn write(
     io::Write::flush(&mut out)
 }
 
-/// Whether a summary shows the outcome even if no instance had it.
+/// Whether a summary shows the outcome even if no instance has it.
 fn is_always_counted(outcome: Outcome, trigger: CommandTrigger) -> bool {
     match outcome {
         Outcome::Compliant | Outcome::Exempt | Outcome::Gone | Outcome::Failed => true,

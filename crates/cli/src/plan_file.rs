@@ -1,4 +1,4 @@
-//! A plan in a file, to be reviewed and applied later. What no longer holds is skipped.
+//! A plan in a file, to be reviewed and applied later. Changes that are no longer valid are skipped.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -29,7 +29,7 @@ pub(crate) struct PlanFile {
     version: u32,
     /// The account, 12 digits.
     pub(crate) account: String,
-    /// When it was created.
+    /// When the plan was created.
     pub(crate) created_at: Timestamp,
     /// The policy document that it enforces.
     pub(crate) policy: Value,
@@ -47,9 +47,9 @@ pub(crate) struct PlannedChange {
     pub(crate) instance_id: InstanceId,
     /// All options before the change.
     pub(crate) before: MetadataOptions,
-    /// The options to set; `None`: leave as it is.
+    /// The options to set; `None` leaves an option unchanged.
     pub(crate) set: MetadataOptions,
-    /// Why, for reviewers.
+    /// Why the instance is changed, for reviewers.
     pub(crate) reason: String,
 }
 
@@ -110,12 +110,12 @@ pub(crate) enum PlanFileError {
     WrongAccount {
         /// The file.
         path: PathBuf,
-        /// The plan's.
+        /// The plan's account.
         found: String,
-        /// The caller's.
+        /// The account of the credentials.
         expected: String,
     },
-    /// A value is not valid.
+    /// A value is missing or not valid.
     #[error("plan `{}`: `{}`: {}", shown(path), Plain(field), Plain(why))]
     Field {
         /// The file.
@@ -130,13 +130,13 @@ pub(crate) enum PlanFileError {
     Policy {
         /// The file.
         path: PathBuf,
-        /// All of its faults.
+        /// All faults of the policy.
         source: PolicyFaults,
     },
 }
 
 impl PlanFile {
-    /// A new plan.
+    /// Creates a plan.
     pub(crate) fn new(
         account: &str,
         created_at: Timestamp,
@@ -247,7 +247,7 @@ impl PlanFile {
                 (format!("$.instances[{n}].set"), why.to_owned())
             } else if !named.insert((&entry.region, &entry.instance_id)) {
                 let id = &entry.instance_id;
-                let why = format!("`{id}` is there twice; expected every instance once");
+                let why = format!("`{id}` is listed twice; expected every instance once");
                 (format!("$.instances[{n}].instance_id"), why)
             } else {
                 continue;
@@ -262,10 +262,11 @@ impl PlanFile {
 }
 
 impl PlannedChange {
-    /// Whether the plan still holds for the instance, and for what its policy decides now.
+    /// Checks that the plan is still valid: the instance's options are unchanged, and the plan's policy
+    /// still decides the same.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Why the plan is no longer valid.
     pub(crate) fn still_valid(&self, now: &Instance, decision: &Decision) -> Result<(), String> {
         if now.options != self.before {
             return Err("its options were changed since the plan was made".to_owned());
@@ -291,7 +292,7 @@ impl PlannedChange {
     }
 }
 
-/// What plans of all versions have.
+/// The fields that plans of all versions have.
 #[derive(Deserialize)]
 struct PlanHeader {
     kind: String,

@@ -16,7 +16,7 @@ pub(crate) fn schema() -> &'static str {
     include_str!("../../../policy.schema.json")
 }
 
-/// What a policy requires, its rules with their last days, and its limits.
+/// Describes what a policy requires, its rules with their last days, and its limits.
 ///
 /// # Errors
 /// All faults of the document, each with its path.

@@ -9,7 +9,7 @@ use imds_aws::Client;
 use imds_engine::{OnProgress, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often the line is drawn.
+/// The interval at which the line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
 
 /// One line on standard error.
@@ -21,7 +21,7 @@ pub(crate) struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Hidden where standard error is not a terminal.
+    /// Creates the line; it is hidden if standard error is not a terminal.
     pub(crate) fn new(client: &Arc<Client>) -> Arc<Self> {
         let bar = if std::io::stderr().is_terminal() {
             ProgressBar::new_spinner()
@@ -35,7 +35,7 @@ impl ProgressLine {
         })
     }
 
-    /// For the engine.
+    /// The callback for the engine's progress.
     pub(crate) fn hear(self: &Arc<Self>) -> OnProgress {
         let line = Arc::clone(self);
         Arc::new(move |progress| match progress {
@@ -57,10 +57,10 @@ impl ProgressLine {
     }
 
     fn begin(&self, what: &'static str, total: usize) {
-        // A bar that has ended draws no more, and neither does its ticker.
+        // A finished bar and its ticker no longer draw.
         self.bar.reset();
         self.bar.set_message("");
-        // The template is a constant; without it the line only looks plainer.
+        // The template is constant; without it the line would only look plainer.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix} {pos}/{len}{msg}") {
             self.bar.set_style(style);
         }
@@ -71,7 +71,7 @@ impl ProgressLine {
         self.bar.enable_steady_tick(TICK);
     }
 
-    /// So many more instances were described.
+    /// Adds to the number of described instances.
     fn count(&self, instances: usize) {
         match self.instances.fetch_add(instances, Ordering::Relaxed) + instances {
             0 => self.message(""),
@@ -87,7 +87,7 @@ impl ProgressLine {
         self.bar.set_message(format!("{what}{throttled}"));
     }
 
-    /// Prints a line above.
+    /// Prints a line above the progress line.
     pub(crate) fn print(&self, line: &str) {
         self.bar.suspend(|| eprintln!("{line}"));
     }

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use crate::error::Problem;
 use crate::output::Style;
 
-/// Where a report is written to.
+/// Where a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Destination {
     StandardOutput,
@@ -25,7 +25,7 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destinati
     }
 }
 
-/// Checks that confirmation is possible, before the work rather than after it.
+/// Checks, before any work, that confirmation is possible.
 ///
 /// # Errors
 /// If standard input or standard error is not a terminal.
@@ -37,7 +37,7 @@ pub(crate) fn can_ask() -> Result<(), Problem> {
     }
 }
 
-/// Asks for confirmation, which is `yes` and nothing else.
+/// Asks for confirmation; only `yes` confirms.
 ///
 /// # Errors
 /// If there is no terminal.

@@ -119,7 +119,7 @@ fn without_a_journal_the_command_is_one_of_the_aws_cli() {
     let output = &ran.ended_with(1).stdout;
     assert!(
         output.contains(&format!(
-            "# {id}: no journal in {} has it",
+            "# {id}: no journal in {} contains it",
             folder.display()
         )),
         "{output}"

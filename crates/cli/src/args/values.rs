@@ -13,7 +13,7 @@ pub(super) fn url(text: &str) -> Result<String, String> {
     }
 }
 
-/// It becomes part of a host name.
+/// Parses a region strictly, because it becomes part of a host name.
 pub(super) fn region(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     if (1..=40).contains(&text.len()) && text.bytes().all(plain) {

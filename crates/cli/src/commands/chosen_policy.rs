@@ -6,14 +6,14 @@ use super::files;
 use crate::args::Required;
 use crate::error::Problem;
 
-/// A policy, and the document that it was read from.
+/// A policy and the text of its document.
 #[derive(Debug, Clone)]
 pub(crate) struct ChosenPolicy {
     pub(crate) policy: Policy,
     pub(crate) text: String,
 }
 
-/// The policy that was named; without one, tokens are required and nothing else.
+/// Reads the given policy; without one, only tokens are required, and the hop limit if one is given.
 pub(super) fn read(required: &Required) -> Result<ChosenPolicy, Problem> {
     let (path, text) = match &required.policy {
         Some(path) => (path.clone(), files::read("the policy", path)?),

@@ -23,7 +23,7 @@ pub(crate) async fn doctor(
 ) -> Result<Exit, Problem> {
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let mut checks = vec![credentials(&connected).await];
-    // Every region would only repeat that the credentials are not accepted.
+    // With rejected credentials, every region would only repeat the same error.
     if checks.iter().all(Check::is_fine) {
         let selection = args.regions.selection();
         let (regions, check) = regions(&connected, &selection).await?;
@@ -65,7 +65,7 @@ fn renew(error: &CallError) -> String {
     .to_owned()
 }
 
-/// The regions to check; where they cannot be described, the one to start with.
+/// The regions to check; only the starting region if they cannot be described.
 async fn regions(
     connected: &Connected,
     selection: &RegionSelection,

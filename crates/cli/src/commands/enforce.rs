@@ -1,4 +1,4 @@
-//! `imdsctl enforce`: scans, shows the plan, asks, applies it, and waits until it holds.
+//! `imdsctl enforce`: scans, shows the plan, asks, applies it, and waits until EC2 has applied it.
 
 mod act;
 mod intended;
@@ -109,7 +109,7 @@ async fn apply(
     let journal = new_journal(&args.act, RecordedCommand::Enforce, account, environment)?;
     eprintln!("journal: {}", journal.path().display());
     let done = act::act(connected, intended, args, &journal, environment).await?;
-    // Where one fails, the other is still reported.
+    // If one fails, the other is still reported.
     let reported = files::report(&args.output, &done.document, environment);
     messages::afterwards(&done, journal.path(), connection);
     journal
@@ -129,7 +129,7 @@ async fn observe(
     let mut keep = Keep::Plan;
     if args.unused_only.is_some() {
         keep = Keep::PlanOfUnused;
-        // Regardless of what the policy allows the function to do.
+        // The command enforces regardless of the action that the policy allows the function.
         policy.existing.in_use = Action::Report;
         policy.existing.unknown = Action::Report;
     }
@@ -150,7 +150,8 @@ async fn observe(
     })
 }
 
-/// Leaves the instances beyond the limit as they are, in the plan and in what is reported.
+/// Removes the instances beyond the limit from the plan and reports them as left unchanged; returns how
+/// many.
 fn limit(intended: &mut Intended, limit: Option<u32>) -> usize {
     let most = limit.map_or(usize::MAX, |most| {
         usize::try_from(most).unwrap_or(usize::MAX)
@@ -190,7 +191,7 @@ fn plan_file(
     Ok(PlanFile::new(account, at, policy, changes.collect()))
 }
 
-/// Shows the plan on standard output, or on standard error if standard output is for a program.
+/// Shows the plan on standard output, or on standard error if standard output is read by a program.
 fn show(
     args: &args::EnforceArgs,
     intended: &Intended,

@@ -17,7 +17,7 @@ use crate::terminal;
 /// The largest policy or event that is read, in bytes.
 const LARGEST: u64 = 16 << 20;
 
-/// A text file; `-` is standard input.
+/// Reads a text file; `-` is standard input.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
     let mut text = String::new();
     let read = if path == Path::new("-") {
@@ -29,7 +29,7 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
     Ok(text)
 }
 
-/// Writes the document to standard output, or to the file that was named.
+/// Writes the document to standard output or to the given file.
 pub(crate) fn report(
     wanted: &Output,
     document: &Document,
@@ -43,7 +43,7 @@ pub(crate) fn report(
     Ok(())
 }
 
-/// Whoever sees only the terminal must know that something is missing.
+/// Prints the unreachable regions on standard error if the output goes to a file or cannot show them.
 pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
     if wanted.output.is_some() || wanted.format == Format::Csv {
         for unreachable in unreachable {
@@ -53,8 +53,8 @@ pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
     }
 }
 
-/// Writes to a file, completely or not at all; without one, to standard output. A device, a pipe and the
-/// target of a link are written to and never replaced.
+/// Writes to a file atomically; without a file, to standard output. Devices, pipes and targets of links
+/// are written to directly and never replaced.
 pub(crate) fn put(
     path: Option<&Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -70,7 +70,7 @@ pub(crate) fn put(
             put().map_err(Problem::writing("the output", path))
         }
         Some(path) => {
-            // First to a temporary file, so that nobody finds half of it.
+            // Writes to a temporary file first, so that no reader finds a partial file.
             let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
             let folder = path
                 .parent()
@@ -89,7 +89,7 @@ pub(crate) fn put(
     }
 }
 
-/// A temporary file is readable by its owner only; this one is to be shared.
+/// By default, only the owner can read a temporary file; this one is meant to be shared.
 #[cfg(unix)]
 fn readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -101,7 +101,7 @@ fn readable(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes to standard output; a reader that has ended, such as `head`, is not an error.
+/// Writes to standard output. A pipe that its reader closed, such as `head`, is not an error.
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Problem> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {

@@ -8,8 +8,8 @@ use tokio::signal;
 use crate::error::Problem;
 use crate::progress::ProgressLine;
 
-/// From here on Ctrl-C, or the end of the terminal, halts the client: calls in flight are finished and
-/// recorded, and no other call is made. A second Ctrl-C ends the process immediately; the journal then
+/// From here on, Ctrl-C or closing the terminal halts the client: calls in flight are finished and
+/// recorded, and no further call is made. A second Ctrl-C ends the process immediately; the journal then
 /// shows which calls have no answer.
 pub(crate) fn halts(client: &Arc<Client>, progress: &Arc<ProgressLine>) -> Result<(), Problem> {
     let mut signals = EndSignals::new()
@@ -61,7 +61,7 @@ impl EndSignals {
     }
 
     async fn next(&mut self) {
-        // Where Ctrl-C cannot be caught, it ends the process.
+        // If Ctrl-C cannot be caught, it ends the process.
         if signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -11,7 +11,7 @@ use crate::error::Problem;
 use crate::journal::{Ending, Header, Place, RecordedCommand, Writer};
 use crate::quote::quoted;
 
-/// A new journal, in the file that was named or the platform's state folder.
+/// Creates a journal in the given file or in the platform's state folder.
 pub(super) fn new_journal(
     act: &Act,
     what: RecordedCommand,
@@ -39,7 +39,7 @@ pub(super) fn rollback_command(journal: &Path, connection: &Connection) -> Strin
     format!("imdsctl rollback {journal}{connection}")
 }
 
-/// Ends the journal of a command, and says so where it was interrupted.
+/// Ends the journal, and reports an interruption.
 pub(super) fn end(writer: Writer, connected: &Connected) -> Result<(), Problem> {
     let how = Ending::after(&connected.client);
     if how == Ending::Interrupted {

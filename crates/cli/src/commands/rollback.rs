@@ -67,7 +67,7 @@ fn check_account(from: &Journal, account: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::Usage(format!(
-        "the journal is for account `{}`, and these credentials are for account `{account}`: use a profile for the first",
+        "the journal is for account `{}`, and these credentials are for account `{account}`: choose a profile for the account of the journal with `--profile`",
         Plain(recorded)
     )))
 }
@@ -117,7 +117,7 @@ fn only(changes: &RecordedChanges, ids: &[InstanceId]) -> Result<RecordedChanges
     if !missing.is_empty() {
         let missing: Vec<&str> = missing.into_iter().collect();
         return Err(Problem::Usage(format!(
-            "`--instance` names what is not in the journal: {}",
+            "these instances of `--instance` are not in the journal: {}",
             Plain(&missing.join(", "))
         )));
     }

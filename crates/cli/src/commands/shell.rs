@@ -12,14 +12,14 @@ use crate::error::{Exit, Problem};
 const NAME: &str = "imdsctl";
 
 pub(crate) fn completions(shell: Shell) -> Result<Exit, Problem> {
-    // It panics if it cannot write, for example to a closed pipe.
+    // `generate` would panic if it could not write, for example to a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
     files::print(|out| out.write_all(&script))?;
     Ok(Exit::Fine)
 }
 
-/// Prints the manual page of the command, or writes one for each subcommand too into a folder.
+/// Prints the manual page of the command, or writes the pages of all commands into a folder.
 pub(crate) fn man(folder: Option<&Path>) -> Result<Exit, Problem> {
     match folder {
         None => files::print(|out| clap_mangen::Man::new(Cli::command()).render(&mut &mut *out))?,

@@ -18,11 +18,11 @@ use crate::progress::ProgressLine;
 use crate::terminal;
 use rollback_hint::{RollbackHint, RollbackHints};
 
-/// A survey, and what it was asked for.
+/// A survey and its parameters.
 struct UsageDocument {
     options: UsageOptions,
     survey: UsageSurvey,
-    /// In the order of the survey's instances; of rejected calls only.
+    /// One hint per instance, in the survey's order; only for rejected calls.
     hints: Vec<RollbackHint>,
 }
 
@@ -47,7 +47,7 @@ impl UsageDocument {
         self.options.metric == Metric::NoTokenRejected
     }
 
-    /// What could not be described weighs more than use.
+    /// Unreachable regions take precedence over use.
     fn exit(&self) -> Exit {
         if !self.survey.unreachable.is_empty() {
             Exit::Failed

@@ -10,7 +10,7 @@ use imds_core::rollback::AnswerRecord;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the format: raised whenever an older reader would misunderstand a line.
+/// The version of the format; it increases whenever an older reader would misunderstand a line.
 pub(super) const VERSION: u32 = 1;
 
 /// One line.
@@ -55,7 +55,7 @@ pub(super) enum Line {
         region: String,
         answer: AnswerRecord<MetadataDefaults>,
     },
-    /// The last line: the command was not killed.
+    /// The last line; without it the command was killed.
     End { at: Timestamp, how: Ending },
 }
 
@@ -98,12 +98,12 @@ impl fmt::Display for RecordedCommand {
 pub(crate) enum Ending {
     /// Every call was made.
     Done,
-    /// It was interrupted, and made no further calls.
+    /// It was interrupted and made no further calls.
     Interrupted,
 }
 
 impl Ending {
-    /// The ending of a command that made its calls with this client.
+    /// The ending of a command that used this client: interrupted if the client is halted.
     pub(crate) fn after(client: &Client) -> Self {
         match client.is_halted() {
             true => Ending::Interrupted,

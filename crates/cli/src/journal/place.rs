@@ -14,17 +14,17 @@ use super::line::Header;
 pub(crate) enum Place {
     /// This file, which must not exist.
     File(PathBuf),
-    /// A new file in this folder, which is created where it is missing.
+    /// A new file in this folder, which is created if it is missing.
     Folder(PathBuf),
 }
 
-/// Why a journal cannot be created, so that nothing may be changed.
+/// Why a journal cannot be created; without a journal nothing is changed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreateError {
-    /// The platform has no folder for it.
+    /// The platform has no folder for journals.
     #[error("no home folder to keep the journal in; name a file with `--journal`")]
     NoFolder,
-    /// A journal is never overwritten.
+    /// The file exists; a journal is never overwritten.
     #[error(
         "journal `{}` exists and is not overwritten; name a new file",
         shown(path)
@@ -45,7 +45,7 @@ impl Place {
             .ok_or(CreateError::NoFolder)
     }
 
-    /// Creates the file, for its owner only, and writes its name to disk.
+    /// Creates the file, accessible only to its owner, and syncs its directory entry to disk.
     pub(super) fn create(&self, header: &Header) -> Result<(PathBuf, File), CreateError> {
         match self {
             Place::File(path) => {
@@ -78,7 +78,7 @@ impl Place {
     }
 }
 
-/// A path, fit for a message.
+/// A path that is safe to print in a message.
 pub(super) fn shown(path: &Path) -> String {
     Plain(&path.to_string_lossy()).to_string()
 }
@@ -90,7 +90,7 @@ fn failed(path: &Path, source: io::Error) -> CreateError {
     }
 }
 
-/// For example `20260713T101502Z-111122223333-enforce.jsonl`; the `n`th of that name has a number.
+/// For example `20260713T101502Z-111122223333-enforce.jsonl`; further files of the same name get a number.
 fn name(header: &Header, n: usize) -> String {
     let time = Offset::UTC
         .to_datetime(header.started_at)
@@ -112,13 +112,13 @@ fn create(path: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
     match file.try_lock() {
-        // Not every file system can lock, and no other process writes to a new file.
+        // Some file systems do not support locks; no other process writes to a new file.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(io::Error::other("another process uses it")),
     }
 }
 
-/// Creates the folder and those above it, and writes their names to disk.
+/// Creates the folder and its parents, and syncs their directory entries to disk.
 fn make_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|f| !f.exists()).collect();
     let mut builder = std::fs::DirBuilder::new();
@@ -138,7 +138,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Only Unix opens a folder as a file.
+/// Only Unix can open a folder as a file.
 #[cfg(not(unix))]
 fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())

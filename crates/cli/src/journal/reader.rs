@@ -27,8 +27,8 @@ pub(crate) struct Journal {
     pub(crate) header: Header,
     /// What it changed.
     pub(crate) changes: RecordedChanges,
-    /// The last line is cut off, because the process was killed while it wrote. The call of an intent
-    /// that is cut off was never made.
+    /// Whether the last line is truncated because the process was killed while writing it. If that line
+    /// is an intent, its call was never made.
     pub(crate) torn: bool,
     /// How the command ended; `None`: it was killed.
     pub(crate) end: Option<Ending>,
@@ -40,7 +40,7 @@ pub(crate) enum ReadError {
     /// The file cannot be read.
     #[error("could not read journal `{}`", shown(path))]
     Read { path: PathBuf, source: io::Error },
-    /// Another process still writes it.
+    /// Another process is still writing it.
     #[error(
         "journal `{}` is still being written: wait until the other imdsctl has ended",
         shown(path)
@@ -76,7 +76,7 @@ impl Journal {
         };
         let mut file = File::open(path).map_err(failed)?;
         match file.try_lock_shared() {
-            // Where a file system cannot lock, a journal in use looks like one that was cut off.
+            // On a file system without locks, a journal in use looks like a truncated one.
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => {
                 let path = path.to_owned();
@@ -88,16 +88,18 @@ impl Journal {
         Journal::parse(path, &bytes)
     }
 
-    /// What to know about the journal before it is rolled back.
+    /// Notices about the journal to show before it is rolled back.
     pub(crate) fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         let act = self.header.act;
         match self.end {
             Some(Ending::Done) => {}
             Some(Ending::Interrupted) => {
-                notices.push(format!("the recorded {act} was interrupted"))
+                notices.push(format!("the recorded `{act}` was interrupted"))
             }
-            None => notices.push(format!("the recorded {act} was killed before its end")),
+            None => notices.push(format!(
+                "the recorded `{act}` was killed before it finished"
+            )),
         }
         if self.torn {
             notices.push(
@@ -130,7 +132,7 @@ impl Journal {
         for (number, line) in (2..).zip(lines) {
             match from_line(line).and_then(|line| read.add(line)) {
                 Ok(()) => {}
-                // Only the last line can lack its line feed.
+                // Only the last line can be without a line feed.
                 Err(_) if !line.ends_with(b"\n") => torn = true,
                 Err(why) => {
                     let line = number;
@@ -163,7 +165,7 @@ enum NoHeader {
 }
 
 fn header(line: &[u8]) -> Result<Header, NoHeader> {
-    /// Of any version.
+    /// The first line of any format version.
     #[derive(Deserialize)]
     struct FirstLine {
         line: String,
@@ -247,7 +249,7 @@ impl ReadLines {
     }
 }
 
-/// Records in the order of their first calls, and their places there.
+/// Records in the order of their first calls, and the index of each by its key.
 struct ReadRecords<K, T> {
     records: Vec<ChangeRecord<K, T>>,
     places: HashMap<K, usize>,

@@ -12,10 +12,10 @@ use jiff::Timestamp;
 use super::line::{Ending, Header, Line, VERSION};
 use super::place::{CreateError, Place, shown};
 
-/// A journal that several tasks write.
+/// Writes a journal on behalf of several tasks.
 ///
-/// After its first error it refuses every intent, so that no further call is made; the answers to
-/// calls in flight it still tries to write.
+/// After the first error it rejects every intent, so that no further call is made. It still tries to
+/// write the answers to calls in flight.
 #[derive(Debug)]
 pub(crate) struct Writer {
     path: PathBuf,
@@ -28,12 +28,12 @@ struct WriterState {
     file: File,
     /// The length of all complete lines, in bytes.
     complete: u64,
-    /// A write has failed, and may have left a part of a line behind.
+    /// Whether a write has failed and may have left a partial line.
     torn: bool,
     error: Option<(io::ErrorKind, String)>,
 }
 
-/// A journal that lacks a line.
+/// A line could not be written, so the journal is incomplete.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "could not write journal `{}`, so that no further call was made",
@@ -75,7 +75,7 @@ impl Writer {
         })
     }
 
-    /// The file, for the command that rolls back.
+    /// The journal's file, for the rollback command.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -83,7 +83,7 @@ impl Writer {
     /// Writes a record to disk.
     ///
     /// # Errors
-    /// When it cannot be written. Without its intent a call must not be made.
+    /// If the record cannot be written. A call must not be made without its intent on disk.
     pub(crate) fn record(&self, record: &Record<'_>) -> io::Result<()> {
         let at = (self.now)();
         match *record {
@@ -119,7 +119,7 @@ impl Writer {
     /// Ends the journal.
     ///
     /// # Errors
-    /// With the first error since its beginning.
+    /// The first error since the journal was begun.
     pub(crate) fn close(self, how: Ending) -> Result<(), WriteError> {
         let at = (self.now)();
         self.intend(&Line::End { at, how })
@@ -138,7 +138,7 @@ impl Writer {
     }
 
     fn state(&self) -> MutexGuard<'_, WriterState> {
-        // A poisoned state is valid: nothing panics while it is held.
+        // A poisoned state is still valid: nothing panics while the lock is held.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

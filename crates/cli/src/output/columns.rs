@@ -1,4 +1,4 @@
-//! The columns of the tables, which the terminal and HTML share.
+//! The columns of the tables in the terminal and in HTML.
 
 use std::fmt::Display;
 
@@ -14,7 +14,7 @@ use super::survey::{LaunchedFrom, Survey};
 use super::words::{self, Message, thousands};
 use crate::document::{CommandTrigger, Document};
 
-/// The columns of instances, with these columns for the decision.
+/// The columns of instances; the caller provides those for the decision.
 pub(super) fn instances<const N: usize>(
     document: &Document,
     survey: &Survey,
@@ -84,7 +84,7 @@ fn outcome(instance: &ScannedInstance) -> Cell {
     Cell::new(outcome.as_str()).toned(tone)
 }
 
-/// The region and the label of what launches non-compliant instances, and how many.
+/// The region and label of what launches non-compliant instances, and the number of those instances.
 pub(super) type LauncherRow<'a> = (&'a str, &'a str, usize);
 
 /// The columns of what launches non-compliant instances.
@@ -99,7 +99,7 @@ pub(super) fn launchers<'a>() -> [Column<LauncherRow<'a>>; 3] {
     ]
 }
 
-/// A call without a token, with the region and the id of what has it in its user data.
+/// A call without a token, with the region and id of the instance or template whose user data makes it.
 pub(super) type CallRow<'a> = (&'a str, &'a str, &'a Finding);
 
 /// The calls without a token in the user data of instances and templates.

@@ -1,4 +1,4 @@
-//! A line for each instance, for spreadsheets.
+//! CSV with one line per instance, for spreadsheets.
 
 use std::fmt::Display;
 use std::io;
@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::words::Message;
 use crate::document::Document;
 
-/// Headers, and where the values are in the JSON of an instance. The options before and after follow.
+/// The headers, and the JSON pointer of each value within an instance. The options before and after
+/// follow these columns.
 const COLUMNS: &[(&str, &str)] = &[
     ("account", "/account"),
     ("region", "/region"),
@@ -56,7 +57,7 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     writer.flush()
 }
 
-/// Keeps the kind of the error, because a closed pipe is not reported.
+/// Keeps the kind of the error, so that the caller can ignore a closed pipe.
 fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -22,7 +22,7 @@ use crate::document::{CommandTrigger, Document};
 
 const STYLE: &str = include_str!("html/style.css");
 
-/// How many instances are listed as those with the most calls.
+/// How many of the instances with the most calls are listed.
 const BUSIEST: usize = 10;
 
 /// Writes the page.
@@ -66,7 +66,7 @@ fn page(document: &Document) -> Markup {
     }
 }
 
-/// When it was, and the numbers that a reader wants first.
+/// The date and the key numbers.
 fn introduction(document: &Document) -> Markup {
     let verb = match document.trigger {
         CommandTrigger::Scan => "Scanned",
@@ -189,7 +189,7 @@ fn class(tone: Tone) -> Option<&'static str> {
     }
 }
 
-/// A table with a row for each item, in which nothing is shortened.
+/// A table with a row for each item; nothing is shortened.
 fn table<'a, T: 'a>(columns: &[Column<T>], items: impl Iterator<Item = &'a T>) -> Markup {
     html! {
         div.box tabindex="0" {

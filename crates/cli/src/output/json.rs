@@ -1,4 +1,4 @@
-//! JSON with an instance per line, so that two reports can be compared line by line.
+//! JSON with one instance per line, so that two reports can be compared line by line.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use crate::document::{CommandTrigger, Document};
 
-/// A document in the format of the function's report, with a few fields more.
+/// A document in the format of the function's report, with a few additional fields.
 #[derive(Serialize)]
 struct DocumentJson<'a> {
     version: u8,
@@ -49,18 +49,19 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
     write(&json, out)
 }
 
-/// Writes an object: a line for each field, and for each item of a list that is a field.
+/// Writes an object with one line per field, and one line per item where the field is a list.
 pub(crate) fn write(object: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     object.serialize(&mut Serializer::with_formatter(&mut *out, Lines::default()))?;
     writeln!(out)
 }
 
-/// Breaks lines, and escapes characters that a terminal interprets, which JSON does not require.
+/// Breaks lines, and escapes characters that a terminal would interpret, although JSON does not require
+/// it.
 #[derive(Default)]
 struct Lines {
     /// How many objects and lists are open.
     depth: usize,
-    /// Whether the list has items.
+    /// Whether the list has items so far.
     has_items: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What to do next about what was found, with the commands to paste.
+//! Next steps for the findings, with commands to paste.
 
 use std::collections::BTreeMap;
 
@@ -17,13 +17,13 @@ pub(super) struct NextStep {
     pub(super) what: String,
     /// How, and why.
     pub(super) how: String,
-    /// What it is about, and how many more there are; safe to show.
+    /// The affected resources, then how many more there are; safe to print.
     pub(super) names: Vec<String>,
-    /// To paste into a shell; they contain no names, because others choose those.
+    /// Commands to paste into a shell. They contain no resource names, which are untrusted.
     pub(super) commands: Vec<String>,
 }
 
-/// How many names a step has.
+/// The maximum number of names in a step.
 const NAMED: usize = 5;
 
 impl NextStep {
@@ -40,7 +40,7 @@ impl NextStep {
         self
     }
 
-    /// Keeps the first few, and says how many more there are.
+    /// Keeps the first few names and states how many more there are.
     fn names<'a>(mut self, names: impl Iterator<Item = &'a str>) -> Self {
         self.names = names.map(|name| Plain(name).to_string()).collect();
         let more = self.names.len().saturating_sub(NAMED);
@@ -94,7 +94,7 @@ fn problems(document: &Document) -> impl Iterator<Item = NextStep> {
     unreachable.into_iter().chain(failed)
 }
 
-/// What launches non-compliant instances, and templates that will.
+/// Sources that launched non-compliant instances, and templates that will.
 fn launchers(document: &Document, survey: &Survey) -> Vec<String> {
     let mut launchers: BTreeMap<(&str, &str), String> = BTreeMap::new();
     for (region, from) in survey.launched_from.keys() {
@@ -123,7 +123,7 @@ fn update_launchers(document: &Document, survey: &Survey) -> Option<NextStep> {
     })
 }
 
-/// The command that asks who uses IMDSv1.
+/// The command that shows who uses IMDSv1.
 pub(super) const USAGE: &str = "imdsctl scan --usage --format html --output report.html";
 
 fn ask_for_usage(survey: &Survey) -> Option<NextStep> {

@@ -1,4 +1,4 @@
-//! What the instances of a document have in common.
+//! Totals over the instances of a document.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(super) struct Survey<'a> {
     pub(super) unknown: usize,
     /// Those that used IMDSv1, most calls first.
     pub(super) in_use: Vec<&'a ScannedInstance>,
-    /// By region, what launches non-compliant instances, and how many of them there are. Without
+    /// By region, what launches non-compliant instances, and the number of those instances. Excludes
     /// templates that are compliant by now.
     pub(super) launched_from: BTreeMap<(&'a str, LaunchedFrom<'a>), usize>,
 }
@@ -34,12 +34,12 @@ pub(super) struct Survey<'a> {
 pub(super) struct LaunchedFrom<'a> {
     /// The id of the launch template, or the name of the Auto Scaling group.
     pub(super) id: &'a str,
-    /// In full; safe to show.
+    /// The full name; safe to print.
     pub(super) label: String,
 }
 
 impl<'a> LaunchedFrom<'a> {
-    /// What launches a non-compliant instance again, where that is known.
+    /// What launches a non-compliant instance again, if that is known.
     pub(super) fn non_compliant(instance: &'a ScannedInstance) -> Option<Self> {
         let template = instance.report.launch_template.as_ref();
         let template = template.map(|template| LaunchedFrom {

@@ -15,10 +15,10 @@ use super::words::{self, Message, count, thousands};
 use super::{Style, is_always_counted};
 use crate::document::Document;
 
-/// How many launch templates and groups are named; more would bury the summary.
+/// The maximum number of launch templates and groups to name; more would bury the summary.
 const LAUNCHED_FROM: usize = 20;
 
-/// Writes the instances, then what else was found, and the summary last.
+/// Writes the instances, the other findings and, last, the summary.
 pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     let survey = Survey::new(document);
     if document.instances.is_empty() {
@@ -52,7 +52,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     summary(document, style, out)
 }
 
-/// Names the columns that did not fit.
+/// Writes a note that names the columns that did not fit.
 pub(crate) fn left_out(
     dropped: &[&'static str],
     style: &Style,
@@ -82,7 +82,7 @@ fn launched_from(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io:
     }
 }
 
-/// Writes the account's metadata defaults, a line for each region.
+/// Writes the account's metadata defaults, one line per region.
 pub(crate) fn defaults(
     found: &[RegionDefaults],
     style: &Style,

@@ -1,4 +1,4 @@
-//! Words that the formats share.
+//! Wording that the formats share.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use jiff::tz::Offset;
 
 use crate::document::CommandTrigger;
 
-/// A message from outside: as [`Plain`], but cut to 2,000 characters.
+/// An untrusted message: like [`Plain`], but truncated to 2,000 characters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Message<'a>(pub(crate) &'a str);
 
@@ -33,7 +33,7 @@ impl fmt::Display for Message<'_> {
     }
 }
 
-/// The decision and its reason, in full and then ever shorter.
+/// The decision and its reason, longest version first.
 pub(super) fn decision(instance: &ScannedInstance) -> Vec<String> {
     let report = &instance.report;
     let word = instance.decision.as_str();
@@ -78,7 +78,7 @@ fn violations(instance: &ScannedInstance) -> Vec<String> {
     vec![found + long, names + short]
 }
 
-/// Whether it uses IMDSv1, in full and then ever shorter.
+/// Whether the instance uses IMDSv1, longest version first.
 pub(super) fn usage(usage: Option<&Usage>) -> Vec<String> {
     match usage {
         None => vec![],
@@ -95,7 +95,7 @@ pub(super) fn usage(usage: Option<&Usage>) -> Vec<String> {
     }
 }
 
-/// Why usage is not known, in the word of the JSON.
+/// Why usage is not known, as the word used in the JSON.
 pub(crate) fn not_known(because: &NotKnown) -> &'static str {
     match because {
         NotKnown::NoData => "no_data",
@@ -105,7 +105,8 @@ pub(crate) fn not_known(because: &NotKnown) -> &'static str {
     }
 }
 
-/// An outcome as it is counted; a scan changes nothing, so what it reports is to be remediated.
+/// The word for an outcome in a summary. A scan changes nothing, so its reported instances are still to
+/// be remediated.
 pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str {
     match (outcome, trigger) {
         (Outcome::Reported, CommandTrigger::Scan) => "to remediate",
@@ -114,7 +115,7 @@ pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str
     }
 }
 
-/// With commas: `1,204`.
+/// A number with thousands separators, for example `1,204`.
 pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
     let digits = n.try_into().unwrap_or(u64::MAX).to_string();
     let mut text = String::new();
@@ -127,7 +128,7 @@ pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
     text
 }
 
-/// For example `1 region`, `17 regions`.
+/// A number and its noun, for example `1 region` or `17 regions`.
 pub(crate) fn count(n: impl TryInto<u64>, one: &str) -> String {
     let n = n.try_into().unwrap_or(u64::MAX);
     let plural = if n == 1 { "" } else { "s" };
@@ -139,7 +140,7 @@ pub(super) fn day(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
 }
 
-/// For example `4.2 s` or `2 min 13 s`.
+/// A duration, for example `4.2 s` or `2 min 13 s`.
 pub(super) fn duration(took: Duration) -> String {
     match took.as_secs() {
         0..60 => format!("{:.1} s", took.as_secs_f64()),

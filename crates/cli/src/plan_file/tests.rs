@@ -155,7 +155,7 @@ fn a_bad_value_is_refused_by_its_path() {
     );
     refused(
         |plan| plan["instances"] = json!([entry(), entry()]),
-        "plan `p`: `$.instances[1].instance_id`: `i-1` is there twice; expected every instance once",
+        "plan `p`: `$.instances[1].instance_id`: `i-1` is listed twice; expected every instance once",
     );
     refused(
         |plan| drop(plan.as_object_mut().unwrap().remove("created_at")),

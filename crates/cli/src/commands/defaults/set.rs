@@ -52,7 +52,7 @@ pub(super) async fn set(
     let writer = new_journal(&args.act, command, &output.account, environment)?;
     output.regions = apply(&connected, &steps, &args, &writer).await?;
     output.journal = Some(writer.path().to_string_lossy().into_owned());
-    // Where one fails, the other is still done.
+    // If one fails, the other is still done.
     let printed = output.print(&args, &style);
     eprintln!(
         "roll back with: {}",
@@ -62,7 +62,7 @@ pub(super) async fn set(
     printed
 }
 
-/// What is not asked for stays.
+/// Options that were not given stay as they are.
 fn step(region: String, from: MetadataDefaults, wish: &DefaultsWish) -> DefaultsStep {
     let DefaultsWish {
         http_tokens,
@@ -82,7 +82,7 @@ fn step(region: String, from: MetadataDefaults, wish: &DefaultsWish) -> Defaults
     DefaultsStep { region, from, to }
 }
 
-/// What to know before agreeing to it.
+/// Prints the warnings to read before confirming.
 fn warn(steps: &[DefaultsStep]) {
     let regions = steps.iter().filter(|step| step.starts_enforcing_tokens());
     let regions: Vec<&str> = regions.map(|step| step.region.as_str()).collect();
@@ -113,7 +113,7 @@ async fn apply(
     Ok(reports)
 }
 
-/// What `defaults set` prints.
+/// The output of `defaults set`.
 #[derive(Serialize)]
 struct DefaultsSetOutput {
     account: String,
@@ -131,7 +131,7 @@ impl DefaultsSetOutput {
         Ok(self.exit())
     }
 
-    /// Shows the plan and asks.
+    /// Shows the plan and asks for confirmation.
     fn is_confirmed(
         &self,
         to_set: usize,
@@ -172,7 +172,7 @@ impl DefaultsSetOutput {
         reports.filter(|report| report.outcome == outcome).count()
     }
 
-    /// What failed or could not be described weighs more than what is left to do.
+    /// Failures and unreachable regions take precedence over remaining work.
     fn exit(&self) -> Exit {
         if self.count(DefaultsOutcome::Failed) > 0 || !self.unreachable.is_empty() {
             Exit::Failed

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-/// One thing that the other commands need.
+/// One requirement of the other commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    /// `None`: it is the same in all regions.
+    /// The region; `None` if the result is the same in all regions.
     pub(super) region: Option<String>,
-    /// Such as `credentials`, or the API action.
+    /// What was checked: for example `credentials`, or an API action.
     pub(super) what: &'static str,
     pub(super) verdict: CheckVerdict,
     /// What was found.
@@ -21,7 +21,7 @@ pub(super) struct Check {
 #[serde(rename_all = "lowercase")]
 pub(super) enum CheckVerdict {
     Fine,
-    /// Worth knowing; only what it names does not work.
+    /// A limitation that does not prevent the rest from working.
     Note,
     Failed,
 }

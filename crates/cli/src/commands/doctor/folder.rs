@@ -15,8 +15,8 @@ pub(super) fn check() -> Check {
     }
 }
 
-/// Whether a file can be created in the folder, or in its nearest parent that exists. The file has no
-/// name, and is gone when it is closed.
+/// Checks whether a file can be created in the folder or in its nearest existing parent. The file is
+/// unnamed, and disappears when it is closed.
 fn writable(folder: &Path) -> Check {
     let shown = folder.display();
     let there = folder.ancestors().find(|folder| folder.exists());

@@ -58,7 +58,8 @@ async fn instances(client: &Client, region: &str, now: Timestamp) -> Vec<Check> 
     vec![describe, read, enforce]
 }
 
-/// Whether a metric may be read: of an instance if there is one, else of one that does not exist.
+/// Checks whether metrics may be read: those of an instance if there is one, else those of an instance
+/// that does not exist.
 async fn read(client: &Client, region: &str, instances: &[Instance], now: Timestamp) -> Check {
     let nobody = InstanceId::try_from("i-00000000000000000").ok();
     let id = instances.first().map(|instance| &instance.id);
@@ -75,8 +76,8 @@ async fn read(client: &Client, region: &str, instances: &[Instance], now: Timest
     }
 }
 
-/// An instance whose endpoint is enabled; preferably one that requires tokens, which has already what the
-/// dry run names.
+/// Finds an instance whose endpoint is enabled; preferably one that already has the options that the dry
+/// run sets.
 fn example(instances: &[Instance]) -> Option<&Instance> {
     let fit = |instance: &&Instance| {
         let steady = matches!(instance.state, Some(State::Running | State::Stopped));

@@ -1,4 +1,4 @@
-//! A line for every check, and for each region one line for everything that is fine there.
+//! Prints one line per check; the passed checks of a region share one line.
 
 use std::io::{self, Write};
 

@@ -17,7 +17,7 @@ use crate::journal::{Ending, Writer};
 use crate::output::Format;
 use crate::progress::ProgressLine;
 
-/// What became of the plan.
+/// The result of applying the plan.
 pub(super) struct Enforcement {
     pub(super) document: Document,
     pub(super) interrupted: bool,
@@ -85,7 +85,7 @@ pub(super) async fn act(
     progress.end();
     let took = document.took + begin.elapsed();
     let document = document.with_outcomes(enforced.reports);
-    // A table shows what was changed, or could not be.
+    // A table shows only the instances that were changed or failed.
     let document = match args.output.format {
         Format::Table => document.only_non_compliant(),
         Format::Json | Format::Csv | Format::Html => document,

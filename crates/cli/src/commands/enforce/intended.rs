@@ -1,16 +1,16 @@
-//! What is to be done, and what was found.
+//! The intended changes and the scan that they are based on.
 
 use imds_core::plan::Plan;
 
 use crate::commands::chosen_policy::ChosenPolicy;
 use crate::document::Document;
 
-/// Before anything is asked or done.
+/// The state before the confirmation.
 pub(super) struct Intended {
     /// Every instance that was found.
     pub(super) document: Document,
-    /// What to do.
+    /// The changes to make.
     pub(super) plan: Plan,
-    /// What decided about them.
+    /// The policy that decided them.
     pub(super) chosen: ChosenPolicy,
 }

@@ -1,4 +1,4 @@
-//! What a person reads before and after.
+//! Messages before and after the changes.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
     }
 }
 
-/// How to roll back, and what is left.
+/// Prints what is left undone, and how to roll back.
 pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connection) {
     let enforced = enforced(&done.document);
     if done.interrupted {

@@ -1,4 +1,4 @@
-//! A plan that was reviewed: only what still holds is done.
+//! Applies a reviewed plan: only the changes that are still valid.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -87,7 +87,7 @@ async fn describe(
         match answer {
             Ok(described) => {
                 for id in described.unknown {
-                    fail(format!("{id} is planned, and EC2 does not know it"));
+                    fail(format!("EC2 does not know {id}, which is in the plan"));
                 }
                 for unreadable in described.unreadable {
                     fail(unreadable.to_string());
@@ -101,7 +101,8 @@ async fn describe(
     (instances, unreachable)
 }
 
-/// Skipped where the plan no longer holds; an instance that is compliant by now is not an error.
+/// Skips an instance for which the plan is no longer valid. If the instance is compliant by now, that is
+/// not an error.
 fn scanned(change: &PlannedChange, instance: &Instance, decision: &Decision) -> ScannedInstance {
     let mut scanned = ScannedInstance::new(instance, decision, None, Vec::new());
     if let Err(error) = change.still_valid(instance, decision) {

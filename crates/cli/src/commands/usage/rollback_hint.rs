@@ -80,7 +80,7 @@ impl RollbackHints {
         RollbackHint {
             note: Some(match &self.folder {
                 Some(folder) => format!(
-                    "no journal in {} has it; if another journal does, use `imdsctl rollback` with that",
+                    "no journal in {} contains it; if another one does, run `imdsctl rollback` with that",
                     folder.display()
                 ),
                 None => "there is no folder with journals".to_owned(),

@@ -1,4 +1,4 @@
-//! The usage as a table, as JSON, as CSV.
+//! The usage as a table, JSON or CSV.
 
 use std::io;
 
@@ -96,7 +96,7 @@ fn verdict_cell(calls: &InstanceCalls) -> Cell {
     })
 }
 
-/// In full, and shortened.
+/// The usage, in full and shortened.
 fn verdict(calls: &InstanceCalls) -> Vec<String> {
     let word = word(&calls.verdict);
     let gaps = calls.days.iter().filter(|day| day.is_none()).count();
@@ -201,7 +201,7 @@ fn json(document: &UsageDocument, out: &mut dyn io::Write) -> io::Result<()> {
     json::write(&json, out)
 }
 
-/// Programs depend on it: new columns are added at the end only.
+/// Programs depend on the columns: add new ones only at the end.
 const HEADER: [&str; 12] = [
     "account",
     "region",
@@ -247,7 +247,7 @@ fn shown(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// In the words of the JSON.
+/// Uses the same words as the JSON.
 fn because(verdict: &CallVerdict) -> String {
     match verdict.unknown_because() {
         None => String::new(),

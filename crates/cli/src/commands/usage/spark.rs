@@ -1,7 +1,7 @@
 //! Calls by day as a line of bars.
 
-/// One character for each day: `?` where nothing is known, `·` without calls, else a bar; the day with the
-/// most calls has the highest.
+/// One character per day: `?` without data, `·` without calls, else a bar; the day with the most calls
+/// has the highest bar.
 pub(super) fn spark(days: &[Option<u64>]) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = u128::from(days.iter().flatten().copied().max().unwrap_or(0));

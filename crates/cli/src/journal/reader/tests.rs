@@ -114,7 +114,7 @@ fn calls_are_joined_by_instance_and_region() {
     assert_eq!(
         journal.notices(),
         [
-            "the recorded enforce was killed before its end",
+            "the recorded `enforce` was killed before it finished",
             "1 call has no answer and may have taken effect"
         ]
     );

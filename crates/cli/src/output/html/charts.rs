@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::document::Document;
 use crate::output::words::thousands;
 
-/// The class of what shows an outcome; `None`: it is terminated, so it does not count.
+/// The CSS class of an outcome; `None` for terminated instances, which do not count.
 pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Compliant | Outcome::Enforced => Some("compliant"),

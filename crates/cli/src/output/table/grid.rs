@@ -9,15 +9,15 @@ use imds_core::plain::Plain;
 
 use crate::output::Style;
 
-/// A column, and what may be done to it where the terminal is narrow.
+/// A column, and how it adapts to a narrow terminal.
 pub(crate) struct Column<T> {
     pub(crate) title: &'static str,
     pub(crate) cell: fn(&T) -> Cell,
-    /// The width down to which it is shortened; `None`: it is not shortened.
+    /// The minimum width; `None` if the column is never shortened.
     least: Option<u16>,
-    /// The width to which it is shortened before any other is.
+    /// The width to which this column is shortened before any other column is.
     enough: u16,
-    /// The column with the lowest number is left out first; `None`: never.
+    /// The column with the lowest number is dropped first; `None` if it is never dropped.
     drop: Option<u8>,
     alignment: CellAlignment,
 }
@@ -42,18 +42,18 @@ impl<T> Column<T> {
         column
     }
 
-    /// It is shortened to this width before any other is.
+    /// Shortens this column to this width before any other column is shortened.
     pub(crate) fn enough(self, enough: u16) -> Self {
         Column { enough, ..self }
     }
 
-    /// It may be left out; the column with the lowest number is first.
+    /// Allows the column to be dropped; the column with the lowest number goes first.
     pub(crate) fn dropped(self, drop: u8) -> Self {
         let drop = Some(drop);
         Column { drop, ..self }
     }
 
-    /// Its cells are aligned to the right.
+    /// Aligns the cells to the right.
     pub(crate) fn right(self) -> Self {
         let alignment = CellAlignment::Right;
         Column { alignment, ..self }
@@ -67,7 +67,7 @@ pub(crate) struct Cell {
     pub(crate) tone: Tone,
 }
 
-/// A colour, which only repeats what the words say.
+/// A colour. It conveys nothing that the text does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Plain,
@@ -81,17 +81,17 @@ impl Cell {
         Cell::shortening(vec![text.to_string()])
     }
 
-    /// Text from outside, if there is any.
+    /// Untrusted text, if any.
     pub(crate) fn text<'a>(text: impl Into<Option<&'a str>>) -> Self {
         Cell::optional(text.into().map(Plain))
     }
 
-    /// Empty without a value.
+    /// A cell that is empty without a value.
     pub(crate) fn optional(text: Option<impl Display>) -> Self {
         Cell::shortening(text.iter().map(ToString::to_string).collect())
     }
 
-    /// The same text ever shorter: the first that fits is shown.
+    /// Versions of the same text, longest first; the first that fits is shown.
     pub(crate) fn shortening(texts: Vec<String>) -> Self {
         let tone = Tone::Plain;
         Cell { texts, tone }
@@ -172,7 +172,7 @@ fn natural<T>(columns: &[Column<T>], items: &[T]) -> Vec<u16> {
     widths
 }
 
-/// The widths that fit; `None` is left out.
+/// The widths that fit; `None` for a dropped column.
 fn fit<T>(columns: &[Column<T>], natural: &[u16], width: u16) -> Vec<Option<u16>> {
     let mut widths: Vec<Option<u16>> = natural.iter().copied().map(Some).collect();
     if total(&widths) <= usize::from(width) {
