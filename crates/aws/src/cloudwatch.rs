@@ -98,7 +98,7 @@ impl Client {
     }
 }
 
-/// Queries for sums over periods of whole hours, long enough that [`PERIODS`] cover the window.
+/// Queries for sums over periods of whole hours, long enough that `PERIODS` cover the window.
 fn queries(metric: Metric, ids: &[&InstanceId], window: SignedDuration) -> Vec<MetricDataQuery> {
     let hours = window.as_hours().div_euclid(PERIODS) + 1;
     let period = i32::try_from(SignedDuration::from_hours(hours).as_secs()).unwrap_or(i32::MAX);

@@ -18,7 +18,7 @@ pub const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// How many permits a throttled call takes from the rate limiter before it fails.
 pub const PERMITS: u32 = 20;
 
-/// The longest wait between two permits: [`PERMITS`] of them outlast 30 s in which EC2 throttles
+/// The longest wait between two permits: `PERMITS` of them outlast 30 s in which EC2 throttles
 /// every call.
 pub(crate) const LONGEST_PERMIT_GAP: Duration = Duration::from_secs(2);
 

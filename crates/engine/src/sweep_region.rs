@@ -36,7 +36,7 @@ pub struct SweptRegion {
     pub summary: Summary,
     /// All instances but the compliant ones, and those of them whose software fails.
     pub instances: Vec<InstanceReport>,
-    /// Non-compliant instances beyond [`KEPT`]: counted as failed, and not listed.
+    /// Non-compliant instances beyond `KEPT`: counted as failed, and not listed.
     pub left: usize,
     /// Why the region was not observed, or not wholly.
     pub unreachable: Vec<Unreachable>,
