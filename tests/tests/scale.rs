@@ -12,8 +12,8 @@ use std::time::Duration;
 #[path = "enforcer/support.rs"]
 mod support;
 
-use imds_tests::{CallOutcome, FakeAws, Function, REGIONS, binary, launch};
-use serde_json::{Value, json};
+use imds_tests::{CallOutcome, FakeAws, Function, REGIONS, launch};
+use serde_json::json;
 use support::*;
 
 const MODIFY: &str = "ModifyInstanceMetadataOptions";
@@ -36,7 +36,7 @@ fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
     ec2.set_latency(Duration::from_millis(20));
     // A long timeout, because debug builds and busy machines are slow.
     let function = sweeper(&ec2);
-    let run = function.invoke_with_timeout(&sweep(), seconds(600));
+    let run = function.invoke_with_timeout(&sweep(&[]), seconds(600));
     let summary = &report(&run)["summary"];
     assert_eq!(
         (&summary["enforced"], &summary["compliant"]),
@@ -81,7 +81,7 @@ fn at_ec2_s_rates_a_fleet_of_20_000_is_enforced_in_a_few_sweeps() {
     let function = sweeper(&ec2);
     let mut left = Vec::new();
     loop {
-        let run = function.invoke_with_timeout(&sweep(), seconds(300 / SCALE as u64));
+        let run = function.invoke_with_timeout(&sweep(&[]), seconds(300 / SCALE as u64));
         left.push(open(&ec2, &REGIONS) * SCALE);
         if run.result.is_ok() {
             break;
@@ -137,7 +137,7 @@ fn concurrent_large_launches_stay_within_ec2_s_rates_and_a_sweep_leaves_nothing(
     let function = sweeper(&ec2);
     let mut sweeps = 1;
     while function
-        .invoke_with_timeout(&sweep(), seconds(30))
+        .invoke_with_timeout(&sweep(&[]), seconds(30))
         .result
         .is_err()
     {
@@ -159,18 +159,7 @@ fn concurrent_large_launches_stay_within_ec2_s_rates_and_a_sweep_leaves_nothing(
 }
 
 fn sweeper(ec2: &FakeAws) -> Function {
-    let policy = json!({
-        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
-        "existing": { "unknown": "enforce" }
-    });
-    Function::builder(binary("enforcer"))
-        .fake(ec2)
-        .policy(&policy.to_string())
-        .start()
-}
-
-fn sweep() -> Value {
-    json!({ "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333", "detail": {} })
+    function(ec2, &enforcing(json!({ "unknown": "enforce" })))
 }
 
 fn open(ec2: &FakeAws, regions: &[&str]) -> usize {

@@ -47,8 +47,8 @@ struct Connections {
 }
 
 impl Client {
-    /// Creates a client with its own connections; sends nothing yet. It uses only the endpoints and the
-    /// number of attempts from the configuration. Without a bundle it trusts Amazon's roots, and falls
+    /// Creates a client with its own connections; sends nothing yet. It replaces the region, credentials,
+    /// time-outs and app name of the configuration, and keeps the rest. Without a bundle it trusts Amazon's roots, and falls
     /// back to the system's roots where those are not enough.
     pub fn new(
         config: &SdkConfig,

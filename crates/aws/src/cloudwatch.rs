@@ -21,7 +21,7 @@ const ACTION: &str = "GetMetricData";
 pub enum Metric {
     /// Calls without a token that were answered.
     NoToken,
-    /// Calls without a token that were refused.
+    /// Calls without a token that were rejected.
     NoTokenRejected,
 }
 
@@ -87,11 +87,9 @@ impl Client {
                         found.entry(id.clone()).or_default().extend(points);
                     }
                 }
-                let next = convert::token(answer.next_token);
-                if next.is_none() || next == token {
+                if !convert::advance(&mut token, answer.next_token) {
                     break;
                 }
-                token = next;
             }
         }
         Ok(found)

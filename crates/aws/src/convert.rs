@@ -35,6 +35,14 @@ pub(crate) fn token(token: Option<String>) -> Option<String> {
     token.filter(|token| !token.trim().is_empty())
 }
 
+/// Whether there is another page. A repeated token would lead to the same page.
+pub(crate) fn advance(next: &mut Option<String>, answered: Option<String>) -> bool {
+    let answered = token(answered);
+    let more = answered.is_some() && answered != *next;
+    *next = answered;
+    more
+}
+
 fn instance(
     described: types::Instance,
     owner: Option<&str>,

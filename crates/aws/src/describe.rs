@@ -1,4 +1,4 @@
-//! Describes instances that an event names, as far as EC2 knows them yet.
+//! Describes instances by id, or by the launch that an event records.
 
 use std::collections::{BTreeMap, BTreeSet};
 

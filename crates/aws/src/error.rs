@@ -42,7 +42,8 @@ pub enum Fault {
     Unauthorized,
     /// The credentials are not valid, or the clock is wrong; the call would fail in every region.
     Credentials,
-    /// AWS rejects the request itself; retrying does not help.
+    /// AWS rejects the request itself, or it cannot be sent from here, for example because of the
+    /// certificate or the endpoint; retrying does not help.
     Refused,
     /// Too many requests.
     Throttled,

@@ -36,7 +36,7 @@ pub struct Login {
     pub region: String,
 }
 
-/// Why there are no credentials, and what to do next.
+/// Why there is no client, and what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// No provider has credentials.
@@ -78,7 +78,8 @@ pub enum LoginError {
 /// Finds credentials, region and endpoint, and proves that there are credentials.
 ///
 /// # Errors
-/// If no credentials or no region can be found; the message names the next step.
+/// If there are no credentials or no region, or if a setting is invalid; the message names the next
+/// step.
 pub async fn login(
     options: &LoginOptions,
     ca_bundle: Option<CaBundle>,

@@ -16,8 +16,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::trust::is_untrusted;
 
-/// Excludes throttled calls from the SDK's retries, which would back off independently: they are sent
-/// again with a permit of the rate limiter. Also excludes untrusted certificates, where a retry does not
+/// Excludes throttled calls of the operations in [`code`] from the SDK's retries, which would back off
+/// independently: they are sent again with a permit of the rate limiter. Also excludes untrusted certificates, where a retry does not
 /// help.
 #[derive(Debug)]
 pub(crate) struct LeaveThrottling;

@@ -9,7 +9,7 @@ use imds_core::instance::InstanceId;
 use imds_core::options::MetadataOptions;
 
 use crate::client::Client;
-use crate::convert::token;
+use crate::convert::advance;
 use crate::ec2::FILTER_VALUES;
 use crate::error::{CallError, Fault};
 use crate::options;
@@ -31,7 +31,7 @@ pub struct Launcher {
     pub user_data: Option<Vec<u8>>,
 }
 
-/// The number of templates per call where EC2 rejects a call for all of them.
+/// How many templates are described concurrently, one per call, if EC2 rejects one call for all.
 const AT_ONCE: usize = 8;
 
 /// The maximum page size.
@@ -247,14 +247,6 @@ impl Client {
         let data = answer.await?.user_data.and_then(|data| data.value);
         decoded(ACTION, region, data)
     }
-}
-
-/// Whether there is another page. A repeated token would lead to the same page.
-fn advance(next: &mut Option<String>, answered: Option<String>) -> bool {
-    let answered = token(answered);
-    let more = answered.is_some() && answered != *next;
-    *next = answered;
-    more
 }
 
 fn given(text: Option<&String>) -> Option<String> {

@@ -22,9 +22,7 @@ pub(crate) struct Document {
     pub(crate) at: Timestamp,
     /// How long it took.
     pub(crate) took: Duration,
-    /// Counts the outcome of every instance.
-    pub(crate) summary: Summary,
-    /// The same by region, sorted by name; includes regions without instances.
+    /// Counts the outcome of every instance, by region; sorted by name; includes regions without instances.
     pub(crate) regions: Vec<RegionTotal>,
     /// What could not be described.
     pub(crate) unreachable: Vec<Unreachable>,
@@ -51,24 +49,30 @@ pub(crate) enum CommandTrigger {
 impl Document {
     /// How the command ends. Unreachable regions take precedence over violations.
     pub(crate) fn exit(&self) -> Exit {
+        let summary = self.summary();
         let mut templates = self.templates.iter().flatten();
-        if !self.unreachable.is_empty() || self.summary.failed > 0 {
+        if !self.unreachable.is_empty() || summary.failed > 0 {
             Exit::Failed
-        } else if self.summary.reported > 0 || templates.any(|it| !it.is_compliant()) {
+        } else if summary.reported > 0 || templates.any(|it| !it.is_compliant()) {
             Exit::Violations
         } else {
             Exit::Fine
         }
     }
 
-    /// Counts the outcomes by region, and all of them.
+    /// Counts the outcomes of all regions.
+    pub(crate) fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for total in &self.regions {
+            summary.add(total.summary);
+        }
+        summary
+    }
+
+    /// Counts the outcomes by region.
     pub(crate) fn count(mut self) -> Self {
         let names = self.regions.iter().map(|total| total.region.as_str());
         self.regions = RegionTotal::count(names, &self.instances);
-        self.summary = Summary::default();
-        for total in &self.regions {
-            self.summary.add(total.summary);
-        }
         self
     }
 
@@ -98,6 +102,6 @@ impl Document {
 
     /// How many instances had this outcome.
     pub(crate) fn has(&self, outcome: Outcome) -> usize {
-        self.summary.get(outcome)
+        self.summary().get(outcome)
     }
 }

@@ -1,7 +1,7 @@
 //! Output formats for people and for programs.
 
 mod columns;
-mod csv;
+pub(crate) mod csv;
 mod html;
 pub(crate) mod json;
 mod next;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use imds_core::plain::Plain;
-use imds_core::policy::{Condition, Policy, PolicyFaults, Rule};
+use imds_core::policy::{Condition, Policy, Rule};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -17,19 +17,15 @@ pub(crate) fn schema() -> &'static str {
 }
 
 /// Describes what a policy requires, its rules with their last days, and its limits.
-///
-/// # Errors
-/// All faults of the document, each with its path.
-pub(crate) fn check(text: &str, now: Timestamp) -> Result<String, PolicyFaults> {
-    let policy = Policy::parse(text)?;
+pub(crate) fn describe(policy: &Policy, now: Timestamp) -> String {
     let today = Offset::UTC.to_datetime(now).date();
-    let mut summary = String::new();
+    let mut description = String::new();
     // Writing to a string cannot fail.
-    let _ = describe(&mut summary, &policy, today);
-    Ok(summary)
+    let _ = write(&mut description, policy, today);
+    description
 }
 
-fn describe(out: &mut String, policy: &Policy, today: Date) -> fmt::Result {
+fn write(out: &mut String, policy: &Policy, today: Date) -> fmt::Result {
     let (new, existing, limits) = (policy.new_instances, policy.existing, policy.limits);
     writeln!(
         out,
@@ -59,7 +55,7 @@ limits: {} disruptions per hour, account and region; {} enforcements per hour an
         0 => Ok(()),
         days => writeln!(
             out,
-            "watch for refused calls: {days} days after an enforcement"
+            "watch for rejected calls: {days} days after an enforcement"
         ),
     }
 }
@@ -137,9 +133,10 @@ rules, of which the first that matches decides:
 new instances: stopped or terminated no earlier than 90 s after the launch
 existing instances: at most enforce if IMDSv1 was used in the last 14 days, at most report if that is not known
 limits: 3 disruptions per hour, account and region; 6 enforcements per hour and instance
-watch for refused calls: 7 days after an enforcement
+watch for rejected calls: 7 days after an enforcement
 ";
-        assert_eq!(check(POLICY, now()).unwrap(), expected);
+        let policy = Policy::parse(POLICY).unwrap();
+        assert_eq!(describe(&policy, now()), expected);
     }
 
     #[test]
@@ -149,7 +146,7 @@ watch for refused calls: 7 days after an enforcement
             r#""on_violation": "explode""#,
         );
         let faulty = faulty.replace(r#""grace_seconds": 90"#, r#""grace_seconds": -1"#);
-        let faults = check(&faulty, now()).unwrap_err();
+        let faults = Policy::parse(&faulty).unwrap_err();
         let paths: Vec<&str> = faults.0.iter().map(|fault| fault.path.as_str()).collect();
         assert_eq!(paths, ["$.on_violation", "$.new_instances.grace_seconds"]);
     }

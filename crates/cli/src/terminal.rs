@@ -44,7 +44,7 @@ pub(crate) fn can_ask() -> Result<(), Problem> {
 pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
     can_ask()?;
     let mut stderr = io::stderr();
-    write!(stderr, "{question} Type yes to go on: ").map_err(Problem::Print)?;
+    write!(stderr, "{question} Type yes to continue: ").map_err(Problem::Print)?;
     stderr.flush().map_err(Problem::Print)?;
     let mut answer = String::new();
     io::stdin()

@@ -4,12 +4,10 @@
 mod calls;
 mod text;
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decide::{Decision, Discovery};
+use crate::decide::Decision;
 use crate::event::{Event, Launch, Malformed, MetadataChange, Origin, Start, Sweep, parse};
 use crate::instance::InstanceId;
 use crate::options::MetadataOptions;
@@ -143,10 +141,7 @@ fn launched(launch: Launch, policy: &Policy, now: Timestamp) -> Explanation {
         explanation.notes.push(note.to_owned());
         explanation.not_recorded = Some(cut(&launch, policy, now));
     }
-    let mut ids = BTreeSet::new();
-    let once = launch.instances.into_iter();
-    let once = once.filter(|instance| ids.insert(instance.id.clone()));
-    let mut plan = Plan::new(policy, once, now, &Discovery::Launch);
+    let mut plan = Plan::for_launch(policy, &launch, now);
     plan.limit_terminations(policy.limits.disruptions_per_hour);
     let steps = plan.steps.into_iter();
     explanation.instances = steps

@@ -1,4 +1,4 @@
-//! What is known of an instance. `None` always means *not known*, never *not set*.
+//! What is known of an instance. `None` means *not known*, unless the field says otherwise.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,7 +36,8 @@ pub struct Instance {
     /// Who launched the instance: the caller's ARN, its role's ARN, the service that made the call.
     /// Only a launch event shows it; empty means not known.
     pub principals: Vec<String>,
-    /// The AWS service that manages the instance and may refuse changes (`Operator.Principal`).
+    /// The AWS service that manages the instance and may refuse changes
+    /// (`Operator.Principal`); `None` also if none manages it.
     pub managed_by: Option<String>,
 }
 

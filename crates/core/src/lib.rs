@@ -18,6 +18,8 @@ mod own;
 pub mod plain;
 pub mod plan;
 pub mod policy;
+#[cfg(feature = "schema")]
+pub mod policy_schema;
 pub mod replacer;
 pub mod report;
 pub mod require;

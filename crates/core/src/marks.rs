@@ -96,7 +96,7 @@ fn counted(tags: &BTreeMap<String, String>, now: Timestamp) -> Option<(u32, Time
     (now.duration_since(since) < HOUR).then_some((times, since))
 }
 
-/// Since when an instance is watched for calls that are refused after its options were enforced.
+/// Since when an instance is watched for calls that are rejected after its options were enforced.
 pub fn watched_since(
     instance: &Instance,
     existing: &Existing,

@@ -114,13 +114,17 @@ impl MetadataOptions {
     /// Those of these options whose values differ from `other`.
     #[must_use]
     pub fn differing_from(&self, other: &MetadataOptions) -> MetadataOptions {
-        let mut differing = MetadataOptions::default();
-        for setting in self.settings() {
-            if other.get(setting.option()) != Some(setting) {
-                differing.set(setting);
-            }
+        self.retaining(|option| other.get(option) != self.get(option))
+    }
+
+    /// Some of these options.
+    #[must_use]
+    pub fn retaining(&self, keep: impl Fn(MetadataOption) -> bool) -> MetadataOptions {
+        let mut retained = MetadataOptions::default();
+        for setting in self.settings().filter(|it| keep(it.option())) {
+            retained.set(setting);
         }
-        differing
+        retained
     }
 
     /// Whether `other` has every value that is known here.

@@ -1,11 +1,13 @@
 //! The plan: what to do about every instance that was observed. What a dry run prints is what apply
 //! consumes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{Because, Decision, Discovery, NonCompliant, decide};
+use crate::event::Launch;
 use crate::instance::Instance;
 use crate::policy::{Action, Policy};
 
@@ -42,6 +44,13 @@ impl Plan {
         }
     }
 
+    /// Decides about every instance that a launch records, once where it is recorded twice.
+    pub fn for_launch(policy: &Policy, launch: &Launch, now: Timestamp) -> Self {
+        let mut ids = BTreeSet::new();
+        let once = launch.instances.iter().filter(|it| ids.insert(&it.id));
+        Plan::new(policy, once.cloned(), now, &Discovery::Launch)
+    }
+
     /// Takes out the steps that must wait because tags come late: an instance is disrupted only
     /// once it is `grace_seconds` old, and is observed again by then.
     pub fn split_off_waiting(&mut self, policy: &Policy, now: Timestamp) -> Option<Waiting> {
@@ -61,7 +70,7 @@ impl Plan {
     pub fn leave_waiting(&mut self, policy: &Policy, now: Timestamp) {
         for step in &mut self.steps {
             if step.waits_until(policy, now).is_some() {
-                step.make_milder(Action::Report, || Because::Grace);
+                step.make_milder(Action::Report, Because::Grace);
             }
         }
     }
@@ -72,7 +81,7 @@ impl Plan {
         let terminate =
             |step: &&mut Step| step.non_compliant().map(|it| it.action) == Some(Action::Terminate);
         for step in self.steps.iter_mut().filter(terminate).skip(most) {
-            step.make_milder(Action::Enforce, || Because::DisruptionLimit { limit });
+            step.make_milder(Action::Enforce, Because::DisruptionLimit { limit });
         }
     }
 }
@@ -86,9 +95,9 @@ impl Step {
         }
     }
 
-    fn make_milder(&mut self, action: Action, because: impl FnOnce() -> Because) {
+    fn make_milder(&mut self, action: Action, because: Because) {
         if let Decision::NonCompliant(non_compliant) = &mut self.decision {
-            *non_compliant = non_compliant.clone().milder(action, because());
+            *non_compliant = non_compliant.clone().milder(action, because);
         }
     }
 

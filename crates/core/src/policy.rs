@@ -19,8 +19,6 @@ use serde::Serialize;
 use crate::require::Require;
 pub use fault::{PolicyFault, PolicyFaults};
 pub use pattern::Pattern;
-#[cfg(feature = "schema")]
-pub use schema::schema;
 pub use when::{Condition, Match, When};
 
 /// Which metadata options EC2 instances must have, and what happens to those that do not.
@@ -231,7 +229,7 @@ pub struct Existing {
     /// What happens to an instance without data: it may have been stopped, or be younger than the
     /// window.
     pub unknown: Action,
-    /// Days for which an instance is tagged and watched for refused IMDSv1 calls after a sweep has
+    /// Days for which an instance is tagged and watched for rejected IMDSv1 calls after a sweep has
     /// enforced its options, 0 to 63. With 0, the default, it is neither tagged nor watched.
     #[cfg_attr(feature = "schema", schemars(range(max = 63)))]
     pub watch_days: u8,

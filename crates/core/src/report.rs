@@ -142,7 +142,7 @@ pub struct InstanceReport {
     /// Whether it uses IMDSv1, where CloudWatch was asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// Calls that were refused after its options were enforced, where it is watched.
+    /// Calls that were rejected after its options were enforced, where it is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_calls: Option<RejectedCalls>,
     /// When it was launched or last started.
@@ -218,7 +218,7 @@ impl InstanceReport {
     pub fn failing(instance: Instance, rejected: RejectedCalls) -> Self {
         let before = Some(instance.options);
         let reason = format!(
-            "{} calls without a token were refused since its options were enforced, the last at {}",
+            "{} calls without a token have been rejected since its options were enforced, the last at {}",
             rejected.calls, rejected.last_at
         );
         InstanceReport {

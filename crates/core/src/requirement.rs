@@ -30,7 +30,7 @@ macro_rules! from_each {
 
 from_each!(Tokens(RequiredTokens), Hops(HopRange), Toggle(Toggle));
 
-/// Session tokens are required, or left out of the policy; nothing asks for IMDSv1.
+/// Session tokens (IMDSv2) are required. A policy cannot require IMDSv1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]

@@ -2,6 +2,7 @@
 //! the account defaults of every region, and why. Nothing is fetched, and nothing is sent.
 
 mod decide;
+mod leave;
 mod report;
 mod restore;
 
@@ -15,7 +16,8 @@ use crate::instance::{Instance, InstanceId};
 use crate::options::{HttpTokens, MetadataOptions};
 use crate::plain::Plain;
 
-pub use decide::{IfChanged, Leave};
+pub use decide::IfChanged;
+pub use leave::Leave;
 pub use report::{
     DefaultsRow, InstanceRow, RollbackOutcome, RollbackReport, RollbackRow, RollbackSummary,
 };

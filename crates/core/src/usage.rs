@@ -51,28 +51,15 @@ pub enum NotKnown {
 /// The start of a period, and the calls of one instance in it.
 pub type Datapoint = (Timestamp, f64);
 
+/// CloudWatch's answer about instances, or why there is none.
+pub type DatapointsAnswer = Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>;
+
 impl Usage {
-    /// Evaluates an instance by the datapoints of the window that ends at `now`.
-    pub fn evaluate(
-        instance: &Instance,
-        datapoints: &[Datapoint],
-        existing: &Existing,
-        now: Timestamp,
-    ) -> Self {
-        let used = datapoints.iter().filter(|(_, calls)| *calls > 0.0);
-        if let Some(last_at) = used.clone().map(|(at, _)| *at).max() {
-            let calls: f64 = used.map(|(_, calls)| calls).sum();
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a count, which saturates"
-            )]
-            return Usage::InUse {
-                calls: calls as u64,
-                last_at,
-            };
+    /// Evaluates an instance by the datapoints of the window that begins at `since`.
+    pub fn evaluate(instance: &Instance, datapoints: &[Datapoint], since: Timestamp) -> Self {
+        if let Some((calls, last_at)) = calls_in(datapoints) {
+            return Usage::InUse { calls, last_at };
         }
-        let since = existing.window_begin(now);
         let unknown = |because| Usage::Unknown { because };
         match instance.launched_at {
             _ if instance.state.is_some_and(State::is_stopped) => unknown(NotKnown::Stopped),
@@ -84,16 +71,11 @@ impl Usage {
 
     /// Evaluates one of the instances that CloudWatch was asked about; without its answer the usage
     /// is unknown.
-    pub fn from_answer(
-        instance: &Instance,
-        answer: &Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>,
-        existing: &Existing,
-        now: Timestamp,
-    ) -> Self {
+    pub fn from_answer(instance: &Instance, answer: &DatapointsAnswer, since: Timestamp) -> Self {
         match answer {
             Ok(points) => {
                 let points = points.get(&instance.id).map_or(&[][..], Vec::as_slice);
-                Usage::evaluate(instance, points, existing, now)
+                Usage::evaluate(instance, points, since)
             }
             Err(why) => Usage::Unknown {
                 because: NotKnown::Unreadable(why.clone()),
@@ -102,11 +84,16 @@ impl Usage {
     }
 }
 
+/// The start of the window of so many days that ends at `now`.
+pub fn window_begin(days: u8, now: Timestamp) -> Timestamp {
+    let window = SignedDuration::from_hours(24 * i64::from(days));
+    now.checked_sub(window).unwrap_or(Timestamp::MIN)
+}
+
 impl Existing {
     /// The start of the window that ends at `now`.
     pub fn window_begin(&self, now: Timestamp) -> Timestamp {
-        let window = SignedDuration::from_hours(24 * i64::from(self.usage_window_days));
-        now.checked_sub(window).unwrap_or(Timestamp::MIN)
+        window_begin(self.usage_window_days, now)
     }
 
     /// The most that may be done to an instance of this usage.
@@ -123,37 +110,39 @@ impl Existing {
     }
 }
 
-/// Calls without a token that were refused after tokens were required: software fails.
+/// Calls without a token that were rejected after tokens were required: software fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedCalls {
-    /// How many calls were refused.
+    /// How many calls were rejected.
     pub calls: u64,
     /// The start of the period of the last one.
     pub last_at: Timestamp,
 }
 
 impl RejectedCalls {
-    /// Counts the datapoints of `MetadataNoTokenRejected`; `None`: no call was refused.
+    /// Counts the datapoints of `MetadataNoTokenRejected`; `None`: no call was rejected.
     pub fn count(datapoints: &[Datapoint]) -> Option<Self> {
-        let refused = datapoints.iter().filter(|(_, calls)| *calls > 0.0);
-        let last_at = refused.clone().map(|(at, _)| *at).max()?;
-        let calls: f64 = refused.map(|(_, calls)| calls).sum();
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a count, which saturates"
-        )]
-        Some(RejectedCalls {
-            calls: calls as u64,
-            last_at,
-        })
+        calls_in(datapoints).map(|(calls, last_at)| RejectedCalls { calls, last_at })
     }
+}
+
+/// The calls, and the start of the period of the last one; `None`: there were no calls.
+fn calls_in(datapoints: &[Datapoint]) -> Option<(u64, Timestamp)> {
+    let with_calls = datapoints.iter().filter(|(_, calls)| *calls > 0.0);
+    let last_at = with_calls.clone().map(|(at, _)| *at).max()?;
+    let calls: f64 = with_calls.map(|(_, calls)| calls).sum();
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count, which saturates"
+    )]
+    Some((calls as u64, last_at))
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Usage::Unused { since } => write!(f, "IMDSv1 was not used since {since}"),
+            Usage::Unused { since } => write!(f, "IMDSv1 has not been used since {since}"),
             Usage::InUse { calls, last_at } => {
                 write!(f, "IMDSv1 is in use: {calls} calls, the last at {last_at}")
             }

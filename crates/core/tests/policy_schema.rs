@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use imds_core::policy::schema;
+use imds_core::policy_schema::schema;
 use serde_json::Value;
 
 #[test]

@@ -226,6 +226,6 @@ fn an_instance_whose_software_fails_is_compliant_and_says_so() {
     assert!(
         report
             .reason
-            .starts_with("7 calls without a token were refused")
+            .starts_with("7 calls without a token have been rejected")
     );
 }

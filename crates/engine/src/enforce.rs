@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::apply::ApplyOptions;
 use crate::engine::{Deadline, Engine, Remember};
-use crate::record::Recorder;
+use crate::record::{Record, Recorder};
 use crate::regions::{OnProgress, Progress};
 
 /// How a plan is enforced.
@@ -65,6 +65,13 @@ pub async fn enforce(
     options: EnforceOptions<'_>,
 ) -> Enforced {
     (options.on_progress)(Progress::Changes(plan.steps.len()));
+    let record = |record: &Record<'_>| {
+        (options.recorder)(record)?;
+        if let Record::Answer(_, Ok(_)) = record {
+            (options.on_progress)(Progress::ChangeDone);
+        }
+        Ok(())
+    };
     let mut enforced = Enforced::default();
     for steps in groups(plan.steps, options.order) {
         let changes = u32::try_from(most_in_a_region(&steps)).unwrap_or(u32::MAX);
@@ -81,7 +88,7 @@ pub async fn enforce(
         let running: Vec<InstanceId> = running.map(|it| it.id.clone()).collect();
         let apply = ApplyOptions {
             remember: Remember::Nothing,
-            recorder: Some(options.recorder),
+            recorder: Some(&record),
         };
         let mut reports = engine.apply(Plan { steps }, apply).await;
         if options.until == Until::Applied && !client.is_halted() {

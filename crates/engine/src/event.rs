@@ -1,7 +1,5 @@
 //! One event: observe, decide, apply, report.
 
-use std::collections::BTreeSet;
-
 use imds_core::decide::{Decision, Discovery};
 use imds_core::event::{Launch, MetadataChange, Origin};
 use imds_core::instance::{Instance, InstanceId};
@@ -15,10 +13,7 @@ use crate::observe::{Observed, Observer};
 impl Engine<'_> {
     /// Handles a launch. What the event shows to be compliant or exempt takes no call.
     pub async fn launch(&self, launch: Launch) -> Report {
-        let mut ids = BTreeSet::new();
-        let instances = launch.instances.iter();
-        let once = instances.filter(|it| ids.insert(&it.id)).cloned();
-        let plan = Plan::new(self.policy, once, (self.now)(), &Discovery::Launch);
+        let plan = Plan::for_launch(self.policy, &launch, (self.now)());
         let (mut reports, mut open) = (Vec::new(), Vec::new());
         for step in plan.steps {
             match &step.decision {

@@ -24,33 +24,32 @@ pub(crate) struct Observer<'a> {
     engine: &'a Engine<'a>,
     region: &'a str,
     discovery: &'a Discovery,
-    /// The launch whose record leaves instances out.
-    launch: Option<&'a Launch>,
 }
 
 /// Work, and when it is due.
-struct Work {
+struct Work<'a> {
     due: Instant,
-    task: WorkTask,
+    task: WorkTask<'a>,
 }
 
-enum WorkTask {
+enum WorkTask<'a> {
     /// Describe these instances.
     Describe(Vec<Instance>, Backoff),
-    /// Find the instances of the launch other than these, which are known.
-    Find(BTreeSet<InstanceId>, Backoff),
+    /// Find the instances that the launch's record leaves out; these are known.
+    Find(&'a Launch, BTreeSet<InstanceId>, Backoff),
     /// Apply the plan.
     Apply(Plan),
 }
 
 /// What came of work; without an answer in time, `None`.
-enum Finished {
+enum Finished<'a> {
     Described(
         Vec<Instance>,
         Backoff,
         Option<Result<DescribedIds, CallError>>,
     ),
     Found(
+        &'a Launch,
         BTreeSet<InstanceId>,
         Backoff,
         Option<Result<DescribedPage, CallError>>,
@@ -73,7 +72,6 @@ impl<'a> Observer<'a> {
             engine,
             region,
             discovery,
-            launch: None,
         }
     }
 
@@ -86,24 +84,20 @@ impl<'a> Observer<'a> {
 
     /// Observes these instances of a launch, and those that its record leaves out.
     pub(crate) async fn observe_launch(
-        self,
+        &self,
         instances: Vec<Instance>,
-        launch: &Launch,
+        launch: &'a Launch,
     ) -> Observed {
         let cut = launch.is_cut().then(|| {
             let known = launch.instances.iter().map(|it| it.id.clone()).collect();
-            Work::now(WorkTask::Find(known, Backoff::default()))
+            Work::now(WorkTask::Find(launch, known, Backoff::default()))
         });
         let describe =
             (!instances.is_empty()).then(|| Work::now(WorkTask::first_describe(instances)));
-        let observer = Observer {
-            launch: Some(launch),
-            ..self
-        };
-        observer.work_off(describe.into_iter().chain(cut)).await
+        self.work_off(describe.into_iter().chain(cut)).await
     }
 
-    async fn work_off(&self, work: impl IntoIterator<Item = Work>) -> Observed {
+    async fn work_off(&self, work: impl IntoIterator<Item = Work<'a>>) -> Observed {
         let mut observed = Observed::default();
         let mut running: FuturesUnordered<_> = work.into_iter().map(|it| self.run(it)).collect();
         while let Some(finished) = running.next().await {
@@ -114,7 +108,7 @@ impl<'a> Observer<'a> {
         observed
     }
 
-    async fn run(&self, Work { due, task }: Work) -> Finished {
+    async fn run(&self, Work { due, task }: Work<'a>) -> Finished<'a> {
         let Engine {
             client, deadline, ..
         } = self.engine;
@@ -129,15 +123,10 @@ impl<'a> Observer<'a> {
                 let answer = timeout_at(deadline.observe, answer).await.ok();
                 Finished::Described(instances, backoff, answer)
             }
-            WorkTask::Find(known, backoff) => {
-                let answer = async {
-                    match self.launch {
-                        Some(launch) => client.describe_launched(launch).await,
-                        None => Ok(DescribedPage::default()),
-                    }
-                };
+            WorkTask::Find(launch, known, backoff) => {
+                let answer = client.describe_launched(launch);
                 let answer = timeout_at(deadline.observe, answer).await.ok();
-                Finished::Found(known, backoff, answer)
+                Finished::Found(launch, known, backoff, answer)
             }
             WorkTask::Apply(plan) => {
                 let options = ApplyOptions {
@@ -155,7 +144,7 @@ impl<'a> Observer<'a> {
     }
 
     /// What follows from finished work.
-    fn next_work(&self, finished: Finished, observed: &mut Observed) -> Vec<Work> {
+    fn next_work(&self, finished: Finished<'a>, observed: &mut Observed) -> Vec<Work<'a>> {
         match finished {
             Finished::Applied(reports) => {
                 observed.instances.extend(reports);
@@ -169,10 +158,10 @@ impl<'a> Observer<'a> {
                 },
                 None => observed.fail(asked, LATE),
             },
-            Finished::Found(known, mut backoff, answer) => match answer {
-                Some(Ok(page)) => self.found(known, backoff, page, observed),
+            Finished::Found(launch, known, mut backoff, answer) => match answer {
+                Some(Ok(page)) => self.found(launch, known, backoff, page, observed),
                 Some(Err(error)) => match self.retry(&error, &mut backoff) {
-                    Some(due) => Work::at(due, WorkTask::Find(known, backoff)),
+                    Some(due) => Work::at(due, WorkTask::Find(launch, known, backoff)),
                     None => observed.fail_launch(self.region, chain(&error)),
                 },
                 None => observed.fail_launch(self.region, LATE.to_owned()),
@@ -191,13 +180,13 @@ impl<'a> Observer<'a> {
         mut backoff: Backoff,
         described: DescribedIds,
         observed: &mut Observed,
-    ) -> Vec<Work> {
+    ) -> Vec<Work<'a>> {
         let DescribedIds {
             mut instances,
             unknown,
             unreadable,
         } = described;
-        observed.add_unreadable(self.region, unreadable);
+        observed.add_unreadable(self.region, &unreadable);
         let by_id = asked.into_iter().map(|it| (it.id.clone(), it));
         let mut asked: BTreeMap<InstanceId, Instance> = by_id.collect();
         for instance in &mut instances {
@@ -225,18 +214,13 @@ impl<'a> Observer<'a> {
     /// EC2 knows all of them.
     fn found(
         &self,
+        launch: &'a Launch,
         mut known: BTreeSet<InstanceId>,
         mut backoff: Backoff,
         page: DescribedPage,
         observed: &mut Observed,
-    ) -> Vec<Work> {
-        let (least, most) = self
-            .launch
-            .and_then(|launch| launch.asked)
-            .unwrap_or((1, 1));
-        let has_token = self
-            .launch
-            .is_some_and(|launch| launch.client_token.is_some());
+    ) -> Vec<Work<'a>> {
+        let (least, most) = launch.asked.unwrap_or((1, 1));
         let before = known.len();
         let DescribedPage {
             mut instances,
@@ -244,16 +228,16 @@ impl<'a> Observer<'a> {
         } = page;
         instances.retain(|it| known.insert(it.id.clone()));
         unreadable.retain(|it| it.instance_id().is_none_or(|id| known.insert(id)));
-        observed.add_unreadable(self.region, unreadable);
+        observed.add_unreadable(self.region, &unreadable);
         let found = known.len();
         let mut work = self.decide(instances, observed);
-        let surely_all = found >= most && has_token;
+        let surely_all = found >= most && launch.client_token.is_some();
         let no_more = found >= least && found == before;
         if surely_all || no_more {
             return work;
         }
         match backoff.next(self.engine.deadline.observe) {
-            Some(due) => work.extend(Work::at(due, WorkTask::Find(known, backoff))),
+            Some(due) => work.extend(Work::at(due, WorkTask::Find(launch, known, backoff))),
             None if found >= least => {}
             None => {
                 let error = format!(
@@ -268,7 +252,7 @@ impl<'a> Observer<'a> {
 
     /// The plan for what was observed; what is to be disrupted waits until it is old enough, and is
     /// described again.
-    fn decide(&self, instances: Vec<Instance>, observed: &mut Observed) -> Vec<Work> {
+    fn decide(&self, instances: Vec<Instance>, observed: &mut Observed) -> Vec<Work<'a>> {
         let Engine { policy, now, .. } = *self.engine;
         if instances.is_empty() {
             return Vec::new();
@@ -283,7 +267,11 @@ impl<'a> Observer<'a> {
         work
     }
 
-    fn wait(&self, Waiting { until, instances }: Waiting, observed: &mut Observed) -> Vec<Work> {
+    fn wait(
+        &self,
+        Waiting { until, instances }: Waiting,
+        observed: &mut Observed,
+    ) -> Vec<Work<'a>> {
         let wait = until.duration_since((self.engine.now)());
         let wait = Duration::try_from(wait).unwrap_or_default();
         let due = Instant::now() + wait;
@@ -311,34 +299,31 @@ impl<'a> Observer<'a> {
     }
 }
 
-impl Work {
-    fn now(task: WorkTask) -> Self {
+impl<'a> Work<'a> {
+    fn now(task: WorkTask<'a>) -> Self {
         let due = Instant::now();
         Work { due, task }
     }
 
-    fn at(due: Instant, task: WorkTask) -> Vec<Self> {
+    fn at(due: Instant, task: WorkTask<'a>) -> Vec<Self> {
         vec![Work { due, task }]
     }
 }
 
-impl WorkTask {
+impl WorkTask<'_> {
     fn first_describe(instances: Vec<Instance>) -> Self {
         WorkTask::Describe(instances, Backoff::default())
     }
 }
 
 impl Observed {
-    fn add_unreadable(&mut self, region: &str, unreadable: Vec<UnreadableInstance>) {
-        for unreadable in unreadable {
-            match undecided(&unreadable, region) {
-                Ok(report) => self.instances.push(report),
-                Err(unreachable) => self.unreachable.push(unreachable),
-            }
-        }
+    fn add_unreadable(&mut self, region: &str, unreadable: &[UnreadableInstance]) {
+        let (undecided, unreachable) = undecided(unreadable, region);
+        self.instances.extend(undecided);
+        self.unreachable.extend(unreachable);
     }
 
-    fn fail(&mut self, instances: Vec<Instance>, reason: &str) -> Vec<Work> {
+    fn fail(&mut self, instances: Vec<Instance>, reason: &str) -> Vec<Work<'static>> {
         let reports = instances
             .into_iter()
             .map(|it| InstanceReport::undecided(it, Outcome::Failed, reason.to_owned()));
@@ -346,7 +331,7 @@ impl Observed {
         Vec::new()
     }
 
-    fn fail_launch(&mut self, region: &str, error: String) -> Vec<Work> {
+    fn fail_launch(&mut self, region: &str, error: String) -> Vec<Work<'static>> {
         self.unreachable.push(Unreachable::fatal(region, error));
         Vec::new()
     }
@@ -355,15 +340,20 @@ impl Observed {
 /// An instance that cannot be read has failed, and a region where its id is malformed is not wholly
 /// observed.
 pub(crate) fn undecided(
-    unreadable: &UnreadableInstance,
+    unreadable: &[UnreadableInstance],
     region: &str,
-) -> Result<InstanceReport, Unreachable> {
-    let reason = unreadable.to_string();
-    match unreadable.instance_id() {
-        Some(id) => {
-            let instance = Instance::unknown(id, region);
-            Ok(InstanceReport::undecided(instance, Outcome::Failed, reason))
+) -> (Vec<InstanceReport>, Vec<Unreachable>) {
+    let (mut reports, mut unreachable) = (Vec::new(), Vec::new());
+    for unreadable in unreadable {
+        let reason = unreadable.to_string();
+        match unreadable.instance_id() {
+            Some(id) => {
+                let instance = Instance::unknown(id, region);
+                let report = InstanceReport::undecided(instance, Outcome::Failed, reason);
+                reports.push(report);
+            }
+            None => unreachable.push(Unreachable::fatal(region, reason)),
         }
-        None => Err(Unreachable::fatal(region, reason)),
     }
+    (reports, unreachable)
 }

@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::apply::ApplyOptions;
+use crate::attempt::in_time;
 use crate::engine::{Engine, Remember};
 use crate::observe::undecided;
 use crate::pages::{HandlePage, each_page};
@@ -114,8 +115,7 @@ impl Engine<'_> {
     /// The plan for instances that existed before: whether they use IMDSv1 limits what may be done.
     async fn plan_existing(&self, region: &str, non_compliant: Vec<Instance>) -> Plan {
         let now = (self.now)();
-        let existing = &self.policy.existing;
-        let window = (existing.window_begin(now), now);
+        let since = self.policy.existing.window_begin(now);
         // What the policy only reports needs no evidence.
         let acted_on: Vec<&InstanceId> = non_compliant
             .iter()
@@ -124,14 +124,11 @@ impl Engine<'_> {
             .collect();
         let call = self
             .client
-            .datapoints(region, Metric::NoToken, &acted_on, window);
-        let points = match timeout_at(self.deadline.act, call).await {
-            Ok(Ok(points)) => Ok(points),
-            Ok(Err(error)) => Err(error.cause()),
-            Err(_elapsed) => Err("no answer before the deadline".to_owned()),
-        };
+            .datapoints(region, Metric::NoToken, &acted_on, (since, now));
+        let points = in_time(self.deadline.act, call).await;
+        let points = points.map_err(|error| error.why);
         let steps = non_compliant.into_iter().map(|instance| {
-            let usage = Usage::from_answer(&instance, &points, existing, now);
+            let usage = Usage::from_answer(&instance, &points, since);
             let decision = decide(self.policy, &instance, now, &Discovery::Existing(usage));
             Step { instance, decision }
         });
@@ -165,15 +162,10 @@ impl Engine<'_> {
         let call = self
             .client
             .datapoints(region, Metric::NoTokenRejected, &ids, window);
-        let points = match timeout_at(self.deadline.act, call).await {
-            Ok(Ok(points)) => points,
-            Ok(Err(error)) => {
-                let error = error.cause();
+        let points = match in_time(self.deadline.act, call).await {
+            Ok(points) => points,
+            Err(error) => {
                 tracing::warn!(region, "could not read MetadataNoTokenRejected: {error}");
-                return Vec::new();
-            }
-            Err(_elapsed) => {
-                tracing::warn!(region, "no MetadataNoTokenRejected before the deadline");
                 return Vec::new();
             }
         };
@@ -257,12 +249,9 @@ impl<'a> RegionReader<'a> {
 
 impl HandlePage for RegionReader<'_> {
     async fn page(&mut self, page: DescribedPage) {
-        for unreadable in page.unreadable {
-            match undecided(&unreadable, &self.swept.region) {
-                Ok(report) => self.swept.instances.push(report),
-                Err(unreachable) => self.swept.unreachable.push(unreachable),
-            }
-        }
+        let (undecided, unreachable) = undecided(&page.unreadable, &self.swept.region);
+        self.swept.instances.extend(undecided);
+        self.swept.unreachable.extend(unreachable);
         for instance in page.instances {
             self.instance(instance);
         }

@@ -1,7 +1,7 @@
 //! Who used IMDSv1, or whose calls are refused: CloudWatch's answers for every instance.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use futures_util::future::join;
 use imds_aws::{CallError, Client, DescribedPage, Metric};
@@ -9,9 +9,8 @@ use imds_core::by_day::by_day;
 use imds_core::chain::chain;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::{HttpTokens, Toggle};
-use imds_core::policy::Existing;
 use imds_core::report::Unreachable;
-use imds_core::usage::{Datapoint, NotKnown, RejectedCalls, Usage};
+use imds_core::usage::{Datapoint, DatapointsAnswer, NotKnown, RejectedCalls, Usage, window_begin};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -170,15 +169,10 @@ pub async fn usage(
 ) -> Result<UsageSurvey, RegionsError> {
     let (regions, identity) =
         join(options.regions.resolve(client, home), client.identity(home)).await;
-    let window = Existing {
-        usage_window_days: options.days,
-        ..Existing::default()
-    };
-    let begin = window.window_begin(options.now);
+    let begin = window_begin(options.days, options.now);
     let reader = UsageReader {
         client,
         options,
-        window,
         begin,
         on_progress,
     };
@@ -213,7 +207,6 @@ pub async fn usage(
 struct UsageReader<'a> {
     client: &'a Client,
     options: &'a UsageOptions,
-    window: Existing,
     begin: Timestamp,
     on_progress: &'a OnProgress,
 }
@@ -226,8 +219,6 @@ struct RegionUsage {
     /// Those of the ids asked for that are here.
     found: Vec<InstanceId>,
 }
-
-type PointsAnswer = Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>;
 
 impl UsageReader<'_> {
     async fn region(&self, region: String) -> RegionUsage {
@@ -245,13 +236,13 @@ impl UsageReader<'_> {
         reader.usage
     }
 
-    fn calls(&self, instance: Instance, answer: &PointsAnswer) -> InstanceCalls {
+    fn calls(&self, instance: Instance, answer: &DatapointsAnswer) -> InstanceCalls {
         let points = answer.as_ref().ok().and_then(|it| it.get(&instance.id));
         let points = points.map_or(&[][..], Vec::as_slice);
         let (verdict, calls, last_at) = match self.options.metric {
             Metric::NoTokenRejected => rejected(points, answer),
             Metric::NoToken => {
-                let usage = Usage::from_answer(&instance, answer, &self.window, self.options.now);
+                let usage = Usage::from_answer(&instance, answer, self.begin);
                 let (calls, last_at) = match usage {
                     Usage::InUse { calls, last_at } => (Some(calls), Some(last_at)),
                     Usage::Unused { .. } => (Some(0), None),
@@ -297,15 +288,11 @@ impl HandlePage for RegionUsageReader<'_> {
             on_progress,
             ..
         } = *self.reader;
+        self.usage.found.extend(options.instances.found(&page));
         for unreadable in page.unreadable {
             self.fail(unreadable.to_string());
-            self.usage.found.extend(unreadable.instance_id());
         }
         on_progress(Progress::Instances(page.instances.len()));
-        if !options.instances.ids.is_empty() {
-            let ids = page.instances.iter().map(|it| it.id.clone());
-            self.usage.found.extend(ids);
-        }
         let alive = |instance: &Instance| !instance.state.is_some_and(State::is_final);
         let instances: Vec<Instance> = page.instances.into_iter().filter(alive).collect();
         let ids: Vec<&InstanceId> = instances.iter().map(|instance| &instance.id).collect();
@@ -335,7 +322,7 @@ impl HandlePage for RegionUsageReader<'_> {
 /// No datapoint of `MetadataNoTokenRejected` is no answer.
 fn rejected(
     points: &[Datapoint],
-    answer: &PointsAnswer,
+    answer: &DatapointsAnswer,
 ) -> (CallVerdict, Option<u64>, Option<Timestamp>) {
     let unknown = |because| {
         (

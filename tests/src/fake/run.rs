@@ -10,7 +10,7 @@ use super::launch::{LaunchBuilder, launch};
 use super::modify::named_options;
 use super::request::ApiRequest;
 use super::state::FakeState;
-use super::tags::{refuse_reserved, tags};
+use super::tags::tags;
 use super::templates::asked_version;
 use super::xml::Xml;
 use crate::clock::now;
@@ -88,7 +88,6 @@ fn planned(fake: &mut FakeState, request: &ApiRequest) -> Result<LaunchBuilder, 
         let prefix = format!("TagSpecification.{number}");
         if request.get(&format!("{prefix}.ResourceType")) == Some("instance") {
             let tags = tags(request, &format!("{prefix}.Tag"))?;
-            refuse_reserved(&tags)?;
             plan = tags.into_iter().fold(plan, |plan, (key, value)| {
                 plan.tag(&key, value.as_deref().unwrap_or(""))
             });
@@ -100,11 +99,9 @@ fn planned(fake: &mut FakeState, request: &ApiRequest) -> Result<LaunchBuilder, 
         ("Placement.AvailabilityZone", &mut plan.instance.az),
     ];
     for (name, text) in texts {
-        request
-            .get(name)
-            .unwrap_or(text)
-            .to_owned()
-            .clone_into(text);
+        if let Some(given) = request.get(name) {
+            given.clone_into(text);
+        }
     }
     plan.instance.protected = request.flag("DisableApiTermination")?;
     plan.instance.stop_protected = request.flag("DisableApiStop")?;

@@ -15,7 +15,6 @@ pub(super) fn create_tags(
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
     let tags = tags(request, "Tag")?;
-    refuse_reserved(&tags)?;
     let region = fake.region(&request.region);
     for position in resources(region, request)? {
         let machine = &mut region.machines[position];
@@ -53,7 +52,6 @@ pub(super) fn delete_tags(
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
     let tags = tags(request, "Tag")?;
-    refuse_reserved(&tags)?;
     let region = fake.region(&request.region);
     for position in resources(region, request)? {
         let own = &mut region.machines[position].instance.tags;
@@ -74,7 +72,7 @@ pub(super) fn tags(
     request: &ApiRequest,
     prefix: &str,
 ) -> Result<Vec<(String, Option<String>)>, ApiError> {
-    (1..=request.groups(prefix))
+    let tags: Result<Vec<_>, ApiError> = (1..=request.groups(prefix))
         .map(|number| {
             let key = request.require(&format!("{prefix}.{number}.Key"))?;
             let value = request.get(&format!("{prefix}.{number}.Value"));
@@ -94,10 +92,13 @@ pub(super) fn tags(
             }
             Ok((key.to_owned(), value.map(str::to_owned)))
         })
-        .collect()
+        .collect();
+    let tags = tags?;
+    refuse_reserved(&tags)?;
+    Ok(tags)
 }
 
-pub(super) fn refuse_reserved(tags: &[(String, Option<String>)]) -> Result<(), ApiError> {
+fn refuse_reserved(tags: &[(String, Option<String>)]) -> Result<(), ApiError> {
     match tags
         .iter()
         .find(|(key, _)| key.to_ascii_lowercase().starts_with("aws:"))

@@ -7,7 +7,7 @@ mod output;
 mod sandbox;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use builder::FunctionBuilder;
@@ -63,7 +63,7 @@ impl Function {
     /// The same, with another timeout, after which the process is killed. A process that has ended is
     /// replaced for the next event, as Lambda does.
     pub fn invoke_with_timeout(&self, event: &Value, timeout: Duration) -> Invocation {
-        let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sandbox = self.sandbox();
         if sandbox.is_spent() {
             *sandbox = self.plan.spawn(&self.output);
         }
@@ -78,7 +78,7 @@ impl Function {
 
     /// Waits for the answer to the event that was offered before the start.
     fn first(&self, request_id: String) -> Invocation {
-        let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sandbox = self.sandbox();
         let result = match sandbox.initialised(&self.output) {
             Some(error) => Err(error),
             None => sandbox.result(self.plan.timeout, &self.output),
@@ -89,6 +89,10 @@ impl Function {
             &OutputMark::default(),
             sandbox.duration(),
         )
+    }
+
+    fn sandbox(&self) -> MutexGuard<'_, Sandbox> {
+        self.sandbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn invocation(
@@ -110,26 +114,22 @@ impl Function {
 
     /// Just before its process was made.
     pub fn started(&self) -> Instant {
-        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
-        sandbox.started()
+        self.sandbox().started()
     }
 
     /// When its process first polled for an event.
     pub fn first_poll(&self) -> Option<Instant> {
-        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
-        sandbox.first_poll()
+        self.sandbox().first_poll()
     }
 
     /// Waits until it polls for events; returns why it does not.
     pub fn init_error(&self) -> Option<FunctionError> {
-        let mut sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
-        sandbox.initialised(&self.output)
+        self.sandbox().initialised(&self.output)
     }
 
     /// The id of its current process.
     pub fn process_id(&self) -> u32 {
-        let sandbox = self.sandbox.lock().unwrap_or_else(PoisonError::into_inner);
-        sandbox.process_id()
+        self.sandbox().process_id()
     }
 
     /// All that it has written, standard output first.

@@ -38,12 +38,12 @@ fn a_protected_instance_is_enforced_instead_and_others_in_its_zone_are_terminate
     assert_eq!(outcome(report, &protected), "enforced");
     assert_eq!(outcome(report, &same_zone), "terminated");
     assert_eq!(outcome(report, &other_zone), "terminated");
-    let protecteded = entry(report, &protected);
+    let instance = entry(report, &protected);
     assert_eq!(
-        (&protecteded["instead_of"], &protecteded["because"]),
+        (&instance["instead_of"], &instance["because"]),
         (&json!("terminate"), &json!("refused"))
     );
-    let reason = protecteded["reason"].as_str().unwrap();
+    let reason = instance["reason"].as_str().unwrap();
     assert!(reason.contains("OperationNotPermitted"), "{reason}");
     assert_eq!(ec2.instance(&protected).options.tokens, "required");
     assert_eq!(ec2.instance(&protected).state, "running");

@@ -57,12 +57,8 @@ fn a_malformed_value_does_not_hide_other_instances_from_a_sweep() {
     let compliant = ec2.launch(launch(REGION).tokens("required"));
     garble(&ec2, &ids[7]);
     garble(&ec2, &compliant);
-    let policy = json!({
-        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
-        "existing": { "unknown": "enforce" }
-    });
-    let sweep = json!({ "source": "imds-enforcer", "detail-type": "Sweep", "detail": {} });
-    let run = function(&ec2, &policy.to_string()).invoke(&sweep);
+    let policy = enforcing(json!({ "unknown": "enforce" }));
+    let run = function(&ec2, &policy).invoke(&sweep(&[]));
     let report = logged_report(&run);
     for malformed in [&ids[7], &compliant] {
         assert_eq!(outcome(&report, malformed), "failed");

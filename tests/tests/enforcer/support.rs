@@ -29,6 +29,22 @@ pub(crate) fn function(ec2: &FakeAws, policy: &str) -> Function {
         .start()
 }
 
+/// The event of a sweep of these regions; without any, of all.
+pub(crate) fn sweep(regions: &[&str]) -> Value {
+    let detail = if regions.is_empty() {
+        json!({})
+    } else {
+        json!({ "regions": regions })
+    };
+    json!({ "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333", "detail": detail })
+}
+
+/// Requires tokens and enforces them, with this `existing`.
+pub(crate) fn enforcing(existing: Value) -> String {
+    json!({ "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce", "existing": existing })
+        .to_string()
+}
+
 /// The event of a launch, with the instances as they are now.
 pub(crate) fn launched(instances: &[FakeInstance]) -> Value {
     let items: Vec<Value> = instances.iter().map(item).collect();

@@ -8,21 +8,6 @@ use crate::support::*;
 
 const DAY: u64 = 24 * 3600;
 
-fn sweep(regions: &[&str]) -> Value {
-    let detail = if regions.is_empty() {
-        json!({})
-    } else {
-        json!({ "regions": regions })
-    };
-    json!({ "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333", "detail": detail })
-}
-
-/// Requires tokens and enforces them, with this `existing`.
-fn enforcing(existing: Value) -> String {
-    json!({ "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce", "existing": existing })
-        .to_string()
-}
-
 fn ago(seconds: u64) -> Timestamp {
     Timestamp::now()
         .checked_sub(SignedDuration::from_secs(seconds.cast_signed()))

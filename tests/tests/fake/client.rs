@@ -131,7 +131,7 @@ impl HttpAnswer {
             Document::parse(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.body));
         let elements = document
             .descendants()
-            .filter(|node| node.has_tag_name_local(name));
+            .filter(|node| node.tag_name().name() == name);
         elements
             .map(|node| node.text().unwrap_or_default().to_owned())
             .collect()
@@ -167,15 +167,5 @@ impl HttpAnswer {
     #[track_caller]
     pub(crate) fn is_rejected(&self, status: u16, code: &str) {
         assert_eq!(self.error(), (status, code.to_owned()), "{}", self.body);
-    }
-}
-
-trait LocalName {
-    fn has_tag_name_local(&self, name: &str) -> bool;
-}
-
-impl LocalName for roxmltree::Node<'_, '_> {
-    fn has_tag_name_local(&self, name: &str) -> bool {
-        self.tag_name().name() == name
     }
 }

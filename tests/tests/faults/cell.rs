@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use imds_tests::{FakeAws, Function, InjectedFault, Invocation, Settle, binary, wait_until};
+use imds_tests::{FakeAws, InjectedFault, Invocation, Settle, wait_until};
 
 use crate::calls::{are_in_flight, naming, repeated_changes};
 use crate::scenes::{SCENES, Scene, SceneFleet};
+use crate::support::function;
 use crate::troubles::{TROUBLES, Trouble, TroubleKind};
 use crate::verdict::{CellRun, Delivery};
 
@@ -81,10 +82,7 @@ impl MatrixCell {
         };
         let fleet = self.scene.populate(&ec2, visible);
         let event = self.scene.event(&ec2, &fleet);
-        let function = Function::builder(binary("enforcer"))
-            .fake(&ec2)
-            .policy(&self.scene.policy())
-            .start();
+        let function = function(&ec2, &self.scene.policy());
         let late = time + Duration::from_secs(1);
         let first = match self.trouble.kind {
             TroubleKind::Plain(fault) | TroubleKind::Lost(fault) => {
@@ -132,8 +130,8 @@ impl MatrixCell {
     fn inject(&self, ec2: &FakeAws, fault: InjectedFault) {
         let fault = fault
             .action(self.scene.action)
-            .after(self.scene.earlier_calls);
-        let fault = fault.region(self.scene.region());
+            .after(self.scene.earlier_calls)
+            .region(self.scene.region());
         ec2.fault(match self.trouble.times {
             Some(times) => fault.times(times),
             None => fault,

@@ -6,7 +6,7 @@ use imds_tests::{FakeAws, LaunchBuilder, Settle, launch};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{REGION, cut, launched_ids, modified};
+use crate::support::{REGION, cut, launched_ids, modified, sweep};
 
 /// One call of the function: what triggers it, and which call of its action it is.
 pub(crate) struct Scene {
@@ -193,22 +193,16 @@ impl Scene {
     }
 
     pub(crate) fn event(&self, ec2: &FakeAws, fleet: &SceneFleet) -> Value {
-        let regions = match self.trigger {
-            SceneTrigger::Launch => return launched_ids(ec2, &fleet.all()),
-            SceneTrigger::CutLaunch => {
-                return cut(REGION, Some(&fleet.client_token), fleet.all().len());
-            }
+        match self.trigger {
+            SceneTrigger::Launch => launched_ids(ec2, &fleet.all()),
+            SceneTrigger::CutLaunch => cut(REGION, Some(&fleet.client_token), fleet.all().len()),
             SceneTrigger::Drift => {
                 let options = json!({ "HttpTokens": "optional" });
-                return modified(&fleet.non_compliant[0], "mallory", &options);
+                modified(&fleet.non_compliant[0], "mallory", &options)
             }
-            SceneTrigger::Sweep => json!({ "regions": [REGION, OTHER_REGION] }),
-            SceneTrigger::SweepOfAll => json!({}),
-        };
-        json!({
-            "source": "imds-enforcer", "detail-type": "Sweep", "account": "111122223333",
-            "detail": regions
-        })
+            SceneTrigger::Sweep => sweep(&[REGION, OTHER_REGION]),
+            SceneTrigger::SweepOfAll => sweep(&[]),
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::troubles::{Trouble, TroubleKind};
 /// One delivery of the event.
 pub(crate) struct Delivery {
     pub(crate) report: Value,
-    /// The error's type and message.
-    pub(crate) error: Option<(String, String)>,
+    /// The error's message.
+    pub(crate) error: Option<String>,
 }
 
 impl Delivery {
@@ -27,7 +27,7 @@ impl Delivery {
             }),
             Err(error) if error.error_type == "Incomplete" => Ok(Delivery {
                 report: logged_report(run),
-                error: Some((error.error_type.clone(), error.error_message.clone())),
+                error: Some(error.error_message.clone()),
             }),
             Err(error) => Err(format!("{}: {}", error.error_type, error.error_message)),
         }
@@ -117,7 +117,7 @@ impl CellRun<'_> {
                     undone.join(", ")
                 ));
             }
-            Some((_, message)) if open.is_empty() && !trouble.loses_answers() => {
+            Some(message) if open.is_empty() && !trouble.loses_answers() => {
                 faults.push(format!("it failed with nothing left to do: {message}"));
             }
             None | Some(_) => {}
@@ -127,18 +127,12 @@ impl CellRun<'_> {
 
     /// The errors of the second delivery, after the fault.
     pub(crate) fn faults_of_second(&self) -> Vec<String> {
-        let CellRun {
-            ec2,
-            scene,
-            fleet,
-            delivery,
-        } = *self;
-        let mut faults = self.faults_of_outcomes(&scene.concerned(fleet));
-        if let Some((_, message)) = &delivery.error {
+        let mut faults = self.faults_of_outcomes(&self.scene.concerned(self.fleet));
+        if let Some(message) = &self.delivery.error {
             faults.push(format!("it failed: {message}"));
         }
         faults.extend(
-            open(ec2, fleet)
+            open(self.ec2, self.fleet)
                 .iter()
                 .map(|instance| format!("{} is still open", instance.id)),
         );

@@ -1,27 +1,12 @@
 //! `imdsctl defaults`: shown, planned, set, recorded and rolled back.
 
-use std::path::{Path, PathBuf};
-
 use imds_tests::{Defaults, FakeAws, Imdsctl, InjectedFault};
 use serde_json::Value;
 
-pub(crate) const HERE: &str = "eu-central-1";
-pub(crate) const THERE: &str = "us-east-1";
-
-pub(crate) fn two_regions() -> FakeAws {
-    let fake = FakeAws::start();
-    fake.set_regions(&[HERE, THERE]);
-    fake
-}
+use crate::reading::*;
 
 pub(crate) fn run(fake: &FakeAws, arguments: &[&str]) -> Imdsctl {
     Imdsctl::against(fake).arg("defaults").args(arguments)
-}
-
-pub(crate) fn journals(home: &Path) -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(home.join(".local/state/imdsctl"));
-    let entries = folder.into_iter().flatten();
-    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
 pub(crate) fn shown(fake: &FakeAws) -> Value {

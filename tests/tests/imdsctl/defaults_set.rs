@@ -4,6 +4,7 @@ use imds_tests::{Defaults, InjectedFault, launch};
 use serde_json::Value;
 
 use crate::defaults::*;
+use crate::reading::{HERE, THERE, journals, two_regions};
 
 #[test]
 fn a_declarative_policy_is_reported_and_does_not_affect_other_regions() {

@@ -3,16 +3,14 @@
 use imds_tests::{FakeAws, Imdsctl, InjectedFault, Ran, launch};
 use serde_json::Value;
 
-const HERE: &str = "eu-central-1";
-const THERE: &str = "us-east-1";
+use crate::reading::*;
 
 fn doctor(fake: &FakeAws, more: &[&str]) -> Ran {
     Imdsctl::against(fake).arg("doctor").args(more).run()
 }
 
-fn two_regions() -> FakeAws {
-    let fake = FakeAws::start();
-    fake.set_regions(&[HERE, THERE]);
+fn one_instance_each() -> FakeAws {
+    let fake = two_regions();
     fake.launch(launch(HERE));
     fake.launch(launch(THERE));
     fake
@@ -20,7 +18,7 @@ fn two_regions() -> FakeAws {
 
 #[test]
 fn everything_allowed_exits_with_0_and_nothing_is_changed() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     let ran = doctor(&fake, &[]);
     let output = &ran.ended_with(0).stdout;
     assert!(
@@ -39,7 +37,7 @@ fn everything_allowed_exits_with_0_and_nothing_is_changed() {
     );
     assert!(output.contains("✓ journal: can be written to "), "{output}");
     assert!(
-        output.ends_with("\nimdsctl has everything that it needs.\n"),
+        output.ends_with("\nimdsctl has everything it needs.\n"),
         "{output}"
     );
     assert!(!output.contains(['✗', '!']), "{output}");
@@ -69,7 +67,7 @@ fn a_missing_permission_is_named_with_its_region_and_what_to_do() {
         ),
     ];
     for (action, permission) in permissions {
-        let fake = two_regions();
+        let fake = one_instance_each();
         fake.fault(InjectedFault::unauthorized().action(action).region(HERE));
         let ran = doctor(&fake, &[]);
         let output = &ran.ended_with(3).stdout;
@@ -135,7 +133,7 @@ fn a_dry_run_that_fails_for_another_reason_proves_nothing() {
 
 #[test]
 fn the_enforcement_of_tokens_is_reported_because_it_prevents_a_rollback() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     fake.enforce_tokens(THERE);
     let ran = doctor(&fake, &[]);
     let output = &ran.ended_with(0).stdout;
@@ -148,7 +146,7 @@ fn the_enforcement_of_tokens_is_reported_because_it_prevents_a_rollback() {
 
 #[test]
 fn a_region_that_is_not_enabled_differs_from_a_missing_permission() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     fake.opt_out(THERE, "OptInRequired");
     let ran = doctor(&fake, &["--region", "eu-central-1,us-east-1"]);
     let output = &ran.ended_with(3).stdout;
@@ -162,7 +160,7 @@ fn a_region_that_is_not_enabled_differs_from_a_missing_permission() {
 
 #[test]
 fn expired_credentials_are_reported_once() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     fake.fault(InjectedFault::expired());
     let ran = doctor(&fake, &[]);
     let output = &ran.ended_with(3).stdout;
@@ -186,7 +184,7 @@ fn missing_credentials_are_a_usage_error() {
 
 #[test]
 fn if_regions_cannot_be_listed_the_own_region_is_checked() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     fake.fault(InjectedFault::unauthorized().action("DescribeRegions"));
     let ran = doctor(&fake, &[]);
     let output = &ran.ended_with(3).stdout;
@@ -203,7 +201,7 @@ fn if_regions_cannot_be_listed_the_own_region_is_checked() {
 
 #[test]
 fn a_folder_that_cannot_hold_the_journal_is_reported() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     let home = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(home.path().join(".local")).unwrap();
     std::fs::write(home.path().join(".local/state"), "").unwrap();
@@ -221,7 +219,7 @@ fn a_folder_that_cannot_hold_the_journal_is_reported() {
 
 #[test]
 fn json_has_a_verdict_for_every_check() {
-    let fake = two_regions();
+    let fake = one_instance_each();
     fake.fault(
         InjectedFault::unauthorized()
             .action("GetMetricData")

@@ -13,6 +13,22 @@ pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const MODIFY: &str = "ModifyInstanceMetadataOptions";
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 
+pub(crate) const HERE: &str = "eu-central-1";
+pub(crate) const THERE: &str = "us-east-1";
+
+pub(crate) fn two_regions() -> FakeAws {
+    let fake = FakeAws::start();
+    fake.set_regions(&[HERE, THERE]);
+    fake
+}
+
+/// The files in the state folder of a home.
+pub(crate) fn journals(home: &Path) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(home.join(".local/state/imdsctl"));
+    let entries = folder.into_iter().flatten();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
 /// The command with these arguments, separated by spaces.
 pub(crate) fn imdsctl(ec2: &FakeAws, arguments: &str) -> Imdsctl {
     Imdsctl::against(ec2).args(arguments.split_whitespace())

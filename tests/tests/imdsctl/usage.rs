@@ -4,18 +4,12 @@ use imds_tests::{FakeAws, Imdsctl, InjectedFault, Ran, launch};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-pub(crate) const HERE: &str = "eu-central-1";
-pub(crate) const THERE: &str = "us-east-1";
+use crate::reading::*;
+
 const USED: &str = "MetadataNoToken";
 
 fn ago(hours: i64) -> Timestamp {
     Timestamp::now() - SignedDuration::from_hours(hours)
-}
-
-pub(crate) fn two_regions() -> FakeAws {
-    let fake = FakeAws::start();
-    fake.set_regions(&[HERE, THERE]);
-    fake
 }
 
 /// An instance that was launched before any window.

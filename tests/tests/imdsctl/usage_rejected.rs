@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use imds_tests::{FakeAws, Imdsctl, Ran, launch};
 use serde_json::json;
 
+use crate::reading::*;
 use crate::usage::*;
 
 const REJECTED: &str = "MetadataNoTokenRejected";
@@ -20,12 +21,6 @@ fn enforce(fake: &FakeAws, home: &Path) -> PathBuf {
     let mut new = journals(home);
     new.retain(|path| !before.contains(path));
     new.remove(0)
-}
-
-fn journals(home: &Path) -> Vec<PathBuf> {
-    let folder = std::fs::read_dir(home.join(".local/state/imdsctl"));
-    let entries = folder.into_iter().flatten();
-    entries.map(|entry| entry.unwrap().path()).collect()
 }
 
 fn rejected(fake: &FakeAws, home: &Path) -> Ran {
@@ -81,7 +76,7 @@ fn rejected_calls_are_shown_with_the_command_to_roll_back() {
     let again = rejected(&fake, home.path());
     let output = &again.ended_with(1).stdout;
     assert!(
-        output.contains(&format!("# {many}: tokens are optional already\n")),
+        output.contains(&format!("# {many}: tokens are already optional\n")),
         "{output}"
     );
     assert!(!output.contains(&command), "{output}");

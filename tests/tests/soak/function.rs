@@ -235,7 +235,8 @@ impl Sim {
                 Decision::Gone(_) => {}
                 Decision::NonCompliant(_) => {
                     let points = [(instance.launched_at.unwrap(), 0.0)];
-                    let usage = Usage::evaluate(&instance, &points, &self.policy.existing, now);
+                    let usage =
+                        Usage::evaluate(&instance, &points, self.policy.existing.window_begin(now));
                     let discovery = Discovery::Existing(usage);
                     let decision = decide(&self.policy, &instance, now, &discovery);
                     steps.push(Step { instance, decision });

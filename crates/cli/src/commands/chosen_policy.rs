@@ -1,5 +1,7 @@
 //! The policy of a command.
 
+use std::path::Path;
+
 use imds_core::policy::Policy;
 
 use super::files;
@@ -13,10 +15,15 @@ pub(crate) struct ChosenPolicy {
     pub(crate) text: String,
 }
 
+/// Reads a policy.
+pub(super) fn load(path: &Path) -> Result<ChosenPolicy, Problem> {
+    parse(path, files::read("the policy", path)?)
+}
+
 /// Reads the given policy; without one, only tokens are required, and the hop limit if one is given.
 pub(super) fn read(required: &Required) -> Result<ChosenPolicy, Problem> {
-    let (path, text) = match &required.policy {
-        Some(path) => (path.clone(), files::read("the policy", path)?),
+    match &required.policy {
+        Some(path) => load(path),
         None => {
             let hops = required.hop_limit.map_or_else(String::new, |hops| {
                 format!(r#", "hop_limit": {{ "at_least": {hops}, "at_most": {hops} }}"#)
@@ -24,9 +31,13 @@ pub(super) fn read(required: &Required) -> Result<ChosenPolicy, Problem> {
             let text = format!(
                 r#"{{ "version": 1, "require": {{ "http_tokens": "required"{hops} }}, "on_violation": "enforce" }}"#
             );
-            ("the command's own".into(), text)
+            parse(Path::new("the command's own"), text)
         }
-    };
+    }
+}
+
+fn parse(path: &Path, text: String) -> Result<ChosenPolicy, Problem> {
+    let path = path.to_owned();
     let policy = Policy::parse(&text).map_err(|source| Problem::Policy { path, source })?;
     Ok(ChosenPolicy { policy, text })
 }

@@ -113,7 +113,7 @@ async fn apply(
     let reported = files::report(&args.output, &done.document, environment);
     messages::afterwards(&done, journal.path(), connection);
     journal
-        .close(done.how())
+        .close(done.ending)
         .map_err(|error| Problem::Failed(chain(&error)))?;
     reported?;
     Ok(done.exit())

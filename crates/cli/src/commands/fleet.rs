@@ -2,7 +2,6 @@
 
 use imds_core::chain::chain;
 use imds_core::plan::Plan;
-use imds_core::report::Summary;
 use imds_engine::{Scan, ScanOptions, scan as scan_fleet};
 use tokio::time::Instant;
 
@@ -37,10 +36,6 @@ pub(super) async fn scan(
         templates,
         defaults,
     } = scan.map_err(Problem::scan)?;
-    let mut summary = Summary::default();
-    for region in &regions {
-        summary.add(region.summary);
-    }
     let document = Document {
         trigger,
         account: account
@@ -48,7 +43,6 @@ pub(super) async fn scan(
             .ok(),
         at,
         took: begin.elapsed(),
-        summary,
         regions,
         unreachable,
         instances,

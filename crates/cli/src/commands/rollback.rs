@@ -17,7 +17,7 @@ use crate::connect::{Connected, connect};
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::journal::{Journal, RecordedCommand, Writer};
-use crate::output::json;
+use crate::output::{count, json};
 use crate::progress::ProgressLine;
 use crate::terminal;
 
@@ -93,8 +93,8 @@ fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Resu
         return Ok(false);
     }
     let question = format!(
-        "Restore {} in account {account}, so that IMDSv1 answers again where it did before?",
-        plan.to_restore()
+        "Roll back {} in account {account}, so that IMDSv1 answers again where it did before?",
+        count(plan.to_restore(), "change")
     );
     let agreed = terminal::agreed(&question)?;
     if !agreed {

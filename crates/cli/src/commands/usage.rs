@@ -65,7 +65,7 @@ pub(crate) async fn usage(
     environment: &Environment,
 ) -> Result<Exit, Problem> {
     if args.output.format == Format::Html {
-        let instead = "`usage` has no HTML; use `imdsctl scan --usage --format html`";
+        let instead = "`usage` has no HTML format; use `imdsctl scan --usage --format html`";
         return Err(Problem::Usage(instead.to_owned()));
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;

@@ -58,7 +58,7 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
 }
 
 /// Keeps the kind of the error, so that the caller can ignore a closed pipe.
-fn io_error(error: csv::Error) -> io::Error {
+pub(crate) fn io_error(error: csv::Error) -> io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
         other => io::Error::other(format!("{other:?}")),

@@ -37,7 +37,7 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         trigger: document.trigger,
         account: &document.account,
         region: None,
-        summary: document.summary,
+        summary: document.summary(),
         instances: &document.instances,
         unreachable: &document.unreachable,
         regions: &document.regions,

@@ -84,8 +84,8 @@ fn problems(document: &Document) -> impl Iterator<Item = NextStep> {
             .names(regions)
             .commands(["imdsctl doctor"])
     });
-    let failed = (document.summary.failed > 0).then(|| {
-        let what = count(document.summary.failed, "instance");
+    let failed = (document.summary().failed > 0).then(|| {
+        let what = count(document.summary().failed, "instance");
         let how = "The table shows the cause for each. If you run the command again, it changes \
                    only what is still non-compliant.";
         NextStep::new(format!("Find out why {what} failed"), how)
@@ -164,8 +164,8 @@ fn enforce_by_usage(days: u8, survey: &Survey) -> impl Iterator<Item = NextStep>
 }
 
 fn watch(document: &Document) -> Option<NextStep> {
-    let enforced = document.summary.enforced;
-    let how = "Software whose calls are refused now fails. The command also prints how to restore \
+    let enforced = document.summary().enforced;
+    let how = "Software whose calls are rejected now fails. The command also prints how to restore \
                such an instance.";
     (enforced > 0).then(|| {
         let what = format!(

@@ -8,7 +8,7 @@ use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
 use imds_core::options::{HttpTokens, MetadataOptions, OptionSetting, Toggle};
 use imds_core::policy::Policy;
-use imds_core::report::{Outcome, Summary, Unreachable};
+use imds_core::report::{Outcome, Unreachable};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{
     RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
@@ -206,7 +206,6 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         account: Some("123456789012".to_owned()),
         at: now(),
         took: Duration::from_millis(4_240),
-        summary: Summary::default(),
         regions: RegionTotal::count(REGIONS, &[]),
         unreachable: vec![Unreachable::fatal(
             "me-south-1",

@@ -92,7 +92,7 @@ pub(crate) fn defaults(
 }
 
 fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    if document.summary.failed > 0 {
+    if document.summary().failed > 0 {
         heading("Failed", style, out)?;
     }
     let reports = document.instances.iter().map(|it| &it.report);

@@ -1,4 +1,4 @@
-//! PolicyFaults in events, with their JSON paths.
+//! Malformed events, with the JSON paths of their faults.
 
 use std::fmt;
 

@@ -126,22 +126,16 @@ impl CloudTrailRecord {
             .event_source
             .as_deref()
             .is_none_or(|s| s.starts_with("ec2.amazonaws.com"));
-        let concerns = matches!(
-            call.as_str(),
-            "RunInstances" | "ModifyInstanceMetadataOptions"
-        );
-        if !of_ec2 || !concerns {
-            return Ok(self.ignored(envelope, Reason::OtherCall(call)));
-        }
+        let read = match call.as_str() {
+            "RunInstances" if of_ec2 => Self::launch,
+            "ModifyInstanceMetadataOptions" if of_ec2 => Self::metadata_change,
+            _ => return Ok(self.ignored(envelope, Reason::OtherCall(call))),
+        };
         if let Some(code) = self.error_code.as_deref().filter(|code| !code.is_empty()) {
             let error_code = code.to_owned();
             return Ok(self.ignored(envelope, Reason::FailedCall { call, error_code }));
         }
-        let event = match call.as_str() {
-            "RunInstances" => self.launch(envelope),
-            _ => self.metadata_change(envelope),
-        };
-        event.map_err(|e| if e.path == "region" { e } else { e.under(at) })
+        read(self, envelope).map_err(|e| if e.path == "region" { e } else { e.under(at) })
     }
 
     fn launch(self, envelope: &Envelope) -> Result<Event, Malformed> {

@@ -1,4 +1,4 @@
-//! PolicyFaults in a policy document, with what its author needs to correct them.
+//! Faults in a policy document, with what its author needs to correct them.
 
 use std::fmt;
 

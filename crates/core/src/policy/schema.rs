@@ -1,24 +1,9 @@
-//! The JSON Schema of the policy. It checks each value alone; only `Policy::parse` checks that names
-//! are unique, ranges are not empty and rules can be reached.
+//! How the fields of a policy read in its JSON Schema, where the Rust type does not say it.
 
 use std::collections::BTreeMap;
 
-use schemars::generate::SchemaSettings;
-use schemars::transform::{RecursiveTransform, RestrictFormats};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Value, json};
-
-use super::Policy;
-
-/// The JSON Schema (draft 2020-12) of a policy document, for editors.
-pub fn schema() -> Value {
-    SchemaSettings::draft2020_12()
-        .with_transform(RecursiveTransform(given_is_not_null))
-        .with_transform(RestrictFormats::default())
-        .into_generator()
-        .into_root_schema_for::<Policy>()
-        .to_value()
-}
 
 /// One pattern, or a list of patterns of which any may match.
 #[derive(JsonSchema)]
@@ -135,30 +120,4 @@ pub(crate) fn action_or_require(schema: &mut Schema) {
         "dependentSchemas".to_owned(),
         json!({ "even_if_replaced": { "properties": { "action": disrupts }, "required": ["action"] } }),
     );
-}
-
-/// `null` does not mean that a field is left out.
-fn given_is_not_null(schema: &mut Schema) {
-    if schema.get("default").is_some_and(Value::is_null) {
-        schema.remove("default");
-    }
-    if let Some(Value::Array(types)) = schema.get_mut("type") {
-        types.retain(|name| name != "null");
-        if let [only] = types.as_slice() {
-            let only = only.clone();
-            schema.insert("type".to_owned(), only);
-        }
-    }
-    if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
-        choices.retain(|choice| choice.get("type") != Some(&Value::from("null")));
-        if let [Value::Object(only)] = choices.as_slice() {
-            let only = only.clone();
-            schema.remove("anyOf");
-            for (key, value) in only {
-                if schema.get(&key).is_none() {
-                    schema.insert(key, value);
-                }
-            }
-        }
-    }
 }

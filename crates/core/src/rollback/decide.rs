@@ -1,15 +1,13 @@
 //! Whether something is restored, and why not.
 
-use std::fmt;
-
+use super::leave::{Leave, existing};
+use super::restore::{OptionsRestore, values_of};
 use super::{
     AnswerRecord, ChangeRecord, DefaultsRecord, DefaultsRollback, InstanceRecord, InstanceRollback,
-    ObservedInstance, OptionsRestore, RollbackStep,
+    ObservedInstance, RollbackStep,
 };
 use crate::defaults::{DefaultsStep, MetadataDefaults};
-use crate::instance::{Instance, State};
 use crate::options::{HttpTokens, MetadataOption, MetadataOptions};
-use crate::plain::Plain;
 
 /// What to do where something else was changed since, or a value before is not recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,55 +16,6 @@ pub enum IfChanged {
     Leave,
     /// It is restored as far as the values before are recorded.
     Restore,
-}
-
-/// Why something is left as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Leave {
-    /// It is as it was before.
-    AsBefore,
-    /// It is not as the journal left it.
-    Changed {
-        /// What the journal left, where it differs.
-        recorded: String,
-        /// What is there instead.
-        found: String,
-    },
-    /// These options were set, and their values before are not recorded.
-    NotRecorded(MetadataOptions),
-    /// The account enforces tokens in the region, so that EC2 refuses to make them optional.
-    TokensEnforced,
-    /// The account cannot change its defaults, because this manages them.
-    ManagedBy(String),
-    /// The instance terminates or has terminated; `None`: EC2 no longer knows it.
-    Gone(Option<State>),
-    /// It could not be described, and why.
-    Unreachable(String),
-}
-
-impl fmt::Display for Leave {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Leave::AsBefore => f.write_str("already as before"),
-            Leave::Changed { recorded, found } => {
-                write!(f, "changed since: recorded {recorded}; now {found}")
-            }
-            Leave::NotRecorded(options) => {
-                write!(f, "the values before {options} are not recorded")
-            }
-            Leave::TokensEnforced => f.write_str(
-                "`HttpTokensEnforced` is on in the region, so that EC2 refuses http_tokens=optional",
-            ),
-            Leave::ManagedBy(manager) => write!(
-                f,
-                "managed by {}: the account cannot change them",
-                Plain(manager)
-            ),
-            Leave::Gone(Some(state)) => write!(f, "the instance is {state}"),
-            Leave::Gone(None) => f.write_str("EC2 no longer knows the instance"),
-            Leave::Unreachable(why) => write!(f, "could not be described: {}", Plain(why)),
-        }
-    }
 }
 
 impl<K, T: Clone + PartialEq> ChangeRecord<K, T> {
@@ -146,7 +95,7 @@ impl InstanceRecord {
     fn not_recorded(&self) -> MetadataOptions {
         let sent = self.calls.iter().rev();
         let sent = sent.fold(MetadataOptions::default(), |all, call| all.or(&call.sent));
-        only(&sent, |option| self.before.get(option).is_none())
+        sent.retaining(|option| self.before.get(option).is_none())
     }
 
     /// `None`: it is as the journal may have left it.
@@ -165,10 +114,13 @@ impl InstanceRecord {
                 })
         };
         let left = self.left(|before, set| set.or(before));
-        if left.iter().any(|left| only(left, is_evident).are_in(found)) {
+        if left
+            .iter()
+            .any(|left| left.retaining(is_evident).are_in(found))
+        {
             return None;
         }
-        let recorded = only(left.last()?, is_evident).differing_from(found);
+        let recorded = left.last()?.retaining(is_evident).differing_from(found);
         Some(Leave::Changed {
             found: values_of(&recorded, found),
             recorded: recorded.to_string(),
@@ -221,39 +173,5 @@ impl DefaultsRecord {
                 },
             }),
         }
-    }
-}
-
-/// The instance, unless it is gone or could not be described.
-pub(super) fn existing(found: Option<&ObservedInstance>) -> Result<&Instance, Leave> {
-    match found {
-        Some(ObservedInstance::Described(instance)) => match instance.state {
-            Some(state) if state.is_final() => Err(Leave::Gone(Some(state))),
-            _ => Ok(instance),
-        },
-        Some(ObservedInstance::Unreachable(why)) => Err(Leave::Unreachable(why.clone())),
-        Some(ObservedInstance::NotKnown) | None => Err(Leave::Gone(None)),
-    }
-}
-
-/// Some of the options.
-pub(super) fn only(
-    options: &MetadataOptions,
-    keep: impl Fn(MetadataOption) -> bool,
-) -> MetadataOptions {
-    let mut kept = MetadataOptions::default();
-    let settings = options.settings();
-    settings
-        .filter(|setting| keep(setting.option()))
-        .for_each(|setting| kept.set(setting));
-    kept
-}
-
-/// What is found in the place of the expected options.
-pub(super) fn values_of(expected: &MetadataOptions, found: &MetadataOptions) -> String {
-    let found = only(found, |option| expected.get(option).is_some()).to_string();
-    match found.is_empty() {
-        true => "not known".to_owned(),
-        false => found,
     }
 }

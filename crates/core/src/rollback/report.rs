@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::decide::Leave;
+use super::leave::Leave;
 use super::{InstanceKey, RegionKey, RollbackPlan, RollbackStep};
 use crate::defaults::MetadataDefaults;
 use crate::options::MetadataOptions;

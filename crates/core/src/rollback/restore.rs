@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::decide::{Leave, existing, values_of};
+use super::leave::{Leave, existing};
 use super::{InstanceRollback, InstanceRow, ObservedInstance, RollbackOutcome};
 use crate::change::Change;
 use crate::instance::{Instance, State};
@@ -151,5 +151,16 @@ pub enum CheckedRow {
 impl fmt::Display for OptionsRestore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.send, self.exception())
+    }
+}
+
+/// What is found in the place of the expected options.
+pub(super) fn values_of(expected: &MetadataOptions, found: &MetadataOptions) -> String {
+    let found = found
+        .retaining(|option| expected.get(option).is_some())
+        .to_string();
+    match found.is_empty() {
+        true => "not known".to_owned(),
+        false => found,
     }
 }

@@ -1,6 +1,7 @@
 //! The JSON Schema accepts and refuses the same policies as `Policy::parse`.
 
-use imds_core::policy::{Policy, schema};
+use imds_core::policy::Policy;
+use imds_core::policy_schema::schema;
 use jsonschema::Validator;
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use imds_aws::{FILTER_VALUES, Filter};
+use imds_aws::{DescribedPage, FILTER_VALUES, Filter};
 use imds_core::instance::{InstanceId, State};
 use imds_core::report::Unreachable;
 
@@ -51,6 +51,16 @@ impl InstanceFilter {
             values,
         }));
         filters
+    }
+
+    /// Those of the ids that are on a page.
+    pub(crate) fn found(&self, page: &DescribedPage) -> Vec<InstanceId> {
+        if self.ids.is_empty() {
+            return Vec::new();
+        }
+        let unreadable = page.unreadable.iter().filter_map(|it| it.instance_id());
+        let instances = page.instances.iter().map(|it| it.id.clone());
+        instances.chain(unreadable).collect()
     }
 
     /// Those of the ids that were not found.

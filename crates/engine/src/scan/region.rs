@@ -9,9 +9,8 @@ use imds_core::chain::chain;
 use imds_core::decide::{Decision, Discovery, decide};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::Step;
-use imds_core::policy::Existing;
 use imds_core::report::{Summary, Unreachable};
-use imds_core::usage::{Datapoint, Usage};
+use imds_core::usage::{DatapointsAnswer, Usage, window_begin};
 use imds_user_data::Finding;
 
 use super::scanned::{RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate};
@@ -37,7 +36,7 @@ pub(super) struct RegionScan {
 }
 
 /// CloudWatch's answer, where it was asked.
-type UsageAnswer = Option<Result<BTreeMap<InstanceId, Vec<Datapoint>>, String>>;
+type UsageAnswer = Option<DatapointsAnswer>;
 
 impl RegionScan {
     pub(super) async fn scan(
@@ -107,8 +106,7 @@ impl RegionScanner<'_> {
             (Some(answer), Some(days)) if is_non_compliant => Some(Usage::from_answer(
                 &instance,
                 answer,
-                &window(days),
-                options.now,
+                window_begin(days, options.now),
             )),
             _ => None,
         };
@@ -133,14 +131,14 @@ impl RegionScanner<'_> {
 
     /// Asked for non-compliant instances only: on the others IMDSv1 is refused.
     async fn usage(&self, instances: &[DecidedInstance]) -> UsageAnswer {
-        let window = window(self.options.usage_days?);
+        let days = self.options.usage_days?;
         let non_compliant: Vec<&InstanceId> = instances
             .iter()
             .filter(|decided| matches!(decided.decision, Decision::NonCompliant(_)))
             .map(|decided| &decided.instance.id)
             .collect();
         let now = self.options.now;
-        let window = (window.window_begin(now), now);
+        let window = (window_begin(days, now), now);
         let answer = self
             .client
             .datapoints(self.region, Metric::NoToken, &non_compliant, window);
@@ -177,6 +175,8 @@ impl RegionScanner<'_> {
 impl HandlePage for RegionScanner<'_> {
     async fn page(&mut self, page: DescribedPage) {
         let region = self.region;
+        let options = self.options;
+        self.scan.found.extend(options.instances.found(&page));
         let DescribedPage {
             instances,
             unreadable,
@@ -184,14 +184,8 @@ impl HandlePage for RegionScanner<'_> {
         for unreadable in unreadable {
             let unreachable = Unreachable::fatal(region, unreadable.to_string());
             self.scan.unreachable.push(unreachable);
-            self.scan.found.extend(unreadable.instance_id());
         }
         (self.on_progress)(Progress::Instances(instances.len()));
-        if !self.options.instances.ids.is_empty() {
-            let ids = instances.iter().map(|instance| instance.id.clone());
-            self.scan.found.extend(ids);
-        }
-        let options = self.options;
         let decide = |instance: Instance| {
             let decision = decide(&options.policy, &instance, options.now, &Discovery::Request);
             DecidedInstance { instance, decision }
@@ -213,12 +207,5 @@ impl HandlePage for RegionScanner<'_> {
             };
             self.instance(decided, &usage, findings);
         }
-    }
-}
-
-fn window(days: u8) -> Existing {
-    Existing {
-        usage_window_days: days,
-        ..Existing::default()
     }
 }

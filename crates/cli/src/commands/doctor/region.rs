@@ -97,7 +97,7 @@ async fn enforce(client: &Client, instance: &Instance) -> Check {
         Ok(true) => Check::fine(ENFORCE, format!("allowed by a dry run on {id}")),
         Ok(false) => {
             let next = format!("allow {ENFORCE}");
-            Check::failed(ENFORCE, format!("a dry run on {id} was refused"), &next)
+            Check::failed(ENFORCE, format!("a dry run on {id} was denied"), &next)
         }
         Err(error) => Check::note(
             ENFORCE,

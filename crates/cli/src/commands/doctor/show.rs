@@ -56,10 +56,10 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
             other(check, out)?;
         }
     }
-    let non_compliant = checks.iter().filter(|check| check.is_failed()).count();
-    match non_compliant {
+    let failed = checks.iter().filter(|check| check.is_failed()).count();
+    match failed {
         0 if checks.iter().all(Check::is_fine) => {
-            writeln!(out, "\nimdsctl has everything that it needs.")
+            writeln!(out, "\nimdsctl has everything it needs.")
         }
         0 => writeln!(out, "\nNo problems found; see the notes marked with `!`."),
         n => writeln!(out, "\n{} found.", count(n, "problem")),

@@ -1,9 +1,6 @@
 //! Applies the plan, recorded in the journal.
 
-use std::sync::Arc;
-
-use imds_core::report::Outcome;
-use imds_engine::{EnforceOptions, Progress, Record, RegionOrder, Until, enforce as enforce_plan};
+use imds_engine::{EnforceOptions, RegionOrder, Until, enforce as enforce_plan};
 use tokio::time::Instant;
 
 use super::intended::Intended;
@@ -20,20 +17,12 @@ use crate::progress::ProgressLine;
 /// The result of applying the plan.
 pub(super) struct Enforcement {
     pub(super) document: Document,
-    pub(super) interrupted: bool,
+    pub(super) ending: Ending,
     /// How many changes EC2 has not applied yet.
     pub(super) pending: usize,
 }
 
 impl Enforcement {
-    pub(super) fn how(&self) -> Ending {
-        if self.interrupted {
-            Ending::Interrupted
-        } else {
-            Ending::Done
-        }
-    }
-
     pub(super) fn exit(&self) -> Exit {
         if self.pending > 0 {
             return Exit::Failed;
@@ -53,14 +42,6 @@ pub(super) async fn act(
     let client = &connected.client;
     let progress = ProgressLine::new(client);
     interrupt::halts(client, &progress)?;
-    let on_progress = progress.hear();
-    let record = |record: &Record<'_>| {
-        journal.record(record)?;
-        if let Record::Answer(_, Ok(_)) = record {
-            on_progress(Progress::ChangeDone);
-        }
-        Ok(())
-    };
     let options = EnforceOptions {
         order: if args.region_by_region {
             RegionOrder::OneByOne
@@ -72,8 +53,8 @@ pub(super) async fn act(
         } else {
             Until::Applied
         },
-        recorder: &record,
-        on_progress: &on_progress,
+        recorder: &|record| journal.record(record),
+        on_progress: &progress.hear(),
     };
     let Intended {
         document,
@@ -96,12 +77,7 @@ pub(super) async fn act(
             took,
             ..document
         },
-        interrupted: Arc::clone(client).is_halted(),
+        ending: Ending::after(client),
         pending: enforced.pending,
     })
-}
-
-/// How many instances have new options.
-pub(super) fn enforced(document: &Document) -> usize {
-    document.has(Outcome::Enforced)
 }

@@ -5,10 +5,11 @@ use std::path::Path;
 use imds_core::plan::{Plan, Step};
 use imds_engine::ScannedInstance;
 
-use super::act::{Enforcement, enforced};
+use super::act::Enforcement;
 use crate::args::Connection;
 use crate::commands::journals::rollback_command;
 use crate::document::{CommandTrigger, Document};
+use crate::journal::Ending;
 
 /// The plan that is applied, as a scan shows it.
 pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
@@ -22,11 +23,12 @@ pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
 
 /// Prints what is left undone, and how to roll back.
 pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connection) {
-    let enforced = enforced(&done.document);
-    if done.interrupted {
+    let summary = done.document.summary();
+    let enforced = summary.enforced;
+    if done.ending == Ending::Interrupted {
         eprintln!(
-            "interrupted: {enforced} were changed, {} were not; calls in flight were finished and are in the journal",
-            done.document.summary.failed
+            "interrupted: {enforced} instances were changed, {} were not; calls in flight were finished and are in the journal",
+            summary.failed
         );
     }
     if done.pending > 0 {
@@ -39,7 +41,7 @@ pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connec
         let connection_words = connection.words();
         eprintln!("roll back with: {}", rollback_command(journal, connection));
         eprintln!(
-            "check whose calls are refused now: imdsctl usage --rejected --days 1{connection_words}"
+            "check whose calls are rejected now: imdsctl usage --rejected --days 1{connection_words}"
         );
     }
 }

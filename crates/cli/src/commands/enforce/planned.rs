@@ -8,7 +8,7 @@ use imds_core::chain::chain;
 use imds_core::decide::{Decision, Discovery, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Step};
-use imds_core::report::{Outcome, Summary, Unreachable};
+use imds_core::report::{Outcome, Unreachable};
 use imds_engine::{ScanDecision, ScannedInstance};
 use tokio::time::Instant;
 
@@ -50,7 +50,6 @@ pub(super) async fn read(
         account: Some(account),
         at,
         took: begin.elapsed(),
-        summary: Summary::default(),
         regions: Vec::new(),
         unreachable,
         instances,

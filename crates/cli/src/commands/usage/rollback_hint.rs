@@ -63,7 +63,7 @@ impl RollbackHints {
     fn find(&self, region: &str, id: &InstanceId, http_tokens: Option<HttpTokens>) -> RollbackHint {
         if http_tokens == Some(HttpTokens::Optional) {
             return RollbackHint {
-                note: Some("tokens are optional already".to_owned()),
+                note: Some("tokens are already optional".to_owned()),
                 command: None,
             };
         }

@@ -8,11 +8,11 @@ use imds_core::report::{Unreachable, VERSION};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{CallVerdict, InstanceCalls, Rejected};
 use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde::Serialize;
 
 use super::spark::spark;
 use super::{UsageDocument, UsageRow};
+use crate::output::csv::io_error;
 use crate::output::grid::{self, Cell, Column, Tone};
 use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
 
@@ -111,7 +111,7 @@ fn verdict(calls: &InstanceCalls) -> Vec<String> {
 }
 
 fn time(at: Timestamp, format: &str) -> String {
-    Offset::UTC.to_datetime(at).strftime(format).to_string()
+    at.strftime(format).to_string()
 }
 
 fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -219,13 +219,13 @@ const HEADER: [&str; 12] = [
 
 fn csv(document: &UsageDocument, out: &mut dyn io::Write) -> io::Result<()> {
     let mut writer = csv::Writer::from_writer(out);
-    writer.write_record(HEADER)?;
+    writer.write_record(HEADER).map_err(io_error)?;
     for UsageRow { calls, rollback } in document.rows() {
         let text = |text: Option<&str>| harmless(Plain(text.unwrap_or_default()));
         let days = calls.days.iter();
         let days = days.map(|day| day.map_or("?".to_owned(), |calls| calls.to_string()));
         let command = rollback.and_then(|hint| hint.command.as_deref());
-        writer.write_record([
+        let values = [
             text(calls.account.as_deref()),
             text(Some(&calls.region)),
             calls.instance_id.to_string(),
@@ -238,7 +238,8 @@ fn csv(document: &UsageDocument, out: &mut dyn io::Write) -> io::Result<()> {
             because(&calls.verdict),
             days.collect::<Vec<_>>().join(" "),
             harmless(Message(command.unwrap_or_default())),
-        ])?;
+        ];
+        writer.write_record(values).map_err(io_error)?;
     }
     writer.flush()
 }

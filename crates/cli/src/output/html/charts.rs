@@ -20,7 +20,7 @@ pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
 /// A bar for all instances and for those of each region.
 pub(super) fn shares(document: &Document) -> Markup {
     html! {
-        (bar("all regions", &document.summary))
+        (bar("all regions", &document.summary()))
         @for total in &document.regions { (bar(&total.region, &total.summary)) }
         p {
             "Terminated instances are not counted, and exempt instances do not count as compliant."

@@ -106,7 +106,7 @@ fn accounts_are_shown_if_there_are_several() {
 #[test]
 fn instances_that_are_counted_but_not_shown_are_mentioned() {
     let mut document = sample::document(sample::instances(10));
-    document.summary.compliant += 1_000;
+    document.regions[0].summary.compliant += 1_000;
     let text = written(&document, None);
     assert!(text.trim_end().ends_with("10 shown"), "{text}");
     let text = written(&sample::document(vec![]), Some(80));
