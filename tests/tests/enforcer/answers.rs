@@ -117,3 +117,23 @@ fn a_stopped_instance_does_not_count_as_terminated() {
     assert_eq!(outcome(report(&run), &id), "enforced");
     assert_eq!(ec2.instance(&id).options.tokens, "required");
 }
+
+/// Otherwise the function could not say which instance is left.
+#[test]
+fn a_malformed_id_leaves_a_sweep_and_a_search_incomplete() {
+    for event in [sweep(&[REGION]), cut(REGION, Some("token"), 1)] {
+        let ec2 = FakeAws::start();
+        ec2.set_regions(&[REGION]);
+        let ids = ec2.launch_many(launch(REGION).client_token("token"), 2);
+        let id = format!("<instanceId>{}<", ids[0]);
+        ec2.garble(&ids[0], &id, "<instanceId>x-12345678<");
+        let policy = enforcing(json!({ "unknown": "enforce" }));
+        let run = function(&ec2, &policy).invoke(&event);
+        let report = logged_report(&run);
+        assert_eq!(outcome(&report, &ids[1]), "enforced");
+        let unreachable = &report["unreachable"][0];
+        assert_eq!(unreachable["fatal"], true);
+        let error = unreachable["error"].as_str().unwrap();
+        assert!(error.contains("`x-12345678` could not be read"), "{error}");
+    }
+}

@@ -165,13 +165,15 @@ fn a_closed_pipe_is_not_an_error() {
     let ec2 = FakeAws::start();
     ec2.launch_many(launch(REGION).tag("Name", &"long".repeat(60)), 2000);
     let program = binary("imdsctl").display().to_string();
-    let script = format!("{program} scan --format csv | head -1; exit ${{PIPESTATUS[0]}}");
-    let ran = Imdsctl::with_program("/bin/bash")
-        .args(["-c", &script])
-        .fake(&ec2)
-        .run();
-    assert_eq!(ran.ended_with(1).stdout.lines().count(), 1);
-    assert_eq!(ran.stderr, "");
+    for (command, code) in [("scan", 1), ("usage", 0)] {
+        let script = format!("{program} {command} --format csv | head -1; exit ${{PIPESTATUS[0]}}");
+        let ran = Imdsctl::with_program("/bin/bash")
+            .args(["-c", &script])
+            .fake(&ec2)
+            .run();
+        assert_eq!(ran.ended_with(code).stdout.lines().count(), 1);
+        assert_eq!(ran.stderr, "");
+    }
 }
 
 #[test]
