@@ -12,8 +12,8 @@ use crate::log::{self, LogFilterError};
 pub(crate) struct Config {
     pub(crate) policy: Policy,
     pub(crate) client: Client,
-    /// The function's name, which is also the session name of its role.
-    pub(crate) function: Option<String>,
+    /// The ARN of the function's role, by which it recognises its own changes.
+    pub(crate) role: Option<String>,
     /// The function's region.
     pub(crate) region: String,
 }
@@ -91,7 +91,7 @@ impl Config {
                 Ok(Config {
                     policy,
                     client: Client::new(&config, EnvironmentCredentials::new(), ca_bundle),
-                    function: given("AWS_LAMBDA_FUNCTION_NAME"),
+                    role: given("IMDS_ROLE_ARN"),
                     region,
                 })
             }

@@ -67,10 +67,10 @@ impl App {
     async fn handle(&self, engine: Engine<'_>, event: Event, request_id: &str) -> Report {
         match event {
             Event::Launch(launch) => engine.launch(launch).await,
-            Event::Start(start) => engine.start(start.instance_id, start.origin).await,
+            Event::Start(start) => engine.start(start).await,
             Event::MetadataChange(change) => {
-                let function = self.config.function.as_deref();
-                engine.metadata_change(change, function).await
+                let own_role = self.config.role.as_deref();
+                engine.metadata_change(change, own_role).await
             }
             Event::Sweep(sweep) => {
                 let on_region = |region: &_| {

@@ -36,12 +36,16 @@ pub(crate) fn init(var: impl Fn(&str) -> Option<String>) {
         .init();
 }
 
+/// The target of lines that are the only record of what was done. No level hides them.
+const RECORD: &str = "record";
+
 /// The runtime also logs every failed invocation as a debug dump of the error, and opens a span for each
 /// invocation that appears in no line.
 fn without_runtime_noise(targets: Targets) -> Targets {
     targets
         .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
         .with_target("lambda_runtime::layers::trace", LevelFilter::OFF)
+        .with_target(RECORD, LevelFilter::INFO)
 }
 
 /// `AWS_LAMBDA_LOG_LEVEL`, or `RUST_LOG` (targets and levels), or `INFO`.
@@ -93,7 +97,8 @@ pub(crate) fn region(swept: &SweptRegion, request_id: &str) {
     instances(&swept.instances, Trigger::Sweep, request_id);
 }
 
-/// Logs one line for each instance; a sweep does so as soon as a region is done.
+/// Logs one line for each instance; a sweep does so as soon as a region is done. Where something was done
+/// or refused, the line has the whole entry of the report, because it is the only record.
 fn instances(instances: &[InstanceReport], trigger: Trigger, request_id: &str) {
     let trigger = trigger.as_str();
     for instance in instances {
@@ -102,47 +107,39 @@ fn instances(instances: &[InstanceReport], trigger: Trigger, request_id: &str) {
         let id = instance.instance_id.as_str();
         let rule = instance.rule.as_deref().unwrap_or_default();
         let reason = &instance.reason;
-        match instance.outcome {
-            Outcome::Failed => {
-                tracing::error!(
+        let entry =
+            is_record(instance).then(|| serde_json::to_string(instance).unwrap_or_default());
+        macro_rules! line {
+            ($level:ident, $($target:tt)*) => {
+                tracing::$level!(
+                    $($target)*
                     request_id,
                     trigger,
                     region,
                     instance = id,
                     outcome,
                     rule,
+                    entry,
                     "{reason}"
-                );
-            }
-            Outcome::Reported => {
-                tracing::warn!(
-                    request_id,
-                    trigger,
-                    region,
-                    instance = id,
-                    outcome,
-                    rule,
-                    "{reason}"
-                );
-            }
-            Outcome::Compliant
-            | Outcome::Exempt
-            | Outcome::Enforced
-            | Outcome::Stopped
-            | Outcome::Terminated
-            | Outcome::Gone => {
-                tracing::info!(
-                    request_id,
-                    trigger,
-                    region,
-                    instance = id,
-                    outcome,
-                    rule,
-                    "{reason}"
-                );
-            }
+                )
+            };
+        }
+        match (instance.outcome, entry.is_some()) {
+            (Outcome::Failed, _) => line!(error, target: RECORD,),
+            (Outcome::Reported, true) => line!(warn, target: RECORD,),
+            (Outcome::Reported, false) => line!(warn,),
+            (_, true) => line!(info, target: RECORD,),
+            (_, false) => line!(info,),
         }
     }
+}
+
+fn is_record(instance: &InstanceReport) -> bool {
+    let is_done = match instance.outcome {
+        Outcome::Enforced | Outcome::Stopped | Outcome::Terminated | Outcome::Failed => true,
+        Outcome::Compliant | Outcome::Exempt | Outcome::Reported | Outcome::Gone => false,
+    };
+    is_done || !instance.refused.is_empty() || instance.rejected_calls.is_some()
 }
 
 #[cfg(test)]

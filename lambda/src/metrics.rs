@@ -8,7 +8,7 @@ use std::io::Write;
 use imds_core::decide::BecauseWord;
 use imds_core::report::{InstanceReport, Outcome, Report, Summary, Trigger};
 use imds_engine::SweptRegion;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
 /// Writes the metrics of an event's report.
@@ -23,14 +23,19 @@ pub(crate) fn event(report: &Report, now: Timestamp) {
     for (region, instances) in by_region {
         let mut counts = outcomes(&Summary::count(instances.iter().copied()));
         counts.extend(limits(instances.iter().copied()));
+        let rejected = instances.iter().filter(|it| it.rejected_calls.is_some());
+        match rejected.count() {
+            0 => {}
+            rejected => counts.push(("RejectedCalls".to_owned(), json!(rejected))),
+        }
         let mut documents = vec![document(region, now, "Count", counts)];
-        // For other triggers, an instance's age does not measure how fast a launch is enforced.
-        if matches!(report.trigger, Trigger::Launch | Trigger::Start) {
-            let seconds: Vec<f64> = instances.iter().filter_map(|i| exposed(i, now)).collect();
-            for values in seconds.chunks(VALUES) {
-                let values = vec![("SecondsExposed".to_owned(), json!(values))];
-                documents.push(document(region, now, "Seconds", values));
-            }
+        let seconds = instances
+            .iter()
+            .filter_map(|it| exposed(it, report.trigger));
+        let seconds: Vec<f64> = seconds.collect();
+        for values in seconds.chunks(VALUES) {
+            let values = vec![("SecondsExposed".to_owned(), json!(values))];
+            documents.push(document(region, now, "Seconds", values));
         }
         write(&documents);
     }
@@ -90,11 +95,21 @@ fn write(documents: &[Value]) {
 /// The maximum number of values of one metric in one document.
 const VALUES: usize = 100;
 
-/// Seconds from the launch until the options were set.
-fn exposed(instance: &InstanceReport, now: Timestamp) -> Option<f64> {
-    let enforced = instance.outcome == Outcome::Enforced;
-    let launched = instance.launched_at.filter(|_| enforced)?;
-    Some(now.duration_since(launched).as_secs_f64().max(0.0))
+/// A start of an instance that is not older is a launch that came by another way.
+const STARTED_IS_LAUNCHED: SignedDuration = SignedDuration::from_mins(15);
+
+/// Seconds from the first launch until the options were set. For other triggers, the age of an instance
+/// does not measure how fast a launch is enforced.
+fn exposed(instance: &InstanceReport, trigger: Trigger) -> Option<f64> {
+    let is_enforced = instance.outcome == Outcome::Enforced;
+    let launched = instance.first_launched_at.filter(|_| is_enforced)?;
+    let exposed = instance.changed_at?.duration_since(launched);
+    let counts = match trigger {
+        Trigger::Launch => true,
+        Trigger::Start => exposed <= STARTED_IS_LAUNCHED,
+        Trigger::MetadataChange | Trigger::Sweep | Trigger::Ignored => false,
+    };
+    counts.then(|| exposed.as_secs_f64().max(0.0))
 }
 
 /// The name of an outcome's metric: its word, capitalized.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
@@ -166,7 +166,7 @@ impl Client {
         }
     }
 
-    fn services(&self, region: &str) -> (Arc<Services>, Https) {
+    pub(crate) fn services(&self, region: &str) -> (Arc<Services>, Https) {
         let mut connections = self.connections();
         let Connections { http, regions } = &mut *connections;
         if let Some(services) = regions.get(region) {
@@ -203,6 +203,7 @@ impl Client {
 #[derive(Debug)]
 pub(crate) struct Services {
     config: SdkConfig,
+    hides_managed: AtomicBool,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
     #[cfg(feature = "command")]
@@ -215,6 +216,7 @@ impl Services {
     fn new(config: SdkConfig) -> Self {
         Services {
             config,
+            hides_managed: AtomicBool::new(true),
             ec2: OnceLock::new(),
             cloudwatch: OnceLock::new(),
             #[cfg(feature = "command")]
@@ -222,6 +224,11 @@ impl Services {
             #[cfg(feature = "command")]
             auto_scaling: OnceLock::new(),
         }
+    }
+
+    /// Whether EC2 may hide instances that AWS services manage, and knows the parameter that shows them.
+    pub(crate) fn hides_managed(&self) -> &AtomicBool {
+        &self.hides_managed
     }
 
     pub(crate) fn ec2(&self) -> &aws_sdk_ec2::Client {

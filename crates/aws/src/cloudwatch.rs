@@ -4,10 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{self, Dimension, MetricDataQuery, MetricDataResult, MetricStat};
+use aws_sdk_cloudwatch::types::{
+    self, Dimension, MetricDataQuery, MetricDataResult, MetricStat, StatusCode,
+};
 use aws_smithy_types::DateTime;
 use imds_core::instance::InstanceId;
-use imds_core::usage::Datapoint;
+use imds_core::usage::{CallData, Datapoint};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::client::Client;
@@ -26,6 +28,9 @@ pub enum Metric {
 }
 
 impl Metric {
+    /// Whose sum is the use of IMDSv1.
+    pub const USAGE: &[Metric] = &[Metric::NoToken, Metric::NoTokenRejected];
+
     /// The metric's name in CloudWatch.
     pub fn name(self) -> &'static str {
         match self {
@@ -38,104 +43,162 @@ impl Metric {
 /// The maximum number of metrics in one call.
 const METRICS: usize = 500;
 
-/// The maximum number of periods per metric: 500 metrics then stay below the limit of 100,800
-/// datapoints per call.
-const PERIODS: i64 = 200;
+/// The maximum number of datapoints in one call.
+const DATAPOINTS: i64 = 100_800;
+
+/// The length of a period; the hours with data are counted.
+const PERIOD: SignedDuration = SignedDuration::from_hours(1);
+
+/// What CloudWatch returned for a query that it did not answer.
+const NO_RESULT: &str = "no result";
 
 impl Client {
-    /// Gets a metric's datapoints for instances in one region, 500 instances per call. Instances
-    /// without datapoints are omitted.
+    /// Gets metrics of instances in one region, in periods of one hour. Every instance is in the result.
     ///
     /// # Errors
     /// If CloudWatch does not answer or rejects the call.
-    pub async fn datapoints(
+    pub async fn call_data(
         &self,
         region: &str,
-        metric: Metric,
+        metrics: &[Metric],
         ids: &[&InstanceId],
         (begin, end): (Timestamp, Timestamp),
-    ) -> Result<BTreeMap<InstanceId, Vec<Datapoint>>, CallError> {
-        let mut found: BTreeMap<InstanceId, Vec<Datapoint>> = BTreeMap::new();
+    ) -> Result<BTreeMap<InstanceId, CallData>, CallError> {
         // CloudWatch refuses an empty window.
-        let hour_ago = end
-            .checked_sub(SignedDuration::from_hours(1))
-            .unwrap_or(begin);
-        let begin = begin.min(hour_ago);
-        for ids in ids.chunks(METRICS) {
-            let queries = queries(metric, ids, end.duration_since(begin));
-            let mut token: Option<String> = None;
-            loop {
-                let answer = self
-                    .call(ACTION, region, |services| {
-                        services
-                            .cloudwatch()
-                            .get_metric_data()
-                            .set_metric_data_queries(Some(queries.clone()))
-                            .start_time(date_time(begin))
-                            .end_time(date_time(end))
-                            .set_next_token(token.clone())
-                            .send()
-                    })
-                    .await?;
-                for series in answer.metric_data_results.unwrap_or_default() {
-                    let name = series.id.clone().unwrap_or_default();
-                    let Some((id, points)) = read(series, ids) else {
-                        let what = format!("unexpected series `{name}`");
-                        return Err(CallError::unreadable(ACTION, region, what));
-                    };
-                    if !points.is_empty() {
-                        found.entry(id.clone()).or_default().extend(points);
-                    }
-                }
-                if !convert::advance(&mut token, answer.next_token) {
-                    break;
+        let begin = begin.min(end.checked_sub(PERIOD).unwrap_or(begin));
+        let mut all = BTreeMap::new();
+        for ids in ids.chunks(instances_at_once(metrics, end.duration_since(begin))) {
+            let batch = Batch { metrics, ids };
+            all.extend(self.call_data_of(region, batch, (begin, end)).await?);
+        }
+        Ok(all)
+    }
+
+    async fn call_data_of(
+        &self,
+        region: &str,
+        batch: Batch<'_>,
+        (begin, end): (Timestamp, Timestamp),
+    ) -> Result<BTreeMap<InstanceId, CallData>, CallError> {
+        let queries = batch.queries();
+        let mut series: Vec<Series> = vec![Series::default(); queries.len()];
+        let mut token: Option<String> = None;
+        loop {
+            let answer = self
+                .call(ACTION, region, |services| {
+                    services
+                        .cloudwatch()
+                        .get_metric_data()
+                        .set_metric_data_queries(Some(queries.clone()))
+                        .start_time(date_time(begin))
+                        .end_time(date_time(end))
+                        .set_next_token(token.clone())
+                        .send()
+                })
+                .await?;
+            for result in answer.metric_data_results.unwrap_or_default() {
+                let name = result.id.clone().unwrap_or_default();
+                let place = place(&name).and_then(|place| series.get_mut(place));
+                if place.and_then(|series| series.add(result)).is_none() {
+                    let what = format!("unexpected series `{name}`");
+                    return Err(CallError::unreadable(ACTION, region, what));
                 }
             }
+            if !convert::advance(&mut token, answer.next_token) {
+                break;
+            }
         }
-        Ok(found)
+        Ok(batch.data(series))
     }
 }
 
-/// Queries for sums over periods of whole hours, long enough that `PERIODS` cover the window.
-fn queries(metric: Metric, ids: &[&InstanceId], window: SignedDuration) -> Vec<MetricDataQuery> {
-    let hours = window.as_hours().div_euclid(PERIODS) + 1;
-    let period = i32::try_from(SignedDuration::from_hours(hours).as_secs()).unwrap_or(i32::MAX);
-    let query = |(n, id): (usize, &&InstanceId)| {
-        let instance = Dimension::builder()
-            .name("InstanceId")
-            .value(id.as_str())
-            .build();
-        let metric = types::Metric::builder()
-            .namespace("AWS/EC2")
-            .metric_name(metric.name())
-            .dimensions(instance)
-            .build();
-        let sum = MetricStat::builder()
-            .metric(metric)
-            .period(period)
-            .stat("Sum")
-            .build();
-        MetricDataQuery::builder()
-            .id(format!("m{n}"))
-            .metric_stat(sum)
-            .build()
-    };
-    ids.iter().enumerate().map(query).collect()
+/// How many instances fit into one call, by the number of its metrics and of its datapoints.
+fn instances_at_once(metrics: &[Metric], window: SignedDuration) -> usize {
+    let periods = window.as_hours().saturating_add(2).max(1);
+    let by_points = usize::try_from(DATAPOINTS.div_euclid(periods)).unwrap_or(METRICS);
+    (by_points.min(METRICS) / metrics.len().max(1)).max(1)
 }
 
-/// The instance of a series and its datapoints; `None` if the series was not requested or cannot be
-/// read.
-fn read<'a>(
-    series: MetricDataResult,
-    ids: &[&'a InstanceId],
-) -> Option<(&'a InstanceId, Vec<Datapoint>)> {
-    let place: usize = series.id?.strip_prefix('m')?.parse().ok()?;
-    let times = series.timestamps.unwrap_or_default().into_iter();
-    let values = series.values.unwrap_or_default();
-    let points = times
-        .zip(values)
-        .map(|(time, value)| Some((convert::timestamp(time)?, value)));
-    Some((ids.get(place)?, points.collect::<Option<_>>()?))
+/// The metrics of one call.
+#[derive(Clone, Copy)]
+struct Batch<'a> {
+    metrics: &'a [Metric],
+    ids: &'a [&'a InstanceId],
+}
+
+impl Batch<'_> {
+    /// All metrics of the first instance, then those of the next.
+    fn queries(&self) -> Vec<MetricDataQuery> {
+        let each = |id| self.metrics.iter().map(move |metric| (id, *metric));
+        let queries = self.ids.iter().flat_map(each).enumerate();
+        queries
+            .map(|(n, (id, metric))| query(n, id, metric))
+            .collect()
+    }
+
+    fn data(&self, series: Vec<Series>) -> BTreeMap<InstanceId, CallData> {
+        let mut series = series.into_iter();
+        let mut all = BTreeMap::new();
+        for id in self.ids {
+            let mut data = CallData::default();
+            for metric in self.metrics {
+                let Series { points, status } = series.next().unwrap_or_default();
+                match metric {
+                    Metric::NoToken => data.accepted = points,
+                    Metric::NoTokenRejected => data.rejected = points,
+                }
+                let status = status.unwrap_or_else(|| NO_RESULT.to_owned());
+                let incomplete = (status != StatusCode::Complete.as_str()).then_some(status);
+                data.incomplete = data.incomplete.or(incomplete);
+            }
+            all.insert((*id).clone(), data);
+        }
+        all
+    }
+}
+
+/// The datapoints of one metric, and the status of the last page that had some.
+#[derive(Debug, Clone, Default)]
+struct Series {
+    points: Vec<Datapoint>,
+    status: Option<String>,
+}
+
+impl Series {
+    /// `None` if a time cannot be read.
+    fn add(&mut self, result: MetricDataResult) -> Option<()> {
+        let times = result.timestamps.unwrap_or_default().into_iter();
+        for (time, value) in times.zip(result.values.unwrap_or_default()) {
+            self.points.push((convert::timestamp(time)?, value));
+        }
+        self.status = result.status_code.map(|code| code.as_str().to_owned());
+        Some(())
+    }
+}
+
+fn place(query: &str) -> Option<usize> {
+    query.strip_prefix('m')?.parse().ok()
+}
+
+fn query(n: usize, id: &InstanceId, metric: Metric) -> MetricDataQuery {
+    let instance = Dimension::builder()
+        .name("InstanceId")
+        .value(id.as_str())
+        .build();
+    let metric = types::Metric::builder()
+        .namespace("AWS/EC2")
+        .metric_name(metric.name())
+        .dimensions(instance)
+        .build();
+    let sum = MetricStat::builder()
+        .metric(metric)
+        .period(i32::try_from(PERIOD.as_secs()).unwrap_or(i32::MAX))
+        .stat("Sum")
+        .build();
+    MetricDataQuery::builder()
+        .id(format!("m{n}"))
+        .metric_stat(sum)
+        .build()
 }
 
 fn date_time(time: Timestamp) -> DateTime {

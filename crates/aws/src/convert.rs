@@ -1,9 +1,10 @@
 //! Converts the SDK's instances to ours.
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
-use aws_sdk_ec2::types;
+use aws_sdk_ec2::types::{self, InstanceLifecycleType};
 use aws_smithy_types::DateTime;
-use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::age::Attachments;
+use imds_core::instance::{DedicatedCapacity, Instance, InstanceId, SpotRequest, State};
 use jiff::Timestamp;
 
 use crate::error::CallError;
@@ -48,6 +49,7 @@ fn instance(
     owner: Option<&str>,
     region: &str,
 ) -> Result<Instance, UnreadableInstance> {
+    let dedicated = dedicated(&described);
     let text = described.instance_id.unwrap_or_default();
     let id = match InstanceId::try_from(text.as_str()) {
         Ok(id) => id,
@@ -72,7 +74,22 @@ fn instance(
         image: described.image_id,
         instance_type: described.instance_type.map(|it| it.as_str().to_owned()),
         state: state.and_then(|state| State::from_word(state.as_str())),
-        launched_at: described.launch_time.and_then(timestamp),
+        started_at: described.launch_time.and_then(timestamp),
+        attachments: attachments(
+            described.network_interfaces.as_deref().unwrap_or_default(),
+            described
+                .block_device_mappings
+                .as_deref()
+                .unwrap_or_default(),
+        ),
+        client_token: described.client_token.filter(|token| !token.is_empty()),
+        spot: (described.instance_lifecycle == Some(InstanceLifecycleType::Spot)).then_some(
+            SpotRequest {
+                id: described.spot_instance_request_id,
+                is_persistent: None,
+            },
+        ),
+        dedicated,
         tags,
         applied: applied.map(|state| state.as_str() == "applied"),
         options: answered
@@ -82,6 +99,43 @@ fn instance(
         managed_by: operator.map(|it| it.principal.unwrap_or_else(an_aws_service)),
         ..Instance::unknown(id, region)
     })
+}
+
+fn attachments(
+    interfaces: &[types::InstanceNetworkInterface],
+    volumes: &[types::InstanceBlockDeviceMapping],
+) -> Attachments {
+    let mut attachments = Attachments::default();
+    for interface in interfaces.iter().filter_map(|it| it.attachment.as_ref()) {
+        // Every network card has an interface 0; only that of the first card cannot be detached.
+        let card = interface.network_card_index.unwrap_or_default();
+        if let Some(time) = interface.attach_time.and_then(timestamp) {
+            attachments.add_interface(interface.device_index.unwrap_or(-1).max(card), time);
+        }
+    }
+    for volume in volumes.iter().filter_map(|it| it.ebs.as_ref()) {
+        if let Some(time) = volume.attach_time.and_then(timestamp) {
+            attachments.add_volume(time);
+        }
+    }
+    attachments
+}
+
+fn dedicated(described: &types::Instance) -> Option<DedicatedCapacity> {
+    let tenancy = described
+        .placement
+        .as_ref()
+        .and_then(|it| it.tenancy.as_ref());
+    let is_mac = |kind: &types::InstanceType| kind.as_str().starts_with("mac");
+    if described.instance_lifecycle == Some(InstanceLifecycleType::CapacityBlock) {
+        Some(DedicatedCapacity::CapacityBlock)
+    } else if tenancy == Some(&types::Tenancy::Host)
+        || described.instance_type.as_ref().is_some_and(is_mac)
+    {
+        Some(DedicatedCapacity::DedicatedHost)
+    } else {
+        None
+    }
 }
 
 pub(crate) fn timestamp(time: DateTime) -> Option<Timestamp> {

@@ -57,14 +57,15 @@ impl Client {
         Ok(described)
     }
 
-    /// Finds the instances of a launch whose ids are not in the CloudTrail record: by its client token or,
-    /// without one, by the minute of the launch, which may also find instances of other launches.
+    /// Finds instances that may be of a launch whose ids are not in the CloudTrail record: by its client
+    /// token or, without one, by the minutes around it. [`Launch::may_include`] says which of them are.
     ///
     /// # Errors
     /// If EC2 does not answer or rejects the call.
     pub async fn describe_launched(&self, launch: &Launch) -> Result<DescribedPage, CallError> {
         let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
-        let filter = match &launch.client_token {
+        let token = launch.client_token.as_deref().map(escaped);
+        let filter = match &token {
             Some(token) => Filter {
                 name: "client-token".into(),
                 values: vec![token],
@@ -75,21 +76,28 @@ impl Client {
                 values: minutes.iter().map(String::as_str).collect(),
             },
         };
-        let mut page = self.describe(&launch.origin.region, &filter).await?;
-        if launch.client_token.is_some() {
-            for instance in &mut page.instances {
-                instance.principals.clone_from(&launch.origin.principals);
-            }
-        }
-        Ok(page)
+        self.describe(&launch.origin.region, &filter).await
     }
 }
 
-/// Patterns of EC2's `launch-time` filter for the minute of the event, the one before and the one after.
+/// Patterns of EC2's `launch-time` filter for the minutes around an event, as
+/// [`Launch::may_include`] needs them.
 fn minutes_around(time: Timestamp) -> Vec<String> {
-    let minutes = [-1, 0, 1].into_iter().filter_map(|minutes| {
+    let minutes = [-1, 0, 1, 2].into_iter().filter_map(|minutes| {
         let time = time.checked_add(SignedDuration::from_mins(minutes)).ok()?;
         Some(time.strftime("%Y-%m-%dT%H:%M:*").to_string())
     });
     minutes.collect()
+}
+
+/// A filter's value that matches nothing but this text.
+fn escaped(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for sign in text.chars() {
+        if matches!(sign, '*' | '?' | '\\') {
+            value.push('\\');
+        }
+        value.push(sign);
+    }
+    value
 }

@@ -3,10 +3,12 @@
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html>
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types;
-use imds_core::instance::{Instance, InstanceId};
+use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::MetadataOptions;
 
 use crate::client::Client;
@@ -110,6 +112,7 @@ impl Client {
         }
     }
 
+    /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html>
     async fn describe_page(
         &self,
         region: &str,
@@ -118,16 +121,30 @@ impl Client {
         token: Option<&str>,
     ) -> Result<DescribeInstancesOutput, CallError> {
         let filters: Vec<types::Filter> = filters.iter().map(types::Filter::from).collect();
-        self.call(DESCRIBE, region, |services| {
-            services
-                .ec2()
-                .describe_instances()
-                .set_filters(Some(filters.clone()))
-                .max_results(size)
-                .set_next_token(token.map(str::to_owned))
-                .send()
-        })
-        .await
+        let describe = |include_managed: Option<bool>| {
+            let filters = &filters;
+            self.call(DESCRIBE, region, move |services| {
+                services
+                    .ec2()
+                    .describe_instances()
+                    .set_filters(Some(filters.clone()))
+                    .max_results(size)
+                    .set_next_token(token.map(str::to_owned))
+                    .set_include_managed_resources(include_managed)
+                    .send()
+            })
+        };
+        let (services, _) = self.services(region);
+        let hides_managed = services.hides_managed();
+        // EC2 hides instances that AWS services manage, unless it is asked for them.
+        match describe(hides_managed.load(Ordering::Relaxed).then_some(true)).await {
+            // An endpoint that does not know the parameter does not hide them.
+            Err(error) if error.has_code("UnknownParameter") => {
+                hides_managed.store(false, Ordering::Relaxed);
+                describe(None).await
+            }
+            answer => answer,
+        }
     }
 
     /// Describes instances, some of which cannot be read, in smaller and smaller batches until those are
@@ -177,6 +194,44 @@ impl Client {
             }
         }
         Ok(page)
+    }
+
+    /// Those of the Spot requests that are persistent, and of which EC2 therefore launches another
+    /// instance.
+    ///
+    /// # Errors
+    /// If EC2 does not answer or rejects the call.
+    pub async fn persistent_spot_requests(
+        &self,
+        region: &str,
+        ids: &[&str],
+    ) -> Result<BTreeSet<String>, CallError> {
+        let mut persistent = BTreeSet::new();
+        for ids in ids.chunks(FILTER_VALUES) {
+            let filter = Filter {
+                name: Cow::Borrowed("spot-instance-request-id"),
+                values: ids.to_vec(),
+            };
+            let answer = self
+                .call("DescribeSpotInstanceRequests", region, |services| {
+                    services
+                        .ec2()
+                        .describe_spot_instance_requests()
+                        .filters(types::Filter::from(&filter))
+                        .send()
+                })
+                .await?;
+            let requests = answer.spot_instance_requests.unwrap_or_default();
+            let one_time = requests.into_iter().filter_map(|request| {
+                let id = request.spot_instance_request_id?;
+                (request.r#type == Some(types::SpotInstanceType::OneTime)).then_some(id)
+            });
+            let one_time: BTreeSet<String> = one_time.collect();
+            // A request that EC2 does not show may be persistent.
+            let others = ids.iter().filter(|id| !one_time.contains(**id));
+            persistent.extend(others.map(|id| (*id).to_owned()));
+        }
+        Ok(persistent)
     }
 
     /// Lists the regions that are enabled for the account, by a call to the given region.
@@ -254,38 +309,65 @@ impl Client {
         }
     }
 
-    /// Stops instances: all of them, or none if EC2 rejects one.
+    /// Stops instances: all of them, or none if EC2 rejects one. Returns those that were stopped already.
     ///
     /// # Errors
     /// If EC2 does not answer or rejects the call.
-    pub async fn stop(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
-        self.call("StopInstances", region, |services| {
-            services
-                .ec2()
-                .stop_instances()
-                .set_instance_ids(Some(texts(ids)))
-                .send()
-        })
-        .await
-        .map(drop)
+    pub async fn stop(
+        &self,
+        region: &str,
+        ids: &[&InstanceId],
+    ) -> Result<BTreeSet<InstanceId>, CallError> {
+        let answer = self
+            .call("StopInstances", region, |services| {
+                services
+                    .ec2()
+                    .stop_instances()
+                    .set_instance_ids(Some(texts(ids)))
+                    .send()
+            })
+            .await?;
+        Ok(already(answer.stopping_instances, State::is_stopped))
     }
 
     /// Terminates instances. If EC2 does not know one id, it terminates none; if one instance is
-    /// protected, EC2 terminates no instance in the same Availability Zone.
+    /// protected, EC2 terminates no instance in the same Availability Zone. Returns those that were
+    /// terminated already.
     ///
     /// # Errors
     /// If EC2 does not answer or rejects the call.
-    pub async fn terminate(&self, region: &str, ids: &[&InstanceId]) -> Result<(), CallError> {
-        self.call("TerminateInstances", region, |services| {
-            services
-                .ec2()
-                .terminate_instances()
-                .set_instance_ids(Some(texts(ids)))
-                .send()
-        })
-        .await
-        .map(drop)
+    pub async fn terminate(
+        &self,
+        region: &str,
+        ids: &[&InstanceId],
+    ) -> Result<BTreeSet<InstanceId>, CallError> {
+        let answer = self
+            .call("TerminateInstances", region, |services| {
+                services
+                    .ec2()
+                    .terminate_instances()
+                    .set_instance_ids(Some(texts(ids)))
+                    .send()
+            })
+            .await?;
+        Ok(already(answer.terminating_instances, State::is_final))
     }
+}
+
+/// The instances that were in such a state before the call.
+fn already(
+    changes: Option<Vec<types::InstanceStateChange>>,
+    is_such: fn(State) -> bool,
+) -> BTreeSet<InstanceId> {
+    let changes = changes.unwrap_or_default().into_iter();
+    let already = changes.filter_map(|change| {
+        let before = change.previous_state?.name?;
+        let before = State::from_word(before.as_str())?;
+        InstanceId::try_from(change.instance_id?)
+            .ok()
+            .filter(|_| is_such(before))
+    });
+    already.collect()
 }
 
 fn texts(ids: &[&InstanceId]) -> Vec<String> {

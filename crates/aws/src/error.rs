@@ -42,6 +42,8 @@ pub enum Fault {
     Unauthorized,
     /// The credentials are not valid, or the clock is wrong; the call would fail in every region.
     Credentials,
+    /// EC2 does not support an option, or its value, on this instance or in this partition.
+    Unsupported,
     /// AWS rejects the request itself, or it cannot be sent from here, for example because of the
     /// certificate or the endpoint; retrying does not help.
     Refused,
@@ -69,6 +71,7 @@ impl Fault {
             Fault::Protected
             | Fault::Unauthorized
             | Fault::Credentials
+            | Fault::Unsupported
             | Fault::Refused
             | Fault::DryRun
             | Fault::Halted => false,
@@ -82,6 +85,11 @@ impl Fault {
             "IncorrectInstanceState" | "IncorrectState" => Fault::IncorrectState,
             "DryRunOperation" => Fault::DryRun,
             "OperationNotPermitted" => Fault::Protected,
+            "InvalidParameterValue"
+            | "InvalidParameterCombination"
+            | "InvalidParameter"
+            | "UnsupportedOperation"
+            | "Unsupported" => Fault::Unsupported,
             "UnauthorizedOperation"
             | "AuthFailure"
             | "OptInRequired"
@@ -178,6 +186,12 @@ impl CallError {
             source: "interrupted before it was sent".into(),
             body: None,
         }
+    }
+
+    /// Whether AWS answered with this error code.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        let refusal = self.source.downcast_ref::<Refusal>();
+        refusal.is_some_and(|refusal| refusal.code == code)
     }
 
     /// The causes in one line, for a message that already names the action and the region.

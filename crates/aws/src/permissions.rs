@@ -17,6 +17,12 @@ pub const PERMISSIONS: [(&str, &[&str]); 4] = [
         "enforce",
         &["ec2:ModifyInstanceMetadataOptions", "ec2:CreateTags"],
     ),
-    ("stop", &["ec2:StopInstances"]),
-    ("terminate", &["ec2:TerminateInstances"]),
+    (
+        "stop",
+        &["ec2:StopInstances", "ec2:DescribeSpotInstanceRequests"],
+    ),
+    (
+        "terminate",
+        &["ec2:TerminateInstances", "ec2:DescribeSpotInstanceRequests"],
+    ),
 ];

@@ -53,7 +53,7 @@ impl Client {
             return Ok(Vec::new());
         }
         let versions = match self.versions(region, None).await {
-            Err(error) if error.fault == Fault::Refused => {
+            Err(error) if matches!(error.fault, Fault::Unsupported | Fault::Refused) => {
                 let ids = templates.iter();
                 let ids: Vec<String> = ids.filter_map(|it| it.launch_template_id.clone()).collect();
                 let each = ids

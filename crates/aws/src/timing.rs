@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::{Instant, sleep_until};
 
 /// The time-out for connecting; the SDK's default is 3.1 s.
@@ -34,6 +35,15 @@ pub const ACT_SHARE: f64 = 0.85;
 ///
 /// <https://docs.aws.amazon.com/ec2/latest/devguide/eventual-consistency.html>
 pub const VISIBLE_AFTER_MINUTES: i64 = 15;
+
+/// How long an observation of an instance allows to stop or terminate it.
+pub const OBSERVATION_COUNTS: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long after a change of options EC2 may still show the options before it.
+pub const CHANGE_VISIBLE_WITHIN: SignedDuration = SignedDuration::from_secs(60);
+
+/// When an instance is described again whose options are not those that were just set.
+pub const DESCRIBE_CHANGED_AGAIN: Duration = Duration::from_secs(5);
 
 /// How often a change is tried before checking whether the instance still exists.
 pub const ROUNDS_BEFORE_GONE: usize = 3;

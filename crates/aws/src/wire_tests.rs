@@ -104,7 +104,7 @@ async fn what_is_of_use_is_read() {
     assert_eq!(instance.id.as_str(), IDS[0]);
     assert_eq!(instance.account.as_deref(), Some("111122223333"));
     assert_eq!(instance.state, Some(State::Running));
-    assert_eq!(instance.launched_at, "2026-07-13T10:00:00Z".parse().ok());
+    assert_eq!(instance.started_at, "2026-07-13T10:00:00Z".parse().ok());
     assert_eq!(instance.tags["app"], "a & b");
     assert_eq!(instance.options.http_tokens, Some(HttpTokens::Required));
     assert_eq!(instance.options.http_endpoint, Some(Toggle::Enabled));
@@ -354,12 +354,12 @@ async fn metrics_that_are_cut_anywhere_are_an_error() {
     for cut in 0..=METRICS.len() {
         let client = client(move |_| METRICS[..cut].into());
         let read = client
-            .datapoints(REGION, Metric::NoToken, &[&id], window)
+            .call_data(REGION, &[Metric::NoToken], &[&id], window)
             .await;
         match read {
             Ok(points) if cut == METRICS.len() => {
                 let at = "2026-07-13T10:00:00Z".parse().unwrap();
-                assert_eq!(points[&id], [(at, 5.0)]);
+                assert_eq!(points[&id].accepted, [(at, 5.0)]);
             }
             read => assert_eq!(read.unwrap_err().fault, Fault::Unreadable, "{cut}"),
         }

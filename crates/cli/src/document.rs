@@ -51,7 +51,9 @@ impl Document {
     pub(crate) fn exit(&self) -> Exit {
         let summary = self.summary();
         let mut templates = self.templates.iter().flatten();
-        if !self.unreachable.is_empty() || summary.failed > 0 {
+        let mut instances = self.instances.iter();
+        let is_refused = instances.any(|it| !it.report.refused.is_empty());
+        if !self.unreachable.is_empty() || summary.failed > 0 || is_refused {
             Exit::Failed
         } else if summary.reported > 0 || templates.any(|it| !it.is_compliant()) {
             Exit::Violations

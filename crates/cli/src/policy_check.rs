@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use imds_core::plain::Plain;
-use imds_core::policy::{Condition, Policy, Rule};
+use imds_core::policy::{Condition, Policy, Rule, RuleAction};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -41,16 +41,27 @@ fn write(out: &mut String, policy: &Policy, today: Date) -> fmt::Result {
     }
     writeln!(
         out,
-        "new instances: stopped or terminated no earlier than {} s after the launch
-existing instances: at most {} if IMDSv1 was used in the last {} days, at most {} if that is not known
+        "new instances: stopped or terminated within {} minutes of the first launch, and no earlier than {} s \
+         after it; enforced no earlier than {} s after it
+recent instances: for {} hours, at most {} if IMDSv1 was used
+existing instances: at most {} if IMDSv1 was used in the last {} days, at most {} if CloudWatch has data for \
+         less than {} hours
 limits: {} disruptions per hour, account and region; {} enforcements per hour and instance",
+        new.disrupt_within_minutes,
         new.grace_seconds,
+        new.enforce_grace_seconds,
+        new.enforce_within_hours,
+        new.in_use,
         existing.in_use,
         existing.usage_window_days,
         existing.unknown,
+        existing.usage_data_hours,
         limits.disruptions_per_hour,
         limits.enforcements_per_hour
     )?;
+    for advice in advice(policy) {
+        writeln!(out, "note: {advice}")?;
+    }
     match existing.watch_days {
         0 => Ok(()),
         days => writeln!(
@@ -58,6 +69,37 @@ limits: {} disruptions per hour, account and region; {} enforcements per hour an
             "watch for rejected calls: {days} days after an enforcement"
         ),
     }
+}
+
+/// What a valid policy may do against its author's expectation.
+fn advice(policy: &Policy) -> Vec<String> {
+    let exempts_by_tags = |rule: &&Rule| {
+        rule.action == Some(RuleAction::Exempt) && rule.when.conditions().any(|it| it.is_by_tags())
+    };
+    let names = |rules: Vec<&Rule>| {
+        let names = rules.iter().map(|rule| format!("`{}`", Plain(&rule.name)));
+        names.collect::<Vec<String>>().join(", ")
+    };
+    let mut advice = Vec::new();
+    let by_tags: Vec<&Rule> = policy.rules.iter().filter(exempts_by_tags).collect();
+    if !by_tags.is_empty() && policy.new_instances.enforce_grace_seconds == 0 {
+        advice.push(format!(
+            "rules that exempt by tags: {}. If these tags are added after the launch, set \
+             `new_instances.enforce_grace_seconds` (for example 60), or the options are enforced before",
+            names(by_tags)
+        ));
+    }
+    let by_principals = |rule: &&Rule| rule.when.principals.is_some();
+    let by_principals: Vec<&Rule> = policy.rules.iter().filter(by_principals).collect();
+    if !by_principals.is_empty() {
+        advice.push(format!(
+            "rules by `principals`: {}. Only the launch event shows who launched an instance: a start, a \
+             sweep, a change of options, and a launch whose record is cut and has no client token do not, \
+             and where such a rule may match, the milder action is taken",
+            names(by_principals)
+        ));
+    }
+    advice
 }
 
 fn rule_text(rule: &Rule, today: Date) -> String {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::options::{MetadataOption, MetadataOptions, OptionSetting, Toggle};
+use crate::options::{MetadataOption, MetadataOptions};
 use crate::violation::Violation;
 
 /// Only the options to set; EC2 keeps every option that a call leaves out.
@@ -37,19 +37,6 @@ impl Change {
     /// The options to set.
     pub fn set(&self) -> &MetadataOptions {
         &self.set
-    }
-
-    /// What the call must carry for an instance that has `before`.
-    ///
-    /// EC2 has required `HttpEndpoint=enabled` together with `HttpTokens`. It is sent only where the
-    /// endpoint is known to be enabled, so that it changes nothing.
-    pub fn to_send(&self, before: &MetadataOptions) -> MetadataOptions {
-        let mut send = self.set;
-        let enabled = before.http_endpoint == Some(Toggle::Enabled);
-        if send.http_tokens.is_some() && send.http_endpoint.is_none() && enabled {
-            send.set(OptionSetting::HttpEndpoint(Toggle::Enabled));
-        }
-        send
     }
 
     /// Whether an instance with these options needs no change.

@@ -1,6 +1,8 @@
 //! The decision about one instance, with its reason. Nothing is fetched, logged or timed here.
 
 mod because;
+mod discovery;
+mod table;
 
 use std::fmt;
 
@@ -10,26 +12,14 @@ use jiff::civil::Date;
 use crate::change::Change;
 use crate::evaluation::{Evaluation, evaluate_rules};
 use crate::instance::{Instance, State};
-use crate::marks;
 use crate::options::Toggle;
 use crate::policy::{Action, Policy, Rule, RuleAction};
 use crate::replacer::Replacer;
-use crate::usage::Usage;
+use crate::restored::Restored;
+use crate::usage::{RejectedCalls, Usage};
 use crate::violation::Violation;
 pub use because::{Because, BecauseWord, Instead};
-
-/// How an instance was discovered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Discovery {
-    /// It was launched or started.
-    Launch,
-    /// Somebody changed its metadata options: at most they are enforced again.
-    Drift,
-    /// A sweep found it, and whether it uses IMDSv1 limits what may be done to it.
-    Existing(Usage),
-    /// A person asked for it: its options are enforced, and it is not disrupted.
-    Request,
-}
+pub use discovery::{Discovery, Evidence, Question};
 
 /// What is to be done about an instance, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,8 +80,10 @@ pub struct NonCompliant {
     pub instead: Option<Instead>,
     /// The options to set, or to set where the instance cannot be disrupted.
     pub change: Change,
-    /// Whether the instance is stopped, so that stopping it takes no call.
-    pub is_stopped: bool,
+    /// What must be asked before the action is done.
+    pub question: Option<Question>,
+    /// When the instance was first launched; `None`: not known.
+    pub first_launched_at: Option<Timestamp>,
     /// Exemptions that would have matched, had they not expired.
     pub expired: Vec<String>,
     /// Whether it uses IMDSv1, where CloudWatch was asked.
@@ -101,10 +93,14 @@ pub struct NonCompliant {
 impl NonCompliant {
     /// Whether it is to be stopped or terminated.
     pub fn is_disrupted(&self) -> bool {
-        match self.action {
-            Action::Report | Action::Enforce => false,
-            Action::Stop => !self.is_stopped,
-            Action::Terminate => true,
+        self.action > Action::Enforce
+    }
+
+    /// Rejected calls that keep its options from being enforced.
+    pub fn rejected_calls(&self) -> Option<&RejectedCalls> {
+        match &self.instead.as_ref()?.because {
+            Because::RejectedCalls(rejected) => Some(rejected),
+            _ => None,
         }
     }
 
@@ -120,12 +116,13 @@ impl NonCompliant {
     }
 }
 
-/// Decides about one instance.
+/// Decides about one instance, by what is known of it and not by the event that names it.
 pub fn decide(
     policy: &Policy,
     instance: &Instance,
     now: Timestamp,
-    discovery: &Discovery,
+    discovery: Discovery,
+    evidence: &Evidence,
 ) -> Decision {
     if let Some(state) = instance.state.filter(|state| state.is_final()) {
         return Decision::Gone(state);
@@ -135,7 +132,7 @@ pub fn decide(
         unknown,
         expired,
     } = Applicable::find(policy, instance, now);
-    let action = match rule.and_then(|rule| Some((rule, rule.action?))) {
+    let required = match rule.and_then(|rule| Some((rule, rule.action?))) {
         Some((rule, RuleAction::Exempt)) => return Decision::Exempt(Exempt::by(rule)),
         Some((_, RuleAction::Act(action))) => action,
         None => policy.on_violation,
@@ -150,21 +147,28 @@ pub fn decide(
         return Decision::Compliant(Compliant::AsRequired { rule });
     }
     let even_if_replaced = rule.is_some_and(|rule| rule.even_if_replaced);
-    let replaced = replaced(instance).filter(|_| !even_if_replaced);
-    let milder = replaced
-        .into_iter()
-        .chain(discovery.at_most(policy, instance, now))
-        .chain(unknown.into_iter().filter_map(perhaps));
-    let (action, instead) = mildest(action, milder);
+    let mut milder = not_disrupted(instance, required, even_if_replaced);
+    milder.extend(unknown.into_iter().filter_map(perhaps));
+    let without_table = mildest(required, &milder);
+    let table = table::at_most(policy, instance, now, discovery, evidence);
+    milder.extend(table.limit);
+    let without_spot = mildest(required, &milder);
+    milder.extend(spot_request(instance).filter(|_| !even_if_replaced));
+    let question = match table.question {
+        Some(question) => Some(question).filter(|_| without_table > Action::Report),
+        None => asks_spot(instance, without_spot).then_some(Question::SpotRequest),
+    };
+    let (action, instead) = instead(required, milder);
     Decision::NonCompliant(NonCompliant {
         action,
         instead,
+        question,
+        first_launched_at: instance.first_launched_at(now),
         change: Change::remediating(&violations),
         violations,
         rule: rule.map(name),
-        is_stopped: instance.state.is_some_and(State::is_stopped),
         expired,
-        usage: discovery.usage().cloned(),
+        usage: evidence.usage().cloned(),
     })
 }
 
@@ -193,26 +197,58 @@ impl<'p> Applicable<'p> {
     }
 }
 
-/// The mildest action that may apply, and what it replaces. Among equals the first counts.
-fn mildest(
-    of: Action,
-    milder: impl Iterator<Item = (Action, Because)>,
-) -> (Action, Option<Instead>) {
-    let mut mildest = (of, None);
+/// The mildest action that may apply.
+fn mildest(required: Action, milder: &[(Action, Because)]) -> Action {
+    let actions = milder.iter().map(|(action, _)| *action);
+    actions.chain([required]).min().unwrap_or(required)
+}
+
+/// The mildest action that may apply, and why. Among equals the first counts.
+fn instead(required: Action, milder: Vec<(Action, Because)>) -> (Action, Option<Instead>) {
+    let mut mildest = (required, None);
     for (action, because) in milder {
         if action < mildest.0 {
+            let of = required;
             mildest = (action, Some(Instead { of, because }));
         }
     }
     mildest
 }
 
-fn replaced(instance: &Instance) -> Option<(Action, Because)> {
-    let because = Because::Replaced {
-        by: Replacer::find(instance)?,
+/// Why the instance is not to be disrupted, however new it is.
+fn not_disrupted(
+    instance: &Instance,
+    required: Action,
+    even_if_replaced: bool,
+) -> Vec<(Action, Because)> {
+    let replaced = Replacer::find(instance).filter(|_| !even_if_replaced);
+    let replaced = replaced.map(|by| replaced_by(instance, by));
+    let restored = Restored::find(instance).map(Because::Restored);
+    let dedicated = instance.dedicated.map(Because::DedicatedCapacity);
+    let is_stopped = instance.state.is_some_and(State::is_stopped) && required == Action::Stop;
+    let stopped = is_stopped.then_some(Because::AlreadyStopped);
+    let because = [replaced, restored, dedicated, stopped];
+    let because = because.into_iter().flatten();
+    because.map(|because| (Action::Enforce, because)).collect()
+}
+
+fn replaced_by(instance: &Instance, by: Replacer) -> Because {
+    Because::Replaced {
+        by,
         template: instance.launch_template(),
-    };
-    Some((Action::Enforce, because))
+    }
+}
+
+fn spot_request(instance: &Instance) -> Option<(Action, Because)> {
+    let by = Replacer::spot_request(instance)?;
+    Some((Action::Enforce, replaced_by(instance, by)))
+}
+
+/// Whether the Spot request decides.
+fn asks_spot(instance: &Instance, without_spot: Action) -> bool {
+    let spot = instance.spot.as_ref();
+    without_spot > Action::Enforce
+        && spot.is_some_and(|it| it.id.is_some() && it.is_persistent.is_none())
 }
 
 /// The action of a rule that may match: at least a report, because unknown is never compliant.
@@ -222,38 +258,6 @@ fn perhaps(rule: &Rule) -> Option<(Action, Because)> {
         RuleAction::Act(action) => action,
     };
     Some((action, Because::RuleUnknown(rule.name.clone())))
-}
-
-impl Discovery {
-    fn usage(&self) -> Option<&Usage> {
-        match self {
-            Discovery::Existing(usage) => Some(usage),
-            Discovery::Launch | Discovery::Drift | Discovery::Request => None,
-        }
-    }
-
-    /// The most that may be done to an instance that was discovered so.
-    fn at_most(
-        &self,
-        policy: &Policy,
-        instance: &Instance,
-        now: Timestamp,
-    ) -> Option<(Action, Because)> {
-        match self {
-            Discovery::Launch => None,
-            Discovery::Request => Some((Action::Enforce, Because::Requested)),
-            Discovery::Drift => match marks::enforcements(&instance.tags, now) {
-                enforcements if enforcements >= policy.limits.enforcements_per_hour => {
-                    Some((Action::Report, Because::DriftLimit { enforcements }))
-                }
-                _ => Some((Action::Enforce, Because::Drift)),
-            },
-            Discovery::Existing(usage) => Some((
-                policy.existing.at_most(usage),
-                Because::Usage(usage.clone()),
-            )),
-        }
-    }
 }
 
 impl fmt::Display for Decision {
@@ -297,9 +301,6 @@ impl fmt::Display for NonCompliant {
         }
         if let Some(instead) = &self.instead {
             write!(f, "; {instead}")?;
-        }
-        if self.action == Action::Stop && self.is_stopped {
-            f.write_str("; already stopped")?;
         }
         for rule in &self.expired {
             write!(f, "; the exemption of rule `{rule}` has expired")?;

@@ -14,7 +14,7 @@ mod recorded_options;
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::instance::{Instance, InstanceId, State};
 use crate::options::MetadataOptions;
@@ -29,7 +29,7 @@ pub enum Event {
     Launch(Launch),
     /// Somebody changed an instance's metadata options.
     MetadataChange(MetadataChange),
-    /// An instance is starting or running.
+    /// Instances start or run.
     Start(Start),
     /// The schedule, or a person, asks to check every instance.
     Sweep(Sweep),
@@ -78,11 +78,36 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// How long before the event an instance of this launch may have been launched: clocks differ.
+    const BEFORE: SignedDuration = SignedDuration::from_secs(5);
+    /// How long after the event an instance of this launch may be launched.
+    const AFTER: SignedDuration = SignedDuration::from_secs(120);
+
     /// CloudTrail leaves `responseElements` out above 100 KB, so that instances were launched
     /// whose ids are not in the record.
     pub fn is_cut(&self) -> bool {
         let least = self.asked.map_or(1, |(least, _)| least.max(1));
         self.instances.len() < least
+    }
+
+    /// Whether an instance that EC2 describes may be of this launch: it has its client token or, without
+    /// a token, it was first launched within seconds of it.
+    pub fn may_include(&self, instance: &Instance, now: Timestamp) -> bool {
+        match &self.client_token {
+            Some(_) => self.includes(instance),
+            None => match (instance.first_launched_at(now), self.origin.time) {
+                (Some(first), Some(time)) => {
+                    let after = first.duration_since(time);
+                    (-Self::BEFORE..=Self::AFTER).contains(&after)
+                }
+                _ => false,
+            },
+        }
+    }
+
+    /// Whether the client token proves that an instance is of this launch.
+    pub fn includes(&self, instance: &Instance) -> bool {
+        self.client_token.is_some() && self.client_token == instance.client_token
     }
 }
 
@@ -95,19 +120,18 @@ pub struct MetadataChange {
     pub instance_id: InstanceId,
     /// The options that the call set; `None` for those that it left as they were.
     pub set: MetadataOptions,
-    /// The name of the caller's session: for a Lambda function, its own name.
-    pub session: Option<String>,
+    /// The ARN of the role in whose session the call was made (`sessionIssuer`). Unlike the session's
+    /// name, the caller does not choose it.
+    pub role: Option<String>,
 }
 
-/// An instance entered `pending` or `running`.
+/// A `StartInstances` call that succeeded, or a notification that an instance is `pending` or `running`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
     /// Where and when.
     pub origin: Origin,
-    /// The instance.
-    pub instance_id: InstanceId,
-    /// Its new state.
-    pub state: State,
+    /// The instances, each once.
+    pub instance_ids: Vec<InstanceId>,
 }
 
 /// A request to check every instance.

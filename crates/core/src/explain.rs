@@ -4,15 +4,16 @@
 mod calls;
 mod text;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use crate::age::Attachments;
 use crate::decide::Decision;
 use crate::event::{Event, Launch, Malformed, MetadataChange, Origin, Start, Sweep, parse};
 use crate::instance::InstanceId;
 use crate::options::MetadataOptions;
 use crate::plan::{Plan, Step};
-use crate::policy::{Action, Policy};
+use crate::policy::{Action, NewInstances, Policy};
 use crate::report::{Outcome, Trigger};
 use crate::trace::{KnownFacts, RuleTrace, trace};
 
@@ -134,8 +135,18 @@ pub fn explain(
     })
 }
 
-fn launched(launch: Launch, policy: &Policy, now: Timestamp) -> Explanation {
+fn launched(mut launch: Launch, policy: &Policy, now: Timestamp) -> Explanation {
     let mut explanation = Explanation::new(Trigger::Launch, &launch.origin);
+    let launched_at = assumed_launch(&launch.origin, &policy.new_instances, now);
+    for instance in &mut launch.instances {
+        instance.started_at = Some(launched_at);
+        instance.attachments = Attachments::at_launch(launched_at);
+    }
+    explanation.notes.push(format!(
+        "explained for new instances, first launched at {launched_at}: EC2 shows whether they are, and \
+         {} minutes after its first launch an instance is enforced at most",
+        policy.new_instances.disrupt_within_minutes
+    ));
     if launch.is_cut() {
         let note = "CloudTrail left instances out of the record, as it does above 100 KB";
         explanation.notes.push(note.to_owned());
@@ -148,6 +159,18 @@ fn launched(launch: Launch, policy: &Policy, now: Timestamp) -> Explanation {
         .map(|step| ExplainedInstance::new(step, policy, now))
         .collect();
     explanation
+}
+
+/// The time of the event, and of an old event, as if it were delivered when the grace period is over.
+fn assumed_launch(origin: &Origin, limits: &NewInstances, now: Timestamp) -> Timestamp {
+    let is_new = |time: &Timestamp| *time <= now && now <= limits.disrupt_until(*time);
+    let grace = limits.grace_seconds.max(limits.enforce_grace_seconds);
+    let grace_over = now.checked_sub(SignedDuration::from_secs(i64::from(grace)));
+    origin
+        .time
+        .filter(is_new)
+        .or(grace_over.ok())
+        .unwrap_or(now)
 }
 
 impl ExplainedInstance {
@@ -179,7 +202,8 @@ fn cut(launch: &Launch, policy: &Policy, now: Timestamp) -> NotRecorded {
     let call = match (&launch.client_token, launch.origin.time) {
         (Some(token), _) => format!("{} client-token={token}", calls::DESCRIBE),
         (None, Some(time)) => format!(
-            "{} launch-time={} and the minutes before and after it",
+            "{} launch-time={} and the minutes around it; those first launched from 5 s before to \
+             120 s after {time} count",
             calls::DESCRIBE,
             time.strftime("%Y-%m-%dT%H:%M")
         ),
@@ -212,10 +236,10 @@ fn changed(change: &MetadataChange, policy: &Policy, now: Timestamp) -> Explanat
         .notes
         .push(format!("the call set {set} on {id}"));
     let could = policy.could_have_set(&change.set);
-    explanation.notes.push(match &change.session {
-        Some(session) if could => format!(
-            "if the function's name is `{session}`, this counts as its own change and no call is \
-             made: the session has that name, and this policy sets such options"
+    explanation.notes.push(match &change.role {
+        Some(role) if could => format!(
+            "if the function's role is `{role}`, this is its own change and no call is made: the role \
+             made it, and this policy sets such options"
         ),
         Some(_) => {
             "not the function's own change, whoever made it: this policy does not set such options"
@@ -226,11 +250,15 @@ fn changed(change: &MetadataChange, policy: &Policy, now: Timestamp) -> Explanat
     let limit = policy.limits.enforcements_per_hour;
     explanation.not_recorded = Some(NotRecorded {
         what: format!("{id}, its tags and all of its options"),
-        calls: vec![format!("{} instance-id={id}", calls::DESCRIBE)],
+        calls: vec![
+            format!("{} instance-id={id}", calls::DESCRIBE),
+            "GetMetricData MetadataNoTokenRejected, if it is not compliant".to_owned(),
+        ],
         rules: KnownFacts::from_origin(&change.origin).trace(policy, now),
         otherwise: policy.on_violation,
         at_most: vec![
             "enforce, because only its options changed".to_owned(),
+            "report, where calls without a token were rejected in the 24 hours before".to_owned(),
             format!("report, after {limit} enforcements within the hour"),
         ],
     });
@@ -239,22 +267,48 @@ fn changed(change: &MetadataChange, policy: &Policy, now: Timestamp) -> Explanat
 
 fn started(start: &Start, policy: &Policy, now: Timestamp) -> Explanation {
     let mut explanation = Explanation::new(Trigger::Start, &start.origin);
-    let id = &start.instance_id;
-    let note = format!("{id} is {}; such an event records no options", start.state);
+    let ids: Vec<&str> = start.instance_ids.iter().map(InstanceId::as_str).collect();
+    let note = format!(
+        "starts {}; such an event records no options",
+        ids.join(", ")
+    );
     explanation.notes.push(note);
     explanation.not_recorded = Some(NotRecorded {
-        what: format!("{id}, its tags and its options"),
-        calls: vec![format!("{} instance-id={id}", calls::DESCRIBE)],
+        what: format!("{}, their tags and their options", ids.join(", ")),
+        calls: vec![format!("{} instance-id={}", calls::DESCRIBE, ids.join(","))],
         rules: KnownFacts::from_origin(&start.origin).trace(policy, now),
         otherwise: policy.on_violation,
-        at_most: Vec::new(),
+        at_most: by_age(policy),
     });
     explanation
 }
 
-fn swept(sweep: Sweep, policy: &Policy, now: Timestamp) -> Explanation {
+/// The table of what may be done at most, for events that do not tell of a launch.
+fn by_age(policy: &Policy) -> Vec<String> {
+    let NewInstances {
+        disrupt_within_minutes,
+        enforce_within_hours,
+        in_use,
+        ..
+    } = policy.new_instances;
     let existing = &policy.existing;
     let days = existing.usage_window_days;
+    vec![
+        format!(
+            "what the policy says, within {disrupt_within_minutes} minutes of the first launch"
+        ),
+        format!(
+            "enforce, within {enforce_within_hours} hours of it, or {in_use} where IMDSv1 was used"
+        ),
+        format!(
+            "enforce, later or where the age is not known, if IMDSv1 was not used for {days} days"
+        ),
+        format!("{}, if it was used", existing.in_use),
+        format!("{}, if that is not known", existing.unknown),
+    ]
+}
+
+fn swept(sweep: Sweep, policy: &Policy, now: Timestamp) -> Explanation {
     let (what, first) = match &sweep.regions {
         Some(regions) => (format!("every instance of {}", regions.join(", ")), None),
         None => (
@@ -264,7 +318,9 @@ fn swept(sweep: Sweep, policy: &Policy, now: Timestamp) -> Explanation {
     };
     let calls = first.into_iter().chain([
         format!("{}, page by page in each region", calls::DESCRIBE),
-        "GetMetricData MetadataNoToken, for those that are not compliant".to_owned(),
+        "GetMetricData MetadataNoToken and MetadataNoTokenRejected, for those that are neither new nor \
+         compliant"
+            .to_owned(),
     ]);
     let facts = KnownFacts {
         account: sweep.account.clone(),
@@ -284,11 +340,7 @@ fn swept(sweep: Sweep, policy: &Policy, now: Timestamp) -> Explanation {
             calls: calls.collect(),
             rules: facts.trace(policy, now),
             otherwise: policy.on_violation,
-            at_most: vec![
-                format!("enforce, where IMDSv1 was not used for {days} days"),
-                format!("{}, where it was used", existing.in_use),
-                format!("{}, where that is not known", existing.unknown),
-            ],
+            at_most: by_age(policy),
         }),
     }
 }

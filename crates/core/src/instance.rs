@@ -6,6 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::age::Attachments;
 use crate::options::MetadataOptions;
 use crate::plain::Plain;
 use crate::values::ec2_words;
@@ -25,8 +26,12 @@ pub struct Instance {
     pub instance_type: Option<String>,
     /// The tags so far; controllers may add more up to a minute after the launch.
     pub tags: BTreeMap<String, String>,
-    /// The latest launch; EC2 moves it forward whenever a stopped instance starts.
-    pub launched_at: Option<Timestamp>,
+    /// The last start (`launchTime`); EC2 moves it forward whenever a stopped instance starts.
+    pub started_at: Option<Timestamp>,
+    /// When its network interfaces and volumes were attached; events do not show it.
+    pub attachments: Attachments,
+    /// The client token of its launch.
+    pub client_token: Option<String>,
     /// Where the instance is in its life.
     pub state: Option<State>,
     /// The metadata options.
@@ -39,6 +44,10 @@ pub struct Instance {
     /// The AWS service that manages the instance and may refuse changes
     /// (`Operator.Principal`); `None` also if none manages it.
     pub managed_by: Option<String>,
+    /// The Spot request that launched the instance; `None` also if it is not a Spot Instance.
+    pub spot: Option<SpotRequest>,
+    /// Capacity that is paid for whether or not the instance runs; `None` also if there is none.
+    pub dedicated: Option<DedicatedCapacity>,
 }
 
 impl Instance {
@@ -51,13 +60,22 @@ impl Instance {
             image: None,
             instance_type: None,
             tags: BTreeMap::new(),
-            launched_at: None,
+            started_at: None,
+            attachments: Attachments::default(),
+            client_token: None,
             state: None,
             options: MetadataOptions::default(),
             applied: None,
             principals: Vec::new(),
             managed_by: None,
+            spot: None,
+            dedicated: None,
         }
+    }
+
+    /// When the instance was first launched; `None`: not known. See [`Attachments::first_launched_at`].
+    pub fn first_launched_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.attachments.first_launched_at(self.started_at, now)
     }
 
     /// The launch template that the instance was launched from, by the tags that EC2 sets.
@@ -74,6 +92,25 @@ impl Instance {
             .get("aws:autoscaling:groupName")
             .map(String::as_str)
     }
+}
+
+/// The request that launched a Spot Instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpotRequest {
+    /// `sir-…`, where EC2 shows it.
+    pub id: Option<String>,
+    /// Whether the request launches another instance after this one has terminated. `DescribeInstances`
+    /// does not show it.
+    pub is_persistent: Option<bool>,
+}
+
+/// Capacity that is paid for whether or not an instance runs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DedicatedCapacity {
+    /// A Capacity Block.
+    CapacityBlock,
+    /// A Dedicated Host, as every Mac instance has.
+    DedicatedHost,
 }
 
 /// A launch template, for its owner to update.
@@ -130,9 +167,9 @@ impl State {
     }
 }
 
-/// An instance's id: `i-` and, in EC2, 8 or 17 hexadecimal digits.
+/// An instance's id: `i-` and 8 or 17 hexadecimal digits.
 ///
-/// Only the characters are checked, because samples have ids such as `i-EXAMPLE…`.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct InstanceId(String);
@@ -145,7 +182,7 @@ impl InstanceId {
 
     /// The id for an instance that is not launched yet.
     pub(crate) fn placeholder() -> Self {
-        InstanceId("i-next".to_owned())
+        InstanceId("i-00000000".to_owned())
     }
 }
 
@@ -155,8 +192,7 @@ impl TryFrom<&str> for InstanceId {
     fn try_from(text: &str) -> Result<Self, MalformedId> {
         let id = text.trim();
         let digits = id.strip_prefix("i-").unwrap_or_default();
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if (1..=62).contains(&digits.len()) && digits.bytes().all(plain) {
+        if matches!(digits.len(), 8 | 17) && digits.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(InstanceId(id.to_owned()))
         } else {
             Err(MalformedId(text.to_owned()))
@@ -185,5 +221,5 @@ impl fmt::Display for InstanceId {
 
 /// Text that is not an instance id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an instance id (`i-` and hexadecimal digits)")]
+#[error("`{0}` is not an instance id (`i-` and 8 or 17 hexadecimal digits)")]
 pub struct MalformedId(pub String);

@@ -2,6 +2,7 @@
 //! Nothing here uses the SDK, the clock, files or async.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod age;
 pub mod by_day;
 pub mod chain;
 pub mod change;
@@ -24,6 +25,7 @@ pub mod replacer;
 pub mod report;
 pub mod require;
 pub mod requirement;
+pub mod restored;
 pub mod rollback;
 pub mod trace;
 pub mod usage;

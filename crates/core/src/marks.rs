@@ -146,65 +146,70 @@ mod tests {
     #[test]
     fn the_earliest_claims_within_the_limit_may_be_terminated() {
         let all = [
-            claimed("i-3", 1, State::Running),
-            claimed("i-1", 3, State::Running),
-            claimed("i-2", 2, State::Pending),
+            claimed("i-00000003", 1, State::Running),
+            claimed("i-00000001", 3, State::Running),
+            claimed("i-00000002", 2, State::Pending),
         ];
-        may(&all, &["i-1", "i-2", "i-3"], 2, &["i-1", "i-2"]);
-        may(&all, &["i-1", "i-2", "i-3"], 0, &[]);
+        may(
+            &all,
+            &["i-00000001", "i-00000002", "i-00000003"],
+            2,
+            &["i-00000001", "i-00000002"],
+        );
+        may(&all, &["i-00000001", "i-00000002", "i-00000003"], 0, &[]);
     }
 
     #[test]
     fn the_claims_of_others_count() {
         let all = [
-            claimed("i-1", 3, State::Running),
-            claimed("i-2", 2, State::Running),
+            claimed("i-00000001", 3, State::Running),
+            claimed("i-00000002", 2, State::Running),
         ];
-        may(&all, &["i-2"], 1, &[]);
-        may(&all, &["i-1"], 1, &["i-1"]);
+        may(&all, &["i-00000002"], 1, &[]);
+        may(&all, &["i-00000001"], 1, &["i-00000001"]);
     }
 
     #[test]
     fn what_was_terminated_within_the_hour_counts_before_every_claim() {
         let all = [
-            claimed("i-1", 3, State::Running),
-            claimed("i-2", 2, State::Terminated),
+            claimed("i-00000001", 3, State::Running),
+            claimed("i-00000002", 2, State::Terminated),
         ];
-        may(&all, &["i-1"], 1, &[]);
-        may(&all, &["i-1"], 2, &["i-1"]);
+        may(&all, &["i-00000001"], 1, &[]);
+        may(&all, &["i-00000001"], 2, &["i-00000001"]);
     }
 
     #[test]
     fn what_was_terminated_long_ago_does_not_count() {
         let all = [
-            claimed("i-1", 75 * 60, State::Terminated),
-            claimed("i-2", 1, State::Running),
+            claimed("i-00000001", 75 * 60, State::Terminated),
+            claimed("i-00000002", 1, State::Running),
         ];
-        may(&all, &["i-2"], 1, &["i-2"]);
+        may(&all, &["i-00000002"], 1, &["i-00000002"]);
     }
 
     #[test]
     fn a_termination_counts_for_an_hour_though_it_comes_later_than_its_claim() {
         let all = [
-            claimed("i-1", 3600 + 14 * 60, State::Terminated),
-            claimed("i-2", 1, State::Running),
+            claimed("i-00000001", 3600 + 14 * 60, State::Terminated),
+            claimed("i-00000002", 1, State::Running),
         ];
-        may(&all, &["i-2"], 1, &[]);
+        may(&all, &["i-00000002"], 1, &[]);
     }
 
     #[test]
     fn an_own_claim_that_is_not_visible_allows_nothing() {
-        may(&[], &["i-1"], 5, &[]);
+        may(&[], &["i-00000001"], 5, &[]);
     }
 
     #[test]
     fn released_claims_count_only_where_the_instance_terminates_all_the_same() {
-        let mut released = claimed("i-1", 3, State::Running);
+        let mut released = claimed("i-00000001", 3, State::Running);
         released.tags.insert(TERMINATE.to_owned(), release(ago(2)));
-        let mut all = [released, claimed("i-2", 1, State::Running)];
-        may(&all, &["i-2"], 1, &["i-2"]);
+        let mut all = [released, claimed("i-00000002", 1, State::Running)];
+        may(&all, &["i-00000002"], 1, &["i-00000002"]);
         all[0].state = Some(State::ShuttingDown);
-        may(&all, &["i-2"], 1, &[]);
+        may(&all, &["i-00000002"], 1, &[]);
     }
 
     #[test]

@@ -15,9 +15,9 @@ macro_rules! for_each_metadata_option {
         $callback! {
             /// Whether a session token (IMDSv2) is required.
             HttpTokens http_tokens: HttpTokens, RequiredTokens, "HttpTokens";
-            /// Whether the metadata service answers. A disabled endpoint is never enabled and is
-            /// compliant, even where `enabled` is required: there is nothing to attack.
-            HttpEndpoint http_endpoint: Toggle, Toggle, "HttpEndpoint";
+            /// Whether the metadata service answers. An instance with a disabled endpoint is compliant,
+            /// because there is nothing to attack, and nothing ever enables it.
+            HttpEndpoint http_endpoint: Toggle, RequiredEndpoint, "HttpEndpoint";
             /// How many network hops an answer may travel. Containers on a bridge network need 2,
             /// some overlay networks 3; with fewer they lose their credentials.
             HopLimit hop_limit: HopLimit, HopRange, "HttpPutResponseHopLimit";

@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::{Because, Decision, Discovery, NonCompliant, decide};
+use crate::decide::{Because, Decision, Discovery, Evidence, NonCompliant, Question, decide};
 use crate::event::Launch;
 use crate::instance::Instance;
 use crate::policy::{Action, Policy};
@@ -16,6 +16,8 @@ use crate::policy::{Action, Policy};
 pub struct Plan {
     /// In the order in which the instances were observed.
     pub steps: Vec<Step>,
+    /// When the instances were observed, the first of them.
+    pub observed_at: Timestamp,
 }
 
 /// What to do about one instance.
@@ -28,31 +30,45 @@ pub struct Step {
 }
 
 impl Plan {
-    /// Decides about every instance.
+    /// Decides about every instance, observed at `now`.
     pub fn new(
         policy: &Policy,
         instances: impl IntoIterator<Item = Instance>,
         now: Timestamp,
-        discovery: &Discovery,
+        discovery: Discovery,
     ) -> Self {
-        let steps = instances.into_iter().map(|instance| {
-            let decision = decide(policy, &instance, now, discovery);
-            Step { instance, decision }
-        });
+        let instances = instances.into_iter();
+        let steps = instances.map(|it| Step::new(policy, it, now, discovery, &Evidence::default()));
         Plan {
             steps: steps.collect(),
+            observed_at: now,
         }
     }
 
-    /// Decides about every instance that a launch records, once where it is recorded twice.
+    /// Decides about every instance that a launch records, once where it is recorded twice. The record
+    /// does not show when an instance was first launched.
     pub fn for_launch(policy: &Policy, launch: &Launch, now: Timestamp) -> Self {
         let mut ids = BTreeSet::new();
         let once = launch.instances.iter().filter(|it| ids.insert(&it.id));
-        Plan::new(policy, once.cloned(), now, &Discovery::Launch)
+        let at = launch.origin.time;
+        Plan::new(policy, once.cloned(), now, Discovery::Launch { at })
     }
 
-    /// Takes out the steps that must wait because tags come late: an instance is disrupted only
-    /// once it is `grace_seconds` old, and is observed again by then.
+    /// Takes out the steps that depend on what was not asked yet.
+    #[must_use]
+    pub fn split_off_questions(&mut self) -> Plan {
+        let steps = std::mem::take(&mut self.steps).into_iter();
+        let (asking, ready) = steps.partition(|step| step.question().is_some());
+        self.steps = ready;
+        Plan {
+            steps: asking,
+            observed_at: self.observed_at,
+        }
+    }
+
+    /// Takes out the steps that must wait because tags come late: an instance is disrupted only once it
+    /// is `grace_seconds` old, and enforced once it is `enforce_grace_seconds` old, and is observed
+    /// again by then.
     pub fn split_off_waiting(&mut self, policy: &Policy, now: Timestamp) -> Option<Waiting> {
         let (waiting, ready): (Vec<_>, Vec<_>) = std::mem::take(&mut self.steps)
             .into_iter()
@@ -87,6 +103,23 @@ impl Plan {
 }
 
 impl Step {
+    /// Decides about one instance.
+    pub fn new(
+        policy: &Policy,
+        instance: Instance,
+        now: Timestamp,
+        discovery: Discovery,
+        evidence: &Evidence,
+    ) -> Self {
+        let decision = decide(policy, &instance, now, discovery, evidence);
+        Step { instance, decision }
+    }
+
+    /// What must be asked before the step is done.
+    pub fn question(&self) -> Option<Question> {
+        self.non_compliant()?.question
+    }
+
     /// Why the instance is not compliant, and what to do.
     pub fn non_compliant(&self) -> Option<&NonCompliant> {
         match &self.decision {
@@ -101,20 +134,24 @@ impl Step {
         }
     }
 
-    /// When the instance is old enough to be disrupted, where it is to be and is not.
+    /// When the instance is old enough for what is to be done, where it is not. One of unknown age is
+    /// not new, and need not wait.
     pub fn waits_until(&self, policy: &Policy, now: Timestamp) -> Option<Timestamp> {
-        let grace = SignedDuration::from_secs(i64::from(policy.new_instances.grace_seconds));
-        let is_disrupted = self.non_compliant().is_some_and(NonCompliant::is_disrupted);
-        // An instance of unknown age may be new.
-        let launched = self.instance.launched_at.unwrap_or(now);
-        launched
-            .checked_add(grace)
-            .ok()
-            .filter(|&until| is_disrupted && until > now)
+        let limits = &policy.new_instances;
+        let seconds = match self.non_compliant()?.action {
+            Action::Report => return None,
+            Action::Enforce => limits.enforce_grace_seconds,
+            Action::Stop | Action::Terminate => {
+                limits.grace_seconds.max(limits.enforce_grace_seconds)
+            }
+        };
+        let grace = SignedDuration::from_secs(i64::from(seconds));
+        let until = self.instance.first_launched_at(now)?.checked_add(grace);
+        until.ok().filter(|&until| until > now)
     }
 }
 
-/// Instances to observe again before they are stopped or terminated.
+/// Instances to observe again before anything is done to them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// When the youngest of them is old enough.
@@ -140,8 +177,7 @@ impl fmt::Display for Step {
             Decision::NonCompliant(it) => match it.action {
                 Action::Report => f.write_str("report")?,
                 Action::Enforce => write!(f, "set {}", it.change)?,
-                Action::Stop if it.is_stopped => f.write_str("leave, stopped")?,
-                Action::Stop => f.write_str("stop")?,
+                Action::Stop => write!(f, "set {} and stop", it.change)?,
                 Action::Terminate => f.write_str("terminate")?,
             },
         }

@@ -14,6 +14,7 @@ mod when;
 use std::fmt;
 
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::require::Require;
@@ -46,7 +47,7 @@ pub struct Policy {
     /// What applies to new instances.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub new_instances: NewInstances,
-    /// What happens to existing instances, which a sweep finds.
+    /// What happens to existing instances.
     #[cfg_attr(feature = "schema", schemars(default))]
     pub existing: Existing,
     /// How much may be done.
@@ -197,25 +198,67 @@ impl Default for Limits {
     }
 }
 
-/// What applies to new instances.
+/// What applies to new instances: by the time of their first launch, whatever event names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, default))]
 pub struct NewInstances {
-    /// Seconds after its launch before an instance is stopped or terminated, because tags that
-    /// exempt it may be added after the launch. At most 600.
+    /// Minutes after its first launch in which an instance may be stopped or terminated, 1 to 60.
+    /// Later, its options are enforced at most.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 60)))]
+    pub disrupt_within_minutes: u8,
+    /// Hours after its first launch in which the options of an instance are enforced unless IMDSv1 was
+    /// used on it, 1 to 168. Later, `existing` decides.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 168)))]
+    pub enforce_within_hours: u8,
+    /// What happens within `enforce_within_hours` to an instance on which IMDSv1 was used, where no
+    /// launch event of the last 15 minutes names it: `report` or `enforce`.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::AtMostEnforce"))]
+    pub in_use: Action,
+    /// Seconds after its first launch before an instance is stopped or terminated, because tags that
+    /// exempt it may be added after the launch. At most 600, and shorter than
+    /// `disrupt_within_minutes`.
     #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
     pub grace_seconds: u32,
+    /// Seconds after its first launch before the options of an instance are enforced, for the same
+    /// reason. At most 600. Until then the instance answers IMDSv1.
+    #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
+    pub enforce_grace_seconds: u32,
+}
+
+impl NewInstances {
+    /// Until when an instance may be stopped or terminated.
+    pub fn disrupt_until(&self, first_launched_at: Timestamp) -> Timestamp {
+        let minutes = SignedDuration::from_mins(i64::from(self.disrupt_within_minutes));
+        later(first_launched_at, minutes)
+    }
+
+    /// Until when the options of an instance are enforced unless IMDSv1 is in use.
+    pub fn enforce_until(&self, first_launched_at: Timestamp) -> Timestamp {
+        let hours = SignedDuration::from_hours(i64::from(self.enforce_within_hours));
+        later(first_launched_at, hours)
+    }
+}
+
+fn later(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
 impl Default for NewInstances {
     fn default() -> Self {
-        NewInstances { grace_seconds: 60 }
+        NewInstances {
+            disrupt_within_minutes: 15,
+            enforce_within_hours: 24,
+            in_use: Action::Report,
+            grace_seconds: 60,
+            enforce_grace_seconds: 0,
+        }
     }
 }
 
-/// What happens to existing instances, which a sweep finds. Their use of IMDSv1 decides, because
-/// software that uses it fails once tokens are required.
+/// What happens to instances that are neither new nor recent, or of unknown age: their options are
+/// enforced at most. Their use of IMDSv1 decides, because software that uses it fails once tokens are
+/// required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, default))]
@@ -224,10 +267,16 @@ pub struct Existing {
     /// CloudWatch keeps five-minute data for 63 days.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 63)))]
     pub usage_window_days: u8,
-    /// What happens to an instance on which IMDSv1 was used in the window.
+    /// Hours of running within the window for which CloudWatch must have data before an instance
+    /// without calls counts as unused, 1 to 168. They may lie anywhere in the window, so that an
+    /// instance that is stopped every night can be evaluated.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 168)))]
+    pub usage_data_hours: u8,
+    /// What happens to an instance on which IMDSv1 was used in the window: `report` or `enforce`.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::AtMostEnforce"))]
     pub in_use: Action,
-    /// What happens to an instance without data: it may have been stopped, or be younger than the
-    /// window.
+    /// What happens to an instance with too little data: `report` or `enforce`.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::AtMostEnforce"))]
     pub unknown: Action,
     /// Days for which an instance is tagged and watched for rejected IMDSv1 calls after a sweep has
     /// enforced its options, 0 to 63. With 0, the default, it is neither tagged nor watched.
@@ -239,6 +288,7 @@ impl Default for Existing {
     fn default() -> Self {
         Existing {
             usage_window_days: 14,
+            usage_data_hours: 24,
             in_use: Action::Report,
             unknown: Action::Report,
             watch_days: 0,

@@ -129,6 +129,8 @@ pub struct InstanceReport {
     pub rule: Option<String>,
     /// The options that do not satisfy the policy, by their names there.
     pub violations: Vec<&'static str>,
+    /// Options that EC2 refused to set.
+    pub refused: Vec<RefusedOption>,
     /// All options before a change.
     pub before: Option<MetadataOptions>,
     /// All options after the change, where one was made.
@@ -145,11 +147,23 @@ pub struct InstanceReport {
     /// Calls that were rejected after its options were enforced, where it is watched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejected_calls: Option<RejectedCalls>,
-    /// When it was launched or last started.
+    /// When it was first launched; `None`: not known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub launched_at: Option<Timestamp>,
+    pub first_launched_at: Option<Timestamp>,
+    /// When its options were set, or when it was stopped or terminated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
     /// Why, as a sentence.
     pub reason: String,
+}
+
+/// An option that EC2 refused to set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RefusedOption {
+    /// Its name in the policy.
+    pub option: &'static str,
+    /// EC2's error.
+    pub error: String,
 }
 
 impl InstanceReport {
@@ -164,6 +178,7 @@ impl InstanceReport {
         let report = InstanceReport {
             before: Some(instance.options),
             after,
+            first_launched_at: instance.first_launched_at(Timestamp::MAX),
             ..InstanceReport::undecided(instance, outcome, decision.to_string())
         };
         match decision {
@@ -186,6 +201,8 @@ impl InstanceReport {
                     because: instead.map(|instead| instead.because.word()),
                     launch_template,
                     usage: non_compliant.usage.clone(),
+                    rejected_calls: non_compliant.rejected_calls().cloned(),
+                    first_launched_at: non_compliant.first_launched_at,
                     ..report
                 }
             }
@@ -203,13 +220,15 @@ impl InstanceReport {
             because: None,
             rule: None,
             violations: Vec::new(),
+            refused: Vec::new(),
             before: None,
             after: None,
             launch_template: None,
             changed_by: None,
             usage: None,
             rejected_calls: None,
-            launched_at: instance.launched_at,
+            first_launched_at: None,
+            changed_at: None,
             reason,
         }
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::options::{MetadataOption, MetadataOptions, OptionSetting, for_each_metadata_option};
-use crate::requirement::{HopRange, RequiredTokens, Requirement};
+use crate::requirement::{HopRange, RequiredEndpoint, RequiredTokens, Requirement};
 use crate::values::Toggle;
 use crate::violation::Violation;
 
@@ -41,7 +41,7 @@ macro_rules! define {
             }
 
             /// Every required option that these options do not satisfy. A value that is not known
-            /// satisfies nothing, except that no endpoint is ever enabled.
+            /// satisfies nothing.
             pub fn violations(&self, options: &MetadataOptions) -> Vec<Violation> {
                 let mut violations = Vec::new();
                 $(if let Some(required) = self.$field
@@ -53,8 +53,6 @@ macro_rules! define {
                         remediation: OptionSetting::$option(required.nearest(options.$field)),
                     });
                 })+
-                let enable = OptionSetting::HttpEndpoint(Toggle::Enabled);
-                violations.retain(|violation| violation.remediation != enable);
                 violations
             }
         }

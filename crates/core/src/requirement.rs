@@ -12,6 +12,8 @@ use crate::values::{HopLimit, HttpTokens, Toggle};
 pub enum Requirement {
     /// Of `http_tokens`.
     Tokens(RequiredTokens),
+    /// Of `http_endpoint`.
+    Endpoint(RequiredEndpoint),
     /// Of `hop_limit`.
     Hops(HopRange),
     /// Of an option that is on or off.
@@ -28,7 +30,12 @@ macro_rules! from_each {
     )+};
 }
 
-from_each!(Tokens(RequiredTokens), Hops(HopRange), Toggle(Toggle));
+from_each!(
+    Tokens(RequiredTokens),
+    Endpoint(RequiredEndpoint),
+    Hops(HopRange),
+    Toggle(Toggle)
+);
 
 /// Session tokens (IMDSv2) are required. A policy cannot require IMDSv1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +44,16 @@ from_each!(Tokens(RequiredTokens), Hops(HopRange), Toggle(Toggle));
 pub enum RequiredTokens {
     /// The service answers IMDSv2 only.
     Required,
+}
+
+/// The metadata endpoint is disabled. A policy cannot require that it is enabled, because nothing may
+/// enable it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename_all = "lowercase"))]
+pub enum RequiredEndpoint {
+    /// The service does not answer.
+    Disabled,
 }
 
 /// The hop limits allowed, both ends included; at least one end is given.
@@ -59,6 +76,16 @@ impl RequiredTokens {
 
     pub(crate) fn nearest(self, _: Option<HttpTokens>) -> HttpTokens {
         HttpTokens::Required
+    }
+}
+
+impl RequiredEndpoint {
+    pub(crate) fn allows(self, endpoint: Toggle) -> bool {
+        endpoint == Toggle::Disabled
+    }
+
+    pub(crate) fn nearest(self, _: Option<Toggle>) -> Toggle {
+        Toggle::Disabled
     }
 }
 
@@ -90,6 +117,7 @@ impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Requirement::Tokens(RequiredTokens::Required) => HttpTokens::Required.fmt(f),
+            Requirement::Endpoint(RequiredEndpoint::Disabled) => Toggle::Disabled.fmt(f),
             Requirement::Hops(range) => range.fmt(f),
             Requirement::Toggle(toggle) => toggle.fmt(f),
         }

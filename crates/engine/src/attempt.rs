@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 const MODIFIES_IN_FLIGHT: usize = 32;
 
 /// Why a call has no answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FailedCall {
     pub(crate) why: String,
     /// `None`: AWS did not say so.
@@ -37,6 +37,29 @@ impl FailedCall {
 
     pub(crate) fn is_retryable(&self) -> bool {
         self.fault.is_none_or(Fault::is_retryable)
+    }
+
+    /// EC2 does not support an option of the call.
+    pub(crate) fn is_unsupported(&self) -> bool {
+        self.fault == Some(Fault::Unsupported)
+    }
+
+    /// If a service manages the instance, it refuses the call.
+    pub(crate) fn is_refused_by_service(&self) -> bool {
+        matches!(
+            self.fault,
+            Some(Fault::Protected | Fault::Unauthorized | Fault::Unsupported | Fault::Refused)
+        )
+    }
+
+    /// The state of the instance does not allow the call yet, or no longer.
+    pub(crate) fn is_state(&self) -> bool {
+        matches!(self.fault, Some(Fault::IncorrectState | Fault::NotFound))
+    }
+
+    /// There was no time for an answer.
+    pub(crate) fn is_late(&self) -> bool {
+        self.fault.is_none()
     }
 
     /// The call was sent, and its answer did not come or could not be read.

@@ -1,62 +1,90 @@
-//! Stops and terminates.
+//! Stops and terminates, and does the milder thing where that cannot be done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::{join, join_all};
-use imds_aws::DISRUPTED_AT_ONCE;
-use imds_core::decide::Because;
-use imds_core::instance::{InstanceId, State};
+use imds_core::decide::{Because, Decision};
+use imds_core::instance::InstanceId;
 use imds_core::marks;
 use imds_core::policy::Action;
+use imds_core::report::InstanceReport;
+use jiff::Timestamp;
 
-use crate::attempt::{FailedCall, in_flight, in_time};
+use crate::apply::ApplyOptions;
+use crate::disruption::{Disrupted, NotDisrupted};
 use crate::engine::Engine;
-use crate::task::Task;
+use crate::task::{Placed, Setting, Task};
 use crate::termination_limit::Claims;
 
-/// A task, and why its instance was not disrupted where it was not.
-type Disrupted = (Task, Option<Because>);
-
 impl Engine<'_> {
-    /// Stops and terminates, the regions side by side.
-    pub(crate) async fn disrupt(&self, tasks: Vec<Task>) -> Vec<(Task, Option<Because>)> {
+    /// Sets the options of all, so that they are as required when they are started again, and stops
+    /// them.
+    pub(crate) async fn stop_all(
+        &self,
+        tasks: Vec<Task>,
+        observed_at: Timestamp,
+        options: ApplyOptions<'_>,
+    ) -> Vec<Placed> {
         if tasks.is_empty() {
             return Vec::new();
         }
-        let mut stop: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        let mut terminate: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        for task in tasks {
-            let by_region = match task.non_compliant.action {
-                Action::Terminate => &mut terminate,
-                Action::Stop | Action::Enforce | Action::Report => &mut stop,
-            };
-            by_region
-                .entry(task.instance.region.clone())
-                .or_default()
-                .push(task);
+        let mut settings: BTreeMap<InstanceId, Setting> = BTreeMap::new();
+        let (mut reports, mut set) = (Vec::new(), Vec::new());
+        for (task, setting) in self.set_all(tasks, options).await {
+            if let Setting::Gone(_) = setting {
+                reports.push(task.set(setting));
+            } else {
+                settings.insert(task.instance.id.clone(), setting);
+                set.push(task);
+            }
         }
-        let stops = stop.into_iter().map(|(region, tasks)| async move {
-            self.disrupt_all(&region, Action::Stop, tasks).await
-        });
-        let terminations = terminate.into_iter().map(|(region, tasks)| async move {
-            self.terminate_within_limit(&region, tasks).await
-        });
-        let (stopped, terminated) = join(join_all(stops), join_all(terminations)).await;
-        stopped.into_iter().chain(terminated).flatten().collect()
+        let regions = by_region(set)
+            .into_iter()
+            .map(|(region, tasks)| async move {
+                self.disrupt(&region, Action::Stop, tasks, observed_at)
+                    .await
+            });
+        for (task, disrupted) in join_all(regions).await.into_iter().flatten() {
+            let Some(setting) = settings.remove(&task.instance.id) else {
+                continue;
+            };
+            reports.push(match disrupted {
+                Disrupted::Done(at) => task.stopped(setting, at),
+                // Its options are set already.
+                Disrupted::Not(NotDisrupted { because, .. }) => {
+                    task.milder(Action::Enforce, because).set(setting)
+                }
+                Disrupted::Decided(decision) => decided_after_set(task, decision, setting),
+            });
+        }
+        reports
+    }
+
+    /// Terminates, the regions side by side.
+    pub(crate) async fn terminate_all(
+        &self,
+        tasks: Vec<Task>,
+        observed_at: Timestamp,
+        options: ApplyOptions<'_>,
+    ) -> Vec<Placed> {
+        let regions = by_region(tasks)
+            .into_iter()
+            .map(|(region, tasks)| async move {
+                self.terminate_within_limit(&region, tasks, observed_at, options)
+                    .await
+            });
+        join_all(regions).await.into_iter().flatten().collect()
     }
 
     /// Terminates no more instances of a region within an hour than the policy allows.
-    async fn terminate_within_limit(&self, region: &str, mut tasks: Vec<Task>) -> Vec<Disrupted> {
+    async fn terminate_within_limit(
+        &self,
+        region: &str,
+        tasks: Vec<Task>,
+        observed_at: Timestamp,
+        options: ApplyOptions<'_>,
+    ) -> Vec<Placed> {
         let limit = self.policy.limits.disruptions_per_hour;
-        let most = usize::try_from(limit)
-            .unwrap_or(usize::MAX)
-            .min(tasks.len());
-        let over = tasks.split_off(most).into_iter();
-        let over = over.map(|task| (task, Some(Because::DisruptionLimit { limit })));
-        let mut disrupted: Vec<Disrupted> = over.collect();
-        if tasks.is_empty() {
-            return disrupted;
-        }
         let ids: Vec<InstanceId> = tasks.iter().map(|task| task.instance.id.clone()).collect();
         let Claims { claimed, refused } = self.claim(region, &ids).await;
         let allowed = match &claimed {
@@ -66,86 +94,81 @@ impl Engine<'_> {
         let (go, stay): (Vec<Task>, Vec<Task>) = tasks
             .into_iter()
             .partition(|task| allowed.contains(&task.instance.id));
-        let terminated = self.disrupt_all(region, Action::Terminate, go).await;
-        let alive = terminated.iter().filter(|(_, because)| because.is_some());
-        let alive = alive.map(|(task, _)| task).chain(&stay);
-        let released: Vec<&InstanceId> = alive.map(|task| &task.instance.id).collect();
-        self.release(region, &released).await;
-        disrupted.extend(stay.into_iter().map(|task| {
+        let released: Vec<InstanceId> = stay.iter().map(|it| it.instance.id.clone()).collect();
+        let stay = stay.into_iter().map(|task| {
             let error = refused.get(&task.instance.id).or(claimed.as_ref().err());
             let because = match error {
                 Some(error) => Because::NotCounted(error.clone()),
                 None => Because::DisruptionLimit { limit },
             };
-            (task, Some(because))
-        }));
-        disrupted.extend(terminated);
-        disrupted
-    }
-
-    /// All of a region together, and one by one where EC2 refuses the whole call because of some.
-    async fn disrupt_all(&self, region: &str, action: Action, tasks: Vec<Task>) -> Vec<Disrupted> {
-        let refused = |error: FailedCall| Some(Because::Refused(error.to_string()));
-        let mut disrupted = Vec::new();
-        let mut tasks = tasks.into_iter().peekable();
-        while tasks.peek().is_some() {
-            let batch: Vec<Task> = tasks.by_ref().take(DISRUPTED_AT_ONCE).collect();
-            let ids: Vec<&InstanceId> = batch.iter().map(|task| &task.instance.id).collect();
-            match self.call_disrupt(region, action, &ids).await {
-                Ok(()) => disrupted.extend(batch.into_iter().map(|task| (task, None))),
-                Err(error) if batch.len() == 1 => {
-                    let because = refused(error);
-                    disrupted.extend(batch.into_iter().map(|task| (task, because.clone())));
-                }
-                Err(_) => {
-                    let calls = batch.into_iter().map(|task| async move {
-                        let ids = [&task.instance.id];
-                        let error = self.call_disrupt(region, action, &ids).await.err();
-                        (task, error.and_then(refused))
-                    });
-                    disrupted.extend(in_flight(calls).await);
-                }
-            }
-        }
-        disrupted
-    }
-
-    async fn call_disrupt(
-        &self,
-        region: &str,
-        action: Action,
-        ids: &[&InstanceId],
-    ) -> Result<(), FailedCall> {
-        let call = async {
-            match action {
-                Action::Terminate => self.client.terminate(region, ids).await,
-                Action::Stop | Action::Enforce | Action::Report => {
-                    self.client.stop(region, ids).await
-                }
-            }
+            task.milder(Action::Enforce, because)
+        });
+        let terminated = async {
+            let action = Action::Terminate;
+            let terminated = self.disrupt(region, action, go, observed_at).await;
+            let alive = terminated
+                .iter()
+                .filter(|(_, it)| !matches!(it, Disrupted::Done(_)));
+            let alive = alive.map(|(task, _)| &task.instance.id);
+            let released: Vec<&InstanceId> = alive.chain(&released).collect();
+            self.release(region, &released).await;
+            self.do_instead(terminated, options).await
         };
-        match in_time(self.deadline.act, call).await {
-            Err(error)
-                if error.may_have_worked() && self.took_effect(region, action, ids).await =>
-            {
-                Ok(())
-            }
-            answer => answer,
-        }
+        let (terminated, enforced) =
+            join(terminated, self.enforce_all(stay.collect(), options)).await;
+        terminated.into_iter().chain(enforced).collect()
     }
 
-    /// Whether EC2 shows that the action worked on all instances: a stopped one is not terminated.
-    async fn took_effect(&self, region: &str, action: Action, ids: &[&InstanceId]) -> bool {
-        let ids: Vec<InstanceId> = ids.iter().map(|id| (*id).clone()).collect();
-        let is_disrupted =
-            |state: State| state.is_final() || action == Action::Stop && state.is_stopped();
-        let call = self.client.describe_by_id(region, &ids);
-        in_time(self.deadline.act, call).await.is_ok_and(|found| {
-            found.instances.len() == ids.len()
-                && found
-                    .instances
-                    .iter()
-                    .all(|it| it.state.is_some_and(is_disrupted))
-        })
+    /// Where an instance was not terminated, the milder thing is done.
+    async fn do_instead(
+        &self,
+        terminated: Vec<(Task, Disrupted)>,
+        options: ApplyOptions<'_>,
+    ) -> Vec<Placed> {
+        let (mut reports, mut enforce) = (Vec::new(), Vec::new());
+        for (task, disrupted) in terminated {
+            match disrupted {
+                Disrupted::Done(at) => reports.push(task.done(at)),
+                Disrupted::Decided(decision) => reports.push(decided(task, &decision)),
+                Disrupted::Not(NotDisrupted { action, because }) => {
+                    enforce.push(task.milder(action, because));
+                }
+            }
+        }
+        let (reported, enforce): (Vec<Task>, Vec<Task>) = enforce
+            .into_iter()
+            .partition(|task| task.non_compliant.action == Action::Report);
+        let reported = reported.into_iter().map(|task| {
+            let decision = Decision::NonCompliant(task.non_compliant.clone());
+            decided(task, &decision)
+        });
+        reports.extend(reported);
+        reports.extend(self.enforce_all(enforce, options).await);
+        reports
     }
+}
+
+fn by_region(tasks: Vec<Task>) -> BTreeMap<String, Vec<Task>> {
+    let mut regions: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    for task in tasks {
+        let region = task.instance.region.clone();
+        regions.entry(region).or_default().push(task);
+    }
+    regions
+}
+
+fn decided(task: Task, decision: &Decision) -> Placed {
+    let report = InstanceReport::decided(task.instance, decision, decision.outcome(), None);
+    (task.place, report)
+}
+
+/// What was decided when the instance was observed again after its options were set.
+fn decided_after_set(task: Task, decision: Decision, setting: Setting) -> Placed {
+    let rule = match decision {
+        Decision::Gone(_) => return task.set(Setting::Gone(decision)),
+        Decision::Exempt(exempt) => Some(exempt.rule),
+        Decision::Compliant(_) | Decision::NonCompliant(_) => None,
+    };
+    task.milder(Action::Enforce, Because::RuleChanged(rule))
+        .set(setting)
 }

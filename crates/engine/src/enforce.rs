@@ -90,7 +90,11 @@ pub async fn enforce(
             remember: Remember::Nothing,
             recorder: Some(&record),
         };
-        let mut reports = engine.apply(Plan { steps }, apply).await;
+        let plan = Plan {
+            steps,
+            observed_at: now(),
+        };
+        let mut reports = engine.apply(plan, apply).await;
         if options.until == Until::Applied && !client.is_halted() {
             let waited = wait_until_applied(client, &reports, &running, options.on_progress).await;
             enforced.pending += waited.len();

@@ -1,14 +1,17 @@
 //! One event: observe, decide, apply, report.
 
+use imds_aws::timing::{CHANGE_VISIBLE_WITHIN, DESCRIBE_CHANGED_AGAIN};
 use imds_core::decide::{Decision, Discovery};
-use imds_core::event::{Launch, MetadataChange, Origin};
+use imds_core::event::{Launch, MetadataChange, Origin, Start};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plain::Plain;
 use imds_core::plan::Plan;
-use imds_core::report::{InstanceReport, Report, Trigger};
+use imds_core::report::{InstanceReport, Outcome, Report, Trigger};
+use tokio::time::{Instant, sleep_until};
 
 use crate::engine::Engine;
-use crate::observe::{Observed, Observer};
+use crate::observe::Observer;
+use crate::observed::Observed;
 
 impl Engine<'_> {
     /// Handles a launch. What the event shows to be compliant or exempt takes no call.
@@ -26,7 +29,8 @@ impl Engine<'_> {
                 Decision::Gone(_) | Decision::NonCompliant(_) => open.push(step.instance),
             }
         }
-        let observer = Observer::new(self, &launch.origin.region, &Discovery::Launch);
+        let at = launch.origin.time;
+        let observer = Observer::new(self, &launch.origin, Discovery::Launch { at });
         let observed = observer.observe_launch(open, &launch).await;
         reports.extend(observed.instances);
         let observed = Observed {
@@ -36,24 +40,33 @@ impl Engine<'_> {
         report(Trigger::Launch, launch.origin, observed)
     }
 
-    /// Handles a start, or an instance that became `pending` or `running`.
-    pub async fn start(&self, id: InstanceId, origin: Origin) -> Report {
-        let observed = self.observe_one(id, &origin, &Discovery::Launch).await;
+    /// Handles a start.
+    pub async fn start(&self, start: Start) -> Report {
+        let Start {
+            origin,
+            instance_ids,
+        } = start;
+        let observed = self.observe(instance_ids, &origin, Discovery::Start).await;
         report(Trigger::Start, origin, observed)
     }
 
-    /// Handles a change of an instance's options; `function`: the function's own name, under which it
-    /// makes changes itself.
-    pub async fn metadata_change(&self, change: MetadataChange, function: Option<&str>) -> Report {
-        let own_session = change.session.is_some() && change.session.as_deref() == function;
-        if own_session && self.policy.could_have_set(&change.set) {
+    /// Handles a change of an instance's options; `own_role`: the ARN of the function's role, by which it
+    /// recognises its own changes.
+    pub async fn metadata_change(&self, change: MetadataChange, own_role: Option<&str>) -> Report {
+        let is_own = change.role.is_some() && change.role.as_deref() == own_role;
+        if is_own && self.policy.could_have_set(&change.set) {
             let report = report(Trigger::MetadataChange, change.origin, Observed::default());
             let reason = Some("the function's own change".to_owned());
             return Report { reason, ..report };
         }
-        let mut observed = self
-            .observe_one(change.instance_id, &change.origin, &Discovery::Drift)
-            .await;
+        let mut observed = self.observe_changed(&change).await;
+        if self.may_not_be_visible(&change, &observed) {
+            let again = Instant::now() + DESCRIBE_CHANGED_AGAIN;
+            if again < self.deadline.observe {
+                sleep_until(again).await;
+                observed = self.observe_changed(&change).await;
+            }
+        }
         if let Some(principal) = change.origin.principals.first() {
             let principal = Plain(principal).to_string();
             let violating = observed.instances.iter_mut();
@@ -66,19 +79,36 @@ impl Engine<'_> {
         report(Trigger::MetadataChange, change.origin, observed)
     }
 
-    /// Whoever changed or started an instance is not who launched it.
-    async fn observe_one(
-        &self,
-        id: InstanceId,
-        origin: &Origin,
-        discovery: &Discovery,
-    ) -> Observed {
-        let instance = Instance {
-            launched_at: origin.time,
-            ..Instance::unknown(id, origin.region.clone())
+    /// EC2 shows compliant options that are not those of the event: somebody corrected them since, or EC2
+    /// does not show the change yet.
+    fn may_not_be_visible(&self, change: &MetadataChange, observed: &Observed) -> bool {
+        let age = change.origin.time.map(|at| (self.now)().duration_since(at));
+        let is_recent = age.is_none_or(|age| age <= CHANGE_VISIBLE_WITHIN);
+        let contradicts = |it: &InstanceReport| {
+            let shown = it.before.unwrap_or_default();
+            it.outcome == Outcome::Compliant && !change.set.are_in(&shown)
         };
-        Observer::new(self, &origin.region, discovery)
-            .observe(vec![instance])
+        is_recent && observed.instances.iter().any(contradicts)
+    }
+
+    async fn observe_changed(&self, change: &MetadataChange) -> Observed {
+        let at = change.origin.time;
+        let ids = vec![change.instance_id.clone()];
+        self.observe(ids, &change.origin, Discovery::Drift { at })
+            .await
+    }
+
+    /// Whoever changed or started an instance is not who launched it.
+    async fn observe(
+        &self,
+        ids: Vec<InstanceId>,
+        origin: &Origin,
+        discovery: Discovery,
+    ) -> Observed {
+        let ids = ids.into_iter();
+        let instances = ids.map(|id| Instance::unknown(id, origin.region.clone()));
+        Observer::new(self, origin, discovery)
+            .observe(instances.collect())
             .await
     }
 }
@@ -90,6 +120,15 @@ fn report(trigger: Trigger, origin: Origin, observed: Observed) -> Report {
     let Observed {
         instances,
         unreachable,
+        gone,
     } = observed;
-    Report::new(trigger, account, Some(region), instances, unreachable)
+    let mut report = Report::new(trigger, account, Some(region), instances, unreachable);
+    if gone > 0 {
+        report.summary.gone += gone;
+        report.omitted += gone;
+        report.reason = Some(format!(
+            "EC2 no longer shows {gone} launched instances whose ids are not in the event"
+        ));
+    }
+    report
 }

@@ -2,16 +2,19 @@
 //! for a fleet.
 
 mod apply;
+mod ask;
 mod attempt;
 mod changer;
 #[cfg(feature = "command")]
 mod defaults;
 mod disrupt;
+mod disruption;
 #[cfg(feature = "command")]
 mod enforce;
 mod engine;
 mod event;
 mod observe;
+mod observed;
 mod pages;
 mod record;
 #[cfg(feature = "command")]
@@ -20,6 +23,7 @@ mod regions;
 mod rollback;
 #[cfg(feature = "command")]
 mod scan;
+mod set;
 mod sweep;
 mod sweep_region;
 mod task;

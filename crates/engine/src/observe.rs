@@ -6,24 +6,27 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use imds_aws::timing::{Backoff, VISIBLE_AFTER_MINUTES};
-use imds_aws::{CallError, DescribedIds, DescribedPage, UnreadableInstance};
+use imds_aws::{CallError, DescribedIds, DescribedPage};
 use imds_core::chain::chain;
 use imds_core::decide::Discovery;
-use imds_core::event::Launch;
+use imds_core::event::{Launch, Origin};
 use imds_core::instance::{Instance, InstanceId};
-use imds_core::plan::{Plan, Waiting};
-use imds_core::report::{InstanceReport, Outcome, Unreachable};
-use jiff::SignedDuration;
+use imds_core::plan::{Plan, Step, Waiting};
+use imds_core::report::{InstanceReport, Outcome};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::apply::ApplyOptions;
 use crate::engine::{Engine, Remember};
+use crate::observed::Observed;
 
 /// Observes instances of one region, and handles each as soon as EC2 describes it.
 pub(crate) struct Observer<'a> {
     engine: &'a Engine<'a>,
     region: &'a str,
-    discovery: &'a Discovery,
+    discovery: Discovery,
+    /// When what the event describes happened.
+    at: Option<Timestamp>,
 }
 
 /// Work, and when it is due.
@@ -37,6 +40,8 @@ enum WorkTask<'a> {
     Describe(Vec<Instance>, Backoff),
     /// Find the instances that the launch's record leaves out; these are known.
     Find(&'a Launch, BTreeSet<InstanceId>, Backoff),
+    /// Ask what the plan depends on.
+    Ask(Plan),
     /// Apply the plan.
     Apply(Plan),
 }
@@ -54,24 +59,19 @@ enum Finished<'a> {
         Backoff,
         Option<Result<DescribedPage, CallError>>,
     ),
+    Asked(Plan),
     Applied(Vec<InstanceReport>),
-}
-
-/// The outcome of every instance.
-#[derive(Debug, Default)]
-pub(crate) struct Observed {
-    pub(crate) instances: Vec<InstanceReport>,
-    pub(crate) unreachable: Vec<Unreachable>,
 }
 
 const LATE: &str = "could not be described before the deadline";
 
 impl<'a> Observer<'a> {
-    pub(crate) fn new(engine: &'a Engine<'a>, region: &'a str, discovery: &'a Discovery) -> Self {
+    pub(crate) fn new(engine: &'a Engine<'a>, origin: &'a Origin, discovery: Discovery) -> Self {
         Observer {
             engine,
-            region,
+            region: &origin.region,
             discovery,
+            at: origin.time,
         }
     }
 
@@ -128,13 +128,17 @@ impl<'a> Observer<'a> {
                 let answer = timeout_at(deadline.observe, answer).await.ok();
                 Finished::Found(launch, known, backoff, answer)
             }
+            WorkTask::Ask(plan) => {
+                Finished::Asked(self.engine.ask(self.region, plan, self.discovery).await)
+            }
             WorkTask::Apply(plan) => {
                 let options = ApplyOptions {
                     remember: match self.discovery {
-                        Discovery::Drift => Remember::Drift,
-                        Discovery::Launch | Discovery::Existing(_) | Discovery::Request => {
-                            Remember::Nothing
-                        }
+                        Discovery::Drift { .. } => Remember::Drift,
+                        Discovery::Launch { .. }
+                        | Discovery::Start
+                        | Discovery::Sweep
+                        | Discovery::Request => Remember::Nothing,
                     },
                     recorder: None,
                 };
@@ -150,6 +154,7 @@ impl<'a> Observer<'a> {
                 observed.instances.extend(reports);
                 Vec::new()
             }
+            Finished::Asked(plan) => self.act(plan, observed),
             Finished::Described(asked, mut backoff, answer) => match answer {
                 Some(Ok(described)) => self.described(asked, backoff, described, observed),
                 Some(Err(error)) => match self.retry(&error, &mut backoff) {
@@ -177,7 +182,7 @@ impl<'a> Observer<'a> {
     fn described(
         &self,
         asked: Vec<Instance>,
-        mut backoff: Backoff,
+        backoff: Backoff,
         described: DescribedIds,
         observed: &mut Observed,
     ) -> Vec<Work<'a>> {
@@ -191,22 +196,45 @@ impl<'a> Observer<'a> {
         let mut asked: BTreeMap<InstanceId, Instance> = by_id.collect();
         for instance in &mut instances {
             if let Some(known) = asked.remove(&instance.id) {
-                instance.principals = known.principals;
+                self.join(instance, known);
             }
         }
         let unknown = unknown.into_iter().filter_map(|id| asked.remove(&id));
         let unknown: Vec<Instance> = unknown.collect();
-        let mut work = self.decide(instances, observed);
-        if !unknown.is_empty() {
-            match backoff.next(self.engine.deadline.observe) {
-                Some(due) => work.extend(Work::at(due, WorkTask::Describe(unknown, backoff))),
-                None => {
-                    let reports = unknown.into_iter().map(|it| self.not_known(it));
-                    observed.instances.extend(reports);
-                }
+        let mut work = self.decide(instances, backoff, observed);
+        work.extend(self.look_again(unknown, backoff, observed));
+        work
+    }
+
+    /// What the launch's record tells stays true: EC2 may show tags later than the record does. Tags that
+    /// only AWS sets cannot be removed; others may have been removed since an older launch.
+    fn join(&self, instance: &mut Instance, known: Instance) {
+        let is_recent = self.is_recent();
+        let tags = known.tags.into_iter();
+        for (key, value) in tags.filter(|(key, _)| is_recent || key.starts_with("aws:")) {
+            instance.tags.entry(key).or_insert(value);
+        }
+        instance.principals = known.principals;
+    }
+
+    /// Describes instances again, or reports those that EC2 does not show in time.
+    fn look_again(
+        &self,
+        instances: Vec<Instance>,
+        mut backoff: Backoff,
+        observed: &mut Observed,
+    ) -> Vec<Work<'a>> {
+        if instances.is_empty() {
+            return Vec::new();
+        }
+        match backoff.next(self.engine.deadline.observe) {
+            Some(due) => Work::at(due, WorkTask::Describe(instances, backoff)),
+            None => {
+                let reports = instances.into_iter().map(|it| self.not_known(it));
+                observed.instances.extend(reports);
+                Vec::new()
             }
         }
-        work
     }
 
     /// A launch without a client token is found by its minute, so that others' launches count too;
@@ -226,14 +254,22 @@ impl<'a> Observer<'a> {
             mut instances,
             mut unreadable,
         } = page;
-        instances.retain(|it| known.insert(it.id.clone()));
+        let now = (self.engine.now)();
+        instances.retain(|it| launch.may_include(it, now) && known.insert(it.id.clone()));
+        for instance in instances.iter_mut().filter(|it| launch.includes(it)) {
+            instance.principals.clone_from(&launch.origin.principals);
+        }
         unreadable.retain(|it| it.instance_id().is_none_or(|id| known.insert(id)));
         observed.add_unreadable(self.region, &unreadable);
         let found = known.len();
-        let mut work = self.decide(instances, observed);
+        let mut work = self.decide(instances, backoff, observed);
         let surely_all = found >= most && launch.client_token.is_some();
         let no_more = found >= least && found == before;
         if surely_all || no_more {
+            return work;
+        }
+        if found < least && found == before && self.is_long_ago() {
+            observed.gone += least - found;
             return work;
         }
         match backoff.next(self.engine.deadline.observe) {
@@ -244,21 +280,50 @@ impl<'a> Observer<'a> {
                     "could not find the launched instances before the deadline: {found} of at least \
                      {least}"
                 );
-                observed.fail_launch(self.region, error);
+                let _nothing: Vec<Work> = observed.fail_launch(self.region, error);
             }
         }
         work
     }
 
-    /// The plan for what was observed; what is to be disrupted waits until it is old enough, and is
-    /// described again.
-    fn decide(&self, instances: Vec<Instance>, observed: &mut Observed) -> Vec<Work<'a>> {
+    /// The plan for what was observed. Until EC2 shows the network interface of a launched instance, its
+    /// age is not known, and it is described again.
+    fn decide(
+        &self,
+        instances: Vec<Instance>,
+        backoff: Backoff,
+        observed: &mut Observed,
+    ) -> Vec<Work<'a>> {
         let Engine { policy, now, .. } = *self.engine;
-        if instances.is_empty() {
-            return Vec::new();
-        }
         let mut plan = Plan::new(policy, instances, now(), self.discovery);
-        let waiting = plan.split_off_waiting(policy, now());
+        let (not_shown, steps): (Vec<Step>, Vec<Step>) = plan
+            .steps
+            .into_iter()
+            .partition(|it| self.lacks_interface(it));
+        plan.steps = steps;
+        let not_shown = not_shown.into_iter().map(|step| step.instance).collect();
+        let mut work = self.look_again(not_shown, backoff, observed);
+        let asking = plan.split_off_questions();
+        if !asking.steps.is_empty() {
+            work.push(Work::now(WorkTask::Ask(asking)));
+        }
+        work.extend(self.act(plan, observed));
+        work
+    }
+
+    fn lacks_interface(&self, step: &Step) -> bool {
+        let is_launch = matches!(self.discovery, Discovery::Launch { .. });
+        let attachments = &step.instance.attachments;
+        is_launch
+            && self.is_recent()
+            && attachments.primary_interface.is_none()
+            && step.non_compliant().is_some()
+    }
+
+    /// Applies a plan; what its tags may still exempt waits until it is old enough, and is described
+    /// again.
+    fn act(&self, mut plan: Plan, observed: &mut Observed) -> Vec<Work<'a>> {
+        let waiting = plan.split_off_waiting(self.engine.policy, (self.engine.now)());
         let apply = (!plan.steps.is_empty()).then(|| Work::now(WorkTask::Apply(plan)));
         let mut work: Vec<Work> = apply.into_iter().collect();
         if let Some(waiting) = waiting {
@@ -280,22 +345,35 @@ impl<'a> Observer<'a> {
         }
         let seconds = wait.as_secs_f64().ceil();
         let reason = format!(
-            "because of `grace_seconds` it can be disrupted in {seconds} s, and the function's time \
-             ends before that"
+            "the policy's grace period ends in {seconds} s, and the function's time ends before that"
         );
         observed.fail(instances, &reason)
     }
 
     /// EC2 does not know a new instance yet, and an old one no longer.
     fn not_known(&self, instance: Instance) -> InstanceReport {
-        let visible_after = SignedDuration::from_mins(VISIBLE_AFTER_MINUTES);
-        let launched = instance.launched_at;
-        let age = launched.map(|launched| (self.engine.now)().duration_since(launched));
-        let (outcome, reason) = match age {
-            Some(age) if age > visible_after => (Outcome::Gone, "EC2 no longer knows it"),
-            _ => (Outcome::Failed, "EC2 does not know it yet"),
+        let (outcome, reason) = if self.is_long_ago() {
+            (Outcome::Gone, "EC2 no longer knows it")
+        } else if instance.state.is_some() {
+            (
+                Outcome::Failed,
+                "EC2 does not show its network interface yet",
+            )
+        } else {
+            (Outcome::Failed, "EC2 does not know it yet")
         };
         InstanceReport::undecided(instance, outcome, reason.to_owned())
+    }
+
+    /// Whether EC2 may not show yet what the event describes.
+    fn is_recent(&self) -> bool {
+        !self.is_long_ago()
+    }
+
+    fn is_long_ago(&self) -> bool {
+        let visible_after = SignedDuration::from_mins(VISIBLE_AFTER_MINUTES);
+        let age = self.at.map(|at| (self.engine.now)().duration_since(at));
+        age.is_some_and(|age| age > visible_after)
     }
 }
 
@@ -314,46 +392,4 @@ impl WorkTask<'_> {
     fn first_describe(instances: Vec<Instance>) -> Self {
         WorkTask::Describe(instances, Backoff::default())
     }
-}
-
-impl Observed {
-    fn add_unreadable(&mut self, region: &str, unreadable: &[UnreadableInstance]) {
-        let (undecided, unreachable) = undecided(unreadable, region);
-        self.instances.extend(undecided);
-        self.unreachable.extend(unreachable);
-    }
-
-    fn fail(&mut self, instances: Vec<Instance>, reason: &str) -> Vec<Work<'static>> {
-        let reports = instances
-            .into_iter()
-            .map(|it| InstanceReport::undecided(it, Outcome::Failed, reason.to_owned()));
-        self.instances.extend(reports);
-        Vec::new()
-    }
-
-    fn fail_launch(&mut self, region: &str, error: String) -> Vec<Work<'static>> {
-        self.unreachable.push(Unreachable::fatal(region, error));
-        Vec::new()
-    }
-}
-
-/// An instance that cannot be read has failed, and a region where its id is malformed is not wholly
-/// observed.
-pub(crate) fn undecided(
-    unreadable: &[UnreadableInstance],
-    region: &str,
-) -> (Vec<InstanceReport>, Vec<Unreachable>) {
-    let (mut reports, mut unreachable) = (Vec::new(), Vec::new());
-    for unreadable in unreadable {
-        let reason = unreadable.to_string();
-        match unreadable.instance_id() {
-            Some(id) => {
-                let instance = Instance::unknown(id, region);
-                let report = InstanceReport::undecided(instance, Outcome::Failed, reason);
-                reports.push(report);
-            }
-            None => unreachable.push(Unreachable::fatal(region, reason)),
-        }
-    }
-    (reports, unreachable)
 }

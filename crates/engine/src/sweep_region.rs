@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 
 use imds_aws::{DescribedPage, Fault, Filter, Metric};
 use imds_core::chain::chain;
-use imds_core::decide::{Decision, Discovery, decide};
+use imds_core::decide::{Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::marks;
-use imds_core::plan::{Plan, Step};
-use imds_core::policy::Action;
+use imds_core::plan::Plan;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
-use imds_core::usage::{RejectedCalls, Usage};
+use imds_core::usage::RejectedCalls;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -19,7 +18,7 @@ use tokio::time::timeout_at;
 use crate::apply::ApplyOptions;
 use crate::attempt::in_time;
 use crate::engine::{Engine, Remember};
-use crate::observe::undecided;
+use crate::observed::undecided;
 use crate::pages::{HandlePage, each_page};
 
 /// Regions read at once; a page of 1,000 instances takes about 5 MB while it is read.
@@ -78,6 +77,7 @@ impl Engine<'_> {
             mut swept,
             non_compliant,
             watched,
+            now: observed_at,
             ..
         } = reader;
         swept
@@ -93,9 +93,8 @@ impl Engine<'_> {
             );
             swept.unreachable.push(Unreachable::fatal(region, error));
         }
-        let plan = self
-            .plan_existing(region, non_compliant.into_values().collect())
-            .await;
+        let found = non_compliant.into_values().collect();
+        let plan = self.plan_swept(region, observed_at, found).await;
         let remember = match self.policy.existing.watch_days {
             0 => Remember::Nothing,
             _ => Remember::Watch,
@@ -112,39 +111,14 @@ impl Engine<'_> {
         swept
     }
 
-    /// The plan for instances that existed before: whether they use IMDSv1 limits what may be done.
-    async fn plan_existing(&self, region: &str, non_compliant: Vec<Instance>) -> Plan {
-        let now = (self.now)();
-        let since = self.policy.existing.window_begin(now);
-        // What the policy only reports needs no evidence.
-        let acted_on: Vec<&InstanceId> = non_compliant
-            .iter()
-            .filter(|it| self.acts_on(it, now))
-            .map(|it| &it.id)
-            .collect();
-        let call = self
-            .client
-            .datapoints(region, Metric::NoToken, &acted_on, (since, now));
-        let points = in_time(self.deadline.act, call).await;
-        let points = points.map_err(|error| error.why);
-        let steps = non_compliant.into_iter().map(|instance| {
-            let usage = Usage::from_answer(&instance, &points, since);
-            let decision = decide(self.policy, &instance, now, &Discovery::Existing(usage));
-            Step { instance, decision }
-        });
-        let mut plan = Plan {
-            steps: steps.collect(),
-        };
+    /// The plan for what a sweep found: what the age of an instance does not allow at once depends on
+    /// whether it uses IMDSv1.
+    async fn plan_swept(&self, region: &str, observed_at: Timestamp, found: Vec<Instance>) -> Plan {
+        let plan = Plan::new(self.policy, found, observed_at, Discovery::Sweep);
+        let mut plan = self.ask(region, plan, Discovery::Sweep).await;
         // The next sweep finds them old enough.
-        plan.leave_waiting(self.policy, now);
+        plan.leave_waiting(self.policy, (self.now)());
         plan
-    }
-
-    fn acts_on(&self, instance: &Instance, now: Timestamp) -> bool {
-        match decide(self.policy, instance, now, &Discovery::Launch) {
-            Decision::NonCompliant(non_compliant) => non_compliant.action != Action::Report,
-            Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => false,
-        }
     }
 
     /// Those of the watched instances whose calls without a token are refused since their options were
@@ -161,7 +135,7 @@ impl Engine<'_> {
         let window = (whole_hour(begin), (self.now)());
         let call = self
             .client
-            .datapoints(region, Metric::NoTokenRejected, &ids, window);
+            .call_data(region, &[Metric::NoTokenRejected], &ids, window);
         let points = match in_time(self.deadline.act, call).await {
             Ok(points) => points,
             Err(error) => {
@@ -171,7 +145,7 @@ impl Engine<'_> {
         };
         let failing = watched.into_iter().filter_map(|(since, instance)| {
             // A period that began before the enforcement may hold calls refused before it.
-            let points = points.get(&instance.id)?.iter().copied();
+            let points = points.get(&instance.id)?.rejected.iter().copied();
             let since_then = points.filter(|(at, _)| *at >= whole_hour(since));
             let rejected = RejectedCalls::count(&since_then.collect::<Vec<_>>())?;
             Some(InstanceReport::failing(instance, rejected))
@@ -217,7 +191,8 @@ impl<'a> RegionReader<'a> {
 
     fn instance(&mut self, instance: Instance) {
         let policy = self.engine.policy;
-        match decide(policy, &instance, self.now, &Discovery::Launch) {
+        let evidence = Evidence::NotAsked;
+        match decide(policy, &instance, self.now, Discovery::Sweep, &evidence) {
             Decision::Compliant(_) => {
                 self.swept.summary.compliant += 1;
                 if let Some(since) = marks::watched_since(&instance, &policy.existing, self.now) {
@@ -235,7 +210,8 @@ impl<'a> RegionReader<'a> {
             Decision::Exempt(_) => self.swept.summary.exempt += 1,
             Decision::Gone(_) => {}
             Decision::NonCompliant(_) => {
-                let launched = instance.launched_at.unwrap_or(Timestamp::MIN);
+                let first = instance.first_launched_at(self.now);
+                let launched = first.unwrap_or(Timestamp::MIN);
                 self.non_compliant
                     .insert((launched, instance.id.clone()), instance);
                 if self.non_compliant.len() > KEPT {

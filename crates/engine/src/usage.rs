@@ -10,7 +10,9 @@ use imds_core::chain::chain;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::{HttpTokens, Toggle};
 use imds_core::report::Unreachable;
-use imds_core::usage::{Datapoint, DatapointsAnswer, NotKnown, RejectedCalls, Usage, window_begin};
+use imds_core::usage::{
+    CallAnswer, CallData, Datapoint, NotKnown, RejectedCalls, Usage, UsageWindow, window_begin,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -29,6 +31,8 @@ pub struct UsageOptions {
     pub metric: Metric,
     /// Days to look back, 1 to 63.
     pub days: u8,
+    /// Hours with data without which an instance without calls is unknown.
+    pub data_hours: u8,
     /// The end of the window.
     pub now: Timestamp,
 }
@@ -236,13 +240,16 @@ impl UsageReader<'_> {
         reader.usage
     }
 
-    fn calls(&self, instance: Instance, answer: &DatapointsAnswer) -> InstanceCalls {
-        let points = answer.as_ref().ok().and_then(|it| it.get(&instance.id));
-        let points = points.map_or(&[][..], Vec::as_slice);
+    fn calls(&self, instance: Instance, answer: &CallAnswer) -> InstanceCalls {
+        let data = answer.as_ref().ok().and_then(|it| it.get(&instance.id));
         let (verdict, calls, last_at) = match self.options.metric {
-            Metric::NoTokenRejected => rejected(points, answer),
+            Metric::NoTokenRejected => rejected(data, answer),
             Metric::NoToken => {
-                let usage = Usage::from_answer(&instance, answer, self.begin);
+                let window = UsageWindow {
+                    since: self.begin,
+                    data_hours: self.options.data_hours,
+                };
+                let usage = window.evaluate_answer(&instance, answer);
                 let (calls, last_at) = match usage {
                     Usage::InUse { calls, last_at } => (Some(calls), Some(last_at)),
                     Usage::Unused { .. } => (Some(0), None),
@@ -251,8 +258,12 @@ impl UsageReader<'_> {
                 (CallVerdict::Answered(usage), calls, last_at)
             }
         };
+        let points = data
+            .into_iter()
+            .flat_map(|it| it.accepted.iter().chain(&it.rejected));
+        let points: Vec<Datapoint> = points.copied().collect();
         InstanceCalls {
-            days: by_day(points, self.begin, self.options.days),
+            days: by_day(&points, self.begin, self.options.days),
             name: instance.tags.get("Name").cloned(),
             account: instance.account,
             region: instance.region,
@@ -297,7 +308,11 @@ impl HandlePage for RegionUsageReader<'_> {
         let instances: Vec<Instance> = page.instances.into_iter().filter(alive).collect();
         let ids: Vec<&InstanceId> = instances.iter().map(|instance| &instance.id).collect();
         let window = (begin, options.now);
-        let answer = client.datapoints(self.region, options.metric, &ids, window);
+        let metrics = match options.metric {
+            Metric::NoToken => Metric::USAGE,
+            Metric::NoTokenRejected => &[Metric::NoTokenRejected],
+        };
+        let answer = client.call_data(self.region, metrics, &ids, window);
         let answer = answer.await.map_err(|error| {
             self.fail(chain(&error));
             error.cause()
@@ -321,25 +336,25 @@ impl HandlePage for RegionUsageReader<'_> {
 
 /// No datapoint of `MetadataNoTokenRejected` is no answer.
 fn rejected(
-    points: &[Datapoint],
-    answer: &DatapointsAnswer,
+    data: Option<&CallData>,
+    answer: &CallAnswer,
 ) -> (CallVerdict, Option<u64>, Option<Timestamp>) {
-    let unknown = |because| {
-        (
-            CallVerdict::Rejected(Rejected::Unknown { because }),
-            None,
-            None,
-        )
-    };
-    match (answer, RejectedCalls::count(points)) {
-        (Err(error), _) => unknown(NotKnown::Unreadable(error.clone())),
-        (Ok(_), Some(RejectedCalls { calls, last_at })) => (
-            CallVerdict::Rejected(Rejected::Rejected),
-            Some(calls),
-            Some(last_at),
-        ),
-        (Ok(_), None) if points.is_empty() => unknown(NotKnown::NoData),
-        (Ok(_), None) => (CallVerdict::Rejected(Rejected::None), Some(0), None),
+    let verdict = |rejected, calls, last_at| (CallVerdict::Rejected(rejected), calls, last_at);
+    let unknown = |because| verdict(Rejected::Unknown { because }, None, None);
+    let none = CallData::default();
+    let CallData {
+        rejected,
+        incomplete,
+        ..
+    } = data.unwrap_or(&none);
+    match (answer, RejectedCalls::count(rejected), incomplete) {
+        (Err(error), ..) => unknown(NotKnown::Unreadable(error.clone())),
+        (Ok(_), Some(RejectedCalls { calls, last_at }), _) => {
+            verdict(Rejected::Rejected, Some(calls), Some(last_at))
+        }
+        (Ok(_), None, Some(status)) => unknown(NotKnown::Incomplete(status.clone())),
+        (Ok(_), None, None) if rejected.is_empty() => unknown(NotKnown::NoData),
+        (Ok(_), None, None) => verdict(Rejected::None, Some(0), None),
     }
 }
 

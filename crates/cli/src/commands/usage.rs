@@ -5,6 +5,7 @@ mod show;
 mod spark;
 
 use imds_aws::Metric;
+use imds_core::policy::Existing;
 use imds_engine::{InstanceCalls, UsageOptions, UsageSurvey, usage as survey_usage};
 use serde::Serialize;
 
@@ -78,6 +79,7 @@ pub(crate) async fn usage(
             Metric::NoToken
         },
         days: args.days,
+        data_hours: Existing::default().usage_data_hours,
         now: (environment.now)(),
     };
     let client = &connected.client;

@@ -32,7 +32,7 @@ const COLUMNS: &[(&str, &str)] = &[
     ("launch_template", "/launch_template/id"),
     ("launch_template_version", "/launch_template/version"),
     ("auto_scaling_group", "/auto_scaling_group"),
-    ("launched_at", "/launched_at"),
+    ("first_launched_at", "/first_launched_at"),
     ("user_data", "/user_data"),
 ];
 

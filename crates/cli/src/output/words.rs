@@ -99,8 +99,8 @@ pub(super) fn usage(usage: Option<&Usage>) -> Vec<String> {
 pub(crate) fn not_known(because: &NotKnown) -> &'static str {
     match because {
         NotKnown::NoData => "no_data",
-        NotKnown::StartedInWindow => "started_in_window",
-        NotKnown::Stopped => "stopped",
+        NotKnown::TooLittleData(_) => "too_little_data",
+        NotKnown::Incomplete(_) => "incomplete",
         NotKnown::Unreadable(_) => "unreadable",
     }
 }

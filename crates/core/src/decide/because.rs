@@ -2,13 +2,15 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::instance::LaunchTemplate;
+use crate::instance::{DedicatedCapacity, LaunchTemplate};
 use crate::plain::Plain;
 use crate::policy::Action;
 use crate::replacer::Replacer;
-use crate::usage::Usage;
+use crate::restored::Restored;
+use crate::usage::{RejectedCalls, Usage};
 
 /// What the policy says, and why something milder is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +31,10 @@ pub enum Because {
         /// What to change so that the next instance is compliant.
         template: Option<LaunchTemplate>,
     },
+    /// It holds what existed before its launch.
+    Restored(Restored),
+    /// Its capacity is paid for whether or not it runs.
+    DedicatedCapacity(DedicatedCapacity),
     /// It was running before, and only its options changed.
     Drift,
     /// Its options were enforced this often within the hour, and somebody changes them back.
@@ -36,8 +42,15 @@ pub enum Because {
         /// How often.
         enforcements: u32,
     },
-    /// It existed before, and its use of IMDSv1 allows no more.
+    /// Calls without a token were rejected before its options were changed: somebody may have changed them
+    /// because software failed.
+    RejectedCalls(RejectedCalls),
+    /// It is not new: it was first launched then, or its age is not known.
+    Age(Option<Timestamp>),
+    /// Its use of IMDSv1 allows no more.
     Usage(Usage),
+    /// What the decision depends on was not asked.
+    NotAsked,
     /// A person asked for no more.
     Requested,
     /// It is younger than `grace_seconds`, and the next sweep decides.
@@ -51,6 +64,14 @@ pub enum Because {
     NotCounted(String),
     /// A rule that asks for less may match, but a fact that it needs is not known.
     RuleUnknown(String),
+    /// When it was observed again, another rule decided, or none.
+    RuleChanged(Option<String>),
+    /// It could not be observed again.
+    NotObserved(String),
+    /// It is stopped already.
+    AlreadyStopped,
+    /// The AWS service that manages it refuses changes.
+    Managed(String),
     /// EC2 refused.
     Refused(String),
 }
@@ -62,14 +83,24 @@ impl Because {
             Because::Replaced { .. } => BecauseWord::Replaced,
             Because::Drift => BecauseWord::Drift,
             Because::DriftLimit { .. } => BecauseWord::DriftLimit,
+            Because::Restored(_) => BecauseWord::Restored,
+            Because::DedicatedCapacity(_) => BecauseWord::DedicatedCapacity,
+            Because::RejectedCalls(_) => BecauseWord::RejectedCalls,
+            Because::Age(Some(_)) => BecauseWord::NotNew,
+            Because::Age(None) => BecauseWord::AgeUnknown,
             Because::Usage(Usage::InUse { .. }) => BecauseWord::InUse,
-            Because::Usage(Usage::Unused { .. }) => BecauseWord::Existing,
-            Because::Usage(Usage::Unknown { .. }) => BecauseWord::UsageUnknown,
+            Because::Usage(Usage::Unused { .. } | Usage::Unknown { .. }) | Because::NotAsked => {
+                BecauseWord::UsageUnknown
+            }
             Because::Requested => BecauseWord::Requested,
             Because::Grace => BecauseWord::Grace,
             Because::DisruptionLimit { .. } => BecauseWord::DisruptionLimit,
             Because::NotCounted(_) => BecauseWord::NotCounted,
             Because::RuleUnknown(_) => BecauseWord::RuleUnknown,
+            Because::RuleChanged(_) => BecauseWord::RuleChanged,
+            Because::NotObserved(_) => BecauseWord::NotObserved,
+            Because::AlreadyStopped => BecauseWord::AlreadyStopped,
+            Because::Managed(_) => BecauseWord::Managed,
             Because::Refused(_) => BecauseWord::Refused,
         }
     }
@@ -81,16 +112,24 @@ impl Because {
 #[allow(missing_docs, reason = "documented in `Because`")]
 pub enum BecauseWord {
     Replaced,
+    Restored,
+    DedicatedCapacity,
     Drift,
     DriftLimit,
+    RejectedCalls,
+    NotNew,
+    AgeUnknown,
     InUse,
-    Existing,
     UsageUnknown,
     Requested,
     Grace,
     DisruptionLimit,
     NotCounted,
     RuleUnknown,
+    RuleChanged,
+    NotObserved,
+    AlreadyStopped,
+    Managed,
     Refused,
 }
 
@@ -122,10 +161,22 @@ impl fmt::Display for Because {
                 "its options were enforced {enforcements} times within the hour and changed back \
                  each time"
             ),
-            Because::Usage(usage @ Usage::Unused { .. }) => {
-                write!(f, "it is an existing instance: {usage}")
+            Because::Restored(restored) => restored.fmt(f),
+            Because::DedicatedCapacity(DedicatedCapacity::CapacityBlock) => {
+                f.write_str("its Capacity Block is paid for whether or not it runs")
             }
+            Because::DedicatedCapacity(DedicatedCapacity::DedicatedHost) => {
+                f.write_str("its Dedicated Host is paid for whether or not it runs")
+            }
+            Because::RejectedCalls(RejectedCalls { calls, last_at }) => write!(
+                f,
+                "{calls} calls without a token had been rejected before its options were changed, the \
+                 last at {last_at}: software may need IMDSv1"
+            ),
+            Because::Age(Some(first)) => write!(f, "it was first launched at {first}"),
+            Because::Age(None) => f.write_str("EC2 does not show when it was first launched"),
             Because::Usage(usage) => usage.fmt(f),
+            Because::NotAsked => f.write_str("CloudWatch has not been asked"),
             Because::Requested => f.write_str("only its options are to be set"),
             Because::Grace => {
                 f.write_str("it is younger than `grace_seconds`: the next sweep decides")
@@ -142,6 +193,17 @@ impl fmt::Display for Because {
                 f,
                 "rule `{rule}` may match, and a fact that it needs is not known"
             ),
+            Because::RuleChanged(Some(rule)) => {
+                write!(f, "its tags have changed, and rule `{rule}` decides")
+            }
+            Because::RuleChanged(None) => f.write_str("its tags have changed, and no rule decides"),
+            Because::NotObserved(error) => {
+                write!(f, "it could not be observed again: {}", Plain(error))
+            }
+            Because::AlreadyStopped => f.write_str("it is already stopped"),
+            Because::Managed(service) => {
+                write!(f, "`{}` manages it and refuses changes", Plain(service))
+            }
             Because::Refused(error) => write!(f, "EC2 refused: {}", Plain(error)),
         }
     }

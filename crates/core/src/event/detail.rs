@@ -31,12 +31,12 @@ pub(super) fn start(detail: &str, envelope: &Envelope) -> Result<Event, Malforme
         ));
     };
     match State::from_word(&word) {
-        Some(state @ (State::Pending | State::Running)) => {
+        Some(State::Pending | State::Running) => {
             let origin = origin(envelope)?;
+            let instance_ids = vec![instance_id];
             Ok(Event::Start(Start {
                 origin,
-                instance_id,
-                state,
+                instance_ids,
             }))
         }
         Some(

@@ -12,7 +12,7 @@ use super::field::{instance_id, region, shown, time_of};
 use super::lenient::{List, Number, Text, structure, time};
 use super::malformed::Malformed;
 use super::recorded_options::RecordedOptions;
-use super::{Event, Ignored, Launch, MetadataChange, Origin, Reason};
+use super::{Event, Ignored, Launch, MetadataChange, Origin, Reason, Start};
 use crate::instance::Instance;
 
 #[derive(Debug, Deserialize)]
@@ -69,7 +69,7 @@ struct RecordedRequest {
     #[serde(default)]
     client_token: Option<Text>,
     #[serde(default)]
-    instances_set: List<RequestedCount>,
+    instances_set: List<RequestedInstances>,
     #[serde(
         default,
         rename = "ModifyInstanceMetadataOptionsRequest",
@@ -80,7 +80,10 @@ struct RecordedRequest {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RequestedCount {
+struct RequestedInstances {
+    /// Of `StartInstances`.
+    #[serde(default)]
+    instance_id: Option<Text>,
     #[serde(default)]
     min_count: Option<Number>,
     #[serde(default)]
@@ -128,6 +131,7 @@ impl CloudTrailRecord {
             .is_none_or(|s| s.starts_with("ec2.amazonaws.com"));
         let read = match call.as_str() {
             "RunInstances" if of_ec2 => Self::launch,
+            "StartInstances" if of_ec2 => Self::start,
             "ModifyInstanceMetadataOptions" if of_ec2 => Self::metadata_change,
             _ => return Ok(self.ignored(envelope, Reason::OtherCall(call))),
         };
@@ -155,12 +159,46 @@ impl CloudTrailRecord {
                 launched.into_instance(&origin).map_err(|e| e.under(&at))
             })
             .collect::<Result<_, _>>()?;
-        let client_token = client_token.filter(|token| finds_only_itself(token));
+        let client_token = client_token.filter(|token| !token.is_empty());
         Ok(Event::Launch(Launch {
             origin,
             instances,
             client_token,
             asked,
+        }))
+    }
+
+    /// The response names the instances that EC2 starts; the request names them too.
+    fn start(self, envelope: &Envelope) -> Result<Event, Malformed> {
+        let origin = self.origin(envelope)?;
+        let started = self.response_elements.map(|it| it.instances_set.0);
+        let started = started.unwrap_or_default().into_iter();
+        let started: Vec<Option<Text>> = started.map(|it| it.instance_id).collect();
+        let requested = self.request_parameters.map(|it| it.instances_set.0);
+        let requested = requested.unwrap_or_default().into_iter();
+        let requested: Vec<Option<Text>> = requested.map(|it| it.instance_id).collect();
+        let (of, ids) = if started.is_empty() {
+            ("requestParameters", requested)
+        } else {
+            ("responseElements", started)
+        };
+        let path = format!("{of}.instancesSet.items");
+        if ids.is_empty() {
+            return Err(Malformed::new(
+                path,
+                "missing: expected the started instances",
+            ));
+        }
+        let mut instance_ids = Vec::new();
+        for (n, id) in ids.into_iter().enumerate() {
+            let id = instance_id(id, &format!("{path}[{n}].instanceId"))?;
+            if !instance_ids.contains(&id) {
+                instance_ids.push(id);
+            }
+        }
+        Ok(Event::Start(Start {
+            origin,
+            instance_ids,
         }))
     }
 
@@ -173,15 +211,14 @@ impl CloudTrailRecord {
                 "missing: expected `InstanceId` and the options",
             ));
         };
-        let session = self.user_identity.and_then(|u| u.arn).and_then(|arn| {
-            let (_, name) = arn.split_once(":assumed-role/")?.1.rsplit_once('/')?;
-            Some(name.to_owned())
-        });
+        let role = self
+            .user_identity
+            .and_then(|identity| identity.session_context?.session_issuer?.arn);
         Ok(Event::MetadataChange(MetadataChange {
             origin,
             instance_id: instance_id(request.instance_id, &format!("{at}.InstanceId"))?,
             set: request.options,
-            session,
+            role: role.map(Text::into_inner),
         }))
     }
 
@@ -244,7 +281,7 @@ impl RecordedInstance {
         instance.image = self.image_id.map(Text::into_inner);
         instance.instance_type = self.instance_type.map(Text::into_inner);
         instance.principals = origin.principals.clone();
-        instance.launched_at = match self.launch_time {
+        instance.started_at = match self.launch_time {
             Some(Number(ms)) => Some(
                 Timestamp::from_millisecond(ms)
                     .map_err(|e| Malformed::new("launchTime", e.to_string()))?,
@@ -264,13 +301,8 @@ impl RecordedInstance {
     }
 }
 
-/// Whether a filter of EC2 with this value matches nothing else: `*`, `?` and `\\` have a meaning there.
-fn finds_only_itself(token: &str) -> bool {
-    !token.is_empty() && !token.contains(['*', '?', '\\'])
-}
-
-fn asked(counts: &List<RequestedCount>) -> Option<(usize, usize)> {
-    let sum = |read: fn(&RequestedCount) -> Option<Number>| {
+fn asked(counts: &List<RequestedInstances>) -> Option<(usize, usize)> {
+    let sum = |read: fn(&RequestedInstances) -> Option<Number>| {
         let mut counts = counts
             .0
             .iter()

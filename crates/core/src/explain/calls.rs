@@ -22,15 +22,11 @@ pub(super) fn calls(step: &Step, waits_until: Option<Timestamp>) -> Vec<String> 
     let mut calls = vec![DESCRIBE.to_owned(); describes];
     match non_compliant.action {
         Action::Report => {}
-        Action::Stop if non_compliant.is_stopped => {}
-        Action::Enforce => {
-            let sent = non_compliant.change.to_send(&step.instance.options);
-            calls.push(format!(
-                "ModifyInstanceMetadataOptions {}",
-                parameters(&sent)
-            ));
+        Action::Enforce => calls.push(modify(non_compliant)),
+        Action::Stop => {
+            calls.push(modify(non_compliant));
+            calls.push("StopInstances".to_owned());
         }
-        Action::Stop => calls.push("StopInstances".to_owned()),
         Action::Terminate => {
             // A termination is claimed first, and the claims of the hour are counted.
             calls.push(format!("CreateTags {}", marks::TERMINATE));
@@ -41,11 +37,16 @@ pub(super) fn calls(step: &Step, waits_until: Option<Timestamp>) -> Vec<String> 
     calls
 }
 
+fn modify(non_compliant: &NonCompliant) -> String {
+    let set = parameters(non_compliant.change.set());
+    format!("ModifyInstanceMetadataOptions {set}")
+}
+
 /// What is done where EC2 refuses the disruption.
 pub(super) fn fallback(non_compliant: &NonCompliant, limits: &Limits) -> Option<String> {
     match non_compliant.action {
         Action::Report | Action::Enforce => None,
-        Action::Stop => Some("if EC2 refuses to stop it, its options are set instead".to_owned()),
+        Action::Stop => Some("if EC2 refuses to stop it, only its options are set".to_owned()),
         Action::Terminate => Some(format!(
             "if EC2 refuses to terminate it, or {} were terminated within the hour, its options are \
              set instead",

@@ -74,28 +74,67 @@ fn limits(node: &Node) -> Read<Limits> {
 }
 
 fn new_instances(node: &Node) -> Read<NewInstances> {
-    let object = node.object("an object about new instances", &["grace_seconds"])?;
+    let known = [
+        "disrupt_within_minutes",
+        "enforce_within_hours",
+        "in_use",
+        "grace_seconds",
+        "enforce_grace_seconds",
+    ];
+    let object = node.object("an object about new instances", &known)?;
+    let disrupt_within_minutes = object.read("disrupt_within_minutes", |node| node.number(1, 60));
+    let enforce_within_hours = object.read("enforce_within_hours", |node| node.number(1, 168));
+    let in_use = object.read("in_use", at_most_enforce);
     let grace_seconds = object.read("grace_seconds", |node| node.number(0, 600));
+    let enforce_grace_seconds = object.read("enforce_grace_seconds", |node| node.number(0, 600));
     let default = NewInstances::default();
-    Ok(NewInstances {
+    let new_instances = NewInstances {
+        disrupt_within_minutes: disrupt_within_minutes?.unwrap_or(default.disrupt_within_minutes),
+        enforce_within_hours: enforce_within_hours?.unwrap_or(default.enforce_within_hours),
+        in_use: in_use?.unwrap_or(default.in_use),
         grace_seconds: grace_seconds?.unwrap_or(default.grace_seconds),
-    })
+        enforce_grace_seconds: enforce_grace_seconds?.unwrap_or(default.enforce_grace_seconds),
+    };
+    if new_instances.grace_seconds >= 60 * u32::from(new_instances.disrupt_within_minutes) {
+        let expected =
+            "`grace_seconds` (60 unless given) to be shorter than `disrupt_within_minutes`";
+        return Err(node.refuse(expected));
+    }
+    Ok(new_instances)
 }
 
 fn existing(node: &Node) -> Read<Existing> {
-    let known = ["usage_window_days", "in_use", "unknown", "watch_days"];
-    let object = node.object("an object about instances that a sweep finds", &known)?;
+    let known = [
+        "usage_window_days",
+        "usage_data_hours",
+        "in_use",
+        "unknown",
+        "watch_days",
+    ];
+    let object = node.object("an object about existing instances", &known)?;
     let usage_window_days = object.read("usage_window_days", |node| node.number(1, 63));
-    let in_use = object.read("in_use", action);
-    let unknown = object.read("unknown", action);
+    let usage_data_hours = object.read("usage_data_hours", |node| node.number(1, 168));
+    let in_use = object.read("in_use", at_most_enforce);
+    let unknown = object.read("unknown", at_most_enforce);
     let watch_days = object.read("watch_days", |node| node.number(0, 63));
     let default = Existing::default();
-    Ok(Existing {
+    let existing = Existing {
         usage_window_days: usage_window_days?.unwrap_or(default.usage_window_days),
+        usage_data_hours: usage_data_hours?.unwrap_or(default.usage_data_hours),
         in_use: in_use?.unwrap_or(default.in_use),
         unknown: unknown?.unwrap_or(default.unknown),
         watch_days: watch_days?.unwrap_or(default.watch_days),
-    })
+    };
+    if u32::from(existing.usage_data_hours) > 24 * u32::from(existing.usage_window_days) {
+        let expected = "`usage_data_hours` (24 unless given) to fit into `usage_window_days`";
+        return Err(node.refuse(expected));
+    }
+    Ok(existing)
+}
+
+/// Only new instances are stopped or terminated.
+fn at_most_enforce(node: &Node) -> Read<Action> {
+    node.word(&[Action::Report, Action::Enforce].map(|action| (action.as_str(), action)))
 }
 
 fn action(node: &Node) -> Read<Action> {

@@ -70,6 +70,17 @@ impl JsonSchema for FormatVersion {
     }
 }
 
+/// What happens to an instance that must not be stopped or terminated.
+#[derive(JsonSchema)]
+#[schemars(inline, rename_all = "lowercase")]
+#[expect(dead_code, reason = "stands in for the type of a field")]
+pub(crate) enum AtMostEnforce {
+    /// It is reported and left as it is.
+    Report,
+    /// Its metadata options are set to what the policy requires.
+    Enforce,
+}
+
 /// A hop limit.
 #[derive(JsonSchema)]
 #[schemars(transparent)]

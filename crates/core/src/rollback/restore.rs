@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::leave::{Leave, existing};
 use super::{InstanceRollback, InstanceRow, ObservedInstance, RollbackOutcome};
-use crate::change::Change;
 use crate::instance::{Instance, State};
 use crate::options::{MetadataOptions, OptionSetting, Toggle};
 
@@ -44,14 +43,14 @@ impl OptionsRestore {
         let differing = self.wanted.differing_from(found);
         let disables = self.wanted.http_endpoint == Some(Toggle::Disabled);
         if n > usize::from(disables) {
-            return Change::setting(self.wanted).to_send(found);
+            return self.wanted;
         }
         if disables && differing.http_endpoint.is_some() {
             let mut only_endpoint = MetadataOptions::default();
             only_endpoint.set(OptionSetting::HttpEndpoint(Toggle::Disabled));
             return only_endpoint;
         }
-        Change::setting(differing).to_send(found)
+        differing
     }
 
     /// The same call once EC2 has refused it: the endpoint may be disabled by now, and is not

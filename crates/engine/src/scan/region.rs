@@ -6,11 +6,11 @@ use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use imds_aws::{Client, DescribedPage, Metric};
 use imds_core::chain::chain;
-use imds_core::decide::{Decision, Discovery, decide};
+use imds_core::decide::{Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::Step;
 use imds_core::report::{Summary, Unreachable};
-use imds_core::usage::{DatapointsAnswer, Usage, window_begin};
+use imds_core::usage::{CallAnswer, UsageWindow, window_begin};
 use imds_user_data::Finding;
 
 use super::scanned::{RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate};
@@ -36,7 +36,7 @@ pub(super) struct RegionScan {
 }
 
 /// CloudWatch's answer, where it was asked.
-type UsageAnswer = Option<DatapointsAnswer>;
+type UsageAnswer = Option<CallAnswer>;
 
 impl RegionScan {
     pub(super) async fn scan(
@@ -103,17 +103,26 @@ impl RegionScanner<'_> {
         let DecidedInstance { instance, decision } = decided;
         let is_non_compliant = matches!(decision, Decision::NonCompliant(_));
         let usage = match (usage, options.usage_days) {
-            (Some(answer), Some(days)) if is_non_compliant => Some(Usage::from_answer(
-                &instance,
-                answer,
-                window_begin(days, options.now),
-            )),
+            (Some(answer), Some(days)) if is_non_compliant => {
+                let window = UsageWindow {
+                    since: window_begin(days, options.now),
+                    data_hours: options.policy.existing.usage_data_hours,
+                };
+                Some(window.evaluate_answer(&instance, answer))
+            }
             _ => None,
         };
         let decision = match &usage {
             Some(usage) if options.keep == Keep::PlanOfUnused => {
-                let existing = Discovery::Existing(usage.clone());
-                decide(&options.policy, &instance, options.now, &existing)
+                let evidence = Evidence::Usage(usage.clone());
+                let discovery = Discovery::Request;
+                decide(
+                    &options.policy,
+                    &instance,
+                    options.now,
+                    discovery,
+                    &evidence,
+                )
             }
             _ => decision,
         };
@@ -141,7 +150,7 @@ impl RegionScanner<'_> {
         let window = (window_begin(days, now), now);
         let answer = self
             .client
-            .datapoints(self.region, Metric::NoToken, &non_compliant, window);
+            .call_data(self.region, Metric::USAGE, &non_compliant, window);
         Some(answer.await.map_err(|error| error.cause()))
     }
 
@@ -187,7 +196,14 @@ impl HandlePage for RegionScanner<'_> {
         }
         (self.on_progress)(Progress::Instances(instances.len()));
         let decide = |instance: Instance| {
-            let decision = decide(&options.policy, &instance, options.now, &Discovery::Request);
+            let (discovery, evidence) = (Discovery::Request, Evidence::NotAsked);
+            let decision = decide(
+                &options.policy,
+                &instance,
+                options.now,
+                discovery,
+                &evidence,
+            );
             DecidedInstance { instance, decision }
         };
         let instances: Vec<DecidedInstance> = instances.into_iter().map(decide).collect();

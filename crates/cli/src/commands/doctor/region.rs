@@ -68,7 +68,7 @@ async fn read(client: &Client, region: &str, instances: &[Instance], now: Timest
         .checked_sub(SignedDuration::from_hours(1))
         .unwrap_or(now);
     match client
-        .datapoints(region, Metric::NoToken, &ids, (begin, now))
+        .call_data(region, &[Metric::NoToken], &ids, (begin, now))
         .await
     {
         Ok(_) => Check::fine(READ, "allowed".to_owned()),
@@ -119,6 +119,7 @@ fn refused(what: &'static str, error: &CallError) -> Check {
         Fault::NotFound
         | Fault::IncorrectState
         | Fault::Protected
+        | Fault::Unsupported
         | Fault::Refused
         | Fault::DryRun
         | Fault::Throttled

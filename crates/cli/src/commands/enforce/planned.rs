@@ -5,7 +5,7 @@ use std::path::Path;
 
 use futures_util::future::join_all;
 use imds_core::chain::chain;
-use imds_core::decide::{Decision, Discovery, decide};
+use imds_core::decide::{Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Step};
 use imds_core::report::{Outcome, Unreachable};
@@ -37,7 +37,8 @@ pub(super) async fn read(
         let Some(instance) = described.remove(&change.instance_id) else {
             continue;
         };
-        let decision = decide(&policy, &instance, at, &Discovery::Request);
+        let evidence = Evidence::NotAsked;
+        let decision = decide(&policy, &instance, at, Discovery::Request, &evidence);
         let scanned = scanned(change, &instance, &decision);
         if scanned.decision == ScanDecision::Enforce {
             plan.steps.push(Step { instance, decision });

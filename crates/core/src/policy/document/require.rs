@@ -3,7 +3,7 @@
 use super::super::reader::{Node, Read};
 use crate::options::{HopLimit, MetadataOption, Toggle, for_each_metadata_option};
 use crate::require::Require;
-use crate::requirement::{HopRange, RequiredTokens};
+use crate::requirement::{HopRange, RequiredEndpoint, RequiredTokens};
 
 pub(super) const EXPECTED: &str = "an object with at least one metadata option";
 
@@ -23,6 +23,14 @@ for_each_metadata_option!(define_read);
 impl RequiredTokens {
     fn read(node: &Node) -> Read<Self> {
         node.word(&[("required", RequiredTokens::Required)])
+    }
+}
+
+impl RequiredEndpoint {
+    fn read(node: &Node) -> Read<Self> {
+        let expected = "`disabled`: a policy cannot enable the metadata endpoint of an instance";
+        node.text(expected, |text| text == Toggle::Disabled.as_str())?;
+        Ok(RequiredEndpoint::Disabled)
     }
 }
 

@@ -1,0 +1,128 @@
+//! What may be done to an instance at most, by its age, by how it was discovered and by its use of
+//! IMDSv1. An event only says where to look: a replayed or made-up event must not make an old instance
+//! new.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::because::Because;
+use super::discovery::{Discovery, Evidence, Question};
+use crate::age::Age;
+use crate::instance::Instance;
+use crate::marks;
+use crate::policy::{Action, Policy};
+use crate::usage::Usage;
+
+/// How long a launch event allows to enforce without asking for the use of IMDSv1.
+const LAUNCH_EVENT_COUNTS: SignedDuration = SignedDuration::from_mins(15);
+
+/// The most that may be done; `None`: whatever the policy says.
+pub(super) struct AtMost {
+    pub(super) limit: Option<(Action, Because)>,
+    /// What must be asked first.
+    pub(super) question: Option<Question>,
+}
+
+impl AtMost {
+    fn new(action: Action, because: Because) -> Self {
+        AtMost {
+            limit: Some((action, because)),
+            question: None,
+        }
+    }
+
+    fn ask(question: Question) -> Self {
+        AtMost {
+            limit: Some((Action::Report, Because::NotAsked)),
+            question: Some(question),
+        }
+    }
+}
+
+/// The whole table.
+pub(super) fn at_most(
+    policy: &Policy,
+    instance: &Instance,
+    now: Timestamp,
+    discovery: Discovery,
+    evidence: &Evidence,
+) -> AtMost {
+    match discovery {
+        Discovery::Request => requested(policy, instance, now, evidence),
+        Discovery::Drift { .. } => drift(policy, instance, now, evidence),
+        Discovery::Launch { .. } | Discovery::Start | Discovery::Sweep => {
+            by_age(policy, instance, now, discovery, evidence)
+        }
+    }
+}
+
+fn by_age(
+    policy: &Policy,
+    instance: &Instance,
+    now: Timestamp,
+    discovery: Discovery,
+    evidence: &Evidence,
+) -> AtMost {
+    let first = instance.first_launched_at(now);
+    let by_usage = |at_most: &dyn Fn(&Usage) -> Action| match evidence.usage() {
+        None => AtMost::ask(Question::Usage),
+        Some(usage) => match at_most(usage) {
+            Action::Report => AtMost::new(Action::Report, Because::Usage(usage.clone())),
+            Action::Enforce | Action::Stop | Action::Terminate => {
+                AtMost::new(Action::Enforce, Because::Age(first))
+            }
+        },
+    };
+    match Age::new(&policy.new_instances, first, now) {
+        Age::New => AtMost {
+            limit: None,
+            question: None,
+        },
+        Age::Recent if is_launched_now(discovery, now) => {
+            AtMost::new(Action::Enforce, Because::Age(first))
+        }
+        Age::Recent => by_usage(&|usage| policy.new_instances.at_most(usage)),
+        Age::Old | Age::Unknown => by_usage(&|usage| policy.existing.at_most(usage)),
+    }
+}
+
+/// A person decides; where the use of IMDSv1 was asked for, it counts as in a sweep.
+fn requested(policy: &Policy, instance: &Instance, now: Timestamp, evidence: &Evidence) -> AtMost {
+    let first = instance.first_launched_at(now);
+    let age = Age::new(&policy.new_instances, first, now);
+    let at_most = evidence.usage().map_or(Action::Enforce, |usage| match age {
+        Age::New => Action::Enforce,
+        Age::Recent => policy.new_instances.at_most(usage),
+        Age::Old | Age::Unknown => policy.existing.at_most(usage),
+    });
+    match evidence.usage() {
+        Some(usage) if at_most == Action::Report => {
+            AtMost::new(Action::Report, Because::Usage(usage.clone()))
+        }
+        _ => AtMost::new(Action::Enforce, Because::Requested),
+    }
+}
+
+fn is_launched_now(discovery: Discovery, now: Timestamp) -> bool {
+    match discovery {
+        Discovery::Launch { at: Some(at) } => now.duration_since(at) <= LAUNCH_EVENT_COUNTS,
+        Discovery::Launch { at: None }
+        | Discovery::Start
+        | Discovery::Drift { .. }
+        | Discovery::Sweep
+        | Discovery::Request => false,
+    }
+}
+
+fn drift(policy: &Policy, instance: &Instance, now: Timestamp, evidence: &Evidence) -> AtMost {
+    let enforcements = marks::enforcements(&instance.tags, now);
+    if enforcements >= policy.limits.enforcements_per_hour {
+        return AtMost::new(Action::Report, Because::DriftLimit { enforcements });
+    }
+    match evidence {
+        Evidence::RejectedCalls(Some(rejected)) => {
+            AtMost::new(Action::Report, Because::RejectedCalls(rejected.clone()))
+        }
+        Evidence::RejectedCalls(None) => AtMost::new(Action::Enforce, Because::Drift),
+        Evidence::NotAsked | Evidence::Usage(_) => AtMost::ask(Question::RejectedCalls),
+    }
+}
