@@ -147,9 +147,9 @@ impl FakeMachine {
         self.is(&["shutting-down", "terminated"])
     }
 
-    /// Whether a pending instance is at its first start.
+    /// Whether it has never reached `running`: it is pending, and was not started since its launch.
     pub(super) fn never_ran(&self) -> bool {
-        self.instance.started == self.instance.first_launched
+        self.is(&["pending"]) && self.instance.started == self.instance.first_launched
     }
 
     pub(super) fn is(&self, states: &[&str]) -> bool {

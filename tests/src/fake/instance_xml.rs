@@ -121,7 +121,7 @@ impl Address {
         Address {
             digits: digits(machine.number),
             ip: format!("10.{b}.{c}.{d}"),
-            second_ip: format!("11.{b}.{c}.{d}"),
+            second_ip: format!("100.64.{c}.{d}"),
             name: if machine.is_terminated() {
                 String::new()
             } else {

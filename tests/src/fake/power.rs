@@ -166,7 +166,7 @@ fn refusal_to_terminate(machine: &FakeMachine) -> Option<ApiError> {
 
 fn refusal_to_stop(machine: &FakeMachine) -> Option<ApiError> {
     let id = &machine.instance.id;
-    if machine.is(&["pending"]) && machine.never_ran() {
+    if machine.never_ran() {
         Some(ApiError::new(
             "IncorrectInstanceState",
             format!(
