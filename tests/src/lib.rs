@@ -17,9 +17,9 @@ mod wait;
 
 pub use binary::binary;
 pub use fake::{
-    CallOutcome, Defaults, FakeAws, FakeInstance, Image, InjectedFault, LastPage, LaunchBuilder,
-    LaunchConfiguration, Options, REGIONS, RecordedCall, Settle, TemplateData, TemplateOptions,
-    TlsListener, image, launch, launch_configuration, template_data,
+    CallOutcome, Defaults, Disruption, FakeAws, FakeInstance, Image, InjectedFault, LastPage,
+    LaunchBuilder, LaunchConfiguration, Options, REGIONS, RecordedCall, Settle, TemplateData,
+    TemplateOptions, TlsListener, image, launch, launch_configuration, template_data,
 };
 pub use imdsctl::{Closed, Imdsctl, Ran, Running, Terminal};
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};

@@ -8,7 +8,7 @@ use super::state::FakeState;
 use super::xml::Xml;
 use super::{
     account, attribute, describe, images, launch_configurations, metadata_defaults, metrics,
-    modify, power, run, tags, templates,
+    modify, power, run, spot, tags, templates,
 };
 
 /// One action of one service.
@@ -93,11 +93,12 @@ const METRICS: &[&str] = &[
 
 #[rustfmt::skip]
 const ACTIONS: &[ApiAction] = &[
-    ec2("DescribeInstances", &["InstanceId", "Filter", "MaxResults", "NextToken"], describe::describe_instances).rehearsing(),
+    ec2("DescribeInstances", &["InstanceId", "Filter", "IncludeManagedResources", "MaxResults", "NextToken"], describe::describe_instances).rehearsing(),
     ec2("ModifyInstanceMetadataOptions", MODIFY, modify::modify_options).rehearsing(),
-    ec2("TerminateInstances", &["InstanceId"], power::terminate),
-    ec2("StopInstances", &["InstanceId", "Force", "Hibernate"], power::stop),
+    ec2("TerminateInstances", &["InstanceId"], power::terminate).rehearsing(),
+    ec2("StopInstances", &["InstanceId", "Force", "Hibernate"], power::stop).rehearsing(),
     ec2("StartInstances", &["InstanceId"], power::start),
+    ec2("DescribeSpotInstanceRequests", &["SpotInstanceRequestId", "Filter", "MaxResults", "NextToken"], spot::describe_requests),
     ec2("CreateTags", &["ResourceId", "Tag"], tags::create_tags),
     ec2("DeleteTags", &["ResourceId", "Tag"], tags::delete_tags),
     ec2("DescribeRegions", &["AllRegions", "RegionName", "Filter"], account::describe_regions),

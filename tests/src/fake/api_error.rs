@@ -36,6 +36,13 @@ impl ApiError {
         )
     }
 
+    pub(super) fn unknown_parameter(name: &str) -> Self {
+        ApiError::new(
+            "UnknownParameter",
+            format!("The parameter {name} is not recognized"),
+        )
+    }
+
     pub(super) fn value(name: &str, value: impl Display, expected: &str) -> Self {
         ApiError::new(
             "InvalidParameterValue",

@@ -63,6 +63,13 @@ impl FakeAws {
         self.shared.lock().region(region).refuses_metadata_tags = true;
     }
 
+    /// Rejects `IncludeManagedResources` with `UnknownParameter`, as an endpoint does that is older than
+    /// this parameter. Such an endpoint does not hide managed instances.
+    pub fn refuse_include_managed_resources(&self, region: &str) {
+        let mut fake = self.shared.lock();
+        fake.region(region).knows_no_managed_resources = true;
+    }
+
     /// Replaces a terminated instance of an Auto Scaling group by one just like it.
     pub fn replace_in_groups(&self) {
         self.shared.lock().settings.replaces_in_groups = true;
@@ -91,6 +98,17 @@ impl FakeAws {
     /// The most datapoints in an answer of GetMetricData; the default is 100,800.
     pub fn set_metric_page(&self, datapoints: usize) {
         self.shared.lock().metrics.page = datapoints.max(1);
+    }
+
+    /// The `StatusCode` of an instance's metric on the last page of GetMetricData: `Complete`,
+    /// `PartialData` with the later half of the datapoints, `InternalError`, or `Forbidden` without any.
+    ///
+    /// # Panics
+    /// On any other code.
+    pub fn set_status_code(&self, id: &str, metric: &str, code: &str) {
+        let mut fake = self.shared.lock();
+        let series = fake.series(id, metric);
+        fake.metrics.set_status(series, code);
     }
 }
 

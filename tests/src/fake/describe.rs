@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::api_error::ApiError;
 use super::filter::filters;
 use super::instance_xml::write_described;
+use super::managed::shows_managed;
 use super::page::{next, page};
 use super::request::ApiRequest;
 use super::state::FakeState;
@@ -18,6 +19,7 @@ pub(super) fn describe_instances(
 ) -> Result<(), ApiError> {
     let filters = filters(request)?;
     let page = page(request, &fake.settings, 5..=1000)?;
+    let shows_managed = shows_managed(fake.region(&request.region), request)?;
     let named = named(fake, request)?;
     request.end_rehearsal()?;
     let region = fake
@@ -43,7 +45,8 @@ pub(super) fn describe_instances(
     {
         let machine = &mut region.machines[position];
         machine.settle();
-        if !filters.iter().all(|filter| filter.admits(machine)) {
+        let hidden = machine.instance.managed_by.is_some() && !shows_managed;
+        if hidden || !filters.iter().all(|filter| filter.admits(machine)) {
             continue;
         }
         if shown.len() == page.most {

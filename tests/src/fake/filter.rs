@@ -84,7 +84,7 @@ impl<'a> DescribeFilter<'a> {
         match &self.field {
             FilterField::InstanceId => self.any(&instance.id),
             FilterField::ClientToken => self.any(&instance.client_token),
-            FilterField::LaunchTime => self.any(&launch_time(instance.launched)),
+            FilterField::LaunchTime => self.any(&launch_time(instance.started)),
             FilterField::State => self.any(&instance.state),
             FilterField::Tag(key) => instance.tags.get(*key).is_some_and(|value| self.any(value)),
             FilterField::TagKey => instance.tags.keys().any(|key| self.any(key)),

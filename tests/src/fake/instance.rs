@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::attachments::Attachments;
 use super::settle::PendingChange;
 
 /// An instance as it is, whatever DescribeInstances shows.
@@ -29,16 +30,24 @@ pub struct FakeInstance {
     pub options: Options,
     /// Tags that EC2 already shows.
     pub tags: BTreeMap<String, String>,
-    /// Launch time.
-    pub launched: Timestamp,
+    /// When it was launched; a stop and a start do not change this.
+    pub first_launched: Timestamp,
+    /// When it was last started, which EC2 calls its launch time.
+    pub started: Timestamp,
     /// Termination protection.
     pub protected: bool,
     /// Stop protection.
     pub stop_protected: bool,
     /// Whether its root is an instance store.
     pub instance_store: bool,
-    /// Whether it is a one-time Spot instance.
+    /// Whether it is a Spot instance.
     pub spot: bool,
+    /// Whether its Spot request is persistent; otherwise it is a one-time request.
+    pub persistent_spot: bool,
+    /// Whether it runs in a Capacity Block.
+    pub capacity_block: bool,
+    /// `default`, `dedicated` or `host`.
+    pub tenancy: String,
     /// The AWS service that operates it.
     pub managed_by: Option<String>,
 }
@@ -81,12 +90,16 @@ pub(super) struct FakeMachine {
     /// Counts launches; addresses are made from it.
     pub(super) number: u64,
     pub(super) visible: PendingChange,
+    pub(super) attachments: Attachments,
+    /// When the primary network interface of a visible instance is shown.
+    pub(super) interface_visible: PendingChange,
     pub(super) applied: PendingChange,
     /// The next state, and when it is reached.
     pub(super) next_state: Option<(&'static str, PendingChange)>,
     pub(super) late_tags: Vec<(String, String, PendingChange)>,
     pub(super) refused_modifies: u32,
     pub(super) refuses_changes: bool,
+    pub(super) denies_changes: bool,
     pub(super) discards_changes: bool,
     pub(super) shows_options: bool,
     pub(super) user_data: Option<Vec<u8>>,
@@ -117,6 +130,7 @@ impl FakeMachine {
     /// Counts a describe that has shown the instance.
     pub(super) fn described(&mut self) {
         self.applied.described();
+        self.interface_visible.described();
         if let Some((_, waiting)) = &mut self.next_state {
             waiting.described();
         }
@@ -131,6 +145,11 @@ impl FakeMachine {
 
     pub(super) fn is_terminated(&self) -> bool {
         self.is(&["shutting-down", "terminated"])
+    }
+
+    /// Whether it has never reached `running`: it is pending, and was not started since its launch.
+    pub(super) fn never_ran(&self) -> bool {
+        self.is(&["pending"]) && self.instance.started == self.instance.first_launched
     }
 
     pub(super) fn is(&self, states: &[&str]) -> bool {

@@ -1,10 +1,10 @@
 //! An instance as DescribeInstances and RunInstances write it.
 
-use jiff::Timestamp;
-
+use super::attachments::{write_interfaces, write_volumes};
 use super::filter::launch_time;
 use super::instance::{FakeMachine, Options, state_code};
 use super::launch::digits;
+use super::spot::{lifecycle, request_id};
 use super::xml::Xml;
 
 /// `state`, then each option.
@@ -41,6 +41,7 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
     let instance = &machine.instance;
     let gone = machine.is_terminated();
     let address = Address::new(machine);
+    let host = (instance.tenancy == "host").then(|| format!("h-0{}", address.digits));
     let root = if instance.instance_store {
         "instance-store"
     } else {
@@ -55,11 +56,12 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
         .plain("amiLaunchIndex", 0)
         .empty("productCodes")
         .text("instanceType", &instance.instance_type)
-        .text("launchTime", launch_time(instance.launched))
+        .text("launchTime", launch_time(instance.started))
         .within("placement", |xml| {
             xml.text("availabilityZone", &instance.az)
                 .empty("groupName")
-                .plain("tenancy", "default");
+                .maybe("hostId", host)
+                .text("tenancy", &instance.tenancy);
         })
         .within("monitoring", |xml| {
             xml.plain("state", "disabled");
@@ -76,10 +78,9 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
         .plain("rootDeviceName", "/dev/xvda");
     write_volumes(xml, machine, &address);
     xml.plain("virtualizationType", "hvm");
-    if instance.spot {
-        xml.plain("instanceLifecycle", "spot");
-    }
-    xml.text("clientToken", &instance.client_token)
+    xml.maybe("instanceLifecycle", lifecycle(instance))
+        .maybe("spotInstanceRequestId", request_id(machine))
+        .text("clientToken", &instance.client_token)
         .items("tagSet", &instance.tags, |xml, (key, value)| {
             xml.text("key", key).text("value", value);
         })
@@ -102,10 +103,12 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
     }
 }
 
-struct Address {
-    digits: String,
-    ip: String,
-    name: String,
+/// What ids and addresses of an instance are made of.
+pub(super) struct Address {
+    pub(super) digits: String,
+    pub(super) ip: String,
+    pub(super) second_ip: String,
+    pub(super) name: String,
 }
 
 impl Address {
@@ -118,6 +121,7 @@ impl Address {
         Address {
             digits: digits(machine.number),
             ip: format!("10.{b}.{c}.{d}"),
+            second_ip: format!("100.64.{c}.{d}"),
             name: if machine.is_terminated() {
                 String::new()
             } else {
@@ -127,57 +131,7 @@ impl Address {
     }
 }
 
-fn write_group(xml: &mut Xml) {
+pub(super) fn write_group(xml: &mut Xml) {
     xml.text("groupId", "sg-0f1e2d3c4b5a69788")
         .text("groupName", "default");
-}
-
-fn write_volumes(xml: &mut Xml, machine: &FakeMachine, address: &Address) {
-    let none = machine.is_terminated() || machine.instance.instance_store;
-    let volumes = if none { [].as_slice() } else { &["/dev/xvda"] };
-    xml.items("blockDeviceMapping", volumes, |xml, device| {
-        xml.text("deviceName", device).within("ebs", |xml| {
-            xml.text("volumeId", format!("vol-0{}", address.digits))
-                .plain("status", "attached")
-                .text("attachTime", launch_time(machine.instance.launched))
-                .plain("deleteOnTermination", true);
-        });
-    });
-}
-
-fn write_interfaces(xml: &mut Xml, machine: &FakeMachine, address: &Address, account: &str) {
-    let interfaces = if machine.is_terminated() {
-        [].as_slice()
-    } else {
-        &[()]
-    };
-    let attached: Timestamp = machine.instance.launched;
-    xml.items("networkInterfaceSet", interfaces, |xml, ()| {
-        xml.text("networkInterfaceId", format!("eni-0{}", address.digits))
-            .text("subnetId", format!("subnet-0{}", address.digits))
-            .text("vpcId", "vpc-0a1b2c3d4e5f60718")
-            .empty("description")
-            .text("ownerId", account)
-            .plain("status", "in-use")
-            .plain("macAddress", "02:ab:cd:ef:01:23")
-            .text("privateIpAddress", &address.ip)
-            .text("privateDnsName", &address.name)
-            .plain("sourceDestCheck", true)
-            .items("groupSet", [()], |xml, ()| write_group(xml))
-            .within("attachment", |xml| {
-                xml.text("attachmentId", format!("eni-attach-0{}", address.digits))
-                    .plain("deviceIndex", 0)
-                    .plain("status", "attached")
-                    .text("attachTime", launch_time(attached))
-                    .plain("deleteOnTermination", true)
-                    .plain("networkCardIndex", 0);
-            })
-            .items("privateIpAddressesSet", [()], |xml, ()| {
-                xml.text("privateIpAddress", &address.ip)
-                    .text("privateDnsName", &address.name)
-                    .plain("primary", true);
-            })
-            .empty("ipv6AddressesSet")
-            .plain("interfaceType", "interface");
-    });
 }

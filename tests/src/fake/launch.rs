@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::attachments::Attachments;
 use super::instance::{FakeInstance, FakeMachine, Options, state_code};
 use super::settle::Settle;
 use crate::clock::now;
@@ -16,16 +17,20 @@ use crate::clock::now;
 pub struct LaunchBuilder {
     pub(super) instance: FakeInstance,
     pub(super) user_data: Option<Vec<u8>>,
+    pub(super) attachments: Attachments,
+    pub(super) interface_visible: Settle,
     visible: Settle,
     running: Option<Settle>,
     late_tags: Vec<(String, String, Settle)>,
     refused_modifies: u32,
     refuses_changes: bool,
+    denies_changes: bool,
     shows_options: bool,
 }
 
 /// An instance to launch in this region.
 pub fn launch(region: &str) -> LaunchBuilder {
+    let launched = now() - Duration::from_secs(10);
     LaunchBuilder {
         instance: FakeInstance {
             id: String::new(),
@@ -38,19 +43,26 @@ pub fn launch(region: &str) -> LaunchBuilder {
             reservation: String::new(),
             options: Options::default(),
             tags: BTreeMap::new(),
-            launched: now() - Duration::from_secs(10),
+            first_launched: launched,
+            started: launched,
             protected: false,
             stop_protected: false,
             instance_store: false,
             spot: false,
+            persistent_spot: false,
+            capacity_block: false,
+            tenancy: "default".to_owned(),
             managed_by: None,
         },
         user_data: None,
+        attachments: Attachments::default(),
+        interface_visible: Settle::Now,
         visible: Settle::Now,
         running: None,
         late_tags: Vec::new(),
         refused_modifies: 0,
         refuses_changes: false,
+        denies_changes: false,
         shows_options: true,
     }
 }
@@ -129,13 +141,25 @@ impl LaunchBuilder {
         self.state("pending")
     }
 
-    /// Launched this long ago.
+    /// Launched this long ago, and not started again since.
     pub fn launched(self, ago: Duration) -> Self {
         self.launched_at(now() - ago)
     }
 
+    /// Launched then, and not started again since.
     pub fn launched_at(mut self, at: Timestamp) -> Self {
-        self.instance.launched = at;
+        self.instance.first_launched = at;
+        self.started_at(at)
+    }
+
+    /// Last started this long ago.
+    pub fn started(self, ago: Duration) -> Self {
+        self.started_at(now() - ago)
+    }
+
+    /// Last started then.
+    pub fn started_at(mut self, at: Timestamp) -> Self {
+        self.instance.started = at;
         self
     }
 
@@ -190,7 +214,26 @@ impl LaunchBuilder {
         self
     }
 
-    /// Operated by this AWS service.
+    /// A Spot instance of a persistent request, which can be stopped.
+    pub fn persistent_spot(mut self) -> Self {
+        self.instance.persistent_spot = true;
+        self.spot()
+    }
+
+    /// Launched into a Capacity Block, which is paid for whether or not the instance runs.
+    pub fn capacity_block(mut self) -> Self {
+        self.instance.capacity_block = true;
+        self
+    }
+
+    /// `default`, `dedicated` or `host`, which has the id of a Dedicated Host.
+    pub fn tenancy(mut self, tenancy: &str) -> Self {
+        tenancy.clone_into(&mut self.instance.tenancy);
+        self
+    }
+
+    /// Operated by this AWS service, and therefore hidden from DescribeInstances without
+    /// `IncludeManagedResources`.
     pub fn managed_by(mut self, principal: &str) -> Self {
         self.instance.managed_by = Some(principal.to_owned());
         self
@@ -199,6 +242,13 @@ impl LaunchBuilder {
     /// Rejects every change with `OperationNotPermitted`, as a managing service may do.
     pub fn refuses_changes(mut self) -> Self {
         self.refuses_changes = true;
+        self
+    }
+
+    /// Rejects ModifyInstanceMetadataOptions, StopInstances and TerminateInstances with
+    /// `UnauthorizedOperation`, by a policy of the service that operates it.
+    pub fn denies_changes(mut self) -> Self {
+        self.denies_changes = true;
         self
     }
 
@@ -224,6 +274,8 @@ impl LaunchBuilder {
             instance,
             number,
             visible: self.visible.begin(),
+            attachments: self.attachments,
+            interface_visible: self.interface_visible.begin(),
             applied: Settle::Now.begin(),
             next_state: self.running.map(|when| ("running", when.begin())),
             late_tags: self
@@ -233,6 +285,7 @@ impl LaunchBuilder {
                 .collect(),
             refused_modifies: self.refused_modifies,
             refuses_changes: self.refuses_changes,
+            denies_changes: self.denies_changes,
             discards_changes: false,
             shows_options: self.shows_options,
             user_data: self.user_data,

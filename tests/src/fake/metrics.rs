@@ -21,6 +21,16 @@ const DAY: i64 = 86_400;
 pub(super) struct Metrics {
     pub(super) page: usize,
     points: BTreeMap<Series, Vec<(Timestamp, f64)>>,
+    statuses: BTreeMap<Series, StatusCode>,
+}
+
+/// What the last page tells of a result.
+#[derive(Clone, Copy, Debug)]
+enum StatusCode {
+    Complete,
+    PartialData,
+    InternalError,
+    Forbidden,
 }
 
 /// Region, metric of `AWS/EC2`, instance.
@@ -31,6 +41,7 @@ impl Default for Metrics {
         Metrics {
             page: MOST_DATAPOINTS,
             points: BTreeMap::new(),
+            statuses: BTreeMap::new(),
         }
     }
 }
@@ -42,6 +53,43 @@ impl Metrics {
         points: impl IntoIterator<Item = (Timestamp, f64)>,
     ) {
         self.points.entry(series).or_default().extend(points);
+    }
+
+    /// # Panics
+    /// On a code that CloudWatch does not have.
+    pub(super) fn set_status(&mut self, series: Series, code: &str) {
+        let status = STATUS_CODES
+            .into_iter()
+            .find(|status| status.name() == code)
+            .unwrap_or_else(|| panic!("`{code}` is no status code of CloudWatch"));
+        self.statuses.insert(series, status);
+    }
+}
+
+const STATUS_CODES: [StatusCode; 4] = [
+    StatusCode::Complete,
+    StatusCode::PartialData,
+    StatusCode::InternalError,
+    StatusCode::Forbidden,
+];
+
+impl StatusCode {
+    fn name(self) -> &'static str {
+        match self {
+            StatusCode::Complete => "Complete",
+            StatusCode::PartialData => "PartialData",
+            StatusCode::InternalError => "InternalError",
+            StatusCode::Forbidden => "Forbidden",
+        }
+    }
+
+    /// How many of so many datapoints there are.
+    fn shown_of(self, count: usize) -> usize {
+        match self {
+            StatusCode::Complete | StatusCode::InternalError => count,
+            StatusCode::PartialData => count.div_ceil(2),
+            StatusCode::Forbidden => 0,
+        }
     }
 }
 
@@ -73,7 +121,7 @@ pub(super) fn get_metric_data(
     let mut whole = true;
     let mut results = Vec::new();
     for query in queries(request)? {
-        let points = query.points(fake, request, from, until);
+        let (points, status) = query.found(fake, request, from, until);
         let shown_before = begin.saturating_sub(passed);
         passed += points.len();
         if begin > 0 && passed <= begin {
@@ -87,7 +135,12 @@ pub(super) fn get_metric_data(
         let shown = rest[..rest.len().min(room)].to_vec();
         room -= shown.len();
         whole = shown.len() == rest.len();
-        results.push((query, shown, whole));
+        let status = if whole {
+            status
+        } else {
+            StatusCode::PartialData
+        };
+        results.push((query, shown, status));
         if !whole {
             break;
         }
@@ -105,8 +158,9 @@ pub(super) fn get_metric_data(
     Ok(Value::Map(answer))
 }
 
-fn written((query, points, whole): &(MetricQuery<'_>, Vec<(Timestamp, f64)>, bool)) -> Value {
-    let status = if *whole { "Complete" } else { "PartialData" };
+fn written(
+    (query, points, status): &(MetricQuery<'_>, Vec<(Timestamp, f64)>, StatusCode),
+) -> Value {
     let times = points.iter().map(|(at, _)| cbor::time(*at)).collect();
     let values = points.iter().map(|(_, value)| Value::Float(*value));
     cbor::map([
@@ -114,7 +168,7 @@ fn written((query, points, whole): &(MetricQuery<'_>, Vec<(Timestamp, f64)>, boo
         ("Label", query.metric.into()),
         ("Timestamps", Value::Array(times)),
         ("Values", Value::Array(values.collect())),
-        ("StatusCode", status.into()),
+        ("StatusCode", status.name().into()),
     ])
 }
 
@@ -128,16 +182,17 @@ struct MetricQuery<'a> {
 }
 
 impl MetricQuery<'_> {
-    /// One value for every period with datapoints, newest first.
-    fn points(
+    /// One value for every period with datapoints, newest first, as far as they are shown; and the
+    /// status of the last page.
+    fn found(
         &self,
         fake: &FakeState,
         request: &ApiRequest,
         from: Timestamp,
         until: Timestamp,
-    ) -> Vec<(Timestamp, f64)> {
+    ) -> (Vec<(Timestamp, f64)>, StatusCode) {
         let Some(instance) = self.instance.filter(|_| self.namespace == "AWS/EC2") else {
-            return Vec::new();
+            return (Vec::new(), StatusCode::Complete);
         };
         let series = (
             request.region.clone(),
@@ -162,11 +217,15 @@ impl MetricQuery<'_> {
             _ => values.iter().sum::<f64>() / values.len() as f64,
         };
         let at = |second: i64| Timestamp::from_second(second).expect("rounded from a time");
-        periods
+        let status = fake.metrics.statuses.get(&series).copied();
+        let status = status.unwrap_or(StatusCode::Complete);
+        let points = periods
             .iter()
             .rev()
+            .take(status.shown_of(periods.len()))
             .map(|(second, values)| (at(*second), value(values)))
-            .collect()
+            .collect();
+        (points, status)
     }
 }
 

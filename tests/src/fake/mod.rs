@@ -5,6 +5,7 @@
 mod account;
 mod actions;
 mod api_error;
+mod attachments;
 mod attribute;
 mod bucket;
 mod cbor;
@@ -18,9 +19,12 @@ mod instance;
 mod instance_xml;
 mod launch;
 mod launch_configurations;
+mod ledger;
+mod managed;
 mod metadata_defaults;
 mod metrics;
 mod modify;
+mod option_refusals;
 mod page;
 mod power;
 mod record;
@@ -28,15 +32,18 @@ mod request;
 mod run;
 mod serve;
 mod settle;
+mod spot;
 mod state;
 mod tags;
 mod template_data;
 mod templates;
 mod xml;
 
+use std::iter;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 pub use fault::InjectedFault;
 pub use images::{Image, image};
@@ -44,6 +51,7 @@ pub use instance::{FakeInstance, Options};
 use jiff::Timestamp;
 pub use launch::{LaunchBuilder, launch};
 pub use launch_configurations::{LaunchConfiguration, launch_configuration};
+pub use ledger::Disruption;
 pub use metadata_defaults::Defaults;
 pub use modify::TemplateOptions;
 pub use record::{CallOutcome, RecordedCall};
@@ -173,6 +181,16 @@ impl FakeAws {
         state.clone_into(&mut machine.instance.state);
     }
 
+    /// Terminates an instance without a call: it shuts down, and is terminated later.
+    pub fn terminate(&self, id: &str) {
+        self.shared.lock().terminate(id);
+    }
+
+    /// Sets the time of an instance's last start, as if it had been stopped and started.
+    pub fn set_started(&self, id: &str, at: Timestamp) {
+        self.shared.lock().machine(id).instance.started = at;
+    }
+
     /// Changes metadata options without a call.
     pub fn set_options(&self, id: &str, change: impl FnOnce(&mut Options)) {
         change(&mut self.shared.lock().machine(id).instance.options);
@@ -244,10 +262,26 @@ impl FakeAws {
 
     /// Adds a datapoint of a metric of `AWS/EC2` with the dimension `InstanceId`.
     pub fn datapoint(&self, id: &str, metric: &str, at: Timestamp, value: f64) {
-        let mut fake = self.shared.lock();
-        let region = fake.machine(id).instance.region.clone();
-        let series = (region, metric.to_owned(), id.to_owned());
-        fake.metrics.add(series, [(at, value)]);
+        self.shared.lock().add_datapoints(id, metric, [(at, value)]);
+    }
+
+    /// Adds a datapoint at `from` and after every `every`, before `until`.
+    ///
+    /// # Panics
+    /// When `every` is zero.
+    pub fn datapoints(
+        &self,
+        id: &str,
+        metric: &str,
+        from: Timestamp,
+        until: Timestamp,
+        every: Duration,
+        value: f64,
+    ) {
+        assert!(!every.is_zero(), "datapoints are apart");
+        let times = iter::successors(Some(from), |at| Some(*at + every));
+        let points = times.take_while(|at| *at < until).map(|at| (at, value));
+        self.shared.lock().add_datapoints(id, metric, points);
     }
 }
 

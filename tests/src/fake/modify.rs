@@ -4,6 +4,8 @@
 use super::api_error::ApiError;
 use super::instance::Options;
 use super::instance_xml::write_options;
+use super::managed;
+use super::option_refusals::refusal_of;
 use super::request::ApiRequest;
 use super::state::FakeState;
 use super::xml::Xml;
@@ -30,6 +32,7 @@ pub(super) fn modify_options(
             "HttpEndpoint must be enabled to set HttpTokens or HttpPutResponseHopLimit",
         ));
     }
+    let account = fake.account.clone();
     let applied = fake.settings.applied;
     let forgets_options = fake.settings.forgets_options;
     let region = fake.region(&request.region);
@@ -40,10 +43,9 @@ pub(super) fn modify_options(
     }
     let enforced = region.defaults.enforces_tokens();
     let machine = region.one(id)?;
-    if machine.refuses_changes {
-        return Err(ApiError::not_permitted(format!(
-            "The instance '{id}' is managed by a service."
-        )));
+    let denial = managed::denial(machine, request, &account);
+    if let Some(refusal) = denial.or_else(|| managed::refusal(machine)) {
+        return Err(refusal);
     }
     if machine.is_terminated() {
         return Err(ApiError::state(id));
@@ -56,6 +58,9 @@ pub(super) fn modify_options(
         return Err(ApiError::unsupported(
             "httpTokensEnforced is enabled for this account.",
         ));
+    }
+    if let Some(refusal) = refusal_of(&named, machine) {
+        return Err(refusal);
     }
     request.end_rehearsal()?;
     let mut options = match forgets_options {

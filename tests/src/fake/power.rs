@@ -6,6 +6,8 @@ use super::api_error::ApiError;
 use super::instance::{FakeInstance, FakeMachine};
 use super::instance_xml::write_state;
 use super::launch::{LaunchBuilder, launch};
+use super::ledger::Disruption;
+use super::managed;
 use super::request::ApiRequest;
 use super::settle::PendingChange;
 use super::state::FakeState;
@@ -21,13 +23,13 @@ pub(super) fn terminate(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
+    let positions = permitted(fake, request)?;
     let settings = &fake.settings;
     let (transitions, replaces) = (settings.transitions, settings.replaces_in_groups);
     let region = fake
         .regions
         .get_mut(&request.region)
         .expect("calls go to known regions");
-    let positions = region.all_of(&ids(request)?)?;
     let machines = &mut region.machines;
     let refusal = positions
         .iter()
@@ -46,12 +48,12 @@ pub(super) fn terminate(
         if shielded.contains(&machine.instance.az) {
             continue;
         }
-        if replaces && !machine.is_terminated() {
-            replacements.extend(replacement(machine));
-        }
         let before = machine.instance.state.clone();
         if !machine.is_terminated() {
-            move_to(machine, "shutting-down", "terminated", transitions.begin());
+            let disruption = Disruption::of(machine, "TerminateInstances");
+            fake.disruptions.push(disruption);
+            replacements.extend(replacement(machine).filter(|_| replaces));
+            shut_down(machine, transitions.begin());
         }
         changes.push(StateChange::since(before, machine));
     }
@@ -69,17 +71,17 @@ pub(super) fn stop(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
-    each(
-        fake,
-        request,
-        xml,
-        refusal_to_stop,
-        |machine, transitions| {
-            if machine.is(&["running"]) {
-                move_to(machine, "stopping", "stopped", transitions);
-            }
-        },
-    )
+    let mut disruptions = Vec::new();
+    let act = |machine: &mut FakeMachine, transitions| {
+        if machine.is(&["running"]) {
+            disruptions.push(Disruption::of(machine, "StopInstances"));
+            move_to(machine, "stopping", "stopped", transitions);
+        }
+    };
+    let positions = permitted(fake, request)?;
+    each(fake, request, xml, &positions, refusal_to_stop, act)?;
+    fake.disruptions.extend(disruptions);
+    Ok(())
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html>: all or none.
@@ -92,23 +94,44 @@ pub(super) fn start(
         let id = &machine.instance.id;
         (!machine.is(&["stopped", "pending", "running"])).then(|| ApiError::state(id))
     };
-    each(fake, request, xml, startable, |machine, transitions| {
+    let act = |machine: &mut FakeMachine, transitions| {
         if machine.is(&["stopped"]) {
+            machine.instance.started = now();
             move_to(machine, "pending", "running", transitions);
         }
-    })
+    };
+    let positions = fake.region(&request.region).all_of(&ids(request)?)?;
+    each(fake, request, xml, &positions, startable, act)
+}
+
+/// Moves an instance on its way to `terminated`.
+pub(super) fn shut_down(machine: &mut FakeMachine, when: PendingChange) {
+    move_to(machine, "shutting-down", "terminated", when);
+}
+
+/// The instances of `InstanceId.N`, if no policy keeps the caller from them; ends a dry run.
+fn permitted(fake: &mut FakeState, request: &ApiRequest) -> Result<Vec<usize>, ApiError> {
+    let account = fake.account.clone();
+    let region = fake.region(&request.region);
+    let positions = region.all_of(&ids(request)?)?;
+    let mut named = positions.iter().map(|position| &region.machines[*position]);
+    if let Some(denial) = named.find_map(|machine| managed::denial(machine, request, &account)) {
+        return Err(denial);
+    }
+    request.end_rehearsal()?;
+    Ok(positions)
 }
 
 fn each(
     fake: &mut FakeState,
     request: &ApiRequest,
     xml: &mut Xml,
+    positions: &[usize],
     refusal: impl Fn(&FakeMachine) -> Option<ApiError>,
-    act: impl Fn(&mut FakeMachine, PendingChange),
+    mut act: impl FnMut(&mut FakeMachine, PendingChange),
 ) -> Result<(), ApiError> {
     let transitions = fake.settings.transitions;
     let region = fake.region(&request.region);
-    let positions = region.all_of(&ids(request)?)?;
     if let Some(refusal) = positions
         .iter()
         .find_map(|position| refusal(&region.machines[*position]))
@@ -116,9 +139,9 @@ fn each(
         return Err(refusal);
     }
     let changes: Vec<_> = positions
-        .into_iter()
+        .iter()
         .map(|position| {
-            let machine = &mut region.machines[position];
+            let machine = &mut region.machines[*position];
             let before = machine.instance.state.clone();
             act(machine, transitions.begin());
             StateChange::since(before, machine)
@@ -137,19 +160,26 @@ fn refusal_to_terminate(machine: &FakeMachine) -> Option<ApiError> {
             "The instance '{id}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."
         )))
     } else {
-        managed(machine)
+        managed::refusal(machine)
     }
 }
 
 fn refusal_to_stop(machine: &FakeMachine) -> Option<ApiError> {
     let id = &machine.instance.id;
-    if machine.is(&["pending", "shutting-down", "terminated"]) {
+    if machine.never_ran() {
+        Some(ApiError::new(
+            "IncorrectInstanceState",
+            format!(
+                "The instance '{id}' has never reached the 'running' state and cannot be stopped"
+            ),
+        ))
+    } else if machine.is(&["pending", "shutting-down", "terminated"]) {
         Some(ApiError::state(id))
     } else if machine.instance.instance_store {
         Some(ApiError::unsupported(format!(
             "The instance '{id}' does not have an 'ebs' root device type and cannot be stopped"
         )))
-    } else if machine.instance.spot {
+    } else if machine.instance.spot && !machine.instance.persistent_spot {
         Some(ApiError::unsupported(format!(
             "You can't stop the Spot Instance '{id}' because it is associated with a one-time Spot Instance request."
         )))
@@ -158,15 +188,8 @@ fn refusal_to_stop(machine: &FakeMachine) -> Option<ApiError> {
             "The instance '{id}' may not be stopped. Modify its 'disableApiStop' instance attribute and try again."
         )))
     } else {
-        managed(machine)
+        managed::refusal(machine)
     }
-}
-
-fn managed(machine: &FakeMachine) -> Option<ApiError> {
-    let id = &machine.instance.id;
-    machine
-        .refuses_changes
-        .then(|| ApiError::not_permitted(format!("The instance '{id}' is managed by a service.")))
 }
 
 fn ids(request: &ApiRequest) -> Result<Vec<&str>, ApiError> {
@@ -188,13 +211,15 @@ fn move_to(machine: &mut FakeMachine, state: &str, then: &'static str, when: Pen
 }
 
 /// What an Auto Scaling group launches to replace an instance: an identical one.
-fn replacement(machine: &FakeMachine) -> Option<LaunchBuilder> {
+pub(super) fn replacement(machine: &FakeMachine) -> Option<LaunchBuilder> {
     let group = machine.instance.tags.get("aws:autoscaling:groupName")?;
     let mut replacement = launch(&machine.instance.region).in_group(group);
+    let launched = now();
     replacement.instance = FakeInstance {
         id: String::new(),
         state: "running".to_owned(),
-        launched: now(),
+        first_launched: launched,
+        started: launched,
         ..machine.instance.clone()
     };
     replacement.user_data.clone_from(&machine.user_data);

@@ -42,6 +42,16 @@ impl RecordedCall {
                 .iter()
                 .any(|reading| self.action.starts_with(reading))
     }
+
+    fn widens(&self) -> bool {
+        let asks_for_other = |name: &str, narrow: &str| {
+            let asked = self.param(name);
+            asked.is_some_and(|value| value != narrow)
+        };
+        self.action == "ModifyInstanceMetadataOptions"
+            && (asks_for_other("HttpEndpoint", "disabled")
+                || asks_for_other("HttpTokens", "required"))
+    }
 }
 
 /// How a call was answered.
@@ -60,13 +70,15 @@ pub enum CallOutcome {
 pub(super) struct CallLog {
     calls: Vec<RecordedCall>,
     forgotten: usize,
+    /// By number; these are not forgotten.
+    widening: BTreeMap<usize, RecordedCall>,
 }
 
 impl CallLog {
     /// Records a call; returns its number for `answered`.
     pub(super) fn arrived(&mut self, at: Instant, request: &ApiRequest) -> usize {
         let request = request.clone();
-        self.calls.push(RecordedCall {
+        let call = RecordedCall {
             at,
             region: request.region,
             service: request.service,
@@ -75,17 +87,26 @@ impl CallLog {
             access_key: request.access_key,
             user_agent: request.user_agent,
             outcome: CallOutcome::Reset,
-        });
-        self.forgotten + self.calls.len() - 1
+        };
+        let number = self.forgotten + self.calls.len();
+        if call.widens() {
+            self.widening.insert(number, call.clone());
+        }
+        self.calls.push(call);
+        number
     }
 
     pub(super) fn answered(&mut self, number: usize, outcome: CallOutcome) {
         let call = number
             .checked_sub(self.forgotten)
             .and_then(|index| self.calls.get_mut(index));
-        if let Some(call) = call {
-            call.outcome = outcome;
+        for call in call.into_iter().chain(self.widening.get_mut(&number)) {
+            call.outcome = outcome.clone();
         }
+    }
+
+    pub(super) fn widening(&self) -> Vec<RecordedCall> {
+        self.widening.values().cloned().collect()
     }
 
     pub(super) fn calls(&self) -> &[RecordedCall] {

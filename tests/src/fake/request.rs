@@ -114,8 +114,7 @@ impl ApiRequest {
             let mut parts = name.split('.');
             let root = parts.next().unwrap_or_default();
             if !(common.contains(&root) || known.contains(&root)) || parts.any(|part| part == "0") {
-                let message = format!("The parameter {name} is not recognized");
-                return Err(ApiError::new("UnknownParameter", message));
+                return Err(ApiError::unknown_parameter(name));
             }
         }
         Ok(())

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::api_error::ApiError;
 use super::bucket::Buckets;
 use super::fault::InjectedFault;
@@ -10,8 +12,10 @@ use super::images::Image;
 use super::instance::FakeMachine;
 use super::launch::{LaunchBuilder, digits};
 use super::launch_configurations::LaunchConfiguration;
+use super::ledger::Disruption;
 use super::metadata_defaults::Defaults;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Series};
+use super::power::{replacement, shut_down};
 use super::record::CallLog;
 use super::request::ApiRequest;
 use super::settle::Settle;
@@ -48,6 +52,7 @@ pub(super) struct FakeState {
     pub(super) regions: BTreeMap<String, FakeRegion>,
     pub(super) settings: FakeSettings,
     pub(super) record: CallLog,
+    pub(super) disruptions: Vec<Disruption>,
     pub(super) faults: Vec<InjectedFault>,
     pub(super) buckets: Buckets,
     pub(super) metrics: Metrics,
@@ -65,6 +70,8 @@ pub(super) struct FakeRegion {
     pub(super) positions: HashMap<String, usize>,
     pub(super) defaults: Defaults,
     pub(super) refuses_metadata_tags: bool,
+    /// Whether its endpoint is older than `IncludeManagedResources`.
+    pub(super) knows_no_managed_resources: bool,
     pub(super) templates: Vec<Template>,
     pub(super) launch_configurations: Vec<LaunchConfiguration>,
     pub(super) images: Vec<Image>,
@@ -116,6 +123,7 @@ impl FakeState {
                 replaces_in_groups: false,
             },
             record: CallLog::default(),
+            disruptions: Vec::new(),
             faults: Vec::new(),
             buckets: Buckets::default(),
             metrics: Metrics::default(),
@@ -146,6 +154,37 @@ impl FakeState {
             ids.push(id);
         }
         ids
+    }
+
+    /// Terminates an instance; one of a group may be replaced.
+    pub(super) fn terminate(&mut self, id: &str) {
+        let replaces = self.settings.replaces_in_groups;
+        let when = self.settings.transitions.begin();
+        let machine = self.machine(id);
+        if machine.is_terminated() {
+            return;
+        }
+        let replacement = replacement(machine).filter(|_| replaces);
+        shut_down(machine, when);
+        if let Some(replacement) = replacement {
+            self.launch(&replacement, 1);
+        }
+    }
+
+    /// Adds datapoints of a metric of `AWS/EC2` for an instance.
+    pub(super) fn add_datapoints(
+        &mut self,
+        id: &str,
+        metric: &str,
+        points: impl IntoIterator<Item = (Timestamp, f64)>,
+    ) {
+        let series = self.series(id, metric);
+        self.metrics.add(series, points);
+    }
+
+    pub(super) fn series(&mut self, id: &str, metric: &str) -> Series {
+        let region = self.machine(id).instance.region.clone();
+        (region, metric.to_owned(), id.to_owned())
     }
 
     /// The region, which is created if it does not exist.

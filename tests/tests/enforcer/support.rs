@@ -103,7 +103,7 @@ fn item(instance: &FakeInstance) -> Value {
     let options = &instance.options;
     json!({
         "instanceId": instance.id, "imageId": instance.image, "instanceType": instance.instance_type,
-        "launchTime": instance.launched.as_millisecond(),
+        "launchTime": instance.first_launched.as_millisecond(),
         "instanceState": { "code": 0, "name": "pending" },
         "tagSet": { "items": tags },
         "metadataOptions": {

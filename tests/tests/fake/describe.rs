@@ -19,7 +19,11 @@ fn an_instance_has_ec2_s_format() {
             .managed_by("eks.amazonaws.com")
             .launched_at("2021-09-29T11:04:43.512Z".parse().unwrap()),
     );
-    let answer = ec2(&fake, REGION).with_ids("DescribeInstances", &[&id]);
+    let params = [
+        ("InstanceId.1", id.as_str()),
+        ("IncludeManagedResources", "true"),
+    ];
+    let answer = ec2(&fake, REGION).call("DescribeInstances", &params);
     let expected = [
         ("ownerId", "111122223333"),
         ("instanceId", id.as_str()),

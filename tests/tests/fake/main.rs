@@ -7,6 +7,7 @@
 )]
 
 mod account;
+mod attachments;
 mod client;
 mod cloudwatch;
 mod describe;
@@ -17,13 +18,17 @@ mod faults;
 mod fleet;
 mod images;
 mod launch_configurations;
+mod ledger;
+mod managed;
 mod metrics;
 mod metrics_wire;
 mod modify;
+mod option_refusals;
 mod power;
 mod rates;
 mod record;
 mod run;
+mod spot;
 mod templates;
 
 pub(crate) const REGION: &str = "eu-central-1";

@@ -250,3 +250,102 @@ fn invalid_queries_are_rejected() {
         .over(&fake, 1)
         .is_rejected(400, "MissingParameter");
 }
+
+#[test]
+fn a_series_of_datapoints_has_one_at_every_step_before_its_end() {
+    let fake = FakeAws::start();
+    let ids = fake.launch_many(launch(REGION), 1);
+    let hour = Duration::from_hours(1);
+    let from = ago(4 * 3_600);
+    fake.datapoints(&ids[0], "MetadataNoToken", from, from + hour * 3, hour, 2.0);
+    let answer = sums(&ids, "MetadataNoToken").over(&fake, 1);
+    assert_eq!(
+        results(&answer),
+        [result("m1", &[2.0, 2.0, 2.0], "Complete")]
+    );
+}
+
+#[test]
+fn a_result_may_be_partial_failed_or_forbidden() {
+    let fake = FakeAws::start();
+    let ids = fake.launch_many(launch(REGION), 2);
+    for id in &ids {
+        for hour in 1..=4 {
+            let calls = if hour < 3 { 0.0 } else { 7.0 };
+            fake.datapoint(id, "MetadataNoToken", ago(3_600 * hour), calls);
+        }
+        fake.datapoint(id, "MetadataNoTokenRejected", ago(3_600), 1.0);
+    }
+    let all = [0.0, 0.0, 7.0, 7.0];
+    for (code, shown) in [
+        ("PartialData", &all[..2]),
+        ("InternalError", &all[..]),
+        ("Forbidden", &[]),
+        ("Complete", &all),
+    ] {
+        fake.set_status_code(&ids[0], "MetadataNoToken", code);
+        assert_eq!(
+            results(&sums(&ids, "MetadataNoToken").over(&fake, 1)),
+            [result("m1", shown, code), result("m2", &all, "Complete")]
+        );
+        let other = sums(&ids[..1], "MetadataNoTokenRejected");
+        assert_eq!(
+            results(&other.over(&fake, 1)),
+            [result("m1", &[1.0], "Complete")]
+        );
+    }
+}
+
+#[test]
+fn the_last_page_has_the_status_of_the_result() {
+    let fake = FakeAws::start();
+    let ids = fake.launch_many(launch(REGION), 2);
+    let from = ago(20 * 3_600);
+    let hour = Duration::from_hours(1);
+    fake.datapoints(&ids[0], "MetadataNoToken", from, from + hour * 6, hour, 1.0);
+    fake.datapoint(&ids[1], "MetadataNoToken", from, 9.0);
+    fake.set_metric_page(2);
+    let mut body = sums(&ids, "MetadataNoToken").body(1);
+    let mut pages = |code| {
+        fake.set_status_code(&ids[0], "MetadataNoToken", code);
+        *at(&mut body, "NextToken") = Value::Null;
+        let mut pages = Vec::new();
+        loop {
+            let mut page = body.clone();
+            let members = page.as_map_mut().unwrap();
+            members.retain(|(_, value)| !value.is_null());
+            let answer = cloudwatch(&fake, REGION).get_metric_data(&page);
+            pages.push(results(&answer));
+            match answer.member("NextToken") {
+                Some(token) => *at(&mut body, "NextToken") = token,
+                None => return pages,
+            }
+        }
+    };
+    let whole = |status: &str| result("m1", &[1.0, 1.0], status);
+    let other = result("m2", &[9.0], "Complete");
+    assert_eq!(
+        pages("PartialData"),
+        [
+            vec![whole("PartialData")],
+            vec![result("m1", &[1.0], "PartialData"), other.clone()]
+        ]
+    );
+    assert_eq!(
+        pages("InternalError"),
+        [
+            vec![whole("PartialData")],
+            vec![whole("PartialData")],
+            vec![whole("InternalError")],
+            vec![other]
+        ]
+    );
+}
+
+#[test]
+#[should_panic(expected = "`Done` is no status code of CloudWatch")]
+fn an_unknown_status_code_in_a_test_is_named() {
+    let fake = FakeAws::start();
+    let id = fake.launch(launch(REGION));
+    fake.set_status_code(&id, "MetadataNoToken", "Done");
+}

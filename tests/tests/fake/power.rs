@@ -194,3 +194,69 @@ fn a_pending_instance_becomes_running() {
     fake.set_state(&stays, "stopped");
     assert_eq!(state(&fake, &stays), "stopped");
 }
+
+#[test]
+fn an_instance_that_never_ran_cannot_be_stopped() {
+    let fake = FakeAws::start();
+    fake.set_transitions(Settle::Never);
+    let id = fake.launch(launch(REGION).becomes_running(Settle::Describes(2)));
+    let restarted = fake.launch(launch(REGION).state("stopped"));
+    let client = ec2(&fake, REGION);
+    let stop = |id: &str| client.with_ids("StopInstances", &[id]);
+    let answer = stop(&id);
+    answer.is_rejected(400, "IncorrectInstanceState");
+    assert_eq!(
+        answer.text("Message"),
+        format!("The instance '{id}' has never reached the 'running' state and cannot be stopped")
+    );
+    client.with_ids("StartInstances", &[&restarted]).is_done();
+    let answer = stop(&restarted);
+    answer.is_rejected(400, "IncorrectInstanceState");
+    assert!(!answer.text("Message").contains("never"));
+    for _ in 0..2 {
+        client.with_ids("DescribeInstances", &[&id]).is_done();
+    }
+    stop(&id).is_done();
+}
+
+#[test]
+fn a_dry_run_stops_and_terminates_nothing() {
+    let fake = FakeAws::start();
+    let id = fake.launch(launch(REGION));
+    let client = ec2(&fake, REGION);
+    for action in ["StopInstances", "TerminateInstances"] {
+        let dry = |id: &str| client.call(action, &[("InstanceId.1", id), ("DryRun", "true")]);
+        dry(&id).is_rejected(412, "DryRunOperation");
+        dry("i-0123456789abcdef0").is_rejected(400, "InvalidInstanceID.NotFound");
+        dry("i-nonsense").is_rejected(400, "InvalidInstanceID.Malformed");
+    }
+    assert_eq!(state(&fake, &id), "running");
+}
+
+#[test]
+fn somebody_else_can_terminate_an_instance() {
+    let fake = FakeAws::start();
+    let id = fake.launch(launch(REGION).in_group("web"));
+    fake.terminate(&id);
+    let client = ec2(&fake, REGION);
+    assert!(fake.calls().is_empty());
+    let shown = || client.filtered("instance-id", &[&id]).text("name");
+    assert_eq!([shown(), shown()], ["shutting-down", "terminated"]);
+    fake.terminate(&id);
+    assert_eq!(state(&fake, &id), "terminated");
+    assert_eq!(fake.instances(REGION).len(), 1);
+}
+
+#[test]
+fn a_group_replaces_what_somebody_else_terminates() {
+    let fake = FakeAws::start();
+    fake.replace_in_groups();
+    let id = fake.launch(launch(REGION).in_group("web"));
+    fake.terminate(&id);
+    fake.terminate(&id);
+    let instances = fake.instances(REGION);
+    assert_eq!(instances.len(), 2);
+    assert_eq!(instances[1].state, "running");
+    assert!(instances[1].first_launched > instances[0].first_launched);
+    assert_eq!(instances[1].first_launched, instances[1].started);
+}
