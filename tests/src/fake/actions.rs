@@ -66,10 +66,18 @@ const MODIFY_DEFAULTS: &[&str] = &[
     "InstanceMetadataTags",
     "HttpTokensEnforced",
 ];
+const TEMPLATES: &[&str] = &[
+    "LaunchTemplateId",
+    "LaunchTemplateName",
+    "IncludeManagedResources",
+    "MaxResults",
+    "NextToken",
+];
 const TEMPLATE_VERSIONS: &[&str] = &[
     "LaunchTemplateId",
     "LaunchTemplateName",
     "LaunchTemplateVersion",
+    "IncludeManagedResources",
     "MaxResults",
     "NextToken",
 ];
@@ -105,7 +113,7 @@ const ACTIONS: &[ApiAction] = &[
     ec2("DescribeInstanceAttribute", &["InstanceId", "Attribute"], attribute::attribute),
     ec2("GetInstanceMetadataDefaults", &[], metadata_defaults::get_defaults),
     ec2("ModifyInstanceMetadataDefaults", MODIFY_DEFAULTS, metadata_defaults::modify_defaults).rehearsing(),
-    ec2("DescribeLaunchTemplates", &["LaunchTemplateId", "LaunchTemplateName", "MaxResults", "NextToken"], templates::describe_templates),
+    ec2("DescribeLaunchTemplates", TEMPLATES, templates::describe_templates),
     ec2("DescribeLaunchTemplateVersions", TEMPLATE_VERSIONS, templates::describe_versions),
     ec2("DescribeImages", IMAGES, images::describe),
     ApiAction { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: Handler::Xml(run::run) },

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::api_error::ApiError;
 use super::filter::launch_time;
+use super::managed::shows_managed;
 use super::page::{next, page};
 use super::request::ApiRequest;
 use super::state::{FakeRegion, FakeState};
@@ -112,6 +113,7 @@ pub(super) fn describe_templates(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
+    shows_managed(fake.region(&request.region), request)?;
     let page = page(request, &fake.settings, 1..=200)?;
     let (ids, names) = (
         request.list("LaunchTemplateId"),
@@ -154,6 +156,7 @@ pub(super) fn describe_versions(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
+    shows_managed(fake.region(&request.region), request)?;
     let page = page(request, &fake.settings, 1..=200)?;
     let templates = fake.region(&request.region).templates.clone();
     let named = request.list("LaunchTemplateVersion");

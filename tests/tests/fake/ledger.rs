@@ -31,6 +31,10 @@ fn a_call_widens_that_asks_for_an_endpoint_or_for_optional_tokens() {
         client.modify(&id, &[narrow]).is_done();
     }
     client.call("DescribeInstances", &[]).is_done();
+    let defaults = [("HttpTokens", "optional")];
+    client
+        .call("ModifyInstanceMetadataDefaults", &defaults)
+        .is_done();
     assert_eq!(fake.widening_calls().len(), 0);
     let tokens = [("HttpTokens", "optional"), ("HttpEndpoint", "disabled")];
     let endpoint = [("HttpTokens", "required"), ("HttpEndpoint", "enabled")];

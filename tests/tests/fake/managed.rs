@@ -1,6 +1,6 @@
 //! Instances that an AWS service operates.
 
-use imds_tests::{FakeAws, launch};
+use imds_tests::{FakeAws, launch, template_data};
 
 use crate::REGION;
 use crate::client::{HttpAnswer, ec2};
@@ -87,6 +87,24 @@ fn an_older_endpoint_rejects_the_parameter_and_hides_nothing() {
     assert_eq!(client.call("DescribeInstances", &[]).ids(), [managed]);
     let other = ec2(&fake, "us-east-1");
     assert_eq!(other.call("DescribeInstances", &[SHOWN]).ids(), [elsewhere]);
+}
+
+#[test]
+fn calls_about_launch_templates_have_the_parameter_too() {
+    let fake = FakeAws::start();
+    let id = fake.template(REGION, "web");
+    fake.template_version(&id, template_data());
+    let client = ec2(&fake, REGION);
+    let named = ("LaunchTemplateId", id.as_str());
+    let templates = || client.call("DescribeLaunchTemplates", &[SHOWN]);
+    let versions = || client.call("DescribeLaunchTemplateVersions", &[named, SHOWN]);
+    for answer in [templates(), versions()] {
+        assert_eq!(answer.texts("launchTemplateId"), [&*id]);
+    }
+    fake.refuse_include_managed_resources(REGION);
+    for answer in [templates(), versions()] {
+        answer.is_rejected(400, "UnknownParameter");
+    }
 }
 
 #[track_caller]
