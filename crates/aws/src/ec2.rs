@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types;
-use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::instance::{Instance, InstanceId};
 use imds_core::options::MetadataOptions;
 
 use crate::client::Client;
@@ -20,9 +20,6 @@ use crate::whole::Outline;
 
 /// The maximum number of values in a filter.
 pub const FILTER_VALUES: usize = 200;
-
-/// The maximum number of ids in one `StopInstances` or `TerminateInstances` call.
-pub const DISRUPTED_AT_ONCE: usize = 1000;
 
 /// The maximum number of resources in one `CreateTags` call.
 const TAGGED_AT_ONCE: usize = 1000;
@@ -308,69 +305,9 @@ impl Client {
             }
         }
     }
-
-    /// Stops instances: all of them, or none if EC2 rejects one. Returns those that were stopped already.
-    ///
-    /// # Errors
-    /// If EC2 does not answer or rejects the call.
-    pub async fn stop(
-        &self,
-        region: &str,
-        ids: &[&InstanceId],
-    ) -> Result<BTreeSet<InstanceId>, CallError> {
-        let answer = self
-            .call("StopInstances", region, |services| {
-                services
-                    .ec2()
-                    .stop_instances()
-                    .set_instance_ids(Some(texts(ids)))
-                    .send()
-            })
-            .await?;
-        Ok(already(answer.stopping_instances, State::is_stopped))
-    }
-
-    /// Terminates instances. If EC2 does not know one id, it terminates none; if one instance is
-    /// protected, EC2 terminates no instance in the same Availability Zone. Returns those that were
-    /// terminated already.
-    ///
-    /// # Errors
-    /// If EC2 does not answer or rejects the call.
-    pub async fn terminate(
-        &self,
-        region: &str,
-        ids: &[&InstanceId],
-    ) -> Result<BTreeSet<InstanceId>, CallError> {
-        let answer = self
-            .call("TerminateInstances", region, |services| {
-                services
-                    .ec2()
-                    .terminate_instances()
-                    .set_instance_ids(Some(texts(ids)))
-                    .send()
-            })
-            .await?;
-        Ok(already(answer.terminating_instances, State::is_final))
-    }
 }
 
-/// The instances that were in such a state before the call.
-fn already(
-    changes: Option<Vec<types::InstanceStateChange>>,
-    is_such: fn(State) -> bool,
-) -> BTreeSet<InstanceId> {
-    let changes = changes.unwrap_or_default().into_iter();
-    let already = changes.filter_map(|change| {
-        let before = change.previous_state?.name?;
-        let before = State::from_word(before.as_str())?;
-        InstanceId::try_from(change.instance_id?)
-            .ok()
-            .filter(|_| is_such(before))
-    });
-    already.collect()
-}
-
-fn texts(ids: &[&InstanceId]) -> Vec<String> {
+pub(crate) fn texts(ids: &[&InstanceId]) -> Vec<String> {
     ids.iter().map(|id| id.as_str().to_owned()).collect()
 }
 

@@ -19,6 +19,7 @@ mod login;
 mod options;
 mod page;
 mod permissions;
+mod power;
 mod rate_limiter;
 mod retry;
 #[cfg(feature = "command")]
@@ -34,13 +35,14 @@ pub use account::Identity;
 pub use client::Client;
 pub use cloudwatch::Metric;
 pub use describe::DescribedIds;
-pub use ec2::{DISRUPTED_AT_ONCE, FILTER_VALUES, Filter, Pages};
+pub use ec2::{FILTER_VALUES, Filter, Pages};
 pub use environment::{SettingError, SettingErrors, environment};
 pub use error::{CallError, Fault};
 #[cfg(feature = "command")]
 pub use login::{Login, LoginError, LoginOptions, login};
 pub use page::{DescribedPage, UnreadableInstance};
 pub use permissions::PERMISSIONS;
+pub use power::DISRUPTED_AT_ONCE;
 #[cfg(feature = "command")]
 pub use templates::Launcher;
 pub use trust::{BundleError, CaBundle};

@@ -98,9 +98,11 @@ impl NonCompliant {
 
     /// Rejected calls that keep its options from being enforced.
     pub fn rejected_calls(&self) -> Option<&RejectedCalls> {
-        match &self.instead.as_ref()?.because {
-            Because::RejectedCalls(rejected) => Some(rejected),
-            _ => None,
+        let instead = self.instead.as_ref()?;
+        if let Because::RejectedCalls(rejected) = &instead.because {
+            Some(rejected)
+        } else {
+            None
         }
     }
 
@@ -156,7 +158,8 @@ pub fn decide(
     milder.extend(spot_request(instance).filter(|_| !even_if_replaced));
     let question = match table.question {
         Some(question) => Some(question).filter(|_| without_table > Action::Report),
-        None => asks_spot(instance, without_spot).then_some(Question::SpotRequest),
+        None => (!even_if_replaced && asks_spot(instance, without_spot))
+            .then_some(Question::SpotRequest),
     };
     let (action, instead) = instead(required, milder);
     Decision::NonCompliant(NonCompliant {

@@ -64,8 +64,9 @@ const KEYS: &[ByTag] = &[
 ];
 
 /// Only AWS sets tags whose keys begin with `aws:`. All but these say that a service launched the instance
-/// for a purpose of its own.
-const TAGS_OF_ANY_LAUNCH: [&str; 3] = [
+/// for a purpose of its own; those of AWS Backup say that it was [`Restored`](crate::restored::Restored).
+const TAGS_OF_ANY_LAUNCH: [&str; 4] = [
+    "aws:backup:",
     "aws:cloudformation:",
     "aws:ec2launchtemplate:",
     "aws:servicecatalog:",
@@ -77,6 +78,14 @@ const LAUNCH_FOR_PEOPLE: [&str; 4] = [
     "servicecatalog.amazonaws.com",
     "signin.amazonaws.com",
     "ssm.amazonaws.com",
+];
+
+/// Services that launch what is [`Restored`](crate::restored::Restored), once.
+const RESTORE: [&str; 4] = [
+    "backup.amazonaws.com",
+    "drs.amazonaws.com",
+    "imagebuilder.amazonaws.com",
+    "mgn.amazonaws.com",
 ];
 
 impl Replacer {
@@ -120,6 +129,7 @@ fn launching_service(instance: &Instance) -> Option<Replacer> {
         name.ends_with(".amazonaws.com")
             && !name.starts_with("arn:")
             && !LAUNCH_FOR_PEOPLE.contains(&name.as_str())
+            && !RESTORE.contains(&name.as_str())
     };
     let service = instance.principals.iter().find(is_service);
     service.cloned().map(Replacer::Service)

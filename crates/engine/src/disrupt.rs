@@ -18,32 +18,42 @@ use crate::termination_limit::Claims;
 
 impl Engine<'_> {
     /// Sets the options of all, so that they are as required when they are started again, and stops
-    /// them.
+    /// them. Those whose options cannot be set yet keep none of the others from being stopped.
     pub(crate) async fn stop_all(
         &self,
         tasks: Vec<Task>,
         observed_at: Timestamp,
         options: ApplyOptions<'_>,
     ) -> Vec<Placed> {
-        if tasks.is_empty() {
-            return Vec::new();
-        }
+        let (settled, failed) = self.set_round(tasks, options).await;
+        let later = async {
+            let again = failed.into_iter().map(|(task, _)| task).collect();
+            let settled = self.set_all(again, options).await;
+            self.stop_set(settled, observed_at).await
+        };
+        let (stopped, later) = join(self.stop_set(settled, observed_at), later).await;
+        stopped.into_iter().chain(later).collect()
+    }
+
+    /// Stops those whose options were to be set.
+    async fn stop_set(
+        &self,
+        settled: Vec<(Task, Setting)>,
+        observed_at: Timestamp,
+    ) -> Vec<Placed> {
         let mut settings: BTreeMap<InstanceId, Setting> = BTreeMap::new();
-        let (mut reports, mut set) = (Vec::new(), Vec::new());
-        for (task, setting) in self.set_all(tasks, options).await {
+        let (mut reports, mut stop) = (Vec::new(), Vec::new());
+        for (task, setting) in settled {
             if let Setting::Gone(_) = setting {
                 reports.push(task.set(setting));
             } else {
                 settings.insert(task.instance.id.clone(), setting);
-                set.push(task);
+                stop.push(task);
             }
         }
-        let regions = by_region(set)
-            .into_iter()
-            .map(|(region, tasks)| async move {
-                self.disrupt(&region, Action::Stop, tasks, observed_at)
-                    .await
-            });
+        let regions = by_region(stop).into_iter().map(|(region, tasks)| async move {
+            self.disrupt(&region, Action::Stop, tasks, observed_at).await
+        });
         for (task, disrupted) in join_all(regions).await.into_iter().flatten() {
             let Some(setting) = settings.remove(&task.instance.id) else {
                 continue;

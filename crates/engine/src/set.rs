@@ -60,7 +60,7 @@ impl Engine<'_> {
     }
 
     /// One call for each: those that are settled, and those that failed for now.
-    async fn set_round(
+    pub(crate) async fn set_round(
         &self,
         open: Vec<Task>,
         options: ApplyOptions<'_>,
