@@ -38,10 +38,15 @@ variable "policy" {
       reason           = optional(string)
     })), [])
     new_instances = optional(object({
-      grace_seconds = optional(number, 60)
+      disrupt_within_minutes = optional(number, 15)
+      enforce_within_hours   = optional(number, 24)
+      in_use                 = optional(string, "report")
+      grace_seconds          = optional(number, 60)
+      enforce_grace_seconds  = optional(number, 0)
     }), {})
     existing = optional(object({
       usage_window_days = optional(number, 14)
+      usage_data_hours  = optional(number, 24)
       in_use            = optional(string, "report")
       unknown           = optional(string, "report")
       watch_days        = optional(number)
@@ -75,11 +80,19 @@ variable "policy" {
   validation {
     condition = alltrue(flatten([
       for require in concat([var.policy.require], var.policy.rules[*].require) : [
-        for option in [require.http_endpoint, require.http_protocol_ipv6, require.instance_metadata_tags] :
+        for option in [require.http_protocol_ipv6, require.instance_metadata_tags] :
         option == null ? true : contains(["enabled", "disabled"], option)
       ] if require != null
     ]))
-    error_message = "policy: `http_endpoint`, `http_protocol_ipv6`, and `instance_metadata_tags` must be `enabled`, `disabled`, or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : [require.http_endpoint, require.http_protocol_ipv6, require.instance_metadata_tags] if require != null])}."
+    error_message = "policy: `http_protocol_ipv6` and `instance_metadata_tags` must be `enabled`, `disabled`, or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : [require.http_protocol_ipv6, require.instance_metadata_tags] if require != null])}."
+  }
+  validation {
+    # Nothing may enable the metadata endpoint of an instance.
+    condition = alltrue([
+      for require in concat([var.policy.require], var.policy.rules[*].require) :
+      require.http_endpoint == null || require.http_endpoint == "disabled" if require != null
+    ])
+    error_message = "policy: `http_endpoint` must be `disabled` or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.http_endpoint if require != null])}."
   }
   validation {
     condition = alltrue(flatten([
@@ -99,10 +112,10 @@ variable "policy" {
   }
   validation {
     condition = alltrue([
-      for action in [var.policy.existing.in_use, var.policy.existing.unknown] :
-      contains(["report", "enforce", "stop", "terminate"], action)
+      for action in [var.policy.new_instances.in_use, var.policy.existing.in_use, var.policy.existing.unknown] :
+      contains(["report", "enforce"], action)
     ])
-    error_message = "policy.existing.in_use and policy.existing.unknown must be `report`, `enforce`, `stop`, or `terminate`, not `${var.policy.existing.in_use}` and `${var.policy.existing.unknown}`."
+    error_message = "policy.new_instances.in_use, policy.existing.in_use and policy.existing.unknown must be `report` or `enforce`, not `${var.policy.new_instances.in_use}`, `${var.policy.existing.in_use}` and `${var.policy.existing.unknown}`."
   }
   validation {
     condition = (
@@ -110,6 +123,29 @@ variable "policy" {
       floor(var.policy.existing.usage_window_days) == var.policy.existing.usage_window_days
     )
     error_message = "policy.existing.usage_window_days must be a whole number from 1 to 63, not ${var.policy.existing.usage_window_days}."
+  }
+  validation {
+    condition = (
+      var.policy.existing.usage_data_hours >= 1 && var.policy.existing.usage_data_hours <= 168 &&
+      floor(var.policy.existing.usage_data_hours) == var.policy.existing.usage_data_hours &&
+      var.policy.existing.usage_data_hours <= 24 * var.policy.existing.usage_window_days
+    )
+    error_message = "policy.existing.usage_data_hours must be a whole number from 1 to 168 and fit into usage_window_days (${var.policy.existing.usage_window_days}), not ${var.policy.existing.usage_data_hours}."
+  }
+  validation {
+    condition = (
+      var.policy.new_instances.disrupt_within_minutes >= 1 && var.policy.new_instances.disrupt_within_minutes <= 60 &&
+      floor(var.policy.new_instances.disrupt_within_minutes) == var.policy.new_instances.disrupt_within_minutes &&
+      var.policy.new_instances.grace_seconds < 60 * var.policy.new_instances.disrupt_within_minutes
+    )
+    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and longer than grace_seconds (${var.policy.new_instances.grace_seconds}), not ${var.policy.new_instances.disrupt_within_minutes}."
+  }
+  validation {
+    condition = (
+      var.policy.new_instances.enforce_within_hours >= 1 && var.policy.new_instances.enforce_within_hours <= 168 &&
+      floor(var.policy.new_instances.enforce_within_hours) == var.policy.new_instances.enforce_within_hours
+    )
+    error_message = "policy.new_instances.enforce_within_hours must be a whole number from 1 to 168, not ${var.policy.new_instances.enforce_within_hours}."
   }
   validation {
     condition = (
@@ -125,6 +161,13 @@ variable "policy" {
       floor(var.policy.new_instances.grace_seconds) == var.policy.new_instances.grace_seconds
     )
     error_message = "policy.new_instances.grace_seconds must be a whole number from 0 to 510, not ${var.policy.new_instances.grace_seconds}."
+  }
+  validation {
+    condition = (
+      var.policy.new_instances.enforce_grace_seconds >= 0 && var.policy.new_instances.enforce_grace_seconds <= 510 &&
+      floor(var.policy.new_instances.enforce_grace_seconds) == var.policy.new_instances.enforce_grace_seconds
+    )
+    error_message = "policy.new_instances.enforce_grace_seconds must be a whole number from 0 to 510, not ${var.policy.new_instances.enforce_grace_seconds}."
   }
   validation {
     condition = var.policy.limits.enforcements_per_hour == null ? true : (
