@@ -64,7 +64,7 @@ impl Client {
     /// If EC2 does not answer or rejects the call.
     pub async fn describe_launched(&self, launch: &Launch) -> Result<DescribedPage, CallError> {
         let minutes = launch.origin.time.map(minutes_around).unwrap_or_default();
-        let token = launch.client_token.as_deref().map(escaped);
+        let token = launch.client_token_filter();
         let filter = match &token {
             Some(token) => Filter {
                 name: "client-token".into(),
@@ -88,16 +88,4 @@ fn minutes_around(time: Timestamp) -> Vec<String> {
         Some(time.strftime("%Y-%m-%dT%H:%M:*").to_string())
     });
     minutes.collect()
-}
-
-/// A filter's value that matches nothing but this text.
-fn escaped(text: &str) -> String {
-    let mut value = String::with_capacity(text.len());
-    for sign in text.chars() {
-        if matches!(sign, '*' | '?' | '\\') {
-            value.push('\\');
-        }
-        value.push(sign);
-    }
-    value
 }

@@ -2,15 +2,15 @@
 //!
 //! <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/CommonParameters.html>
 
-use aws_sdk_ec2::types::{HttpTokensState, InstanceMetadataEndpointState};
+use aws_sdk_ec2::types::HttpTokensState;
 use imds_core::instance::InstanceId;
 
 use crate::client::Client;
 use crate::error::{CallError, Fault};
 
 impl Client {
-    /// Checks whether the caller may require tokens on an instance whose endpoint is enabled. Like the
-    /// real call, the dry run sets both options.
+    /// Checks whether the caller may require tokens on an instance. Like the real call, the dry run sets
+    /// nothing else.
     ///
     /// # Errors
     /// If EC2 does not answer, or rejects the call for any reason other than a missing permission.
@@ -23,7 +23,6 @@ impl Client {
                 .dry_run(true)
                 .instance_id(id.as_str())
                 .http_tokens(HttpTokensState::Required)
-                .http_endpoint(InstanceMetadataEndpointState::Enabled)
                 .send()
         });
         match answer.await {

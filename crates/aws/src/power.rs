@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_ec2::config::Builder;
 use aws_sdk_ec2::types;
+use aws_smithy_types::retry::RetryConfig;
 use imds_core::instance::{InstanceId, State};
 
 use crate::client::Client;
@@ -28,6 +30,8 @@ impl Client {
                     .ec2()
                     .stop_instances()
                     .set_instance_ids(Some(texts(ids)))
+                    .customize()
+                    .config_override(once())
                     .send()
             })
             .await?;
@@ -51,11 +55,19 @@ impl Client {
                     .ec2()
                     .terminate_instances()
                     .set_instance_ids(Some(texts(ids)))
+                    .customize()
+                    .config_override(once())
                     .send()
             })
             .await?;
         Ok(already(answer.terminating_instances, State::is_final))
     }
+}
+
+/// The SDK must not repeat a call whose answer was lost: the second answer would say that somebody else
+/// had ended the instances.
+fn once() -> Builder {
+    Builder::default().retry_config(RetryConfig::disabled())
 }
 
 /// The instances that were in such a state before the call.

@@ -39,6 +39,9 @@ pub const VISIBLE_AFTER_MINUTES: i64 = 15;
 /// How long an observation of an instance allows to stop or terminate it.
 pub const OBSERVATION_COUNTS: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long before an instance stops being new a call that stops or terminates it must be sent.
+pub const CALL_ARRIVES_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+
 /// How long after a change of options EC2 may still show the options before it.
 pub const CHANGE_VISIBLE_WITHIN: SignedDuration = SignedDuration::from_secs(60);
 

@@ -105,6 +105,18 @@ impl Launch {
         }
     }
 
+    /// The value of EC2's filter `client-token` that matches nothing but the token: values are patterns.
+    pub fn client_token_filter(&self) -> Option<String> {
+        let mut value = String::new();
+        for sign in self.client_token.as_ref()?.chars() {
+            if matches!(sign, '*' | '?' | '\\') {
+                value.push('\\');
+            }
+            value.push(sign);
+        }
+        Some(value)
+    }
+
     /// Whether the client token proves that an instance is of this launch.
     pub fn includes(&self, instance: &Instance) -> bool {
         self.client_token.is_some() && self.client_token == instance.client_token

@@ -199,7 +199,7 @@ impl ExplainedInstance {
 fn cut(launch: &Launch, policy: &Policy, now: Timestamp) -> NotRecorded {
     let (least, _) = launch.asked.unwrap_or((1, 1));
     let missing = least.saturating_sub(launch.instances.len()).max(1);
-    let call = match (&launch.client_token, launch.origin.time) {
+    let call = match (launch.client_token_filter(), launch.origin.time) {
         (Some(token), _) => format!("{} client-token={token}", calls::DESCRIBE),
         (None, Some(time)) => format!(
             "{} launch-time={} and the minutes around it; those first launched from 5 s before to \

@@ -145,6 +145,8 @@ impl Step {
                 limits.grace_seconds.max(limits.enforce_grace_seconds)
             }
         };
+        // EC2's clock may be ahead: without a grace period nothing waits for ours.
+        let seconds = Some(seconds).filter(|&seconds| seconds > 0)?;
         let grace = SignedDuration::from_secs(i64::from(seconds));
         let until = self.instance.first_launched_at(now)?.checked_add(grace);
         until.ok().filter(|&until| until > now)

@@ -57,9 +57,14 @@ impl FailedCall {
         matches!(self.fault, Some(Fault::IncorrectState | Fault::NotFound))
     }
 
-    /// There was no time for an answer.
-    pub(crate) fn is_late(&self) -> bool {
-        self.fault.is_none()
+    /// The instance, or another of the call, is protected.
+    pub(crate) fn is_protected(&self) -> bool {
+        self.fault == Some(Fault::Protected)
+    }
+
+    /// AWS said why.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.fault.is_some() && !self.may_have_worked()
     }
 
     /// The call was sent, and its answer did not come or could not be read.

@@ -36,11 +36,7 @@ impl Engine<'_> {
     }
 
     /// Stops those whose options were to be set.
-    async fn stop_set(
-        &self,
-        settled: Vec<(Task, Setting)>,
-        observed_at: Timestamp,
-    ) -> Vec<Placed> {
+    async fn stop_set(&self, settled: Vec<(Task, Setting)>, observed_at: Timestamp) -> Vec<Placed> {
         let mut settings: BTreeMap<InstanceId, Setting> = BTreeMap::new();
         let (mut reports, mut stop) = (Vec::new(), Vec::new());
         for (task, setting) in settled {
@@ -51,9 +47,12 @@ impl Engine<'_> {
                 stop.push(task);
             }
         }
-        let regions = by_region(stop).into_iter().map(|(region, tasks)| async move {
-            self.disrupt(&region, Action::Stop, tasks, observed_at).await
-        });
+        let regions = by_region(stop)
+            .into_iter()
+            .map(|(region, tasks)| async move {
+                self.disrupt(&region, Action::Stop, tasks, observed_at)
+                    .await
+            });
         for (task, disrupted) in join_all(regions).await.into_iter().flatten() {
             let Some(setting) = settings.remove(&task.instance.id) else {
                 continue;

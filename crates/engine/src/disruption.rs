@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use imds_aws::timing::{Backoff, OBSERVATION_COUNTS};
+use imds_aws::timing::{self, Backoff, CALL_ARRIVES_WITHIN, OBSERVATION_COUNTS};
 use imds_aws::{DISRUPTED_AT_ONCE, DescribedIds};
 use imds_core::decide::{Because, Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId, State};
@@ -50,44 +50,62 @@ impl Engine<'_> {
         mut observed_at: Timestamp,
     ) -> Vec<(Task, Disrupted)> {
         let mut done = Vec::new();
+        // Those that a call without an answer may have ended.
+        let mut sent: BTreeSet<InstanceId> = BTreeSet::new();
         let mut backoff = Backoff::default();
-        while !open.is_empty() {
+        for round in 1.. {
             let now = (self.now)();
             if now.duration_since(observed_at) > OBSERVATION_COUNTS {
                 observed_at = now;
                 open = self.observe_again(region, action, open, &mut done).await;
             }
             open = self.new_ones(open, &mut done);
-            let mut again = Vec::new();
-            for (task, error) in self
-                .call_all(region, action, open, observed_at, &mut done)
-                .await
-            {
-                if error.is_state() || error.is_late() {
-                    again.push((task, error));
-                } else {
-                    done.push((task, Disrupted::not(Because::Refused(error.to_string()))));
-                }
-            }
-            // It may have terminated, or its tags may have come.
-            observed_at = Timestamp::MIN;
-            if again.is_empty() || !backoff.wait(self.deadline.act).await {
-                let refused = |error: FailedCall| Because::Refused(error.to_string());
-                let again = again.into_iter();
-                done.extend(again.map(|(task, error)| (task, Disrupted::not(refused(error)))));
+            if open.is_empty() {
                 break;
             }
+            let failed = self
+                .call_all(region, action, open, observed_at, &mut done)
+                .await;
+            // It may have terminated, or its tags may have come.
+            observed_at = Timestamp::MIN;
+            if failed.is_empty() {
+                break;
+            }
+            let waits = backoff.wait(self.deadline.act).await;
+            let may_repeat = |error: &FailedCall| {
+                let is_early = round < timing::ROUNDS_BEFORE_GONE;
+                waits
+                    && error.is_retryable()
+                    && (is_early || action == Action::Stop && error.is_state())
+            };
+            let (again, refused): (Vec<_>, Vec<_>) =
+                failed.into_iter().partition(|(_, error)| may_repeat(error));
+            done.extend(
+                refused.into_iter().map(|(task, error)| {
+                    (task, Disrupted::not(Because::Refused(error.to_string())))
+                }),
+            );
+            let lost = again.iter().filter(|(_, error)| !error.is_answered());
+            sent.extend(lost.map(|(task, _)| task.instance.id.clone()));
             open = again.into_iter().map(|(task, _)| task).collect();
+        }
+        for (task, disrupted) in &mut done {
+            if sent.contains(&task.instance.id)
+                && matches!(disrupted, Disrupted::Decided(Decision::Gone(_)))
+            {
+                *disrupted = Disrupted::Done((self.now)());
+            }
         }
         done
     }
 
-    /// Those that are still new; the others are enforced.
+    /// Those that are new for long enough that a call arrives in time; the others are enforced.
     fn new_ones(&self, open: Vec<Task>, done: &mut Vec<(Task, Disrupted)>) -> Vec<Task> {
         let now = (self.now)();
+        let arrives = now.checked_add(CALL_ARRIVES_WITHIN).unwrap_or(now);
         let (new, late): (Vec<Task>, Vec<Task>) = open.into_iter().partition(|task| {
             self.new_until(&task.instance)
-                .is_some_and(|until| now <= until)
+                .is_some_and(|until| arrives <= until)
         });
         done.extend(late.into_iter().map(|task| {
             let because = Because::Age(task.instance.first_launched_at(now));
@@ -177,8 +195,10 @@ impl Engine<'_> {
                 Err(error) if batch.len() == 1 => {
                     failed.extend(batch.into_iter().map(|task| (task, error.clone())));
                 }
-                // EC2 refuses the whole call because of some.
-                Err(_) => {
+                // EC2 refuses the whole call because of some, and may have terminated the others.
+                Err(error) => {
+                    let is_partial = error.may_have_worked()
+                        || action == Action::Terminate && error.is_protected();
                     let calls = batch.into_iter().map(|task| async {
                         let batch = [task];
                         let answer = self.call(region, action, &batch, observed_at).await;
@@ -187,6 +207,9 @@ impl Engine<'_> {
                     });
                     for (task, answer) in in_flight(calls).await {
                         match answer {
+                            Ok(_) if is_partial => {
+                                done.push((task, Disrupted::Done((self.now)())));
+                            }
                             Ok(before) => done.push(self.disrupted(task, action, &before)),
                             Err(error) => failed.push((task, error)),
                         }

@@ -87,7 +87,7 @@ impl RollbackHints {
             }),
             command: Some(format!(
                 "aws ec2 modify-instance-metadata-options --region {region} --instance-id {id} \
-                 --http-tokens optional --http-endpoint enabled{connection}"
+                 --http-tokens optional{connection}"
             )),
         }
     }
