@@ -136,9 +136,9 @@ variable "policy" {
     condition = (
       var.policy.new_instances.disrupt_within_minutes >= 1 && var.policy.new_instances.disrupt_within_minutes <= 60 &&
       floor(var.policy.new_instances.disrupt_within_minutes) == var.policy.new_instances.disrupt_within_minutes &&
-      var.policy.new_instances.grace_seconds < 60 * var.policy.new_instances.disrupt_within_minutes
+      var.policy.new_instances.grace_seconds + 60 <= 60 * var.policy.new_instances.disrupt_within_minutes
     )
-    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and longer than grace_seconds (${var.policy.new_instances.grace_seconds}), not ${var.policy.new_instances.disrupt_within_minutes}."
+    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and at least a minute longer than grace_seconds (${var.policy.new_instances.grace_seconds}), not ${var.policy.new_instances.disrupt_within_minutes}."
   }
   validation {
     condition = (

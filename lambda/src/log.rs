@@ -1,5 +1,6 @@
 //! Log lines as JSON on standard output.
 
+use imds_core::decide::BecauseWord;
 use imds_core::report::{InstanceReport, Outcome, Report, Trigger};
 use imds_engine::SweptRegion;
 use tracing::Level;
@@ -139,7 +140,8 @@ fn is_record(instance: &InstanceReport) -> bool {
         Outcome::Enforced | Outcome::Stopped | Outcome::Terminated | Outcome::Failed => true,
         Outcome::Compliant | Outcome::Exempt | Outcome::Reported | Outcome::Gone => false,
     };
-    is_done || !instance.refused.is_empty() || instance.rejected_calls.is_some()
+    let is_refused = !instance.refused.is_empty() || instance.because == Some(BecauseWord::Managed);
+    is_done || is_refused || instance.rejected_calls.is_some()
 }
 
 #[cfg(test)]

@@ -150,7 +150,8 @@ mod tests {
         { "name": "soon", "when": { "tags": { "app": "c-*" } }, "action": "exempt", "expires": "2026-07-15" },
         { "name": "later", "when": { "tags": { "app": "d-*" } }, "action": "exempt", "expires": "2026-07-16", "reason": "ticket 7" },
         { "name": "sandbox\u001b[31m", "when": { "accounts": ["111122223333", "444455556666"], "regions": "us-*" },
-          "action": "terminate", "even_if_replaced": true, "require": { "hop_limit": { "at_least": 1, "at_most": 1 } } }
+          "action": "terminate", "even_if_replaced": true, "require": { "hop_limit": { "at_least": 1, "at_most": 1 } } },
+        { "name": "by hand", "when": { "principals": "arn:aws:iam::*:user/*" }, "action": "stop" }
       ],
       "limits": { "disruptions_per_hour": 3 }, "new_instances": { "grace_seconds": 90 },
       "existing": { "in_use": "enforce", "watch_days": 7 }
@@ -172,13 +173,35 @@ rules, of which the first that matches decides:
   3. `soon`: exempt where tags.app is `c-*`; EXPIRES in 30 days, after 2026-07-15
   4. `later`: exempt where tags.app is `d-*` (ticket 7); expires after 2026-07-16
   5. `sandbox\u{fffd}[31m`: terminate, require hop_limit 1 where accounts is `111122223333` or `444455556666` and regions is `us-*`, even if replaced
-new instances: stopped or terminated no earlier than 90 s after the launch
-existing instances: at most enforce if IMDSv1 was used in the last 14 days, at most report if that is not known
+  6. `by hand`: stop where principals is `arn:aws:iam::*:user/*`
+new instances: stopped or terminated within 15 minutes of the first launch, and no earlier than 90 s after it; enforced no earlier than 0 s after it
+recent instances: for 24 hours, at most report if IMDSv1 was used
+existing instances: at most enforce if IMDSv1 was used in the last 14 days, at most report if CloudWatch has data for less than 24 hours
 limits: 3 disruptions per hour, account and region; 6 enforcements per hour and instance
+note: rules that exempt by tags: `old`, `today`, `soon`, `later`. If these tags are added after the launch, set `new_instances.enforce_grace_seconds` (for example 60), or the options are enforced before
+note: rules by `principals`: `by hand`. Only the launch event shows who launched an instance: a start, a sweep, a change of options, and a launch whose record is cut and has no client token do not, and where such a rule may match, the milder action is taken
 watch for rejected calls: 7 days after an enforcement
 ";
         let policy = Policy::parse(POLICY).unwrap();
         assert_eq!(describe(&policy, now()), expected);
+    }
+
+    #[test]
+    fn nothing_is_noted_where_enforcement_waits_for_tags_and_no_rule_is_by_principals() {
+        let waiting = POLICY.replace(
+            r#""grace_seconds": 90"#,
+            r#""grace_seconds": 90, "enforce_grace_seconds": 60"#,
+        );
+        let waiting = waiting.replace(
+            r#""principals": "arn:aws:iam::*:user/*""#,
+            r#""auto_scaling": false"#,
+        );
+        let description = describe(&Policy::parse(&waiting).unwrap(), now());
+        assert!(!description.contains("note:"), "{description}");
+        assert!(
+            description.contains("; enforced no earlier than 60 s after it\n"),
+            "{description}"
+        );
     }
 
     #[test]

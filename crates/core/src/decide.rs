@@ -152,6 +152,7 @@ pub fn decide(
     let mut milder = not_disrupted(instance, required, even_if_replaced);
     milder.extend(unknown.into_iter().filter_map(perhaps));
     let without_table = mildest(required, &milder);
+    let discovery = discovery.for_violations(&violations);
     let table = table::at_most(policy, instance, now, discovery, evidence);
     milder.extend(table.limit);
     let without_spot = mildest(required, &milder);

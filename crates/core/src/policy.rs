@@ -216,7 +216,7 @@ pub struct NewInstances {
     #[cfg_attr(feature = "schema", schemars(with = "schema::AtMostEnforce"))]
     pub in_use: Action,
     /// Seconds after its first launch before an instance is stopped or terminated, because tags that
-    /// exempt it may be added after the launch. At most 600, and shorter than
+    /// exempt it may be added after the launch. At most 600, and at least a minute shorter than
     /// `disrupt_within_minutes`.
     #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
     pub grace_seconds: u32,

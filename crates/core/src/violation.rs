@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::options::{MetadataOption, OptionSetting};
+use crate::options::{MetadataOption, MetadataOptions, OptionSetting};
 use crate::requirement::Requirement;
 
 /// One option that does not satisfy the policy.
@@ -17,6 +17,11 @@ pub struct Violation {
 }
 
 impl Violation {
+    /// Whether a call that set these options caused it.
+    pub fn is_caused_by(&self, set: &MetadataOptions) -> bool {
+        self.found.is_some() && set.get(self.option()) == self.found
+    }
+
     /// The option.
     pub fn option(&self) -> MetadataOption {
         self.remediation.option()

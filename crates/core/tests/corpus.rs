@@ -35,7 +35,8 @@ fn summarised(json: &str) -> String {
         }
         Ok(Event::MetadataChange(change)) => format!("metadata-change {}", change.instance_id),
         Ok(Event::Start(start)) => {
-            format!("start {} {}", start.instance_id, start.state)
+            let ids: Vec<_> = start.instance_ids.iter().map(|id| id.as_str()).collect();
+            format!("start {}", ids.join(","))
         }
         Ok(Event::Sweep(_)) => "sweep".to_owned(),
         Ok(Event::Ignored(ignored)) => format!("ignored: {}", ignored.reason),

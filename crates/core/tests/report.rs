@@ -5,12 +5,14 @@
     reason = "a test stops at what it did not expect"
 )]
 
-use imds_core::decide::{Because, Decision, Discovery, decide};
-use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::age::Attachments;
+use imds_core::decide::{Because, Decision, Discovery, Evidence, decide};
+use imds_core::instance::{DedicatedCapacity, Instance, InstanceId, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::policy::{Action, Policy};
 use imds_core::replacer::Replacer;
 use imds_core::report::{InstanceReport, Outcome, Report, Summary, Trigger, Unreachable};
+use imds_core::restored::Restored;
 use imds_core::usage::{NotKnown, RejectedCalls, Usage};
 use jiff::Timestamp;
 use serde_json::json;
@@ -20,10 +22,11 @@ fn now() -> Timestamp {
 }
 
 fn open() -> Instance {
-    let id = InstanceId::try_from("i-0abc").unwrap();
+    let id = InstanceId::try_from("i-0000abcd").unwrap();
     Instance {
         account: Some("111122223333".to_owned()),
-        launched_at: Some(now()),
+        started_at: Some(now()),
+        attachments: Attachments::at_launch(now()),
         state: Some(State::Running),
         options: MetadataOptions {
             http_tokens: Some(HttpTokens::Optional),
@@ -39,7 +42,8 @@ fn decided(action: &str) -> Decision {
         r#"{{"version": 1, "require": {{"http_tokens": "required"}}, "on_violation": "{action}"}}"#
     );
     let policy = Policy::parse(&policy).unwrap();
-    decide(&policy, &open(), now(), &Discovery::Launch)
+    let discovery = Discovery::Launch { at: Some(now()) };
+    decide(&policy, &open(), now(), discovery, &Evidence::NotAsked)
 }
 
 fn milder(because: Because) -> Decision {
@@ -82,7 +86,7 @@ fn a_report_has_its_fields_in_their_order() {
   },
   "instances": [
     {
-      "instance_id": "i-0abc",
+      "instance_id": "i-0000abcd",
       "account": "111122223333",
       "region": "eu-central-1",
       "outcome": "enforced",
@@ -92,6 +96,7 @@ fn a_report_has_its_fields_in_their_order() {
       "violations": [
         "http_tokens"
       ],
+      "refused": [],
       "before": {
         "http_tokens": "optional",
         "http_endpoint": "enabled",
@@ -106,7 +111,7 @@ fn a_report_has_its_fields_in_their_order() {
         "http_protocol_ipv6": null,
         "instance_metadata_tags": null
       },
-      "launched_at": "2026-06-15T12:00:00Z",
+      "first_launched_at": "2026-06-15T12:00:00Z",
       "reason": "http_tokens is optional, not required; by `on_violation`; not terminated, because the limit of 10 disruptions per hour is reached"
     }
   ],
@@ -128,19 +133,32 @@ fn each_reason_for_something_milder_has_its_word() {
         by: Replacer::Ec2Fleet("fleet-1".to_owned()),
         template: None,
     };
-    let unused = Usage::Unused { since: now() };
     let in_use = Usage::InUse {
         calls: 1,
         last_at: now(),
     };
     let unknown = Usage::Unknown {
-        because: NotKnown::Stopped,
+        because: NotKnown::NoData,
+    };
+    let rejected = RejectedCalls {
+        calls: 7,
+        last_at: now(),
     };
     for (because, word) in [
         (replaced, "replaced"),
         (Because::Drift, "drift"),
         (Because::DriftLimit { enforcements: 6 }, "drift_limit"),
-        (Because::Usage(unused), "existing"),
+        (Because::Restored(Restored::Backup), "restored"),
+        (
+            Because::DedicatedCapacity(DedicatedCapacity::CapacityBlock),
+            "dedicated_capacity",
+        ),
+        (Because::RejectedCalls(rejected), "rejected_calls"),
+        (Because::Age(Some(now())), "not_new"),
+        (Because::Age(None), "age_unknown"),
+        (Because::NotAsked, "usage_unknown"),
+        (Because::AlreadyStopped, "already_stopped"),
+        (Because::Managed("eks.amazonaws.com".to_owned()), "managed"),
         (Because::Usage(in_use), "in_use"),
         (Because::Usage(unknown), "usage_unknown"),
         (Because::Requested, "requested"),
@@ -228,4 +246,43 @@ fn an_instance_whose_software_fails_is_compliant_and_says_so() {
             .reason
             .starts_with("7 calls without a token have been rejected")
     );
+}
+
+#[test]
+fn a_report_on_drift_after_rejected_calls_shows_them_and_says_report() {
+    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "enforce"}"#;
+    let policy = Policy::parse(policy).unwrap();
+    let rejected = RejectedCalls {
+        calls: 7,
+        last_at: now(),
+    };
+    let drift = Discovery::Drift { at: Some(now()) };
+    let evidence = Evidence::RejectedCalls(Some(rejected.clone()));
+    let decision = decide(&policy, &open(), now(), drift, &evidence);
+    let report = InstanceReport::decided(open(), &decision, decision.outcome(), None);
+    assert_eq!(report.outcome, Outcome::Reported);
+    assert_eq!(report.rejected_calls, Some(rejected));
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["instead_of"], "enforce");
+    assert_eq!(json["because"], "rejected_calls");
+}
+
+#[test]
+fn an_unknown_first_launch_is_left_out_of_the_report() {
+    let unknown = Instance {
+        attachments: Attachments::default(),
+        ..open()
+    };
+    let policy = r#"{"require": {"http_tokens": "required"}, "on_violation": "stop"}"#;
+    let policy = Policy::parse(policy).unwrap();
+    let evidence = Evidence::Usage(Usage::Unused {
+        since: now(),
+        not_started_within_window: true,
+    });
+    let decision = decide(&policy, &unknown, now(), Discovery::Sweep, &evidence);
+    let report = InstanceReport::decided(unknown, &decision, decision.outcome(), None);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json.get("first_launched_at"), None);
+    assert_eq!(json["because"], "age_unknown");
+    assert_eq!(json["usage"]["not_started_within_window"], true);
 }

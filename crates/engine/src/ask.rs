@@ -23,7 +23,7 @@ impl Engine<'_> {
         let window = self.policy.existing.usage_window(now);
         let usage = self.calls(region, &plan, Question::Usage, (window.since, now));
         let changed_at = match discovery {
-            Discovery::Drift { at: Some(at) } => at.min(now),
+            Discovery::Drift { at: Some(at), .. } => at.min(now),
             _ => now,
         };
         let before = changed_at.checked_sub(REJECTED_BEFORE);

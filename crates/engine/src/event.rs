@@ -92,9 +92,9 @@ impl Engine<'_> {
     }
 
     async fn observe_changed(&self, change: &MetadataChange) -> Observed {
-        let at = change.origin.time;
+        let (at, set) = (change.origin.time, change.set);
         let ids = vec![change.instance_id.clone()];
-        self.observe(ids, &change.origin, Discovery::Drift { at })
+        self.observe(ids, &change.origin, Discovery::Drift { at, set })
             .await
     }
 

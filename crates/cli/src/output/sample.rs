@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use imds_core::decide::{Discovery, decide};
+use imds_core::age::Attachments;
+use imds_core::decide::{Discovery, Evidence, decide};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
@@ -47,7 +48,8 @@ fn instance(n: usize) -> Instance {
     Instance {
         account: Some("123456789012".to_owned()),
         tags: tags.into(),
-        launched_at: Some("2025-02-03T04:05:06Z".parse().unwrap()),
+        started_at: Some("2026-08-01T07:00:00Z".parse().unwrap()),
+        attachments: Attachments::at_launch("2025-02-03T04:05:06Z".parse().unwrap()),
         state: Some(State::Running),
         options: MetadataOptions {
             http_tokens: Some(HttpTokens::Optional),
@@ -62,10 +64,8 @@ fn instance(n: usize) -> Instance {
 
 fn scanned(instance: &Instance, usage: Option<Usage>, user_data: Vec<Finding>) -> ScannedInstance {
     let policy = Policy::parse(POLICY).unwrap();
-    let discovery = usage
-        .clone()
-        .map_or(Discovery::Request, Discovery::Existing);
-    let decision = decide(&policy, instance, now(), &discovery);
+    let evidence = usage.clone().map_or(Evidence::NotAsked, Evidence::Usage);
+    let decision = decide(&policy, instance, now(), Discovery::Request, &evidence);
     ScannedInstance::new(instance, &decision, usage, user_data)
 }
 
@@ -123,7 +123,7 @@ fn with_kind(kind: usize, n: usize, mut instance: Instance) -> ScannedInstance {
         }
         14 => {
             instance.state = Some(State::Stopped);
-            let because = NotKnown::Stopped;
+            let because = NotKnown::TooLittleData(9);
             usage = Some(Usage::Unknown { because });
         }
         _ => {
@@ -136,7 +136,10 @@ fn with_kind(kind: usize, n: usize, mut instance: Instance) -> ScannedInstance {
                 options.hop_limit = Some(64.try_into().unwrap());
             }
             let since = "2026-11-09T15:11:57Z".parse().unwrap();
-            usage = Some(Usage::Unused { since });
+            usage = Some(Usage::Unused {
+                since,
+                not_started_within_window: n.is_multiple_of(2),
+            });
         }
     }
     scanned(&instance, usage, found)

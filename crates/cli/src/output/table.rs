@@ -5,7 +5,7 @@ pub(crate) mod grid;
 use std::io;
 
 use imds_core::plain::Plain;
-use imds_core::report::{Outcome, Unreachable};
+use imds_core::report::{Outcome, RefusedOption, Unreachable};
 use imds_engine::{RegionDefaults, ScannedInstance};
 
 use self::grid::{Cell, Column};
@@ -48,6 +48,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         defaults(found, style, out)?;
     }
     failed(document, style, out)?;
+    refused(document, style, out)?;
     unreachable(&document.unreachable, style, out)?;
     summary(document, style, out)
 }
@@ -99,6 +100,23 @@ fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Re
     for report in reports.filter(|report| report.outcome == Outcome::Failed) {
         let (region, id) = (Plain(&report.region), &report.instance_id);
         writeln!(out, "{region} {id}: {}", Message(&report.reason))?;
+    }
+    Ok(())
+}
+
+fn refused(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    let reports = document.instances.iter().map(|it| &it.report);
+    let mut reports = reports
+        .filter(|report| !report.refused.is_empty())
+        .peekable();
+    if reports.peek().is_some() {
+        heading("Refused by EC2", style, out)?;
+    }
+    for report in reports {
+        let (region, id) = (Plain(&report.region), &report.instance_id);
+        for RefusedOption { option, error } in &report.refused {
+            writeln!(out, "{region} {id}: {option}: {}", Message(error))?;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Plans that are written, read, and hold or not.
 
-use imds_core::decide::{Discovery, decide};
+use imds_core::age::Attachments;
+use imds_core::decide::{Discovery, Evidence, decide};
 use imds_core::instance::State;
 use imds_core::options::{HttpTokens, Toggle};
 use imds_core::usage::{NotKnown, Usage};
@@ -37,7 +38,7 @@ fn before() -> MetadataOptions {
 fn entry() -> PlannedChange {
     PlannedChange {
         region: "eu-central-1".to_owned(),
-        instance_id: InstanceId::try_from("i-1").unwrap(),
+        instance_id: InstanceId::try_from("i-00000001").unwrap(),
         before: before(),
         set: MetadataOptions {
             http_tokens: Some(HttpTokens::Required),
@@ -55,6 +56,7 @@ fn instance() -> Instance {
     Instance {
         options: before(),
         state: Some(State::Running),
+        attachments: Attachments::at_launch(at()),
         ..Instance::unknown(entry().instance_id, "eu-central-1")
     }
 }
@@ -62,7 +64,8 @@ fn instance() -> Instance {
 #[track_caller]
 fn holds(instance: &Instance) -> Result<(), String> {
     let policy = Policy::parse(&policy().to_string()).unwrap();
-    let decision = decide(&policy, instance, at(), &Discovery::Launch);
+    let (launch, evidence) = (Discovery::Launch { at: Some(at()) }, Evidence::NotAsked);
+    let decision = decide(&policy, instance, at(), launch, &evidence);
     entry().still_valid(instance, &decision)
 }
 
@@ -147,7 +150,7 @@ fn a_bad_value_is_refused_by_its_path() {
     );
     refused(
         |plan| plan["instances"][0]["instance_id"] = json!("i-\u{1b}[31m"),
-        "plan `p`: `$.instances[0].instance_id`: `i-\u{fffd}[31m` is not an instance id (`i-` and hexadecimal digits)",
+        "plan `p`: `$.instances[0].instance_id`: `i-\u{fffd}[31m` is not an instance id (`i-` and 8 or 17 hexadecimal digits)",
     );
     refused(
         |plan| plan["instances"][0]["set"] = json!({}),
@@ -155,7 +158,7 @@ fn a_bad_value_is_refused_by_its_path() {
     );
     refused(
         |plan| plan["instances"] = json!([entry(), entry()]),
-        "plan `p`: `$.instances[1].instance_id`: `i-1` is listed twice; expected every instance once",
+        "plan `p`: `$.instances[1].instance_id`: `i-00000001` is listed twice; expected every instance once",
     );
     refused(
         |plan| drop(plan.as_object_mut().unwrap().remove("created_at")),
@@ -241,9 +244,13 @@ fn an_instance_about_which_the_policy_now_decides_otherwise_is_left() {
 #[test]
 fn an_instance_that_may_only_be_reported_now_is_left() {
     let policy = Policy::parse(&policy().to_string()).unwrap();
-    let occasion = Discovery::Existing(Usage::Unknown {
+    let evidence = Evidence::Usage(Usage::Unknown {
         because: NotKnown::NoData,
     });
-    let decision = decide(&policy, &instance(), at(), &occasion);
-    assert!(entry().still_valid(&instance(), &decision).is_err());
+    let old = Instance {
+        attachments: Attachments::default(),
+        ..instance()
+    };
+    let decision = decide(&policy, &old, at(), Discovery::Request, &evidence);
+    assert!(entry().still_valid(&old, &decision).is_err());
 }

@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::options::MetadataOptions;
 use crate::usage::{RejectedCalls, Usage};
+use crate::violation::Violation;
 
 /// How an instance was discovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +20,27 @@ pub enum Discovery {
     Drift {
         /// When they were changed, by the event.
         at: Option<Timestamp>,
+        /// The options that were set, by the event.
+        set: MetadataOptions,
     },
     /// A sweep found it.
     Sweep,
     /// A person asked for it: its options are enforced, and it is not disrupted.
     Request,
+}
+
+impl Discovery {
+    /// A change of options that caused none of the violations only says where to look.
+    pub(super) fn for_violations(self, violations: &[Violation]) -> Self {
+        let Discovery::Drift { set, .. } = self else {
+            return self;
+        };
+        if violations.iter().any(|it| it.is_caused_by(&set)) {
+            self
+        } else {
+            Discovery::Sweep
+        }
+    }
 }
 
 /// What a decision depends on and was not asked yet. Until it is answered, the decision is to report.

@@ -47,7 +47,7 @@ pub(super) fn at_most(
     evidence: &Evidence,
 ) -> AtMost {
     match discovery {
-        Discovery::Request => requested(policy, instance, now, evidence),
+        Discovery::Request => requested(policy, evidence),
         Discovery::Drift { .. } => drift(policy, instance, now, evidence),
         Discovery::Launch { .. } | Discovery::Start | Discovery::Sweep => {
             by_age(policy, instance, now, discovery, evidence)
@@ -85,17 +85,10 @@ fn by_age(
     }
 }
 
-/// A person decides; where the use of IMDSv1 was asked for, it counts as in a sweep.
-fn requested(policy: &Policy, instance: &Instance, now: Timestamp, evidence: &Evidence) -> AtMost {
-    let first = instance.first_launched_at(now);
-    let age = Age::new(&policy.new_instances, first, now);
-    let at_most = evidence.usage().map_or(Action::Enforce, |usage| match age {
-        Age::New => Action::Enforce,
-        Age::Recent => policy.new_instances.at_most(usage),
-        Age::Old | Age::Unknown => policy.existing.at_most(usage),
-    });
+/// A person decides; where the use of IMDSv1 was asked for, it counts as for existing instances.
+fn requested(policy: &Policy, evidence: &Evidence) -> AtMost {
     match evidence.usage() {
-        Some(usage) if at_most == Action::Report => {
+        Some(usage) if policy.existing.at_most(usage) == Action::Report => {
             AtMost::new(Action::Report, Because::Usage(usage.clone()))
         }
         _ => AtMost::new(Action::Enforce, Because::Requested),

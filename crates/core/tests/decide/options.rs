@@ -99,27 +99,14 @@ fn an_endpoint_required_to_be_disabled_is_disabled_and_nothing_else_is_sent() {
     );
     let non_compliant = non_compliant(launch(&policy, &open()));
     assert_eq!(non_compliant.change.to_string(), "http_endpoint=disabled");
-    assert_eq!(
-        non_compliant.change.to_send(&open().options),
-        *non_compliant.change.set()
-    );
 }
 
 #[test]
-fn an_endpoint_required_to_be_enabled_is_never_enabled() {
-    let policy = policy(
-        r#"{"version": 1, "require": {"http_endpoint": "enabled"}, "on_violation": "terminate"}"#,
-    );
-    let disabled = with(|i| i.options.http_endpoint = Some(Toggle::Disabled));
-    let unknown = with(|i| i.options.http_endpoint = None);
-    for instance in [open(), disabled, unknown] {
-        assert!(matches!(launch(&policy, &instance), Decision::Compliant(_)));
-    }
-    let enable = MetadataOptions {
-        http_endpoint: Some(Toggle::Enabled),
-        ..MetadataOptions::default()
-    };
-    assert!(!policy.could_have_set(&enable));
+fn a_policy_that_requires_an_enabled_endpoint_is_refused() {
+    let policy =
+        r#"{"version": 1, "require": {"http_endpoint": "enabled"}, "on_violation": "enforce"}"#;
+    let faults = Policy::parse(policy).unwrap_err().to_string();
+    assert!(faults.starts_with("$.require.http_endpoint"), "{faults}");
 }
 
 #[test]
@@ -158,19 +145,17 @@ fn hop_limits_stay_as_they_are_where_the_policy_does_not_require_any() {
 }
 
 #[test]
-fn the_endpoint_is_sent_with_tokens_only_where_it_is_known_to_be_enabled() {
-    let change = non_compliant(launch(&tokens_and_hops("enforce", ""), &open())).change;
-    let sent = |endpoint| {
-        change
-            .to_send(&MetadataOptions {
-                http_endpoint: endpoint,
-                ..open().options
-            })
-            .http_endpoint
-    };
-    assert_eq!(sent(Some(Toggle::Enabled)), Some(Toggle::Enabled));
-    assert_eq!(sent(None), None);
-    assert_eq!(sent(Some(Toggle::Disabled)), None);
+fn the_endpoint_is_never_sent_with_tokens() {
+    for endpoint in [Some(Toggle::Enabled), None] {
+        let instance = with(|i| i.options.http_endpoint = endpoint);
+        let change = non_compliant(launch(&tokens_and_hops("enforce", ""), &instance)).change;
+        assert_eq!(change.set().http_endpoint, None);
+        assert_eq!(
+            change.applied_to(&instance.options).http_endpoint,
+            endpoint,
+            "what a call leaves out stays as it is"
+        );
+    }
 }
 
 #[test]
@@ -247,8 +232,11 @@ fn only_changes_that_the_policy_would_make_can_be_the_function_s_own() {
     assert!(set(|o| o.http_tokens = Some(HttpTokens::Required)));
     assert!(set(|o| {
         o.http_tokens = Some(HttpTokens::Required);
-        o.http_endpoint = Some(Toggle::Enabled);
         o.hop_limit = Some(hops(2));
+    }));
+    assert!(!set(|o| {
+        o.http_tokens = Some(HttpTokens::Required);
+        o.http_endpoint = Some(Toggle::Enabled);
     }));
     assert!(!set(|o| o.http_tokens = Some(HttpTokens::Optional)));
     assert!(!set(|o| o.hop_limit = Some(hops(64))));

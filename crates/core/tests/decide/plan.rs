@@ -1,49 +1,14 @@
 //! Plans.
 
-use imds_core::decide::{Because, Discovery, Instead};
-use imds_core::instance::State;
+use imds_core::age::Attachments;
+use imds_core::decide::{Because, Decision, Instead, Question};
+use imds_core::event::{Launch, Origin};
+use imds_core::instance::{InstanceId, State};
 use imds_core::options::HttpTokens;
 use imds_core::plan::Plan;
 use imds_core::policy::Action;
 
-use crate::{done, now, open, policy, tagged, tokens_and_hops, with};
-
-#[test]
-fn what_is_to_be_terminated_waits_until_it_is_old_enough() {
-    let policy = policy(
-        r#"{"version": 1, "require": {"http_tokens": "required"}, "on_violation": "terminate", "new_instances": {"grace_seconds": 60}}"#,
-    );
-    let old = with(|i| i.launched_at = Some("2026-06-15T11:58:59Z".parse().unwrap()));
-    let unknown_age = with(|i| i.launched_at = None);
-    let mut plan = Plan::new(
-        &policy,
-        [open(), old.clone(), unknown_age.clone()],
-        now(),
-        &Discovery::Launch,
-    );
-    let waiting = plan.split_off_waiting(&policy, now()).unwrap();
-    assert_eq!(
-        plan.steps.iter().map(|s| &s.instance).collect::<Vec<_>>(),
-        [&old]
-    );
-    assert_eq!(waiting.instances, [open(), unknown_age]);
-    assert_eq!(waiting.until, "2026-06-15T12:01:00Z".parse().unwrap());
-}
-
-#[test]
-fn what_is_to_be_enforced_does_not_wait() {
-    let mut plan = Plan::new(
-        &tokens_and_hops("enforce", ""),
-        [open()],
-        now(),
-        &Discovery::Launch,
-    );
-    assert_eq!(
-        plan.split_off_waiting(&tokens_and_hops("enforce", ""), now()),
-        None
-    );
-    assert_eq!(plan.steps.len(), 1);
-}
+use crate::{done, launch_event, now, open, tagged, tokens_and_hops, with};
 
 #[test]
 fn a_plan_prints_what_it_does_and_why() {
@@ -67,17 +32,17 @@ fn a_plan_prints_what_it_does_and_why() {
         &tokens_and_hops("enforce", rules),
         fleet,
         now(),
-        &Discovery::Launch,
+        launch_event(),
     );
     assert_eq!(
         plan.to_string(),
         "\
-eu-central-1 i-0abc leave: metadata options are as required
-eu-central-1 i-0abc set http_tokens=required: http_tokens is optional, not required; by `on_violation`
-eu-central-1 i-0abc leave, exempt: exempt by rule `scanner`
-eu-central-1 i-0abc terminate: http_tokens is optional, not required; by rule `sandbox`
-eu-central-1 i-0abc set http_tokens=required: http_tokens is optional, not required; by rule `sandbox`; not terminated, because Auto Scaling group `web` would replace it with an instance like it: update what it launches from
-eu-central-1 i-0abc leave, gone: the instance is terminated
+eu-central-1 i-0000abcd leave: metadata options are as required
+eu-central-1 i-0000abcd set http_tokens=required: http_tokens is optional, not required; by `on_violation`
+eu-central-1 i-0000abcd leave, exempt: exempt by rule `scanner`
+eu-central-1 i-0000abcd terminate: http_tokens is optional, not required; by rule `sandbox`
+eu-central-1 i-0000abcd set http_tokens=required: http_tokens is optional, not required; by rule `sandbox`; not terminated, because Auto Scaling group `web` would replace it with an instance like it: update what it launches from
+eu-central-1 i-0000abcd leave, gone: the instance is terminated
 "
     );
 }
@@ -87,7 +52,7 @@ fn beyond_the_limit_options_are_enforced_instead_of_terminating() {
     let rules = r#"{"name": "stop", "when": {"tags": {"env": "lab"}}, "action": "stop"}"#;
     let policy = tokens_and_hops("terminate", rules);
     let fleet = [open(), tagged("env", "lab"), open(), open()];
-    let mut plan = Plan::new(&policy, fleet, now(), &Discovery::Launch);
+    let mut plan = Plan::new(&policy, fleet, now(), launch_event());
     plan.limit_terminations(2);
     let instead = Instead {
         of: Action::Terminate,
@@ -108,21 +73,43 @@ fn beyond_the_limit_options_are_enforced_instead_of_terminating() {
 }
 
 #[test]
-fn a_sweep_reports_what_would_have_to_wait() {
-    let policy = tokens_and_hops("stop", "");
-    let old = with(|i| i.launched_at = Some("2026-06-15T11:58:59Z".parse().unwrap()));
-    let mut plan = Plan::new(&policy, [open(), old], now(), &Discovery::Launch);
-    plan.leave_waiting(&policy, now());
-    let instead = Instead {
-        of: Action::Stop,
-        because: Because::Grace,
+fn a_launch_record_alone_makes_no_instance_new() {
+    let recorded = |id: &str| {
+        let id = InstanceId::try_from(id).unwrap();
+        with(|i| {
+            i.id = id;
+            i.attachments = Attachments::default();
+        })
     };
-    let [young, old] = plan.steps.as_slice() else {
-        panic!()
+    let mut compliant = recorded("i-00000002");
+    compliant.options.http_tokens = Some(HttpTokens::Required);
+    let launch = Launch {
+        origin: Origin {
+            account: None,
+            region: "eu-central-1".to_owned(),
+            time: Some(now()),
+            principals: Vec::new(),
+        },
+        instances: vec![
+            recorded("i-00000001"),
+            compliant,
+            recorded("i-00000001"),
+            recorded("i-00000003"),
+        ],
+        client_token: None,
+        asked: None,
     };
+    let plan = Plan::for_launch(&tokens_and_hops("terminate", ""), &launch, now());
+    let ids = plan.steps.iter().map(|step| step.instance.id.as_str());
     assert_eq!(
-        done(young.non_compliant().unwrap()),
-        (Action::Report, Some(&instead))
+        ids.collect::<Vec<_>>(),
+        ["i-00000001", "i-00000002", "i-00000003"],
+        "each once"
     );
-    assert_eq!(done(old.non_compliant().unwrap()), (Action::Stop, None));
+    for step in [&plan.steps[0], &plan.steps[2]] {
+        assert_eq!(step.question(), Some(Question::Usage));
+        assert_eq!(step.non_compliant().unwrap().action, Action::Report);
+    }
+    assert!(matches!(plan.steps[1].decision, Decision::Compliant(_)));
+    assert_eq!(plan.steps[1].question(), None);
 }

@@ -23,7 +23,7 @@ fn numbers_may_be_text_or_floats() {
             HopLimit::try_from(1).ok()
         );
         assert_eq!(
-            launch.instances[0].launched_at,
+            launch.instances[0].started_at,
             Some("2026-03-01T10:00:00Z".parse().unwrap())
         );
         assert_eq!(launch.asked, Some((1, 1)));

@@ -18,7 +18,7 @@ fn a_launch_shows_its_instances() {
     assert_eq!(instance.instance_type.as_deref(), Some("m7g.large"));
     assert_eq!(instance.tags["app"], "web");
     assert_eq!(
-        instance.launched_at,
+        instance.started_at,
         Some("2026-03-01T10:00:00Z".parse().unwrap())
     );
     assert_eq!(

@@ -7,9 +7,12 @@
 )]
 
 mod forms;
+mod ids;
 mod launch;
 mod malformed;
 mod others;
+mod starts;
+mod without_ids;
 
 use imds_core::event::{Event, Launch, parse};
 use serde_json::{Value, json};

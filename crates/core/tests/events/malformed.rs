@@ -73,7 +73,7 @@ fn what_is_malformed_names_its_path() {
     malformed(
         &event(|e| at(e, ITEM)["instanceId"] = json!("vol-1")),
         &format!(
-            "`{item}.instanceId`: `vol-1` is not an instance id (`i-` and hexadecimal digits)"
+            "`{item}.instanceId`: `vol-1` is not an instance id (`i-` and 8 or 17 hexadecimal digits)"
         ),
     );
     malformed(
@@ -102,11 +102,11 @@ fn what_is_malformed_names_its_path() {
         "`detail.awsRegion`: `evil.example/` is not a region",
     );
     malformed(
-        &started(json!({ "instance-id": "i-0abc" })),
+        &started(json!({ "instance-id": "i-0000abcd" })),
         "`detail.state`: missing: expected the instance's state",
     );
     malformed(
-        &started(json!({ "instance-id": "i-0abc", "state": "odd" })),
+        &started(json!({ "instance-id": "i-0000abcd", "state": "odd" })),
         "`detail.state`: `odd` is not an instance state",
     );
     malformed(
@@ -125,7 +125,7 @@ fn a_wrong_type_names_its_path() {
     let json = event(|e| at(e, ITEM)["metadataOptions"] = json!(5));
     let path = "`detail.responseElements.instancesSet.items[0].metadataOptions`";
     assert!(message(&json).contains(path), "{}", message(&json));
-    let json = event(|e| e["detail"]["responseElements"]["instancesSet"] = json!("i-1"));
+    let json = event(|e| e["detail"]["responseElements"]["instancesSet"] = json!("i-00000001"));
     assert!(
         message(&json).contains("`detail.responseElements.instancesSet`"),
         "{}",

@@ -1,11 +1,10 @@
 //! Changes, starts, sweeps, and events that are ignored.
 
 use imds_core::event::{Event, Ignored, MetadataChange, Reason, parse};
-use imds_core::instance::{InstanceId, State};
 use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use serde_json::{Value, json};
 
-use crate::{event, modified, started};
+use crate::{event, modified};
 
 #[track_caller]
 fn ignored(json: &str) -> Ignored {
@@ -40,16 +39,18 @@ fn failed_calls_and_dry_runs_are_ignored_with_their_error_code() {
 
 #[test]
 fn other_calls_and_other_events_are_ignored() {
-    let json = event(|e| e["detail"]["eventName"] = json!("StartInstances"));
+    let json = event(|e| e["detail"]["eventName"] = json!("StopInstances"));
     assert_eq!(
         ignored(&json).reason,
-        Reason::OtherCall("StartInstances".to_owned())
+        Reason::OtherCall("StopInstances".to_owned())
     );
-    let json = event(|e| e["detail"]["eventSource"] = json!("lightsail.amazonaws.com"));
-    assert_eq!(
-        ignored(&json).reason,
-        Reason::OtherCall("RunInstances".to_owned())
-    );
+    for call in ["RunInstances", "StartInstances"] {
+        let json = event(|e| {
+            e["detail"]["eventName"] = json!(call);
+            e["detail"]["eventSource"] = json!("lightsail.amazonaws.com");
+        });
+        assert_eq!(ignored(&json).reason, Reason::OtherCall(call.to_owned()));
+    }
     let json = r#"{"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}"#;
     assert_eq!(
         ignored(json).reason,
@@ -69,7 +70,8 @@ fn metadata_change(json: &str) -> MetadataChange {
 fn a_metadata_change_shows_who_set_what() {
     let change = metadata_change(&modified(|_| ()));
     assert_eq!(change.instance_id.as_str(), "i-0123456789abcdef0");
-    assert_eq!(change.session.as_deref(), Some("enforcer"));
+    let role = "arn:aws:iam::111122223333:role/Deploy";
+    assert_eq!(change.role.as_deref(), Some(role));
     let expected = MetadataOptions {
         http_tokens: Some(HttpTokens::Optional),
         http_endpoint: Some(Toggle::Enabled),
@@ -80,36 +82,24 @@ fn a_metadata_change_shows_who_set_what() {
 }
 
 #[test]
-fn pending_and_running_are_recognised_in_any_spelling() {
-    for (detail, state) in [
-        (
-            json!({ "instance-id": "i-0abc", "state": "pending" }),
-            State::Pending,
-        ),
-        (
-            json!({ "instance-id": " i-0abc", "state": "running" }),
-            State::Running,
-        ),
-        (
-            json!({ "instance_id": "i-0abc", "state": "RUNNING" }),
-            State::Running,
-        ),
+fn the_role_of_a_change_is_its_session_s_issuer_and_never_the_session_s_name() {
+    for identity in [
+        json!(null),
+        json!({}),
+        json!({ "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/enforcer" }),
+        json!({ "arn": "arn:aws:sts::111122223333:assumed-role/Deploy/enforcer" }),
+        json!({ "sessionContext": { "sessionIssuer": "" } }),
     ] {
-        let Ok(Event::Start(start)) = parse(&started(detail)) else {
-            panic!()
-        };
-        assert_eq!((start.instance_id.as_str(), start.state), ("i-0abc", state));
+        let json = modified(|e| e["detail"]["userIdentity"] = identity.clone());
+        assert_eq!(metadata_change(&json).role, None, "{identity}");
     }
 }
 
 #[test]
-fn other_states_are_ignored() {
-    for state in ["shutting-down", "terminated", "stopping", "Stopped"] {
-        let json = started(json!({ "instance-id": "i-0abc", "state": state }));
-        let id = InstanceId::try_from("i-0abc").unwrap();
-        let state = State::from_word(state).unwrap();
-        assert_eq!(ignored(&json).reason, Reason::OtherState(id, state));
-    }
+fn a_change_through_a_service_or_by_a_bare_record_shows_the_same() {
+    let whole = modified(|_| ());
+    let bare = serde_json::from_str::<Value>(&whole).unwrap()["detail"].to_string();
+    assert_eq!(metadata_change(&bare), metadata_change(&whole));
 }
 
 #[test]

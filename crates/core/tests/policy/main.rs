@@ -10,10 +10,12 @@
 mod conditions;
 mod coverage;
 mod examples;
+mod numbers;
 mod reading;
 mod refusals;
 mod schema;
 mod wildcards;
+mod words;
 
 use imds_core::policy::Policy;
 

@@ -38,11 +38,12 @@ fn full() -> Value {
                 "accounts": "111122223333", "regions": ["eu-*"], "tags": {"app": "x", "b*": ["y", "z"]}, "images": "ami-1",
                 "instance_types": "m7g.*", "principals": "arn:*", "auto_scaling": true, "launch_templates": ["lt-1", "lt-2"]
             }, "action": "exempt", "expires": "2027-03-31", "reason": "ticket 4711"},
-            {"name": "hops", "when": {"tags": {"k": "*"}}, "require": {"hop_limit": {"at_least": 2, "at_most": 3}, "http_endpoint": "enabled"}},
+            {"name": "hops", "when": {"tags": {"k": "*"}}, "require": {"hop_limit": {"at_least": 2, "at_most": 3}, "http_endpoint": "disabled"}},
             {"name": "rest", "when": {"regions": "*"}, "action": "terminate"}
         ],
-        "limits": {"disruptions_per_hour": 10, "enforcements_per_hour": 6}, "new_instances": {"grace_seconds": 60},
-        "existing": {"usage_window_days": 14, "in_use": "report", "unknown": "stop"}"#,
+        "limits": {"disruptions_per_hour": 10, "enforcements_per_hour": 6}, 
+        "new_instances": {"disrupt_within_minutes": 15, "enforce_within_hours": 24, "in_use": "report", "grace_seconds": 60, "enforce_grace_seconds": 0},
+        "existing": {"usage_window_days": 14, "usage_data_hours": 24, "in_use": "report", "unknown": "enforce", "watch_days": 7}"#,
     );
     serde_json::from_str(&full).unwrap()
 }
@@ -110,14 +111,20 @@ fn any_value() -> impl Strategy<Value = Value> {
     ];
     prop_oneof![
         4 => select(WORDS).prop_map(Value::from),
-        2 => select(&[-1_i64, 0, 1, 2, 63, 64, 65, 600, 601, 100_000, 100_001][..]).prop_map(Value::from),
+        2 => select(&[-1_i64, 0, 1, 2, 60, 61, 63, 64, 65, 168, 169, 600, 601, 100_000, 100_001][..]).prop_map(Value::from),
         1 => select(&[0.5_f64, 2.0, 64.0, 1e30][..]).prop_map(Value::from),
         1 => select(vec![json!(null), json!(true), json!([]), json!({}), json!([[]]), json!(["*"]), json!({"at_most": 2}), json!({"regions": "*"})]),
     ]
 }
 
 /// What only `Policy::parse` can detect, by its messages.
-const BEYOND_SCHEMA: [&str; 3] = ["a name other than", "leaves over", "to be no more than"];
+const BEYOND_SCHEMA: [&str; 5] = [
+    "a name other than",
+    "leaves over",
+    "to be no more than",
+    "to be shorter than",
+    "to fit into",
+];
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, failure_persistence: None, ..ProptestConfig::default() })]

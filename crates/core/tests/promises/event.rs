@@ -1,7 +1,10 @@
 //! What holds for every text that is read as an event.
 
+use std::collections::BTreeSet;
+
 use imds_core::event::{Event, Ignored, Origin, Sweep, parse};
 use imds_core::instance::{Instance, InstanceId};
+use jiff::Timestamp;
 
 /// Panics where a promise is broken.
 pub(crate) fn hold(text: &str) {
@@ -40,8 +43,10 @@ fn holds(event: &Event) {
         }
         Event::Start(start) => {
             is_origin(&start.origin);
-            is_id(&start.instance_id);
-            assert!(!start.state.is_final() && !start.state.is_stopped());
+            assert!(!start.instance_ids.is_empty());
+            start.instance_ids.iter().for_each(is_id);
+            let distinct: BTreeSet<_> = start.instance_ids.iter().collect();
+            assert_eq!(distinct.len(), start.instance_ids.len());
         }
         Event::Sweep(Sweep { regions, .. }) => {
             assert!(regions.as_ref().is_none_or(|regions| !regions.is_empty()));
@@ -61,6 +66,13 @@ fn is_instance(instance: &Instance, origin: &Origin) {
     is_id(&instance.id);
     assert_eq!(instance.region, origin.region);
     assert_eq!(instance.account, origin.account);
+    // Whatever an event says, it does not make an instance new.
+    for now in [Timestamp::MIN, Timestamp::UNIX_EPOCH, Timestamp::MAX] {
+        assert_eq!(instance.first_launched_at(now), None);
+    }
+    if let Some(started_at) = instance.started_at {
+        assert_eq!(instance.first_launched_at(started_at), None);
+    }
     if let Some(hops) = instance.options.hop_limit {
         assert!((1..=64).contains(&u8::from(hops)));
     }
@@ -77,12 +89,11 @@ fn is_region(region: &str) {
     assert!(region.bytes().all(plain), "{region:?}");
 }
 
-/// An id becomes part of a request.
+/// An id becomes part of a request, and of a filter, in which `*` and `?` are wildcards.
 fn is_id(id: &InstanceId) {
     let digits = id.as_str().strip_prefix("i-").unwrap_or_default();
-    assert!((1..=62).contains(&digits.len()), "{id:?}");
-    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    assert!(digits.bytes().all(plain), "{id:?}");
+    assert!(matches!(digits.len(), 8 | 17), "{id:?}");
+    assert!(digits.bytes().all(|b| b.is_ascii_hexdigit()), "{id:?}");
 }
 
 /// Fit for a log: one line, nothing hidden in it, and no longer than this many characters.

@@ -1,11 +1,12 @@
 //! What holds for every text that is read as a policy.
 
-use imds_core::decide::{Decision, Discovery};
-use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::age::{Age, Attachments};
+use imds_core::decide::{Decision, Discovery, Evidence, Question};
+use imds_core::instance::{Instance, InstanceId, SpotRequest, State};
 use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
-use imds_core::plan::Plan;
-use imds_core::policy::{Policy, PolicyFaults};
-use imds_core::usage::{NotKnown, Usage};
+use imds_core::plan::{Plan, Step};
+use imds_core::policy::{Action, Policy, PolicyFaults};
+use imds_core::usage::{CallData, RejectedCalls, Usage};
 use jiff::Timestamp;
 
 /// Panics where a promise is broken.
@@ -36,26 +37,29 @@ fn are_reported(faults: &PolicyFaults, text: &str) {
     assert_eq!(faults.to_string().lines().count(), faults.0.len());
 }
 
-/// Every policy that is accepted decides about every instance, however it was discovered.
+/// Every policy that is accepted decides about every instance, however it was discovered and whatever is
+/// known of its use.
 fn decides(policy: &Policy) {
     let now = Timestamp::UNIX_EPOCH;
-    let since = policy.existing.window_begin(now);
     let discoveries = [
-        Discovery::Launch,
-        Discovery::Drift,
+        Discovery::Launch { at: Some(now) },
+        Discovery::Launch { at: None },
+        Discovery::Start,
+        Discovery::Drift { at: Some(now) },
+        Discovery::Sweep,
         Discovery::Request,
-        Discovery::Existing(Usage::Unused { since }),
-        Discovery::Existing(Usage::Unknown {
-            because: NotKnown::NoData,
-        }),
     ];
     for discovery in discoveries {
         let instances = instances(now);
-        let plan = Plan::new(policy, instances.iter().cloned(), now, &discovery);
+        let plan = Plan::new(policy, instances.iter().cloned(), now, discovery);
         assert_eq!(plan.to_string().lines().count(), instances.len());
         for (instance, step) in instances.iter().zip(&plan.steps) {
             assert_eq!(&step.instance, instance);
-            widens_nothing(&step.decision, instance);
+            keeps_within_bounds(&step.decision, policy, instance, now);
+            for evidence in evidence(policy, instance, now) {
+                let step = Step::new(policy, instance.clone(), now, discovery, &evidence);
+                keeps_within_bounds(&step.decision, policy, instance, now);
+            }
         }
         let mut ready = plan.clone();
         let waiting = ready
@@ -65,16 +69,46 @@ fn decides(policy: &Policy) {
     }
 }
 
-fn widens_nothing(decision: &Decision, instance: &Instance) {
+/// What CloudWatch may answer.
+fn evidence(policy: &Policy, instance: &Instance, now: Timestamp) -> Vec<Evidence> {
+    let window = policy.existing.usage_window(now);
+    let (calls, last_at) = (7, now);
+    let usages = [
+        window.evaluate(instance, &CallData::default()),
+        window.evaluate_answer(instance, &Err("AccessDenied".to_owned())),
+        Usage::InUse { calls, last_at },
+        Usage::Unused {
+            since: window.since,
+            not_started_within_window: true,
+        },
+    ];
+    let rejected = [None, Some(RejectedCalls { calls, last_at })];
+    let usages = usages.into_iter().map(Evidence::Usage);
+    usages
+        .chain(rejected.map(Evidence::RejectedCalls))
+        .collect()
+}
+
+fn keeps_within_bounds(decision: &Decision, policy: &Policy, instance: &Instance, now: Timestamp) {
     let Decision::NonCompliant(non_compliant) = decision else {
         return;
     };
     assert!(!non_compliant.violations.is_empty());
-    let sent = non_compliant.change.to_send(&instance.options);
-    assert_ne!(sent, MetadataOptions::default(), "the change is empty");
-    assert_ne!(sent.http_tokens, Some(HttpTokens::Optional));
-    if instance.options.http_endpoint != Some(Toggle::Enabled) {
-        assert_ne!(sent.http_endpoint, Some(Toggle::Enabled));
+    let set = non_compliant.change.set();
+    assert_ne!(*set, MetadataOptions::default(), "the change is empty");
+    assert_ne!(set.http_tokens, Some(HttpTokens::Optional));
+    assert_ne!(set.http_endpoint, Some(Toggle::Enabled));
+    assert!(policy.could_have_set(set), "{set}");
+    match non_compliant.question {
+        Some(Question::Usage | Question::RejectedCalls) => {
+            assert_eq!(non_compliant.action, Action::Report);
+        }
+        Some(Question::SpotRequest) => assert!(!non_compliant.is_disrupted()),
+        None => {}
+    }
+    if non_compliant.is_disrupted() {
+        let first = instance.first_launched_at(now);
+        assert_eq!(Age::new(&policy.new_instances, first, now), Age::New);
     }
 }
 
@@ -85,7 +119,8 @@ fn instances(now: Timestamp) -> Vec<Instance> {
     open.image = Some("ami-0abc".to_owned());
     open.instance_type = Some("m7g.large".to_owned());
     open.principals = vec!["arn:aws:iam::111122223333:role/ops".to_owned()];
-    open.launched_at = Some(now);
+    open.started_at = Some(now);
+    open.attachments = Attachments::at_launch(now);
     open.state = Some(State::Running);
     open.options = MetadataOptions {
         http_tokens: Some(HttpTokens::Optional),
@@ -108,12 +143,21 @@ fn instances(now: Timestamp) -> Vec<Instance> {
     ] {
         replaced.tags.insert(key.to_owned(), "lt-0abc".to_owned());
     }
-    replaced.launched_at = Some(Timestamp::MIN);
+    replaced.started_at = Some(Timestamp::MIN);
     let mut stopped = open.clone();
     stopped.state = Some(State::Stopped);
-    stopped.launched_at = Some(Timestamp::MAX);
+    stopped.started_at = Some(Timestamp::MAX);
+    let mut restarted = open.clone();
+    restarted.attachments = Attachments::at_launch(Timestamp::MIN);
+    let mut spot = open.clone();
+    spot.spot = Some(SpotRequest {
+        id: Some("sir-0abc".to_owned()),
+        is_persistent: None,
+    });
     let mut terminated = open.clone();
     terminated.state = Some(State::Terminated);
-    let unknown = Instance::unknown(id("i-1"), "us-gov-west-1");
-    vec![open, compliant, off, replaced, stopped, terminated, unknown]
+    let unknown = Instance::unknown(id("i-00000001"), "us-gov-west-1");
+    vec![
+        open, compliant, off, replaced, stopped, restarted, spot, terminated, unknown,
+    ]
 }

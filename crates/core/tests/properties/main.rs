@@ -7,14 +7,18 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod ages;
 mod oracle;
 mod strategies;
+mod table;
+mod tags;
 
-use imds_core::decide::{Decision, Discovery};
+use imds_core::decide::{Decision, Discovery, Evidence};
 use imds_core::instance::{Instance, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
-use imds_core::plan::Plan;
+use imds_core::plan::{Plan, Step};
 use imds_core::policy::Action;
+use imds_core::usage::Usage;
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -25,6 +29,11 @@ fn now() -> Timestamp {
     "2026-06-15T12:00:00Z".parse().unwrap()
 }
 
+/// At once.
+fn launch() -> Discovery {
+    Discovery::Launch { at: Some(now()) }
+}
+
 /// What EC2 would make of the plan.
 fn applied(plan: &Plan) -> Vec<Instance> {
     let after = plan.steps.iter().map(|step| {
@@ -32,20 +41,11 @@ fn applied(plan: &Plan) -> Vec<Instance> {
         if let Decision::NonCompliant(non_compliant) = &step.decision {
             match non_compliant.action {
                 Action::Report => {}
-                Action::Enforce => {
-                    let sent = non_compliant.change.to_send(&instance.options);
-                    let kept = instance.options;
-                    instance.options = MetadataOptions {
-                        http_tokens: sent.http_tokens.or(kept.http_tokens),
-                        http_endpoint: sent.http_endpoint.or(kept.http_endpoint),
-                        hop_limit: sent.hop_limit.or(kept.hop_limit),
-                        http_protocol_ipv6: sent.http_protocol_ipv6.or(kept.http_protocol_ipv6),
-                        instance_metadata_tags: sent
-                            .instance_metadata_tags
-                            .or(kept.instance_metadata_tags),
-                    };
+                Action::Enforce => set(&mut instance, non_compliant.change.set()),
+                Action::Stop => {
+                    set(&mut instance, non_compliant.change.set());
+                    instance.state = Some(State::Stopped);
                 }
-                Action::Stop => instance.state = Some(State::Stopped),
                 Action::Terminate => instance.state = Some(State::Terminated),
             }
         }
@@ -54,9 +54,19 @@ fn applied(plan: &Plan) -> Vec<Instance> {
     after.collect()
 }
 
+fn set(instance: &mut Instance, sent: &MetadataOptions) {
+    let kept = instance.options;
+    instance.options = MetadataOptions {
+        http_tokens: sent.http_tokens.or(kept.http_tokens),
+        http_endpoint: sent.http_endpoint.or(kept.http_endpoint),
+        hop_limit: sent.hop_limit.or(kept.hop_limit),
+        http_protocol_ipv6: sent.http_protocol_ipv6.or(kept.http_protocol_ipv6),
+        instance_metadata_tags: sent.instance_metadata_tags.or(kept.instance_metadata_tags),
+    };
+}
+
 fn acts(decision: &Decision) -> bool {
-    matches!(decision, Decision::NonCompliant(non_compliant)
-        if non_compliant.action == Action::Enforce || non_compliant.is_disrupted())
+    matches!(decision, Decision::NonCompliant(non_compliant) if non_compliant.action > Action::Report)
 }
 
 proptest! {
@@ -66,7 +76,7 @@ proptest! {
     fn the_decision_is_the_oracle_s(
         (document, policy) in policy(), fleet in proptest::collection::vec(instance(), 1..6),
     ) {
-        let plan = Plan::new(&policy, fleet, now(), &Discovery::Launch);
+        let plan = Plan::new(&policy, fleet, now(), launch());
         for step in plan.steps {
             let decided = match &step.decision {
                 Decision::Gone(_) => ExpectedDecision::Gone,
@@ -74,11 +84,6 @@ proptest! {
                 Decision::Compliant(_) => ExpectedDecision::Compliant,
                 Decision::NonCompliant(non_compliant) => {
                     let action = non_compliant.instead.as_ref().map_or(non_compliant.action, |it| it.of);
-                    if action != non_compliant.action {
-                        prop_assert_eq!(non_compliant.action, Action::Enforce);
-                        prop_assert!(action > Action::Enforce);
-                        prop_assert!(step.instance.auto_scaling_group().is_some());
-                    }
                     let options = non_compliant.violations.iter().map(|v| v.option().name()).collect();
                     ExpectedDecision::NonCompliant { options, action: action.to_string() }
                 }
@@ -90,12 +95,17 @@ proptest! {
     #[test]
     fn after_a_plan_is_applied_nothing_is_left_to_do(
         (_, policy) in policy(), fleet in proptest::collection::vec(instance(), 1..6),
-        drift in any::<bool>(),
+        drift in any::<bool>(), unused in any::<bool>(),
     ) {
-        let discovery = if drift { Discovery::Drift } else { Discovery::Launch };
-        let plan = Plan::new(&policy, fleet, now(), &discovery);
-        let again = Plan::new(&policy, applied(&plan), now(), &discovery);
-        for step in again.steps {
+        let discovery = if drift { Discovery::Drift { at: None } } else { launch() };
+        let evidence = match (drift, unused) {
+            (true, _) => Evidence::RejectedCalls(None),
+            (false, true) => Evidence::Usage(Usage::Unused { since: now(), not_started_within_window: true }),
+            (false, false) => Evidence::NotAsked,
+        };
+        let step = |instance| Step::new(&policy, instance, now(), discovery, &evidence);
+        let plan = Plan { steps: fleet.into_iter().map(step).collect(), observed_at: now() };
+        for step in applied(&plan).into_iter().map(step) {
             prop_assert!(!acts(&step.decision), "{}", step);
         }
     }
@@ -104,7 +114,7 @@ proptest! {
     fn no_plan_widens_exposure(
         (document, policy) in policy(), fleet in proptest::collection::vec(instance(), 1..6),
     ) {
-        let plan = Plan::new(&policy, fleet, now(), &Discovery::Launch);
+        let plan = Plan::new(&policy, fleet, now(), launch());
         for (step, after) in plan.steps.iter().zip(applied(&plan)) {
             let (before, after) = (step.instance.options, after.options);
             let required = Some(HttpTokens::Required);
@@ -114,8 +124,8 @@ proptest! {
             }
             prop_assert!(after.http_endpoint != Some(Toggle::Enabled) || before.http_endpoint == after.http_endpoint);
             if let Some(non_compliant) = step.non_compliant() {
-                let sent = non_compliant.change.to_send(&before);
-                prop_assert!(policy.could_have_set(&sent), "{} of {}", sent, step);
+                let set = non_compliant.change.set();
+                prop_assert!(policy.could_have_set(set), "{} of {}", set, step);
             }
             // Only violations changed.
             let violations = match oracle(&document, &step.instance) {
@@ -139,7 +149,7 @@ proptest! {
     fn every_instance_has_exactly_one_step(
         (_, policy) in policy(), fleet in proptest::collection::vec(instance(), 0..6),
     ) {
-        let mut plan = Plan::new(&policy, fleet.clone(), now(), &Discovery::Launch);
+        let mut plan = Plan::new(&policy, fleet.clone(), now(), launch());
         let waiting = plan.split_off_waiting(&policy, now());
         let ready = plan.steps.iter().map(|step| step.instance.clone());
         let mut once: Vec<_> = ready.chain(waiting.into_iter().flat_map(|w| w.instances)).collect();

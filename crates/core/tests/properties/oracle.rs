@@ -22,11 +22,7 @@ pub(crate) fn oracle(policy: &Value, instance: &Instance) -> ExpectedDecision {
     ) {
         return ExpectedDecision::Gone;
     }
-    let empty = vec![];
-    let rules = policy["rules"].as_array().unwrap_or(&empty);
-    let rule = rules
-        .iter()
-        .find(|rule| holds(&rule["when"], instance) && !expired(rule));
+    let rule = rule_of(policy, instance);
     let action = rule
         .and_then(|rule| rule["action"].as_str())
         .or(policy["on_violation"].as_str())
@@ -81,6 +77,14 @@ pub(crate) fn oracle(policy: &Value, instance: &Instance) -> ExpectedDecision {
             action,
         }
     }
+}
+
+/// The rule that decides.
+pub(crate) fn rule_of<'p>(policy: &'p Value, instance: &Instance) -> Option<&'p Value> {
+    policy["rules"]
+        .as_array()?
+        .iter()
+        .find(|rule| holds(&rule["when"], instance) && !expired(rule))
 }
 
 fn expired(rule: &Value) -> bool {

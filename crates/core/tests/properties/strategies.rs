@@ -1,5 +1,6 @@
 //! Random instances and policies.
 
+use imds_core::age::Attachments;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use imds_core::policy::Policy;
@@ -56,7 +57,11 @@ pub(crate) fn instance() -> impl Strategy<Value = Instance> {
         instance.tags = tags;
         instance.options = options;
         instance.account = Some("111122223333".to_owned());
-        instance.launched_at = now().checked_sub(jiff::SignedDuration::from_mins(10)).ok();
+        let launched_at = now()
+            .checked_sub(jiff::SignedDuration::from_mins(10))
+            .unwrap();
+        instance.started_at = Some(launched_at);
+        instance.attachments = Attachments::at_launch(launched_at);
         instance
     })
 }
@@ -78,13 +83,13 @@ fn require() -> impl Strategy<Value = Value> {
         _ => json!({ "at_least": a.min(b), "at_most": a.max(b) }),
     });
     let word = || prop_oneof![Just("enabled"), Just("disabled")];
-    (any::<[bool; 5]>(), hops, word(), word(), word())
+    (any::<[bool; 5]>(), hops, word(), word())
         .prop_filter("at least one option", |(given, ..)| given.contains(&true))
-        .prop_map(|(given, hops, endpoint, ipv6, tags)| {
+        .prop_map(|(given, hops, ipv6, tags)| {
             let all = [
                 ("http_tokens", json!("required")),
                 ("hop_limit", hops),
-                ("http_endpoint", json!(endpoint)),
+                ("http_endpoint", json!("disabled")),
                 ("http_protocol_ipv6", json!(ipv6)),
                 ("instance_metadata_tags", json!(tags)),
             ];
@@ -136,32 +141,91 @@ fn rule() -> impl Strategy<Value = Value> {
         Just(json!("exempt")).boxed(),
         Just(Value::Null).boxed()
     ];
-    (when(), action, require(), any::<bool>(), expires).prop_map(
-        |(when, action, require, requires, expires)| {
-            let mut rule = Map::new();
-            rule.insert("when".to_owned(), when);
-            if action == "exempt" {
-                rule.extend(expires.map(|day| ("expires".to_owned(), json!(day))));
-            } else if requires || action.is_null() {
-                rule.insert("require".to_owned(), require);
-            }
-            if !action.is_null() {
-                rule.insert("action".to_owned(), action);
-            }
-            Value::Object(rule)
-        },
+    let even_if_replaced = any::<Option<bool>>();
+    (
+        when(),
+        action,
+        require(),
+        any::<bool>(),
+        expires,
+        even_if_replaced,
     )
+        .prop_map(
+            |(when, action, require, requires, expires, even_if_replaced)| {
+                let mut rule = Map::new();
+                rule.insert("when".to_owned(), when);
+                if action == "exempt" {
+                    rule.extend(expires.map(|day| ("expires".to_owned(), json!(day))));
+                } else if requires || action.is_null() {
+                    rule.insert("require".to_owned(), require);
+                }
+                if let Some(even) =
+                    even_if_replaced.filter(|_| action == "stop" || action == "terminate")
+                {
+                    rule.insert("even_if_replaced".to_owned(), json!(even));
+                }
+                if !action.is_null() {
+                    rule.insert("action".to_owned(), action);
+                }
+                Value::Object(rule)
+            },
+        )
 }
 
-/// Policies that are accepted; a rule that can never be reached makes one that is not.
+/// Some of these fields.
+fn some_of<const N: usize>(
+    fields: [(&'static str, BoxedStrategy<Value>); N],
+) -> impl Strategy<Value = Value> {
+    let fields = fields.map(|(name, value)| {
+        let given = prop::option::of(value);
+        given.prop_map(move |value| Some((name.to_owned(), value?)))
+    });
+    Vec::from(fields).prop_map(|fields| Value::Object(fields.into_iter().flatten().collect()))
+}
+
+fn at_most_enforce() -> BoxedStrategy<Value> {
+    prop_oneof![Just(json!("report")), Just(json!("enforce"))].boxed()
+}
+
+fn number(least: u32, most: u32) -> BoxedStrategy<Value> {
+    let ends = prop_oneof![Just(least), Just(most), least..=most];
+    ends.prop_map(|number| json!(number)).boxed()
+}
+
+fn new_instances() -> impl Strategy<Value = Value> {
+    some_of([
+        ("disrupt_within_minutes", number(1, 60)),
+        ("enforce_within_hours", number(1, 168)),
+        ("in_use", at_most_enforce()),
+        ("grace_seconds", number(0, 600)),
+        ("enforce_grace_seconds", number(0, 600)),
+    ])
+}
+
+fn existing() -> impl Strategy<Value = Value> {
+    some_of([
+        ("usage_window_days", number(1, 63)),
+        ("usage_data_hours", number(1, 168)),
+        ("in_use", at_most_enforce()),
+        ("unknown", at_most_enforce()),
+    ])
+}
+
+/// Policies that are accepted; a rule that can never be reached, a grace period that outlasts the time
+/// for disruptions, or more hours of data than the window has, make one that is not.
 pub(crate) fn policy() -> impl Strategy<Value = (Value, Policy)> {
     let rules = proptest::collection::vec(rule(), 0..4);
-    (require(), action(), rules).prop_filter_map("refused", |(require, on_violation, mut rules)| {
-        for (n, rule) in rules.iter_mut().enumerate() {
-            rule["name"] = json!(format!("rule {n}"));
-        }
-        let document = json!({ "version": 1, "require": require, "on_violation": on_violation, "rules": rules });
-        let policy = Policy::parse(&document.to_string()).ok()?;
-        Some((document, policy))
-    })
+    let sections = (new_instances(), existing());
+    (require(), action(), rules, sections).prop_filter_map(
+        "refused",
+        |(require, on_violation, mut rules, (new_instances, existing))| {
+            for (n, rule) in rules.iter_mut().enumerate() {
+                rule["name"] = json!(format!("rule {n}"));
+            }
+            let document = json!({ "version": 1, "require": require, "on_violation": on_violation,
+                "rules": rules, "new_instances": new_instances, "existing": existing });
+            let policy = Policy::parse(&document.to_string()).ok()?;
+            Some((document, policy))
+        },
+    )
 }

@@ -50,7 +50,7 @@ fn error<T>() -> Answer<T> {
 
 fn key() -> InstanceKey {
     InstanceKey {
-        id: InstanceId::try_from("i-1").unwrap(),
+        id: InstanceId::try_from("i-00000001").unwrap(),
         region: REGION.to_owned(),
     }
 }
@@ -90,10 +90,13 @@ fn step(
 /// Shows the verdict as the plan does.
 fn verdict(record: &InstanceRecord, found: MetadataOptions, if_changed: IfChanged) -> String {
     let shown = step(record, found, if_changed).to_string();
-    shown.strip_prefix("eu-central-1 i-1 ").unwrap().to_owned()
+    shown
+        .strip_prefix("eu-central-1 i-00000001 ")
+        .unwrap()
+        .to_owned()
 }
 
-const RESTORE: &str = "set http_tokens=optional http_endpoint=enabled";
+const RESTORE: &str = "set http_tokens=optional";
 const AS_BEFORE: &str = "leave: already as before";
 const CHANGED: &str = "leave: changed since: recorded hop_limit=3; now hop_limit=1";
 
@@ -183,11 +186,15 @@ fn an_endpoint_is_disabled_alone_and_not_enabled() {
     record.calls[0].answer = Some(AnswerRecord::After(found));
     let restore = "set http_tokens=optional";
     assert_eq!(verdict(&record, found, IfChanged::Leave), restore);
-    // Once EC2 has refused a call, the endpoint may be disabled by now.
-    let restore = step(&enforced(), after(), IfChanged::Leave)
-        .verdict
-        .unwrap();
+    // An endpoint is enabled only where the journal disabled it, and not again where it is enabled by now.
+    let enabled = step(&enforced(), after(), IfChanged::Leave).verdict;
+    assert_eq!(enabled.unwrap().send, tokens(HttpTokens::Optional));
+    let mut disabled = after();
+    disabled.http_endpoint = Some(Toggle::Disabled);
+    let record = crate::record(Some(AnswerRecord::After(disabled)));
+    let restore = step(&record, disabled, IfChanged::Leave).verdict.unwrap();
     assert_eq!(restore.send.http_endpoint, Some(Toggle::Enabled));
+    assert_eq!(restore.repeat(&restore.send, &disabled), restore.send);
     let repeated = restore.repeat(&restore.send, &after());
     assert_eq!(repeated, tokens(HttpTokens::Optional));
 }
@@ -313,7 +320,7 @@ fn defaults_are_restored_if_only_the_journal_changed_them() {
 #[test]
 fn the_plan_restores_defaults_first_and_has_a_line_for_everything() {
     let enforcing = defaults(Some(Toggle::Enabled));
-    let hostile = "web\n\u{1b}[2Jeu-central-1 i-2".to_owned();
+    let hostile = "web\n\u{1b}[2Jeu-central-1 i-00000002".to_owned();
     let mut named = described(after(), None);
     if let ObservedInstance::Described(instance) = &mut named {
         instance.tags.insert("Name".to_owned(), hostile);
@@ -342,9 +349,8 @@ fn the_plan_restores_defaults_first_and_has_a_line_for_everything() {
         "note: the account defaults of us-east-1 could not be described: no\n\
          eu-central-1 account defaults set http_tokens: required → no preference, \
          http_tokens_enforced: enabled → no preference\n\
-         eu-central-1 i-1 (web\u{fffd}\u{fffd}[2Jeu-central-1 i-2) set http_tokens=optional \
-         http_endpoint=enabled\n\
-         us-east-1 i-1 leave: changed since: recorded hop_limit=3; now hop_limit=1\n\
+         eu-central-1 i-00000001 (web\u{fffd}\u{fffd}[2Jeu-central-1 i-00000002) set http_tokens=optional\n\
+         us-east-1 i-00000001 leave: changed since: recorded hop_limit=3; now hop_limit=1\n\
          2 of 3 to restore\n\
          `--force` would restore 1 more\n"
     );
@@ -358,7 +364,7 @@ fn the_plan_restores_defaults_first_and_has_a_line_for_everything() {
         "0 restored, 0 unchanged, 2 skipped, 0 gone, 0 failed"
     );
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!(json["instances"][0]["instance_id"], "i-1");
+    assert_eq!(json["instances"][0]["instance_id"], "i-00000001");
     assert_eq!(json["instances"][0]["region"], REGION);
     assert_eq!(json["instances"][0]["outcome"], "skipped");
     assert_eq!(json["instances"][0]["before"]["http_tokens"], "required");

@@ -61,12 +61,12 @@ fn every_record_is_on_disk_immediately() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(folder.path());
     let text = || std::fs::read_to_string(writer.path()).unwrap();
-    intend(&writer, "i-1").unwrap();
+    intend(&writer, "i-00000001").unwrap();
     assert_eq!(
         text().lines().last().unwrap(),
-        r#"{"line":"intent","at":"2026-07-13T10:15:02Z","region":"eu-central-1","instance_id":"i-1","before":{"http_tokens":"optional","http_endpoint":null,"hop_limit":null,"http_protocol_ipv6":null,"instance_metadata_tags":null},"send":{"http_tokens":"required","http_endpoint":null,"hop_limit":null,"http_protocol_ipv6":null,"instance_metadata_tags":null}}"#
+        r#"{"line":"intent","at":"2026-07-13T10:15:02Z","region":"eu-central-1","instance_id":"i-00000001","before":{"http_tokens":"optional","http_endpoint":null,"hop_limit":null,"http_protocol_ipv6":null,"instance_metadata_tags":null},"send":{"http_tokens":"required","http_endpoint":null,"hop_limit":null,"http_protocol_ipv6":null,"instance_metadata_tags":null}}"#
     );
-    let error = Record::Answer(&instance("i-1"), Err("no\nanswer"));
+    let error = Record::Answer(&instance("i-00000001"), Err("no\nanswer"));
     writer.record(&error).unwrap();
     assert!(text().ends_with("\"answer\":{\"error\":\"no\\nanswer\"}}\n"));
 }
@@ -77,11 +77,11 @@ fn after_an_error_every_intent_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let writer = writer(folder.path());
         let path = writer.path().to_owned();
-        intend(&writer, "i-1").unwrap();
+        intend(&writer, "i-00000001").unwrap();
         let mut first = None;
-        with_errors(&writer, || first = write(&writer, "i-1").err());
+        with_errors(&writer, || first = write(&writer, "i-00000001").err());
         let first = first.unwrap().to_string();
-        let second = intend(&writer, "i-2").unwrap_err();
+        let second = intend(&writer, "i-00000002").unwrap_err();
         assert_eq!(second.to_string(), first);
         let error = writer.close(Ending::Done).unwrap_err();
         assert!(error.to_string().contains("no further call was made"));
@@ -96,13 +96,13 @@ fn after_an_error_every_intent_is_refused() {
 fn answers_are_written_once_the_disk_accepts_them_again() {
     let folder = tempfile::tempdir().unwrap();
     let writer = writer(folder.path());
-    intend(&writer, "i-1").unwrap();
-    intend(&writer, "i-2").unwrap();
-    with_errors(&writer, || assert!(answer(&writer, "i-1").is_err()));
+    intend(&writer, "i-00000001").unwrap();
+    intend(&writer, "i-00000002").unwrap();
+    with_errors(&writer, || assert!(answer(&writer, "i-00000001").is_err()));
     // As a disk leaves it that fills up in the middle of a line.
     let torn = writer.state().file.write_all(b"{\"line\":\"ans");
     torn.unwrap();
-    answer(&writer, "i-2").unwrap();
+    answer(&writer, "i-00000002").unwrap();
     let path = writer.path().to_owned();
     drop(writer);
     let journal = Journal::read(&path).unwrap();

@@ -6,6 +6,9 @@
     reason = "a test stops at what it did not expect"
 )]
 
+mod changes;
+mod new_instances;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -147,6 +150,7 @@ fn each_rule_says_which_condition_decides() {
 launch, account 111122223333, region eu-central-1, 2026-02-23T16:12:29Z, 1 instance
 by arn:aws:sts::111122223333:assumed-role/deploy/pipeline-21633
 by arn:aws:iam::111122223333:role/deploy
+explained for new instances, first launched at 2026-03-12T00:00:00Z: EC2 shows whether they are, and 15 minutes after its first launch an instance is enforced at most
 
 i-0b0554c88a5c43e70: enforced
   options: http_tokens optional, http_endpoint enabled, hop_limit 1, http_protocol_ipv6 disabled, instance_metadata_tags disabled
@@ -158,7 +162,7 @@ i-0b0554c88a5c43e70: enforced
     `kubernetes nodes` (require hop_limit 2 to 3) does not match: tags.eks:cluster-name is missing, not `*`
   decided by: no rule, so `require` and `on_violation`
   why: http_tokens is optional, not required; by `on_violation`; the exemption of rule `first migration wave` has expired
-  calls: DescribeInstances, then ModifyInstanceMetadataOptions HttpTokens=required HttpEndpoint=enabled
+  calls: DescribeInstances, then ModifyInstanceMetadataOptions HttpTokens=required
 ",
     );
 }
@@ -180,7 +184,7 @@ fn the_options_of_a_replaced_instance_are_enforced_and_the_template_is_named() {
         instance.calls,
         [
             "DescribeInstances",
-            "ModifyInstanceMetadataOptions HttpTokens=required HttpEndpoint=enabled"
+            "ModifyInstanceMetadataOptions HttpTokens=required"
         ]
     );
     assert!(explanation.has_violations());
@@ -277,7 +281,10 @@ fn what_the_event_leaves_out_is_described_and_no_rule_by_tag_is_ruled_out() {
         .unwrap();
     assert_eq!(
         without_token.calls,
-        ["DescribeInstances launch-time=2026-02-12T04:00 and the minutes before and after it"]
+        [
+            "DescribeInstances launch-time=2026-02-12T04:00 and the minutes around it; those first \
+             launched from 5 s before to 120 s after 2026-02-12T04:00:08Z count"
+        ]
     );
     // Without the token it may be an instance of another launch.
     assert_eq!(without_token.rules[3].evaluation, Unknown);
@@ -288,28 +295,6 @@ fn what_the_event_leaves_out_is_described_and_no_rule_by_tag_is_ruled_out() {
         ["DescribeInstances instance-id=i-0f49401c0b0c64f9d"]
     );
     assert_eq!(started.rules[3].evaluation, Unknown);
-}
-
-#[test]
-fn a_change_says_whether_it_counts_as_the_functions_own() {
-    let own = fixture("metadata-change-our-own");
-    assert!(
-        own.notes[1].starts_with("if the function's name is `"),
-        "{:?}",
-        own.notes
-    );
-    let forged = fixture("metadata-change-in-our-name");
-    assert!(
-        forged.notes[1].starts_with("not the function's own change, whoever"),
-        "{:?}",
-        forged.notes
-    );
-    let not_recorded = forged.not_recorded.unwrap();
-    assert!(not_recorded.at_most[0].starts_with("enforce"));
-    // The principal that changed it is not the one that launched it.
-    assert!(!forged.principals.is_empty());
-    assert_eq!(not_recorded.rules[3].rule, "launched by hand");
-    assert_eq!(not_recorded.rules[3].conditions[0].holds, None);
 }
 
 #[test]
@@ -353,8 +338,14 @@ fn a_sweep_knows_a_region_only_where_all_its_regions_agree() {
     assert_eq!(evaluations(&all), [Unknown, Unknown]);
     assert_eq!(all.calls[0], "DescribeRegions");
     assert_eq!(
-        all.at_most[0],
-        "enforce, where IMDSv1 was not used for 14 days"
+        all.at_most,
+        [
+            "what the policy says, within 15 minutes of the first launch",
+            "enforce, within 24 hours of it, or report where IMDSv1 was used",
+            "enforce, later or where the age is not known, if IMDSv1 was not used for 14 days",
+            "report, if it was used",
+            "report, if that is not known",
+        ]
     );
 }
 
