@@ -146,6 +146,12 @@ def test_the_function_has_the_code_of_the_deployment_package(
     assert config["CodeSha256"] == base64.b64encode(digest).decode()
 
 
+def test_the_function_knows_its_own_role(deployed: Deployed) -> None:
+    client = deployed.cloud.client("lambda", HOME)
+    config = client.get_function_configuration(FunctionName="imds-enforcer")
+    assert config["Environment"]["Variables"]["IMDS_ROLE_ARN"] == config["Role"]
+
+
 def test_the_home_bus_sends_events_only_to_the_function(deployed: Deployed) -> None:
     client = deployed.cloud.client("events", HOME)
     (target,) = client.list_targets_by_rule(
