@@ -39,7 +39,7 @@ class Terraform:
         self.env |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1"}
         if not {"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"} & self.env.keys():
             self.env["TF_PLUGIN_CACHE_DIR"] = str(plugin_cache())
-        ignored = (".terraform*", "*.tfstate*", "*.tfvars", "*.py", "__pycache__")
+        ignored = (".terraform*", "*.tfstate*", "*.tfvars", "*.py", "__pycache__", "iam")
         shutil.copytree(MODULE, self.folder, ignore=shutil.ignore_patterns(*ignored))
         self.check_version()
         try:
