@@ -7,6 +7,9 @@ locals {
   instances  = "arn:${local.partition}:ec2:*:${local.account}:instance/*"
   in_regions = { StringEquals = { "aws:RequestedRegion" = local.regions } }
 
+  # A persistent Spot Instance request would launch a stopped or terminated instance again.
+  describe_spot = ["ec2:DescribeSpotInstanceRequests"]
+
   statements = concat(
     [
       {
@@ -66,7 +69,7 @@ locals {
       for statement in [{
         Sid       = "Stop"
         Effect    = "Allow"
-        Action    = local.permissions.stop
+        Action    = setsubtract(local.permissions.stop, local.describe_spot)
         Resource  = [local.instances]
         Condition = local.in_regions
       }] : statement if local.can.stop
@@ -75,10 +78,20 @@ locals {
       for statement in [{
         Sid       = "Terminate"
         Effect    = "Allow"
-        Action    = local.permissions.terminate
+        Action    = setsubtract(local.permissions.terminate, local.describe_spot)
         Resource  = [local.instances]
         Condition = local.in_regions
       }] : statement if local.can.terminate
+    ],
+    [
+      for statement in [{
+        Sid    = "DescribeSpotRequests"
+        Effect = "Allow"
+        Action = setintersection(concat(local.permissions.stop, local.permissions.terminate), local.describe_spot)
+        # The action does not support resource-level permissions.
+        Resource  = ["*"]
+        Condition = local.in_regions
+      }] : statement if local.can.stop || local.can.terminate
     ],
     [
       for statement in [{

@@ -85,17 +85,26 @@ run "a_policy_that_stops_also_grants_enforcing_but_not_terminating" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
-    condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
-      Sid       = "Stop"
-      Effect    = "Allow"
-      Action    = ["ec2:StopInstances"]
-      Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
-      Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
-    }
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 6, 8) == [
+      {
+        Sid       = "Stop"
+        Effect    = "Allow"
+        Action    = ["ec2:StopInstances"]
+        Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+      {
+        Sid       = "DescribeSpotRequests"
+        Effect    = "Allow"
+        Action    = ["ec2:DescribeSpotInstanceRequests"]
+        Resource  = ["*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+    ]
     error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
@@ -107,17 +116,26 @@ run "a_policy_that_terminates_also_grants_enforcing_but_not_stopping" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
-    condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
-      Sid       = "Terminate"
-      Effect    = "Allow"
-      Action    = ["ec2:TerminateInstances"]
-      Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
-      Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
-    }
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 6, 8) == [
+      {
+        Sid       = "Terminate"
+        Effect    = "Allow"
+        Action    = ["ec2:TerminateInstances"]
+        Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+      {
+        Sid       = "DescribeSpotRequests"
+        Effect    = "Allow"
+        Action    = ["ec2:DescribeSpotInstanceRequests"]
+        Resource  = ["*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+    ]
     error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
@@ -133,7 +151,7 @@ run "the_action_of_a_rule_is_granted" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
@@ -149,7 +167,7 @@ run "the_actions_for_existing_instances_are_granted" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
