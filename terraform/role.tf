@@ -42,6 +42,28 @@ locals {
         Resource  = [local.arn.on_failure]
         Condition = {}
       },
+      # The function cannot weaken an instance, whatever the policy says. `StringNotEquals` also matches calls that do not
+      # set the option, and `Null` exempts these.
+      {
+        Sid      = "DenyOptionalTokens"
+        Effect   = "Deny"
+        Action   = ["ec2:ModifyInstanceMetadataOptions"]
+        Resource = ["*"] # every instance
+        Condition = {
+          StringNotEquals = { "ec2:Attribute/HttpTokens" = "required" }
+          Null            = { "ec2:Attribute/HttpTokens" = "false" }
+        }
+      },
+      {
+        Sid      = "DenyEnabledEndpoint"
+        Effect   = "Deny"
+        Action   = ["ec2:ModifyInstanceMetadataOptions"]
+        Resource = ["*"] # every instance
+        Condition = {
+          StringNotEquals = { "ec2:Attribute/HttpEndpoint" = "disabled" }
+          Null            = { "ec2:Attribute/HttpEndpoint" = "false" }
+        }
+      },
     ],
     [
       for statement in [

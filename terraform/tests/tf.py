@@ -84,14 +84,18 @@ class Terraform:
         changes: list[dict[str, Any]] = self.plan()["resource_changes"]
         return [each for each in changes if each["change"]["actions"] not in (["no-op"], ["read"])]
 
-    def outputs_of(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Returns the outputs that are known in a plan with these variables."""
+    def planned(self, variables: dict[str, Any], *options: str) -> dict[str, Any]:
+        """Returns the planned values with these variables."""
         before = self.variables.read_text()
         self.write(variables)
         try:
-            outputs = self.plan("-refresh=false")["planned_values"]["outputs"]
+            return dict(self.plan("-refresh=false", *options)["planned_values"])
         finally:
             self.variables.write_text(before)
+
+    def outputs_of(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Returns the outputs that are known in a plan with these variables."""
+        outputs = self.planned(variables)["outputs"]
         return {name: output.get("value") for name, output in outputs.items()}
 
     def plan(self, *options: str) -> dict[str, Any]:
