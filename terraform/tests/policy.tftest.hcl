@@ -50,7 +50,7 @@ run "maximum_values_are_accepted" {
       require = {
         http_tokens            = "required"
         hop_limit              = { at_least = 64, at_most = 64 }
-        http_endpoint          = "enabled"
+        http_endpoint          = "disabled"
         http_protocol_ipv6     = "disabled"
         instance_metadata_tags = "enabled"
       }
@@ -122,6 +122,14 @@ run "a_policy_that_requires_nothing_is_rejected" {
   command = plan
   variables {
     policy = { require = {}, on_violation = "enforce" }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_policy_that_enables_endpoints_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_endpoint = "enabled" }, on_violation = "report" }
   }
   expect_failures = [var.policy]
 }
