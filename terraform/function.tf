@@ -2,10 +2,17 @@
 
 locals {
   zip = coalesce(var.zip, "${path.module}/../dist/enforcer-${var.architecture}.zip")
+
+  variables = {
+    IMDS_POLICY = local.policy
+    # The function recognizes its own changes by the role.
+    IMDS_ROLE_ARN = local.arn.role
+  }
+  # Lambda limits the size of all names and values in bytes.
+  largest_policy = 4096 - length(join("", keys(local.variables))) - length(local.arn.role)
 }
 
 resource "aws_lambda_function" "enforcer" {
-  # Lambda names role sessions after the function, and the function recognizes its own changes by that name.
   function_name = var.name
   description   = "Enforces a metadata options policy (IMDSv2) on EC2 instances"
   role          = aws_iam_role.function.arn
@@ -24,7 +31,7 @@ resource "aws_lambda_function" "enforcer" {
   tags                           = var.tags
 
   environment {
-    variables = { IMDS_POLICY = local.policy }
+    variables = local.variables
   }
 
   logging_config {
@@ -48,8 +55,8 @@ resource "aws_lambda_function" "enforcer" {
       error_message = "zip: the file `${local.zip}` does not exist. To create it, run `make build${var.architecture == "arm64" ? " ARCH=arm64" : ""}`."
     }
     precondition {
-      condition     = local.variables_bytes <= 4096
-      error_message = "policy: the JSON document must not exceed ${4096 - length("IMDS_POLICY")} bytes, but it has ${local.variables_bytes - length("IMDS_POLICY")}. Merge rules that differ in only one list, use wildcards, shorten `name` and `reason`, or exempt instances by one tag instead of many IDs."
+      condition     = local.policy_bytes <= local.largest_policy
+      error_message = "policy: the JSON document must not exceed ${local.largest_policy} bytes, but it has ${local.policy_bytes}. Merge rules that differ in only one list, use wildcards, shorten `name` and `reason`, or exempt instances by one tag instead of many IDs."
     }
   }
 }

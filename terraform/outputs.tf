@@ -19,7 +19,7 @@ output "policy" {
 }
 
 output "function_name" {
-  description = "Name of the function, and of its role sessions."
+  description = "Name of the function."
   value       = aws_lambda_function.enforcer.function_name
 }
 

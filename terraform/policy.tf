@@ -25,9 +25,9 @@ locals {
     limits   = { for key, value in var.policy.limits : key => value if value != null }
   }))
 
-  # Lambda limits the size of all names and values in bytes; `length` returns characters.
-  base64          = base64encode(local.policy)
-  variables_bytes = length("IMDS_POLICY") + length(local.base64) / 4 * 3 - length(regexall("=", local.base64))
+  # `length` returns characters.
+  base64       = base64encode(local.policy)
+  policy_bytes = length(local.base64) / 4 * 3 - length(regexall("=", local.base64))
 
   actions = toset(compact(concat(
     [var.policy.on_violation, var.policy.existing.in_use, var.policy.existing.unknown],

@@ -4,39 +4,45 @@ locals {
   # The maximum that EventBridge allows.
   retry = { age = 24 * 60 * 60, attempts = 185 }
 
-  patterns = merge(
+  # The keys are part of resource addresses.
+  watch_rules = merge(
     {
-      # Failed calls and dry runs have an error code.
       launches = {
-        source      = ["aws.ec2"]
-        detail-type = ["AWS API Call via CloudTrail"]
-        detail = {
-          eventSource = ["ec2.amazonaws.com"]
-          eventName   = ["RunInstances", "ModifyInstanceMetadataOptions"]
-          errorCode   = [{ exists = false }]
+        name        = "${var.name}-api-calls"
+        description = "Sends launches, starts, and metadata option changes to ${var.name} in ${local.home}"
+        pattern = {
+          source      = ["aws.ec2"]
+          detail-type = ["AWS API Call via CloudTrail"]
+          detail = {
+            eventSource = ["ec2.amazonaws.com"]
+            eventName   = ["RunInstances", "StartInstances", "ModifyInstanceMetadataOptions"]
+            # Failed calls and dry runs have an error code.
+            errorCode = [{ exists = false }]
+            # Excludes the changes that the function makes. Calls that no role makes have no session issuer, and
+            # `anything-but` alone does not match them.
+            userIdentity = { sessionContext = { sessionIssuer = { arn = [{ exists = false }, { anything-but = [local.arn.role] }] } } }
+          }
         }
       }
     },
     {
-      for name, pattern in {
-        # `pending` arrives first. `running` is a backup because delivery is best effort.
+      for key, rule in {
         states = {
-          source      = ["aws.ec2"]
-          detail-type = ["EC2 Instance State-change Notification"]
-          detail      = { state = ["pending", "running"] }
+          name        = "${var.name}-states"
+          description = "Sends instance state changes to ${var.name} in ${local.home}"
+          # `pending` arrives first. `running` is a backup because delivery is best effort.
+          pattern = {
+            source      = ["aws.ec2"]
+            detail-type = ["EC2 Instance State-change Notification"]
+            detail      = { state = ["pending", "running"] }
+          }
         }
-      } : name => pattern if var.watch_state_changes
+      } : key => rule if var.watch_state_changes
     },
   )
-  descriptions = {
-    launches = "Sends launches and metadata option changes to ${var.name} in ${local.home}"
-    states   = "Sends instance starts to ${var.name} in ${local.home}"
-  }
 
   watch = merge([
-    for name, pattern in local.patterns : {
-      for region in local.watched : "${region}/${name}" => { region = region, name = name, pattern = jsonencode(pattern) }
-    }
+    for key, rule in local.watch_rules : { for region in local.watched : "${region}/${key}" => merge(rule, { region = region }) }
   ]...)
 
   # The home Region always has a queue, for its own rules and the schedule.
@@ -44,7 +50,7 @@ locals {
 
   rules_with_queue = {
     for region in local.with_queue : region => sort(concat(
-      contains(local.watched, region) ? [for name in keys(local.patterns) : "rule/${var.name}-${name}"] : [],
+      contains(local.watched, region) ? [for rule in local.watch_rules : "rule/${rule.name}"] : [],
       region == local.home
       ? concat([for name in ["function", "done", "failed"] : "rule/${var.name}/${var.name}-${name}"], ["rule/${var.name}-alarms"])
       : ["rule/${var.name}-alarms"],
@@ -55,10 +61,15 @@ locals {
 resource "aws_cloudwatch_event_rule" "watch" {
   for_each      = local.watch
   region        = each.value.region
-  name          = "${var.name}-${each.value.name}"
-  description   = local.descriptions[each.value.name]
-  event_pattern = each.value.pattern
+  name          = each.value.name
+  description   = each.value.description
+  event_pattern = jsonencode(each.value.pattern)
   tags          = var.tags
+
+  # No event is missed while a rule and its target are replaced.
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_event_target" "watch" {
@@ -75,6 +86,9 @@ resource "aws_cloudwatch_event_target" "watch" {
   }
   dead_letter_config {
     arn = aws_sqs_queue.dead_letters[each.value.region].arn
+  }
+  lifecycle {
+    create_before_destroy = true
   }
 }
 

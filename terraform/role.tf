@@ -7,6 +7,9 @@ locals {
   instances  = "arn:${local.partition}:ec2:*:${local.account}:instance/*"
   in_regions = { StringEquals = { "aws:RequestedRegion" = local.regions } }
 
+  # A persistent Spot Instance request would launch a stopped or terminated instance again.
+  describe_spot = ["ec2:DescribeSpotInstanceRequests"]
+
   statements = concat(
     [
       {
@@ -39,6 +42,28 @@ locals {
         Resource  = [local.arn.on_failure]
         Condition = {}
       },
+      # The function cannot weaken an instance, whatever the policy says. `StringNotEquals` also matches calls that do not
+      # set the option, and `Null` exempts these.
+      {
+        Sid      = "DenyOptionalTokens"
+        Effect   = "Deny"
+        Action   = ["ec2:ModifyInstanceMetadataOptions"]
+        Resource = ["*"] # every instance
+        Condition = {
+          StringNotEquals = { "ec2:Attribute/HttpTokens" = "required" }
+          Null            = { "ec2:Attribute/HttpTokens" = "false" }
+        }
+      },
+      {
+        Sid      = "DenyEnabledEndpoint"
+        Effect   = "Deny"
+        Action   = ["ec2:ModifyInstanceMetadataOptions"]
+        Resource = ["*"] # every instance
+        Condition = {
+          StringNotEquals = { "ec2:Attribute/HttpEndpoint" = "disabled" }
+          Null            = { "ec2:Attribute/HttpEndpoint" = "false" }
+        }
+      },
     ],
     [
       for statement in [
@@ -66,7 +91,7 @@ locals {
       for statement in [{
         Sid       = "Stop"
         Effect    = "Allow"
-        Action    = local.permissions.stop
+        Action    = setsubtract(local.permissions.stop, local.describe_spot)
         Resource  = [local.instances]
         Condition = local.in_regions
       }] : statement if local.can.stop
@@ -75,10 +100,20 @@ locals {
       for statement in [{
         Sid       = "Terminate"
         Effect    = "Allow"
-        Action    = local.permissions.terminate
+        Action    = setsubtract(local.permissions.terminate, local.describe_spot)
         Resource  = [local.instances]
         Condition = local.in_regions
       }] : statement if local.can.terminate
+    ],
+    [
+      for statement in [{
+        Sid    = "DescribeSpotRequests"
+        Effect = "Allow"
+        Action = setintersection(concat(local.permissions.stop, local.permissions.terminate), local.describe_spot)
+        # The action does not support resource-level permissions.
+        Resource  = ["*"]
+        Condition = local.in_regions
+      }] : statement if local.can.stop || local.can.terminate
     ],
     [
       for statement in [{

@@ -78,6 +78,13 @@ variable "policy" {
     error_message = "policy: `http_tokens` must be `required` or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.http_tokens if require != null])}."
   }
   validation {
+    condition = alltrue([
+      for require in concat([var.policy.require], var.policy.rules[*].require) :
+      require.http_endpoint == null || require.http_endpoint == "disabled" if require != null
+    ])
+    error_message = "policy: `http_endpoint` must be `disabled` or omitted, because the function never enables an endpoint, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.http_endpoint if require != null])}."
+  }
+  validation {
     condition = alltrue(flatten([
       for require in concat([var.policy.require], var.policy.rules[*].require) : [
         for option in [require.http_protocol_ipv6, require.instance_metadata_tags] :
@@ -85,14 +92,6 @@ variable "policy" {
       ] if require != null
     ]))
     error_message = "policy: `http_protocol_ipv6` and `instance_metadata_tags` must be `enabled`, `disabled`, or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : [require.http_protocol_ipv6, require.instance_metadata_tags] if require != null])}."
-  }
-  validation {
-    # Nothing may enable the metadata endpoint of an instance.
-    condition = alltrue([
-      for require in concat([var.policy.require], var.policy.rules[*].require) :
-      require.http_endpoint == null || require.http_endpoint == "disabled" if require != null
-    ])
-    error_message = "policy: `http_endpoint` must be `disabled` or omitted, not ${jsonencode([for require in concat([var.policy.require], var.policy.rules[*].require) : require.http_endpoint if require != null])}."
   }
   validation {
     condition = alltrue(flatten([

@@ -179,7 +179,7 @@ variable "sweep_schedule" {
 }
 
 variable "watch_state_changes" {
-  description = "Whether to also process EC2 instance state-change notifications. They do not require a trail, and add two invocations per launch."
+  description = "Whether to also process EC2 instance state-change notifications. They do not require a trail, and add two invocations per launch or start, each with a DescribeInstances call."
   type        = bool
   default     = false
   nullable    = false

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cloud import Cloud
+from evaluator import Evaluator
 from tf import MODULE, Terraform, Unavailable
 
 from demo import local
@@ -91,8 +93,16 @@ def zip_file() -> Path:
 
 
 @pytest.fixture(scope="session")
-def endpoint(folder: Path) -> Iterator[str]:
-    """The endpoint of an empty fake account."""
+def evaluator() -> Iterator[Evaluator]:
+    """An evaluator of IAM policies."""
+    with closing(Evaluator()) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def endpoint(folder: Path, evaluator: Evaluator) -> Iterator[str]:
+    """The endpoint of an empty fake account, which starts an evaluator of its own."""
+    assert evaluator
     local.shield_environment()
     with local.aws(folder, Path(__file__).with_name("fake_aws.py")) as url:
         yield url

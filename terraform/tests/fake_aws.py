@@ -2,15 +2,17 @@
 
 import copy
 import sys
+from functools import cache
 from typing import Any
 
+from evaluator import Evaluator
 from moto.awslambda.models import LambdaFunction
 from moto.cloudtrail.models import CloudTrailBackend
 from moto.core.responses import ActionResult
 from moto.ec2.responses import EC2Response
 from moto.events.models import Rule
 from moto.events.utils import EventTemplateParser
-from moto.iam.access_control import IAMPolicy, IAMRequest, PermissionResult
+from moto.iam.access_control import IAMPolicy, IAMRequest
 from moto.sns.models import sns_backends
 from moto.utilities.utils import get_partition
 
@@ -112,21 +114,28 @@ def publish(target: Any, event: Any) -> None:
     sns_backends[account][region].publish(str(text), arn=target["Arn"])
 
 
+@cache
+def evaluator() -> Evaluator:
+    """Starts the evaluator when permissions are enforced for the first time."""
+    return Evaluator()
+
+
 def check_action_permitted(self: IAMRequest, resource: str) -> None:
-    """Evaluates policies with EC2 resources and the Region, which moto leaves out."""
+    """Evaluates policies as IAM does; moto ignores instances, Regions, and most conditions."""
     # Signing names can differ from IAM service prefixes.
     action = self._action.replace("monitoring:", "cloudwatch:")
-    given = [
-        value for key, value in self._data.items() if key.startswith(("InstanceId", "ResourceId"))
-    ]
-    ids = [each for value in given for each in (value if isinstance(value, list) else [value])]
-    account = self._access_key.account_id
-    resources = [f"arn:aws:ec2:{self._region}:{account}:instance/{each}" for each in ids]
+    role = self._access_key.arn
+    policies = [IAMPolicy(policy)._policy_json for policy in self._access_key.collect_policies()]
+    given = {key: value[0] for key, value in self._data.items() if isinstance(value, list)}
+    instances = f"arn:aws:ec2:{self._region}:{self._access_key.account_id}:instance"
+    ids = [value for key, value in given.items() if key.startswith(("InstanceId", "ResourceId"))]
+    options = {key: value for key, value in given.items() if key.startswith("Http")}
+    tags = [value for key, value in given.items() if key.startswith("Tag.") and "Key" in key]
     context = {"aws:RequestedRegion": self._region}
-    policies = [IAMPolicy(policy) for policy in self._access_key.collect_policies()]
-    for each in resources or [resource]:
-        answers = {policy.is_action_permitted(action, each, None, context) for policy in policies}
-        if answers != {PermissionResult.PERMITTED}:
+    context |= {f"ec2:Attribute/{key}": value for key, value in options.items()}
+    context |= {"aws:TagKeys": tags} if tags else {}
+    for each in [f"{instances}/{each}" for each in ids] or [resource]:
+        if evaluator().evaluate(policies, role, action, each, context) != "Allowed":
             self._raise_access_denied()
 
 

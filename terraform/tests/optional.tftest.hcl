@@ -57,6 +57,10 @@ run "the_function_uses_the_documented_defaults" {
     error_message = "policy: ${aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY}"
   }
   assert {
+    condition     = aws_lambda_function.enforcer.environment[0].variables.IMDS_ROLE_ARN == "arn:aws:iam::111122223333:role/imds-enforcer-function"
+    error_message = "IMDS_ROLE_ARN: ${aws_lambda_function.enforcer.environment[0].variables.IMDS_ROLE_ARN}"
+  }
+  assert {
     condition     = aws_lambda_function_event_invoke_config.enforcer.maximum_retry_attempts == 2 && aws_lambda_function_event_invoke_config.enforcer.maximum_event_age_in_seconds == 21600
     error_message = "expected two retries within six hours"
   }

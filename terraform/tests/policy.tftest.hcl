@@ -50,7 +50,7 @@ run "maximum_values_are_accepted" {
       require = {
         http_tokens            = "required"
         hop_limit              = { at_least = 64, at_most = 64 }
-        http_endpoint          = "enabled"
+        http_endpoint          = "disabled"
         http_protocol_ipv6     = "disabled"
         instance_metadata_tags = "enabled"
       }
@@ -85,33 +85,33 @@ run "maximum_values_are_accepted" {
   }
 }
 
-# Lambda limits variables to 4096 bytes, including the 11 bytes of the name `IMDS_POLICY`.
-run "a_policy_of_4085_bytes_is_accepted" {
+# Lambda limits variables to 4096 bytes, of which the two names and the ARN of the role take 77.
+run "a_policy_of_4019_bytes_is_accepted" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "enforce"
       rules = [
-        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03778s", "ü") },
+        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03712s", "ü") },
       ]
     }
   }
 
   assert {
-    condition     = length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy))) == 4085
+    condition     = length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy))) == 4019
     error_message = "bytes: ${length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy)))}"
   }
 }
 
-run "a_policy_of_4086_bytes_is_rejected" {
+run "a_policy_of_4020_bytes_is_rejected" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "enforce"
       rules = [
-        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03779s", "ü") },
+        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03713s", "ü") },
       ]
     }
   }
@@ -122,6 +122,14 @@ run "a_policy_that_requires_nothing_is_rejected" {
   command = plan
   variables {
     policy = { require = {}, on_violation = "enforce" }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_policy_that_enables_endpoints_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_endpoint = "enabled" }, on_violation = "report" }
   }
   expect_failures = [var.policy]
 }

@@ -87,7 +87,7 @@ run "a_sweep_only_region_has_no_rules" {
   }
 }
 
-run "successful_launches_and_option_changes_are_sent_to_the_home_region" {
+run "successful_launches_starts_and_option_changes_are_sent_to_the_home_region" {
   command = plan
 
   assert {
@@ -97,8 +97,12 @@ run "successful_launches_and_option_changes_are_sent_to_the_home_region" {
         detail-type = ["AWS API Call via CloudTrail"]
         detail = {
           eventSource = ["ec2.amazonaws.com"]
-          eventName   = ["RunInstances", "ModifyInstanceMetadataOptions"]
+          eventName   = ["RunInstances", "StartInstances", "ModifyInstanceMetadataOptions"]
           errorCode   = [{ exists = false }]
+          userIdentity = { sessionContext = { sessionIssuer = { arn = [
+            { exists = false },
+            { anything-but = ["arn:aws:iam::111122223333:role/imds-enforcer-function"] },
+          ] } } }
         }
       }
     ])
@@ -113,7 +117,7 @@ run "successful_launches_and_option_changes_are_sent_to_the_home_region" {
   }
 }
 
-run "instance_starts_are_sent_to_the_home_region_if_enabled" {
+run "instance_state_changes_are_sent_to_the_home_region_if_enabled" {
   command = plan
   variables {
     regions             = ["us-east-1"]
@@ -152,7 +156,7 @@ run "dead_letter_queues_accept_messages_only_from_rules_of_the_module" {
         Resource  = "arn:aws:sqs:us-east-1:111122223333:imds-enforcer-dead-letters"
         Condition = { ArnEquals = { "aws:SourceArn" = [
           "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-alarms",
-          "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-launches",
+          "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-api-calls",
           "arn:aws:events:us-east-1:111122223333:rule/imds-enforcer-states",
         ] } }
       }]
@@ -170,7 +174,7 @@ run "dead_letter_queues_accept_messages_only_from_rules_of_the_module" {
         Resource  = "arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-dead-letters"
         Condition = { ArnEquals = { "aws:SourceArn" = [
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-alarms",
-          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-launches",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-api-calls",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer-states",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-done",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-failed",

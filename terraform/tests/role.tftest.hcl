@@ -9,7 +9,7 @@ variables {
   regions = ["us-east-1", "eu-west-1"]
 }
 
-run "a_policy_that_reports_grants_read_access_only" {
+run "a_policy_that_reports_grants_read_access_only_and_denies_weakening_instances" {
   command = plan
 
   assert {
@@ -41,6 +41,26 @@ run "a_policy_that_reports_grants_read_access_only" {
           Action   = ["sqs:SendMessage"]
           Resource = ["arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-on-failure"]
         },
+        {
+          Sid      = "DenyOptionalTokens"
+          Effect   = "Deny"
+          Action   = ["ec2:ModifyInstanceMetadataOptions"]
+          Resource = ["*"]
+          Condition = {
+            StringNotEquals = { "ec2:Attribute/HttpTokens" = "required" }
+            Null            = { "ec2:Attribute/HttpTokens" = "false" }
+          }
+        },
+        {
+          Sid      = "DenyEnabledEndpoint"
+          Effect   = "Deny"
+          Action   = ["ec2:ModifyInstanceMetadataOptions"]
+          Resource = ["*"]
+          Condition = {
+            StringNotEquals = { "ec2:Attribute/HttpEndpoint" = "disabled" }
+            Null            = { "ec2:Attribute/HttpEndpoint" = "false" }
+          }
+        },
       ]
     }
     error_message = "policy: ${aws_iam_role_policy.function.policy}"
@@ -54,7 +74,7 @@ run "a_policy_that_enforces_grants_changing_options_and_its_own_tags" {
   }
 
   assert {
-    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 4, length(jsondecode(aws_iam_role_policy.function.policy).Statement)) == [
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 6, length(jsondecode(aws_iam_role_policy.function.policy).Statement)) == [
       {
         Sid       = "Enforce"
         Effect    = "Allow"
@@ -85,17 +105,26 @@ run "a_policy_that_stops_also_grants_enforcing_but_not_terminating" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Stop", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
-    condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
-      Sid       = "Stop"
-      Effect    = "Allow"
-      Action    = ["ec2:StopInstances"]
-      Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
-      Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
-    }
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 8, 10) == [
+      {
+        Sid       = "Stop"
+        Effect    = "Allow"
+        Action    = ["ec2:StopInstances"]
+        Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+      {
+        Sid       = "DescribeSpotRequests"
+        Effect    = "Allow"
+        Action    = ["ec2:DescribeSpotInstanceRequests"]
+        Resource  = ["*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+    ]
     error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
@@ -107,17 +136,26 @@ run "a_policy_that_terminates_also_grants_enforcing_but_not_stopping" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Terminate", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
-    condition = jsondecode(aws_iam_role_policy.function.policy).Statement[6] == {
-      Sid       = "Terminate"
-      Effect    = "Allow"
-      Action    = ["ec2:TerminateInstances"]
-      Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
-      Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
-    }
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 8, 10) == [
+      {
+        Sid       = "Terminate"
+        Effect    = "Allow"
+        Action    = ["ec2:TerminateInstances"]
+        Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+      {
+        Sid       = "DescribeSpotRequests"
+        Effect    = "Allow"
+        Action    = ["ec2:DescribeSpotInstanceRequests"]
+        Resource  = ["*"]
+        Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
+      },
+    ]
     error_message = "policy: ${aws_iam_role_policy.function.policy}"
   }
 }
@@ -133,7 +171,7 @@ run "the_action_of_a_rule_is_granted" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Terminate"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Terminate", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
@@ -149,7 +187,7 @@ run "the_actions_for_existing_instances_are_granted" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "Enforce", "Tag", "Stop"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Stop", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
@@ -165,7 +203,7 @@ run "an_exemption_grants_nothing" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }

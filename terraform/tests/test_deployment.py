@@ -60,20 +60,23 @@ def test_a_second_apply_changes_nothing(deployed: Deployed) -> None:
 
 
 @IN_EVERY_REGION
-def test_a_rule_sends_launches_to_the_home_region(deployed: Deployed, region: str) -> None:
+def test_a_rule_sends_api_calls_to_the_home_region(deployed: Deployed, region: str) -> None:
     client = deployed.cloud.client("events", region)
-    rule = client.describe_rule(Name="imds-enforcer-launches")
+    rule = client.describe_rule(Name="imds-enforcer-api-calls")
     assert rule["State"] == "ENABLED"
+    own = f"arn:aws:iam::{ACCOUNT}:role/imds-enforcer-function"
+    caller = {"sessionIssuer": {"arn": [{"exists": False}, {"anything-but": [own]}]}}
     assert json.loads(rule["EventPattern"]) == {
         "source": ["aws.ec2"],
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {
             "eventSource": ["ec2.amazonaws.com"],
-            "eventName": ["RunInstances", "ModifyInstanceMetadataOptions"],
+            "eventName": ["RunInstances", "StartInstances", "ModifyInstanceMetadataOptions"],
             "errorCode": [{"exists": False}],
+            "userIdentity": {"sessionContext": caller},
         },
     }
-    assert client.list_targets_by_rule(Rule="imds-enforcer-launches")["Targets"] == [
+    assert client.list_targets_by_rule(Rule="imds-enforcer-api-calls")["Targets"] == [
         {
             "Id": "home-bus",
             "Arn": f"arn:aws:events:{HOME}:{ACCOUNT}:event-bus/imds-enforcer",
@@ -141,6 +144,12 @@ def test_the_function_has_the_code_of_the_deployment_package(
     config = client.get_function_configuration(FunctionName="imds-enforcer")
     digest = hashlib.sha256(zip_file.read_bytes()).digest()
     assert config["CodeSha256"] == base64.b64encode(digest).decode()
+
+
+def test_the_function_knows_its_own_role(deployed: Deployed) -> None:
+    client = deployed.cloud.client("lambda", HOME)
+    config = client.get_function_configuration(FunctionName="imds-enforcer")
+    assert config["Environment"]["Variables"]["IMDS_ROLE_ARN"] == config["Role"]
 
 
 def test_the_home_bus_sends_events_only_to_the_function(deployed: Deployed) -> None:

@@ -65,7 +65,7 @@ def test_the_role_grants_exactly_the_listed_permissions(deployed: Deployed) -> N
         action
         for statement in deployed.role["Statement"]
         for action in statement["Action"]
-        if action.startswith(services)
+        if statement["Effect"] == "Allow" and action.startswith(services)
     }
     assert granted == set(chain.from_iterable(listed.values()))
 

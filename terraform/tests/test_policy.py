@@ -15,7 +15,7 @@ EVERYTHING = {
     "require": {
         "http_tokens": "required",
         "hop_limit": {"at_least": 1, "at_most": 64},
-        "http_endpoint": "enabled",
+        "http_endpoint": "disabled",
         "http_protocol_ipv6": "disabled",
         "instance_metadata_tags": "enabled",
     },

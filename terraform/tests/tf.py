@@ -39,7 +39,7 @@ class Terraform:
         self.env |= {"TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", "NO_COLOR": "1"}
         if not {"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR"} & self.env.keys():
             self.env["TF_PLUGIN_CACHE_DIR"] = str(plugin_cache())
-        ignored = (".terraform*", "*.tfstate*", "*.tfvars", "*.py", "__pycache__")
+        ignored = (".terraform*", "*.tfstate*", "*.tfvars", "*.py", "__pycache__", "iam")
         shutil.copytree(MODULE, self.folder, ignore=shutil.ignore_patterns(*ignored))
         self.check_version()
         try:
@@ -84,14 +84,18 @@ class Terraform:
         changes: list[dict[str, Any]] = self.plan()["resource_changes"]
         return [each for each in changes if each["change"]["actions"] not in (["no-op"], ["read"])]
 
-    def outputs_of(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Returns the outputs that are known in a plan with these variables."""
+    def planned(self, variables: dict[str, Any], *options: str) -> dict[str, Any]:
+        """Returns the planned values with these variables."""
         before = self.variables.read_text()
         self.write(variables)
         try:
-            outputs = self.plan("-refresh=false")["planned_values"]["outputs"]
+            return dict(self.plan("-refresh=false", *options)["planned_values"])
         finally:
             self.variables.write_text(before)
+
+    def outputs_of(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Returns the outputs that are known in a plan with these variables."""
+        outputs = self.planned(variables)["outputs"]
         return {name: output.get("value") for name, output in outputs.items()}
 
     def plan(self, *options: str) -> dict[str, Any]:
