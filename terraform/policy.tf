@@ -30,7 +30,7 @@ locals {
   policy_bytes = length(local.base64) / 4 * 3 - length(regexall("=", local.base64))
 
   actions = toset(compact(concat(
-    [var.policy.on_violation, var.policy.existing.in_use, var.policy.existing.unknown],
+    [var.policy.on_violation, var.policy.new_instances.in_use, var.policy.existing.in_use, var.policy.existing.unknown],
     var.policy.rules[*].action,
   )))
   can = {

@@ -1,17 +1,22 @@
 //! Replays `events/` through the real function: each event yields the report next to it, with the calls
 //! that `events/fleet.json` lists. `UPDATE=1` writes the reports.
+//!
+//! The function's clock is the machine's, so that all times of an event and of its account are moved as if
+//! the event were delivered now, and those of the report are moved back.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "tests panic on the unexpected"
+    clippy::disallowed_methods,
+    reason = "tests panic on the unexpected and read the clock"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use imds_core::event::{Event, parse};
 use imds_tests::{FakeAws, Function, Invocation, LaunchBuilder, binary, launch};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -21,8 +26,8 @@ fn every_fixture_event_yields_the_report_next_to_it() {
     let update = std::env::var_os("UPDATE").is_some();
     let mut faults = fixtures.strays();
     for (name, text) in &fixtures.events {
-        let account = GuardedAccount::start(&fixtures, text);
-        let answer = answer(&account.deliver(text));
+        let account = GuardedAccount::start(&fixtures, name);
+        let answer = account.answer(&account.deliver(text));
         let expected = folder().join(format!("{name}.report.json"));
         if update {
             fs::write(
@@ -54,7 +59,7 @@ fn an_event_delivered_twice_makes_no_changing_call_the_second_time() {
     let fixtures = Fixtures::read();
     let mut faults = Vec::new();
     for (name, text) in &fixtures.events {
-        let account = GuardedAccount::start(&fixtures, text);
+        let account = GuardedAccount::start(&fixtures, name);
         let first = account.deliver(text);
         account.ec2.forget_calls();
         let second = account.deliver(text);
@@ -82,6 +87,8 @@ struct Fixtures {
 struct FixtureFleet {
     /// By account.
     instances: BTreeMap<String, Vec<FixtureInstance>>,
+    /// When an event is delivered, by event; the others are within seconds.
+    delivered: BTreeMap<String, Timestamp>,
     /// By event, then by action.
     calls: BTreeMap<String, BTreeMap<String, usize>>,
 }
@@ -94,6 +101,8 @@ struct FixtureInstance {
     region: String,
     state: Option<String>,
     launched_at: Timestamp,
+    /// The last start, where it is not the launch.
+    started_at: Option<Timestamp>,
     tokens: String,
     hop_limit: u8,
     endpoint: String,
@@ -132,14 +141,28 @@ impl Fixtures {
         fixtures
     }
 
-    /// Reports and calls without an event.
+    /// Reports, deliveries and calls without an event.
     fn strays(&self) -> Vec<String> {
         let no_event = |name: &&String| !self.events.contains_key(*name);
         let reports = self.reports.iter().filter(no_event);
-        let calls = self.fleet.calls.keys().filter(no_event);
+        let listed = self.fleet.calls.keys().chain(self.fleet.delivered.keys());
+        let listed = listed.filter(no_event);
         let reports = reports.map(|name| format!("{name}.report.json: there is no event"));
-        let calls = calls.map(|name| format!("fleet.json: calls of `{name}`, which is no event"));
-        reports.chain(calls).collect()
+        let listed = listed.map(|name| format!("fleet.json: `{name}` is no event"));
+        reports.chain(listed).collect()
+    }
+
+    /// When an event is delivered; one that is ignored or malformed needs no time.
+    fn delivered(&self, name: &str) -> Option<Timestamp> {
+        let at = match parse(&self.events[name]).ok()? {
+            Event::Launch(launch) => launch.origin.time?,
+            Event::MetadataChange(change) => change.origin.time?,
+            Event::Start(start) => start.origin.time?,
+            Event::Sweep(_) | Event::Ignored(_) => return None,
+        };
+        let within_seconds = at + SignedDuration::from_secs(4);
+        let delivered = self.fleet.delivered.get(name);
+        Some(delivered.copied().unwrap_or(within_seconds))
     }
 }
 
@@ -147,11 +170,15 @@ impl Fixtures {
 struct GuardedAccount {
     ec2: FakeAws,
     function: Function,
+    delivered: Option<Timestamp>,
+    /// From the time of delivery until now, in whole seconds.
+    moved_by: SignedDuration,
 }
 
 impl GuardedAccount {
     /// The account is the one that the event names.
-    fn start(fixtures: &Fixtures, event: &str) -> Self {
+    fn start(fixtures: &Fixtures, name: &str) -> Self {
+        let event = fixtures.events[name].as_str();
         let mut named = fixtures
             .fleet
             .instances
@@ -160,21 +187,57 @@ impl GuardedAccount {
         let (Some((account, instances)), None) = (named.next(), named.next()) else {
             panic!("an event must name exactly one of the accounts of fleet.json: {event}");
         };
+        let delivered = fixtures.delivered(name);
+        let until_now = |at: Timestamp| Timestamp::now().as_second() - at.as_second();
+        let moved_by = SignedDuration::from_secs(delivered.map_or(0, until_now));
         let ec2 = FakeAws::start();
         ec2.set_account(account);
         for instance in instances {
-            ec2.launch(instance.launch());
+            ec2.launch(instance.launch(moved_by));
         }
         let function = Function::builder(binary("enforcer"))
             .fake(&ec2)
             .policy(&fixtures.policy)
             .account(account)
+            .env(
+                "IMDS_ROLE_ARN",
+                &format!("arn:aws:iam::{account}:role/imds-enforcer"),
+            )
             .start();
-        GuardedAccount { ec2, function }
+        GuardedAccount {
+            ec2,
+            function,
+            delivered,
+            moved_by,
+        }
     }
 
     fn deliver(&self, event: &str) -> Invocation {
-        self.function.invoke(&json_of(event))
+        self.function.invoke(&json_of(&moved(event, self.moved_by)))
+    }
+
+    /// The report with the times of the fixtures, and with changes at the time of delivery.
+    fn answer(&self, invocation: &Invocation) -> Value {
+        let report = match &invocation.result {
+            Ok(report) => report,
+            Err(error) => {
+                return json!({ "error_type": error.error_type, "error_message": error.error_message });
+            }
+        };
+        let mut report = json_of(&moved(&report.to_string(), -self.moved_by));
+        for instance in report["instances"].as_array_mut().into_iter().flatten() {
+            let Some(at) = instance.get_mut("changed_at") else {
+                continue;
+            };
+            let (changed, delivered) = (time(at), self.delivered.unwrap());
+            let within = delivered..=delivered + SignedDuration::from_mins(1);
+            assert!(
+                within.contains(&changed),
+                "changed at {changed}, delivered at {delivered}"
+            );
+            *at = json!(delivered);
+        }
+        report
     }
 
     fn calls(&self) -> BTreeMap<String, usize> {
@@ -187,10 +250,12 @@ impl GuardedAccount {
 }
 
 impl FixtureInstance {
-    fn launch(&self) -> LaunchBuilder {
+    fn launch(&self, moved_by: SignedDuration) -> LaunchBuilder {
+        let started_at = self.started_at.unwrap_or(self.launched_at);
         let mut new = launch(&self.region)
             .id(&self.id)
-            .launched_at(self.launched_at)
+            .launched_at(self.launched_at + moved_by)
+            .started_at(started_at + moved_by)
             .tokens(&self.tokens)
             .hop_limit(self.hop_limit)
             .endpoint(&self.endpoint)
@@ -210,13 +275,32 @@ impl FixtureInstance {
     }
 }
 
-fn answer(invocation: &Invocation) -> Value {
-    match &invocation.result {
-        Ok(report) => report.clone(),
-        Err(error) => {
-            json!({ "error_type": error.error_type, "error_message": error.error_message })
+/// The text with all its times moved: those in words, and those of launches and attachments, which
+/// CloudTrail writes in milliseconds.
+fn moved(text: &str, by: SignedDuration) -> String {
+    let mut moved = String::new();
+    let mut rest = text;
+    while let Some(begin) = rest.find(|sign: char| sign.is_ascii_digit()) {
+        let (before, word) = rest.split_at(begin);
+        let in_time = |sign: char| sign.is_ascii_digit() || "-:T.".contains(sign);
+        let end = word.find(|sign| !in_time(sign)).unwrap_or(word.len());
+        let end = end + usize::from(word[end..].starts_with('Z'));
+        let (word, after) = word.split_at(end);
+        moved.push_str(before);
+        let name = before.trim_end_matches(|sign: char| !sign.is_ascii_alphabetic());
+        let is_millisecond = name.ends_with("launchTime") || name.ends_with("attachTime");
+        match (word.parse::<Timestamp>(), word.parse::<i128>()) {
+            (Ok(at), _) => moved.push_str(&(at + by).to_string()),
+            (_, Ok(at)) if is_millisecond => moved.push_str(&(at + by.as_millis()).to_string()),
+            _ => moved.push_str(word),
         }
+        rest = after;
     }
+    moved + rest
+}
+
+fn time(value: &Value) -> Timestamp {
+    value.as_str().unwrap().parse().unwrap()
 }
 
 /// Every value that differs, with its path.

@@ -1,7 +1,7 @@
 //! Stop and terminate, their fallbacks and the grace period; drift and starts.
 
 use crate::support::*;
-use imds_tests::{FakeAws, InjectedFault, Settle, launch};
+use imds_tests::{FakeAws, Function, InjectedFault, Settle, binary, launch};
 use serde_json::json;
 
 #[test]
@@ -21,7 +21,7 @@ fn a_stop_policy_stops_and_does_not_stop_again() {
     let event = launched_one(&ec2, &id);
     let function = function(&ec2, &without_grace("stop"));
     assert_eq!(outcome(report(&function.invoke(&event)), &id), "stopped");
-    assert_eq!(outcome(report(&function.invoke(&event)), &id), "stopped");
+    assert_eq!(outcome(report(&function.invoke(&event)), &id), "compliant");
     assert_eq!(ec2.count("StopInstances"), 1);
     assert_eq!(ec2.count("TerminateInstances"), 0);
 }
@@ -164,7 +164,7 @@ fn a_grace_period_longer_than_the_timeout_fails_the_function_so_that_the_event_i
     let id = ec2.launch(launch(REGION).launched(seconds(0)));
     let run = function(&ec2, policy).invoke_with_timeout(&launched_one(&ec2, &id), seconds(5));
     assert!(
-        failure(&run).contains(&id) && failure(&run).contains("grace_seconds"),
+        failure(&run).contains(&id) && failure(&run).contains("grace period"),
         "{}",
         failure(&run)
     );
@@ -191,12 +191,13 @@ fn drift_is_enforced_and_never_terminated() {
 fn the_function_s_own_change_causes_no_action_and_no_call() {
     let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    let own = modified(
-        &id,
-        "enforcer",
-        &json!({ "HttpTokens": "required", "HttpEndpoint": "enabled" }),
-    );
-    let run = function(&ec2, ENFORCE).invoke(&own);
+    let own = modified_by_function(&id, &json!({ "HttpTokens": "required" }));
+    let function = Function::builder(binary("enforcer"))
+        .fake(&ec2)
+        .policy(ENFORCE)
+        .env("IMDS_ROLE_ARN", ROLE)
+        .start();
+    let run = function.invoke(&own);
     assert_eq!(report(&run)["trigger"], "metadata-change");
     let reason = report(&run)["reason"].as_str().unwrap();
     assert!(reason.contains("own change"), "{reason}");
@@ -221,7 +222,7 @@ fn a_session_with_the_function_s_name_cannot_hide_a_change_back() {
 #[test]
 fn a_change_that_leaves_the_instance_compliant_costs_one_describe() {
     let ec2 = FakeAws::start();
-    let id = ec2.launch(launch(REGION).tokens("required"));
+    let id = ec2.launch(launch(REGION).tokens("required").hop_limit(2));
     let run = function(&ec2, ENFORCE).invoke(&modified(
         &id,
         "ada",

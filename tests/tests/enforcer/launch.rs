@@ -67,16 +67,7 @@ fn a_non_compliant_launch_is_enforced_with_one_describe_and_one_change() {
     assert_eq!((ec2.count("DescribeInstances"), ec2.calls().len()), (1, 2));
     let [modify] = ec2.changing_calls().try_into().unwrap();
     let sent: Vec<_> = modify.params.keys().map(String::as_str).collect();
-    assert_eq!(
-        sent,
-        [
-            "Action",
-            "HttpEndpoint",
-            "HttpTokens",
-            "InstanceId",
-            "Version"
-        ]
-    );
+    assert_eq!(sent, ["Action", "HttpTokens", "InstanceId", "Version"]);
 }
 
 #[test]
@@ -251,12 +242,17 @@ fn calls_go_to_the_region_of_the_record() {
 }
 
 #[test]
-fn the_endpoint_is_sent_with_the_tokens() {
+fn the_endpoint_is_never_sent_with_the_tokens() {
     let ec2 = FakeAws::start();
     ec2.demand_endpoint();
     let id = ec2.launch(launch(REGION));
     let run = function(&ec2, ENFORCE).invoke(&launched_one(&ec2, &id));
-    assert_eq!(outcome(report(&run), &id), "enforced");
+    let instance = entry(report(&run), &id);
+    assert_eq!(done(report(&run), &id), ["reported", "enforce", "refused"]);
+    assert_eq!(instance["refused"][0]["option"], "http_tokens");
+    let error = instance["refused"][0]["error"].as_str().unwrap();
+    assert!(error.contains("HttpEndpoint must be enabled"), "{error}");
+    assert_eq!(ec2.widening_calls().len(), 0);
 }
 
 #[test]

@@ -50,8 +50,8 @@ fn an_instance_that_never_becomes_visible_fails_the_function_before_its_timeout(
 #[test]
 fn an_unknown_instance_is_gone_if_its_launch_was_long_ago() {
     let ec2 = FakeAws::start();
-    let id = ec2.launch(launch(REGION).launched(seconds(3600)));
-    let event = launched_one(&ec2, &id);
+    let id = ec2.launch(launch(REGION).launched(seconds(HOUR)));
+    let event = happened(launched_one(&ec2, &id), ago(HOUR));
     ec2.forget(&id);
     let run = function(&ec2, ENFORCE).invoke_with_timeout(&event, seconds(3));
     assert_eq!(outcome(report(&run), &id), "gone");

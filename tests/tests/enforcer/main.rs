@@ -9,10 +9,23 @@
 
 mod actions;
 mod answers;
+mod drift;
+mod endpoint;
+mod evidence_age;
+mod evidence_age_late;
+mod evidence_use;
+mod grace;
 mod launch;
 mod launch_retries;
 mod launch_without_ids;
 mod limits;
+mod managed;
+mod order;
 mod process;
+mod record;
+mod refused_options;
+mod replaced;
+mod starts;
+mod stop;
 mod support;
 mod sweep;

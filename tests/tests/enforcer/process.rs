@@ -96,7 +96,7 @@ fn the_log_level_is_lambda_s() {
     let id = ec2.launch(launch(REGION));
     let function = Function::builder(binary("enforcer"))
         .fake(&ec2)
-        .policy(ENFORCE)
+        .policy(&without_grace("report"))
         .env("AWS_LAMBDA_LOG_LEVEL", "ERROR")
         .start();
     let run = function.invoke(&launched_one(&ec2, &id));

@@ -4,10 +4,14 @@
 use std::time::Duration;
 
 use imds_tests::{FakeAws, FakeInstance, Function, Invocation, binary};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 pub(crate) const REGION: &str = "eu-central-1";
+
+pub(crate) const MINUTE: u64 = 60;
+pub(crate) const HOUR: u64 = 60 * MINUTE;
+pub(crate) const DAY: u64 = 24 * HOUR;
 
 /// Requires tokens.
 pub(crate) const ENFORCE: &str =
@@ -28,6 +32,9 @@ pub(crate) fn function(ec2: &FakeAws, policy: &str) -> Function {
         .policy(policy)
         .start()
 }
+
+/// The ARN of the function's role.
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/enforcer";
 
 /// The event of a sweep of these regions; without any, of all.
 pub(crate) fn sweep(regions: &[&str]) -> Value {
@@ -76,6 +83,29 @@ pub(crate) fn cut(region: &str, client_token: Option<&str>, count: usize) -> Val
     if let Some(token) = client_token {
         event["detail"]["requestParameters"]["clientToken"] = json!(token);
     }
+    event
+}
+
+/// The same event, of then.
+pub(crate) fn happened(mut event: Value, at: Timestamp) -> Value {
+    event["time"] = json!(at.to_string());
+    if event["detail"].get("eventTime").is_some() {
+        event["detail"]["eventTime"] = json!(at.to_string());
+    }
+    event
+}
+
+/// The event of `StartInstances`.
+pub(crate) fn started(ids: &[&str]) -> Value {
+    let mut event = launch_event(REGION, 1);
+    let items = |item: fn(&str) -> Value| -> Vec<Value> { ids.iter().map(|id| item(id)).collect() };
+    event["detail"]["eventName"] = json!("StartInstances");
+    let requested = items(|id| json!({ "instanceId": id }));
+    event["detail"]["requestParameters"] = json!({ "instancesSet": { "items": requested } });
+    let pending = items(
+        |id| json!({ "instanceId": id, "currentState": { "code": 0, "name": "pending" }, "previousState": { "code": 80, "name": "stopped" } }),
+    );
+    event["detail"]["responseElements"] = json!({ "instancesSet": { "items": pending } });
     event
 }
 
@@ -132,6 +162,14 @@ pub(crate) fn modified(instance: &str, session: &str, options: &Value) -> Value 
             "responseElements": { "ModifyInstanceMetadataOptionsResponse": { "instanceId": instance } }
         }
     })
+}
+
+/// The event of a change of metadata options by the function itself.
+pub(crate) fn modified_by_function(instance: &str, options: &Value) -> Value {
+    let mut event = modified(instance, "enforcer", options);
+    event["detail"]["userIdentity"]["sessionContext"] =
+        json!({ "sessionIssuer": { "type": "Role", "arn": ROLE } });
+    event
 }
 
 /// The notification of a change of state.
@@ -194,4 +232,64 @@ pub(crate) fn entry<'r>(report: &'r Value, id: &str) -> &'r Value {
 
 pub(crate) fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
+}
+
+/// The outcome of an instance, what was to be done instead of it, and why it was not; empty where it was.
+#[track_caller]
+pub(crate) fn done<'r>(report: &'r Value, id: &str) -> [&'r str; 3] {
+    let entry = entry(report, id);
+    ["outcome", "instead_of", "because"].map(|field| entry[field].as_str().unwrap_or_default())
+}
+
+/// The reason for an instance's outcome.
+#[track_caller]
+pub(crate) fn reason<'r>(report: &'r Value, id: &str) -> &'r str {
+    entry(report, id)["reason"].as_str().unwrap()
+}
+
+/// The values of a metric that an invocation has emitted.
+pub(crate) fn metric(invocation: &Invocation, name: &str) -> Vec<Value> {
+    let lines = invocation.stdout.iter();
+    let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let metrics = lines.filter(|line| line.get("_aws").is_some());
+    metrics.filter_map(|line| line.get(name).cloned()).collect()
+}
+
+pub(crate) fn ago(seconds: u64) -> Timestamp {
+    Timestamp::now()
+        .checked_sub(SignedDuration::from_secs(seconds.cast_signed()))
+        .unwrap()
+}
+
+pub(crate) fn ahead(seconds: u64) -> Timestamp {
+    Timestamp::now()
+        .checked_add(SignedDuration::from_secs(seconds.cast_signed()))
+        .unwrap()
+}
+
+/// Adds a datapoint of a metric for each of so many hours, the last so many hours ago.
+pub(crate) fn hourly(ec2: &FakeAws, id: &str, metric: &str, hours: u64, last: u64, calls: f64) {
+    let now = Timestamp::now();
+    for hour in last..last + hours {
+        let at = now - seconds(hour * HOUR);
+        ec2.datapoint(id, metric, at, calls);
+    }
+}
+
+/// Adds two days of data without any IMDSv1 call.
+pub(crate) fn unused(ec2: &FakeAws, id: &str) {
+    hourly(ec2, id, "MetadataNoToken", 48, 1, 0.0);
+}
+
+/// Adds two days of data, and 5,000 IMDSv1 calls within the last hour.
+pub(crate) fn in_use(ec2: &FakeAws, id: &str) {
+    unused(ec2, id);
+    ec2.datapoint(id, "MetadataNoToken", ago(10 * MINUTE), 5000.0);
+}
+
+/// How many minutes old the oldest of the instances was that were stopped or terminated.
+pub(crate) fn oldest_disrupted(ec2: &FakeAws) -> Option<i64> {
+    let disruptions = ec2.disruptions().into_iter();
+    let ages = disruptions.map(|it| it.at.duration_since(it.oldest_attachment).as_mins());
+    ages.max()
 }

@@ -6,14 +6,6 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const DAY: u64 = 24 * 3600;
-
-fn ago(seconds: u64) -> Timestamp {
-    Timestamp::now()
-        .checked_sub(SignedDuration::from_secs(seconds.cast_signed()))
-        .unwrap()
-}
-
 #[test]
 fn every_enabled_region_is_swept() {
     let ec2 = FakeAws::start();
@@ -100,34 +92,29 @@ fn an_unreachable_region_fails_the_function() {
 fn the_usage_of_imdsv1_decides_which_instances_are_enforced() {
     let ec2 = FakeAws::start();
     let old = || launch(REGION).launched(seconds(30 * DAY));
-    let unused = ec2.launch(old());
+    let quiet = ec2.launch(old());
     let in_use = ec2.launch(old());
     let no_data = ec2.launch(old());
-    let young = ec2.launch(launch(REGION).launched(seconds(DAY)));
+    let little_data = ec2.launch(old());
     let stopped = ec2.launch(old().state("stopped"));
-    for id in [&unused, &young, &stopped] {
-        ec2.datapoint(id, "MetadataNoToken", ago(2 * 3600), 0.0);
+    for id in [&quiet, &stopped] {
+        unused(&ec2, id);
     }
+    hourly(&ec2, &little_data, "MetadataNoToken", 3, 2, 0.0);
     ec2.datapoint(&in_use, "MetadataNoToken", ago(3 * DAY), 40.0);
     ec2.datapoint(&in_use, "MetadataNoToken", ago(2 * DAY), 2.0);
     let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));
     let report = report(&run);
     let usage = |id: &str| entry(report, id)["usage"].clone();
-    assert_eq!(outcome(report, &unused), "enforced");
-    assert_eq!(usage(&unused)["verdict"], "unused");
+    for id in [&quiet, &stopped] {
+        assert_eq!(outcome(report, id), "enforced");
+        assert_eq!(usage(id)["verdict"], "unused");
+    }
     for (id, because) in [
-        (&no_data, "no_data"),
-        (&young, "started_in_window"),
-        (&stopped, "stopped"),
+        (&no_data, json!("no_data")),
+        (&little_data, json!({ "too_little_data": 3 })),
     ] {
-        assert_eq!(outcome(report, id), "reported");
-        assert_eq!(
-            (
-                &entry(report, id)["instead_of"],
-                &entry(report, id)["because"]
-            ),
-            (&json!("enforce"), &json!("usage_unknown"))
-        );
+        assert_eq!(done(report, id), ["reported", "enforce", "usage_unknown"]);
         assert_eq!(
             usage(id),
             json!({ "verdict": "unknown", "because": because })
@@ -147,19 +134,19 @@ fn the_usage_of_imdsv1_decides_which_instances_are_enforced() {
         ago(2 * DAY).duration_since(last) < SignedDuration::from_hours(3),
         "{last}"
     );
-    assert_eq!(ec2.changing_calls().len(), 1);
+    assert_eq!(ec2.changing_calls().len(), 2);
 }
 
 #[test]
-fn usage_is_read_for_non_compliant_instances_only_with_500_in_a_call() {
+fn usage_is_read_for_non_compliant_instances_only_and_for_many_in_a_call() {
     let ec2 = FakeAws::start();
     ec2.launch_many(launch(REGION).tokens("required"), 700);
-    ec2.launch_many(launch(REGION), 501);
+    ec2.launch_many(launch(REGION).launched(seconds(30 * DAY)), 501);
     let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));
     assert_eq!(report(&run)["summary"]["reported"], 501);
     assert_eq!(
         (ec2.count("DescribeInstances"), ec2.count("GetMetricData")),
-        (2, 2)
+        (2, 4)
     );
 }
 
@@ -195,9 +182,7 @@ fn usage_is_read_page_by_page() {
     ec2.set_metric_page(3);
     let ids = ec2.launch_many(launch(REGION).launched(seconds(30 * DAY)), 5);
     for id in &ids {
-        for day in 1..4 {
-            ec2.datapoint(id, "MetadataNoToken", ago(day * DAY), 0.0);
-        }
+        hourly(&ec2, id, "MetadataNoToken", 24, 6, 0.0);
     }
     ec2.datapoint(&ids[4], "MetadataNoToken", ago(4 * DAY), 1.0);
     let run = function(&ec2, &enforcing(json!({}))).invoke(&sweep(&[REGION]));

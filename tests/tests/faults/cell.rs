@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use imds_tests::{FakeAws, InjectedFault, Invocation, Settle, wait_until};
+use imds_tests::{FakeAws, Function, InjectedFault, Invocation, wait_until};
+use serde_json::Value;
 
 use crate::calls::{are_in_flight, naming, repeated_changes};
-use crate::scenes::{SCENES, Scene, SceneFleet};
+use crate::fleet::SceneFleet;
+use crate::scenes::{Purpose, SCENES, Scene};
 use crate::support::function;
 use crate::troubles::{TROUBLES, Trouble, TroubleKind};
 use crate::verdict::{CellRun, Delivery};
@@ -51,7 +53,9 @@ const AMPLE_TIME: Duration = Duration::from_secs(60);
 
 impl MatrixCell {
     pub(crate) fn run(&self) -> MatrixRow {
+        let begun = std::time::Instant::now();
         let row = self.run_within(TIME);
+        eprintln!("TOOK {:.1} {}", begun.elapsed().as_secs_f64(), self.key().join(" · "));
         if row
             .faults
             .iter()
@@ -75,39 +79,14 @@ impl MatrixCell {
 
     fn run_within(&self, time: Duration) -> MatrixRow {
         let ec2 = FakeAws::start();
-        // A launch describes again by itself; a sweep leaves it to the next sweep.
-        let visible = match self.trouble.kind {
-            TroubleKind::NotVisible => Settle::Describes(1),
-            _ => Settle::Now,
-        };
-        let fleet = self.scene.populate(&ec2, visible);
+        let fleet = self.scene.populate(&ec2, self.trouble);
         let event = self.scene.event(&ec2, &fleet);
         let function = function(&ec2, &self.scene.policy());
-        let late = time + Duration::from_secs(1);
-        let first = match self.trouble.kind {
-            TroubleKind::Plain(fault) | TroubleKind::Lost(fault) => {
-                self.inject(&ec2, fault());
-                function.invoke_with_timeout(&event, time)
-            }
-            TroubleKind::TimeOut => {
-                self.inject(&ec2, InjectedFault::delay(late));
-                function.invoke_with_timeout(&event, time)
-            }
-            TroubleKind::ThrottledFor(long) => {
-                self.inject(&ec2, InjectedFault::throttle());
-                std::thread::scope(|scope| {
-                    scope.spawn(|| {
-                        std::thread::sleep(long);
-                        ec2.clear_faults();
-                    });
-                    function.invoke_with_timeout(&event, long * 2)
-                })
-            }
-            TroubleKind::NotVisible => function.invoke_with_timeout(&event, time),
-        };
+        let first = self.first_delivery((&ec2, &function), &event, &fleet, time);
         let first_calls = ec2.calls();
         let mut row = self.check_first(&ec2, &fleet, &first);
         ec2.clear_faults();
+        fleet.complete_data(&ec2, self.trouble);
         let second = function.invoke_with_timeout(&event, AMPLE_TIME);
         wait_until("the calls in flight", || {
             !are_in_flight(&ec2.calls(), self.scene, self.trouble)
@@ -116,7 +95,7 @@ impl MatrixCell {
         let calls = ec2.calls();
         let repeated = |id| repeated_changes((&first_calls, &calls), id, self.scene, self.trouble);
         row.faults
-            .extend(fleet.non_compliant.iter().filter_map(|id| repeated(id)));
+            .extend(fleet.to_change().iter().filter_map(|id| repeated(id)));
         for id in fleet.to_be_left() {
             let changed = naming(&calls, id).filter(|call| call.changes()).count();
             if changed > 0 {
@@ -124,7 +103,48 @@ impl MatrixCell {
                     .push(format!("{changed} changing calls for {id}"));
             }
         }
+        row.faults.extend(fleet.forbidden(&ec2, self.trouble));
         row
+    }
+
+    fn first_delivery(
+        &self,
+        (ec2, function): (&FakeAws, &Function),
+        event: &Value,
+        fleet: &SceneFleet,
+        time: Duration,
+    ) -> Invocation {
+        let late = time + Duration::from_secs(1);
+        match self.trouble.kind {
+            TroubleKind::Plain(fault) | TroubleKind::Lost(fault) => {
+                self.inject(ec2, fault());
+                function.invoke_with_timeout(event, time)
+            }
+            TroubleKind::TimeOut => {
+                self.inject(ec2, InjectedFault::delay(late));
+                function.invoke_with_timeout(event, time)
+            }
+            TroubleKind::ThrottledFor(long) => {
+                self.inject(ec2, InjectedFault::throttle());
+                let over = || {
+                    std::thread::sleep(long);
+                    ec2.clear_faults();
+                };
+                meanwhile(over, || function.invoke_with_timeout(event, long * 2))
+            }
+            TroubleKind::OwnersDisable => {
+                self.inject(ec2, InjectedFault::throttle());
+                let disable = || {
+                    wait_until("a call", || ec2.count(self.scene.action) > 0);
+                    fleet.disable_endpoints(ec2);
+                    ec2.clear_faults();
+                };
+                meanwhile(disable, || function.invoke_with_timeout(event, AMPLE_TIME))
+            }
+            TroubleKind::Shown(_) | TroubleKind::Status(_) | TroubleKind::NoData => {
+                function.invoke_with_timeout(event, time)
+            }
+        }
     }
 
     fn inject(&self, ec2: &FakeAws, fault: InjectedFault) {
@@ -152,9 +172,7 @@ impl MatrixCell {
                 },
                 calls,
                 again: String::new(),
-                faults: self
-                    .run_of(ec2, fleet, &delivery)
-                    .faults_of_first(self.trouble),
+                faults: self.run_of(ec2, fleet, &delivery).faults_of_first(),
             },
         }
     }
@@ -186,6 +204,7 @@ impl MatrixCell {
         CellRun {
             ec2,
             scene: self.scene,
+            trouble: self.trouble,
             fleet,
             delivery,
         }
@@ -200,8 +219,8 @@ impl MatrixCell {
             ..
         } = self.scene;
         let action = match *purpose {
-            "" => (*action).to_owned(),
-            purpose => format!("{action} ({purpose})"),
+            Purpose::Any => (*action).to_owned(),
+            purpose => format!("{action} ({})", purpose.as_str()),
         };
         let trouble = self.trouble.name.to_owned();
         [
@@ -217,4 +236,12 @@ impl MatrixRow {
         let faults = self.faults.join("; ");
         (!faults.is_empty()).then(|| format!("{}: {faults}", self.key.join(" · ")))
     }
+}
+
+/// Does both at the same time.
+fn meanwhile<T>(other: impl FnOnce() + Send, invoke: impl FnOnce() -> T) -> T {
+    std::thread::scope(|scope| {
+        scope.spawn(other);
+        invoke()
+    })
 }

@@ -9,6 +9,7 @@
 
 mod calls;
 mod cell;
+mod fleet;
 mod scenes;
 #[path = "../enforcer/support.rs"]
 mod support;
@@ -24,7 +25,7 @@ use std::time::Instant;
 use cell::{MatrixCell, MatrixRow, cells};
 
 /// Cells mostly wait for the function.
-const CONCURRENT_CELLS: usize = 20;
+const CONCURRENT_CELLS: usize = 32;
 
 #[test]
 fn after_every_fault_no_instance_is_lost_and_the_next_delivery_enforces_the_rest() {

@@ -1,20 +1,17 @@
-//! The fleets, policies and events in which the function makes each of its calls.
+//! The policies and events in which the function makes each of its calls.
 
-use std::time::Duration;
-
-use imds_tests::{FakeAws, LaunchBuilder, Settle, launch};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{REGION, cut, launched_ids, modified, sweep};
+use crate::fleet::{OTHER_REGION, SceneFleet};
+use crate::support::{DAY, REGION, ago, cut, happened, launched_ids, modified, started, sweep};
 
 /// One call of the function: what triggers it, and which call of its action it is.
 pub(crate) struct Scene {
     pub(crate) trigger: SceneTrigger,
     pub(crate) on_violation: &'static str,
     pub(crate) action: &'static str,
-    /// The purpose or the region of the call, if it matters.
-    pub(crate) purpose: &'static str,
+    pub(crate) purpose: Purpose,
     /// How many earlier calls of the same action succeed.
     pub(crate) earlier_calls: u32,
 }
@@ -23,29 +20,87 @@ pub(crate) struct Scene {
 pub(crate) enum SceneTrigger {
     Launch,
     CutLaunch,
+    /// A launch event of 30 days ago, handed over once more.
+    Replay,
+    /// A launch event of now that names instances of 90 days ago.
+    ForgedLaunch,
+    /// Somebody starts instances of 90 days ago.
+    Start,
     Drift,
     Sweep,
     SweepOfAll,
 }
 
+/// The purpose or the region of a call, if it matters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Any,
+    OwnRegion,
+    OtherRegion,
+    /// Claims of terminations, or the tag of one.
+    Claims,
+    /// Counts how often options were enforced.
+    Enforcements,
+    /// Whether IMDSv1 is used.
+    Usage,
+    /// Whether calls were rejected before somebody changed the options.
+    RejectedCalls,
+    /// Whether calls are rejected since the options were enforced.
+    Watch,
+    /// Once more, before a stop is tried again.
+    Again,
+    /// After EC2 has refused one of several options.
+    TokensAlone,
+}
+
+use Purpose::{
+    Again, Any, Claims, Enforcements, OtherRegion, OwnRegion, RejectedCalls, TokensAlone, Usage,
+    Watch,
+};
+use SceneTrigger::{
+    CutLaunch, Drift, ForgedLaunch, Launch as Launched, Replay, Start, Sweep, SweepOfAll,
+};
+
 impl SceneTrigger {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            SceneTrigger::Launch => "launch",
-            SceneTrigger::CutLaunch => "launch without ids",
-            SceneTrigger::Drift => "drift",
-            SceneTrigger::Sweep => "sweep",
-            SceneTrigger::SweepOfAll => "sweep of all",
+            Launched => "launch",
+            CutLaunch => "launch without ids",
+            Replay => "launch of 30 days ago",
+            ForgedLaunch => "forged launch",
+            Start => "start",
+            Drift => "drift",
+            Sweep => "sweep",
+            SweepOfAll => "sweep of all",
         }
     }
 
     pub(crate) fn sweeps(self) -> bool {
-        matches!(self, SceneTrigger::Sweep | SceneTrigger::SweepOfAll)
+        matches!(self, Sweep | SweepOfAll)
+    }
+
+    /// Whether all of its instances are older than any that may be disrupted.
+    pub(crate) fn is_of_old_instances(self) -> bool {
+        matches!(self, Replay | ForgedLaunch | Start)
     }
 }
 
-/// A region other than the function's.
-const OTHER_REGION: &str = "eu-west-1";
+impl Purpose {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Any => "",
+            OwnRegion => "own region",
+            OtherRegion => "other region",
+            Claims => "claims",
+            Enforcements => "enforcements",
+            Usage => "usage",
+            RejectedCalls => "rejected calls",
+            Watch => "watch",
+            Again => "again",
+            TokensAlone => "tokens alone",
+        }
+    }
+}
 
 const DESCRIBE: &str = "DescribeInstances";
 const MODIFY: &str = "ModifyInstanceMetadataOptions";
@@ -54,39 +109,56 @@ const STOP: &str = "StopInstances";
 const TAG: &str = "CreateTags";
 const METRICS: &str = "GetMetricData";
 
-use SceneTrigger::{CutLaunch, Drift, Launch as Launched, Sweep, SweepOfAll};
-
 pub(crate) const SCENES: &[Scene] = &[
-    scene(Launched, "enforce", DESCRIBE, "", 0),
-    scene(CutLaunch, "enforce", DESCRIBE, "", 0),
-    scene(Drift, "enforce", DESCRIBE, "", 0),
-    scene(Sweep, "enforce", DESCRIBE, "", 0),
-    scene(SweepOfAll, "enforce", DESCRIBE, "own region", 0),
-    scene(SweepOfAll, "enforce", DESCRIBE, "other region", 0),
-    scene(Launched, "terminate", DESCRIBE, "claims", 1),
-    scene(Sweep, "terminate", DESCRIBE, "claims", 1),
-    scene(Launched, "enforce", MODIFY, "", 0),
-    scene(Drift, "enforce", MODIFY, "", 0),
-    scene(Sweep, "enforce", MODIFY, "", 0),
-    scene(Launched, "terminate", TERMINATE, "", 0),
-    scene(Sweep, "terminate", TERMINATE, "", 0),
-    scene(Launched, "stop", STOP, "", 0),
-    scene(Sweep, "stop", STOP, "", 0),
-    scene(Launched, "terminate", TAG, "claim", 0),
-    scene(Sweep, "terminate", TAG, "claim", 0),
-    scene(Drift, "enforce", TAG, "enforcements", 0),
-    scene(Sweep, "enforce", TAG, "watch", 0),
-    scene(SweepOfAll, "enforce", "DescribeRegions", "", 0),
-    scene(Sweep, "enforce", METRICS, "usage", 0),
-    scene(Sweep, "terminate", METRICS, "usage", 0),
-    scene(Sweep, "enforce", METRICS, "watch", 1),
+    scene(Launched, "enforce", DESCRIBE, Any, 0),
+    scene(CutLaunch, "enforce", DESCRIBE, Any, 0),
+    scene(Replay, "terminate", DESCRIBE, Any, 0),
+    scene(Start, "terminate", DESCRIBE, Any, 0),
+    scene(Drift, "enforce", DESCRIBE, Any, 0),
+    scene(Sweep, "enforce", DESCRIBE, Any, 0),
+    scene(Sweep, "stop", DESCRIBE, Any, 0),
+    scene(SweepOfAll, "enforce", DESCRIBE, OwnRegion, 0),
+    scene(SweepOfAll, "enforce", DESCRIBE, OtherRegion, 0),
+    scene(Launched, "stop", DESCRIBE, Again, 1),
+    scene(Launched, "terminate", DESCRIBE, Claims, 1),
+    scene(Sweep, "terminate", DESCRIBE, Claims, 1),
+    scene(Launched, "enforce", MODIFY, Any, 0),
+    scene(Launched, "enforce", MODIFY, TokensAlone, 1),
+    scene(Launched, "stop", MODIFY, Any, 0),
+    scene(ForgedLaunch, "terminate", MODIFY, Any, 0),
+    scene(Start, "enforce", MODIFY, Any, 0),
+    scene(Drift, "enforce", MODIFY, Any, 0),
+    scene(Sweep, "enforce", MODIFY, Any, 0),
+    scene(Launched, "terminate", TERMINATE, Any, 0),
+    scene(Sweep, "terminate", TERMINATE, Any, 0),
+    scene(Launched, "stop", STOP, Any, 0),
+    scene(Sweep, "stop", STOP, Any, 0),
+    scene(Launched, "terminate", TAG, Claims, 0),
+    scene(Sweep, "terminate", TAG, Claims, 0),
+    scene(Drift, "enforce", TAG, Enforcements, 0),
+    scene(Sweep, "enforce", TAG, Watch, 0),
+    scene(SweepOfAll, "enforce", "DescribeRegions", Any, 0),
+    scene(
+        Launched,
+        "terminate",
+        "DescribeSpotInstanceRequests",
+        Any,
+        0,
+    ),
+    scene(Replay, "terminate", METRICS, Usage, 0),
+    scene(ForgedLaunch, "terminate", METRICS, Usage, 0),
+    scene(Start, "stop", METRICS, Usage, 0),
+    scene(Drift, "terminate", METRICS, RejectedCalls, 0),
+    scene(Sweep, "enforce", METRICS, Usage, 0),
+    scene(Sweep, "terminate", METRICS, Usage, 0),
+    scene(Sweep, "enforce", METRICS, Watch, 1),
 ];
 
 const fn scene(
     trigger: SceneTrigger,
     on_violation: &'static str,
     action: &'static str,
-    purpose: &'static str,
+    purpose: Purpose,
     earlier_calls: u32,
 ) -> Scene {
     Scene {
@@ -98,132 +170,67 @@ const fn scene(
     }
 }
 
-/// The instances of a cell.
-pub(crate) struct SceneFleet {
-    /// To be enforced, stopped or terminated; with a sweep, the last is in another region.
-    pub(crate) non_compliant: Vec<String>,
-    pub(crate) compliant: String,
-    pub(crate) exempt: String,
-    /// An instance that uses IMDSv1, so that the policy only reports it.
-    pub(crate) in_use: Option<String>,
-    client_token: String,
-}
-
 impl Scene {
     /// The region whose calls fail.
     pub(crate) fn region(&self) -> &'static str {
         match self.purpose {
-            "other region" => OTHER_REGION,
+            OtherRegion => OTHER_REGION,
             _ => REGION,
         }
     }
 
+    pub(crate) fn disrupts(&self) -> bool {
+        ["stop", "terminate"].contains(&self.on_violation)
+    }
+
     pub(crate) fn policy(&self) -> String {
-        // Instances of unknown usage get the same action as a launch, so that harm is visible.
-        let unknown = match (self.on_violation, self.purpose) {
-            ("enforce", "usage") => "enforce",
-            ("enforce", _) => "report",
-            (action, _) => action,
-        };
+        let mut require = json!({ "http_tokens": "required" });
+        if self.purpose == TokensAlone {
+            require["instance_metadata_tags"] = json!("enabled");
+        }
         json!({
-            "version": 1, "require": { "http_tokens": "required" },
-            "on_violation": self.on_violation,
+            "version": 1, "require": require, "on_violation": self.on_violation,
             "rules": [{ "name": "exempt", "when": { "tags": { "exempt": "*" } }, "action": "exempt" }],
             "new_instances": { "grace_seconds": 0 },
-            "existing": {
-                "unknown": unknown, "in_use": "report",
-                "watch_days": if self.purpose == "watch" { 7 } else { 0 },
-            }
+            "existing": { "watch_days": if self.purpose == Watch { 7 } else { 0 } }
         })
         .to_string()
     }
 
-    pub(crate) fn populate(&self, ec2: &FakeAws, visible: Settle) -> SceneFleet {
-        const DAY: u64 = 24 * 3600;
-        ec2.set_regions(&[REGION, OTHER_REGION]);
-        let age = Duration::from_secs(if self.trigger.sweeps() { 30 * DAY } else { 10 });
-        let non_compliant = |region: &str| -> LaunchBuilder {
-            let non_compliant = launch(region).launched(age).client_token("token");
-            non_compliant.visible(visible)
-        };
-        let here = launch(REGION).launched(age).client_token("token");
-        let mut compliant = here.clone().tokens("required");
-        if self.purpose == "watch" {
-            let now = Timestamp::now().to_string();
-            compliant = compliant.tag("imds-enforcer:enforced", &now);
-        }
-        let fleet = SceneFleet {
-            non_compliant: match self.trigger {
-                SceneTrigger::Drift => vec![ec2.launch(non_compliant(REGION))],
-                SceneTrigger::Launch | SceneTrigger::CutLaunch => {
-                    ec2.launch_many(non_compliant(REGION), 2)
+    pub(crate) fn event(&self, ec2: &imds_tests::FakeAws, fleet: &SceneFleet) -> Value {
+        let launched = || launched_ids(ec2, &fleet.all());
+        match self.trigger {
+            Launched => launched(),
+            CutLaunch => cut(REGION, Some(&fleet.client_token), fleet.all().len()),
+            Replay => happened(launched(), ago(30 * DAY)),
+            ForgedLaunch => {
+                let mut event = launched();
+                let items = &mut event["detail"]["responseElements"]["instancesSet"]["items"];
+                for item in items.as_array_mut().unwrap() {
+                    item["launchTime"] = json!(Timestamp::now().as_millisecond());
                 }
-                SceneTrigger::Sweep | SceneTrigger::SweepOfAll => {
-                    vec![
-                        ec2.launch(non_compliant(REGION)),
-                        ec2.launch(non_compliant(OTHER_REGION)),
-                    ]
-                }
-            },
-            compliant: ec2.launch(compliant),
-            exempt: ec2.launch(here.clone().tag("exempt", "yes")),
-            in_use: (self.purpose == "usage").then(|| ec2.launch(here)),
-            client_token: "token".to_owned(),
-        };
-        if self.on_violation == "enforce" {
-            for id in &fleet.non_compliant {
-                ec2.datapoint(id, "MetadataNoToken", an_hour_ago(), 0.0);
+                event
             }
+            Start => {
+                let all = fleet.all();
+                started(&all.iter().map(String::as_str).collect::<Vec<_>>())
+            }
+            Drift => {
+                let options = json!({ "HttpTokens": "optional" });
+                modified(&fleet.to_change()[0], "mallory", &options)
+            }
+            Sweep => sweep(&[REGION, OTHER_REGION]),
+            SweepOfAll => sweep(&[]),
         }
-        if let Some(id) = &fleet.in_use {
-            ec2.datapoint(id, "MetadataNoToken", an_hour_ago(), 40.0);
-        }
-        fleet
     }
 
     /// The instances that the event is about.
     pub(crate) fn concerned(&self, fleet: &SceneFleet) -> Vec<String> {
         match self.trigger {
-            SceneTrigger::Drift => fleet.non_compliant.clone(),
-            SceneTrigger::Launch
-            | SceneTrigger::CutLaunch
-            | SceneTrigger::Sweep
-            | SceneTrigger::SweepOfAll => fleet.all(),
-        }
-    }
-
-    pub(crate) fn event(&self, ec2: &FakeAws, fleet: &SceneFleet) -> Value {
-        match self.trigger {
-            SceneTrigger::Launch => launched_ids(ec2, &fleet.all()),
-            SceneTrigger::CutLaunch => cut(REGION, Some(&fleet.client_token), fleet.all().len()),
-            SceneTrigger::Drift => {
-                let options = json!({ "HttpTokens": "optional" });
-                modified(&fleet.non_compliant[0], "mallory", &options)
+            Drift => fleet.to_change().to_vec(),
+            Launched | CutLaunch | Replay | ForgedLaunch | Start | Sweep | SweepOfAll => {
+                fleet.all()
             }
-            SceneTrigger::Sweep => sweep(&[REGION, OTHER_REGION]),
-            SceneTrigger::SweepOfAll => sweep(&[]),
         }
     }
-}
-
-impl SceneFleet {
-    /// The instances that must not be changed.
-    pub(crate) fn to_be_left(&self) -> impl Iterator<Item = &String> {
-        [&self.compliant, &self.exempt]
-            .into_iter()
-            .chain(&self.in_use)
-    }
-
-    pub(crate) fn all(&self) -> Vec<String> {
-        self.non_compliant
-            .iter()
-            .chain(self.to_be_left())
-            .cloned()
-            .collect()
-    }
-}
-
-fn an_hour_ago() -> Timestamp {
-    let hour = jiff::SignedDuration::from_hours(1);
-    Timestamp::now().checked_sub(hour).unwrap()
 }

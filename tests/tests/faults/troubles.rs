@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use imds_tests::InjectedFault;
+use imds_tests::{InjectedFault, LaunchBuilder, Settle};
 
-use crate::scenes::Scene;
+use crate::scenes::{Purpose, Scene, SceneTrigger};
 
 /// A fault of the calls of an action.
 pub(crate) struct Trouble {
@@ -26,8 +26,14 @@ pub(crate) enum TroubleKind {
     TimeOut,
     /// Throttled for this time; the function has twice as long.
     ThrottledFor(Duration),
-    /// The instances are not visible at first.
-    NotVisible,
+    /// EC2 does not show all of the instances.
+    Shown(fn(LaunchBuilder) -> LaunchBuilder),
+    /// CloudWatch's answer about the instances has this status code.
+    Status(&'static str),
+    /// CloudWatch has no datapoints of the instances.
+    NoData,
+    /// While the calls wait, the instances' owners disable the endpoints.
+    OwnersDisable,
 }
 
 #[derive(Clone, Copy)]
@@ -39,6 +45,10 @@ pub(crate) enum AffectedActions {
     Stateful,
     /// The first describe of the instances.
     FirstDescribe,
+    /// The first describe, where the age of the instances is not known from the event's time.
+    FirstDescribeWithoutLaunch,
+    /// The question whether IMDSv1 is used.
+    Questions,
     /// These actions only, because the fault takes long.
     Only(&'static [&'static str]),
 }
@@ -51,13 +61,17 @@ impl AffectedActions {
             "TerminateInstances",
             "StopInstances",
         ];
+        let first_describe = action == "DescribeInstances" && scene.earlier_calls == 0;
         match self {
             AffectedActions::All => true,
             AffectedActions::Named => stateful.contains(&action) || action == "CreateTags",
             AffectedActions::Stateful => stateful.contains(&action),
-            AffectedActions::FirstDescribe => {
-                action == "DescribeInstances" && scene.earlier_calls == 0
+            AffectedActions::FirstDescribe => first_describe,
+            AffectedActions::FirstDescribeWithoutLaunch => {
+                let is_launch = [SceneTrigger::Launch, SceneTrigger::CutLaunch];
+                first_describe && !is_launch.contains(&scene.trigger)
             }
+            AffectedActions::Questions => scene.purpose == Purpose::Usage,
             AffectedActions::Only(actions) => actions.contains(&action),
         }
     }
@@ -73,10 +87,35 @@ impl Trouble {
     pub(crate) fn closes_a_region(&self) -> bool {
         ["unauthorized", "not opted in", "AuthFailure"].contains(&self.name)
     }
+
+    /// Whether EC2 does not show how old the instances are, at first or ever.
+    pub(crate) fn hides_age(&self) -> bool {
+        [INTERFACE_LATE, INTERFACE_NEVER, INTERFACE_WITHOUT_TIME].contains(&self.name)
+    }
+
+    /// Whether EC2 never shows how old the instances are.
+    pub(crate) fn hides_age_for_ever(&self) -> bool {
+        self.hides_age() && self.name != INTERFACE_LATE
+    }
+
+    /// The instance as EC2 shows it.
+    pub(crate) fn applied_to(&self, instance: LaunchBuilder) -> LaunchBuilder {
+        match self.kind {
+            TroubleKind::Shown(change) => change(instance),
+            _ => instance,
+        }
+    }
 }
 
-use AffectedActions::{All, FirstDescribe, Named, Only, Stateful};
-use TroubleKind::{Lost, NotVisible, Plain, ThrottledFor, TimeOut};
+pub(crate) const NOT_VISIBLE: &str = "not visible at first";
+const INTERFACE_LATE: &str = "interface not visible at first";
+const INTERFACE_NEVER: &str = "interface never visible";
+const INTERFACE_WITHOUT_TIME: &str = "interface without a time";
+
+use AffectedActions::{
+    All, FirstDescribe, FirstDescribeWithoutLaunch, Named, Only, Questions, Stateful,
+};
+use TroubleKind::{Lost, NoData, OwnersDisable, Plain, Shown, Status, ThrottledFor, TimeOut};
 
 pub(crate) const TROUBLES: &[Trouble] = &[
     trouble(
@@ -164,7 +203,41 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         None,
         Named,
     ),
-    trouble("not visible at first", NotVisible, None, FirstDescribe),
+    trouble(
+        NOT_VISIBLE,
+        Shown(|instance| instance.visible(Settle::Describes(1))),
+        None,
+        FirstDescribe,
+    ),
+    trouble(
+        INTERFACE_LATE,
+        Shown(|instance| instance.interface_visible(Settle::Describes(1))),
+        None,
+        FirstDescribe,
+    ),
+    // A launch waits for it until the function's time ends.
+    trouble(
+        INTERFACE_NEVER,
+        Shown(LaunchBuilder::no_interface),
+        None,
+        FirstDescribeWithoutLaunch,
+    ),
+    trouble(
+        INTERFACE_WITHOUT_TIME,
+        Shown(LaunchBuilder::no_interface_time),
+        None,
+        FirstDescribeWithoutLaunch,
+    ),
+    trouble("PartialData", Status("PartialData"), None, Questions),
+    trouble("InternalError", Status("InternalError"), None, Questions),
+    trouble("Forbidden", Status("Forbidden"), None, Questions),
+    trouble("no datapoints", NoData, None, Questions),
+    trouble(
+        "endpoints disabled meanwhile",
+        OwnersDisable,
+        None,
+        Only(&["ModifyInstanceMetadataOptions"]),
+    ),
     trouble(
         "incorrect state once",
         Plain(incorrect_state),

@@ -5,32 +5,55 @@ use std::collections::BTreeMap;
 use imds_tests::{FakeAws, FakeInstance, Invocation};
 use serde_json::Value;
 
-use crate::scenes::{Scene, SceneFleet, SceneTrigger};
+use crate::fleet::SceneFleet;
+use crate::scenes::{Purpose, Scene, SceneTrigger};
 use crate::support::{REGION, logged_report};
-use crate::troubles::{Trouble, TroubleKind};
+use crate::troubles::{NOT_VISIBLE, Trouble, TroubleKind};
 
 /// One delivery of the event.
 pub(crate) struct Delivery {
     pub(crate) report: Value,
     /// The error's message.
     pub(crate) error: Option<String>,
+    /// The records of what was done, from the log.
+    records: Vec<Value>,
 }
 
 impl Delivery {
     /// # Errors
     /// When the function logged no report.
     pub(crate) fn read(run: &Invocation) -> Result<Self, String> {
-        match &run.result {
-            Ok(report) => Ok(Delivery {
-                report: report.clone(),
-                error: None,
-            }),
-            Err(error) if error.error_type == "Incomplete" => Ok(Delivery {
-                report: logged_report(run),
-                error: Some(error.error_message.clone()),
-            }),
-            Err(error) => Err(format!("{}: {}", error.error_type, error.error_message)),
-        }
+        let (report, error) = match &run.result {
+            Ok(report) => (report.clone(), None),
+            Err(error) if error.error_type == "Incomplete" => {
+                (logged_report(run), Some(error.error_message.clone()))
+            }
+            Err(error) => return Err(format!("{}: {}", error.error_type, error.error_message)),
+        };
+        let lines = run.stdout.iter();
+        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let records = lines.filter_map(|line| serde_json::from_str(line["entry"].as_str()?).ok());
+        Ok(Delivery {
+            report,
+            error,
+            records: records.collect(),
+        })
+    }
+
+    /// Instances to which something was done, without a record of it.
+    fn unrecorded(&self) -> Vec<String> {
+        let entries = self.report["instances"].as_array().unwrap().iter();
+        let is_record = |entry: &&Value| {
+            let outcome = entry["outcome"].as_str().unwrap();
+            ["enforced", "stopped", "terminated", "failed"].contains(&outcome)
+        };
+        let unrecorded = entries.filter(is_record).filter(|entry| {
+            let same = self.records.iter().filter(|record| record == entry);
+            same.count() != 1
+        });
+        unrecorded
+            .map(|entry| format!("the log has no record of {entry}"))
+            .collect()
     }
 
     /// Such as `enforced 2, exempt 1`.
@@ -69,47 +92,44 @@ impl Delivery {
 pub(crate) struct CellRun<'r> {
     pub(crate) ec2: &'r FakeAws,
     pub(crate) scene: &'r Scene,
+    pub(crate) trouble: &'r Trouble,
     pub(crate) fleet: &'r SceneFleet,
     pub(crate) delivery: &'r Delivery,
 }
 
 impl CellRun<'_> {
     /// The errors of the first delivery, during the fault.
-    pub(crate) fn faults_of_first(&self, trouble: &Trouble) -> Vec<String> {
+    pub(crate) fn faults_of_first(&self) -> Vec<String> {
         let CellRun {
-            ec2,
             scene,
+            trouble,
             fleet,
             delivery,
+            ..
         } = *self;
         // A sweep cannot know of instances that EC2 does not show; the next sweep does.
-        let hidden = scene.trigger.sweeps() && matches!(trouble.kind, TroubleKind::NotVisible);
-        let expected: Vec<String> = if hidden {
-            fleet.to_be_left().cloned().collect()
-        } else {
-            scene.concerned(fleet)
-        };
+        let hidden = scene.trigger.sweeps() && trouble.name == NOT_VISIBLE;
+        let mut expected = scene.concerned(fleet);
+        expected.retain(|id| !hidden || !fleet.to_change().contains(id));
         let mut faults = self.faults_of_outcomes(&expected);
-        let mut open = open(ec2, fleet);
+        let mut open = self.open();
         open.retain(|instance| expected.contains(&instance.id));
         let excused = |instance: &FakeInstance| {
             let closed = scene.trigger == SceneTrigger::SweepOfAll
                 && instance.region != REGION
                 && trouble.closes_a_region()
                 && delivery.is_unreachable(&instance.region);
-            // A usage that could not be read is unknown, which the policy only reports.
-            let reported = scene.purpose == "usage"
-                && delivery
-                    .entries(&instance.id)
-                    .iter()
-                    .any(|entry| is_reported_unread(entry));
-            closed || reported
+            let mut entries = delivery.entries(&instance.id).into_iter();
+            closed || entries.any(|entry| self.is_of_unknown_use(entry))
         };
         let undone: Vec<&str> = open
             .iter()
             .filter(|i| !excused(i))
             .map(|i| i.id.as_str())
             .collect();
+        let denying = fleet.denying.iter();
+        let mut denying = denying.flat_map(|id| delivery.entries(id));
+        let denying_failed = denying.any(|entry| entry["outcome"] == "failed");
         match &delivery.error {
             None if !undone.is_empty() => {
                 faults.push(format!(
@@ -117,7 +137,7 @@ impl CellRun<'_> {
                     undone.join(", ")
                 ));
             }
-            Some(message) if open.is_empty() && !trouble.loses_answers() => {
+            Some(message) if open.is_empty() && !denying_failed && !trouble.loses_answers() => {
                 faults.push(format!("it failed with nothing left to do: {message}"));
             }
             None | Some(_) => {}
@@ -131,11 +151,12 @@ impl CellRun<'_> {
         if let Some(message) = &self.delivery.error {
             faults.push(format!("it failed: {message}"));
         }
-        faults.extend(
-            open(self.ec2, self.fleet)
-                .iter()
-                .map(|instance| format!("{} is still open", instance.id)),
-        );
+        let known = |instance: &FakeInstance| {
+            let mut entries = self.delivery.entries(&instance.id).into_iter();
+            !entries.any(|entry| self.is_of_unknown_use(entry))
+        };
+        let open = self.open().into_iter().filter(known);
+        faults.extend(open.map(|instance| format!("{} is still open", instance.id)));
         faults
     }
 
@@ -144,10 +165,10 @@ impl CellRun<'_> {
         let CellRun {
             ec2,
             scene,
-            fleet,
             delivery,
+            ..
         } = *self;
-        let mut faults = Vec::new();
+        let mut faults = delivery.unrecorded();
         let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
         let mut all_reachable = true;
         let mut compliant_here = 0;
@@ -158,10 +179,10 @@ impl CellRun<'_> {
                 *counted
                     .entry(entry["outcome"].as_str().unwrap())
                     .or_default() += 1;
-                faults.extend(untrue(fleet, &instance, entry));
+                faults.extend(self.untrue(&instance, entry));
             }
             // A sweep counts compliant instances, and lists only those with rejected calls.
-            let is_counted = scene.trigger.sweeps() && instance.options.tokens == "required";
+            let is_counted = scene.trigger.sweeps() && is_closed(&instance);
             match entries.len() {
                 1 => {}
                 0 if delivery.is_unreachable(&instance.region) => all_reachable = false,
@@ -181,38 +202,66 @@ impl CellRun<'_> {
         }
         faults
     }
+
+    fn untrue(&self, instance: &FakeInstance, entry: &Value) -> Option<String> {
+        let fleet = self.fleet;
+        let is = |id: &Option<String>| id.as_ref() == Some(&instance.id);
+        let outcome = entry["outcome"].as_str().unwrap();
+        let holds = match outcome {
+            "compliant" => is_closed(instance),
+            "enforced" => {
+                // Where the policy says more, the report says why it was not done.
+                let says_why =
+                    entry["instead_of"] == self.scene.on_violation && entry["because"].is_string();
+                is_closed(instance) && (says_why || !self.scene.disrupts())
+            }
+            "exempt" => instance.id == fleet.exempt,
+            "stopped" => is_stopped(instance) && is_closed(instance),
+            "terminated" | "gone" => is_ended(instance),
+            "reported" if is(&fleet.denying) => entry["because"] == "managed",
+            "reported" if self.scene.purpose == Purpose::TokensAlone => {
+                is_closed(instance) && entry["refused"][0]["option"] == "instance_metadata_tags"
+            }
+            "reported" => is(&fleet.in_use) || self.is_of_unknown_use(entry),
+            "failed" => {
+                fleet.to_change().contains(&instance.id)
+                    || is(&fleet.denying)
+                    || entry["before"].is_null()
+            }
+            _ => false,
+        };
+        (!holds).then(|| {
+            format!(
+                "{} is said to be {outcome} ({}), and is {} with tokens {}",
+                instance.id, entry["reason"], instance.state, instance.options.tokens
+            )
+        })
+    }
+
+    /// Whether it is only reported because CloudWatch could not be asked, or has no whole answer.
+    fn is_of_unknown_use(&self, entry: &Value) -> bool {
+        let unknown = &entry["usage"]["because"];
+        let has_no_data =
+            matches!(self.trouble.kind, TroubleKind::NoData) || self.trouble.hides_age();
+        let is_unknown = unknown["unreadable"].is_string()
+            || unknown["incomplete"].is_string()
+            || unknown == "no_data" && has_no_data;
+        entry["outcome"] == "reported" && entry["because"] == "usage_unknown" && is_unknown
+    }
+
+    /// The instances that should have been changed and still allow IMDSv1.
+    fn open(&self) -> Vec<FakeInstance> {
+        let to_change = self.fleet.to_change().iter();
+        let instances = to_change.map(|id| self.ec2.instance(id));
+        instances
+            .filter(|instance| !is_closed(instance) && !is_ended(instance))
+            .collect()
+    }
 }
 
-fn untrue(fleet: &SceneFleet, instance: &FakeInstance, entry: &Value) -> Option<String> {
-    let outcome = entry["outcome"].as_str().unwrap();
-    let is_compliant = instance.options.tokens == "required";
-    let holds = match outcome {
-        "compliant" | "enforced" => is_compliant,
-        "exempt" => instance.id == fleet.exempt,
-        "stopped" => is_stopped(instance),
-        "terminated" | "gone" => is_ended(instance),
-        "reported" => is_reported_unread(entry) || fleet.in_use.as_ref() == Some(&instance.id),
-        "failed" => fleet.non_compliant.contains(&instance.id) || entry["before"].is_null(),
-        _ => false,
-    };
-    (!holds).then(|| {
-        format!(
-            "{} is said to be {outcome} ({}), and is {} with tokens {}",
-            instance.id, entry["reason"], instance.state, instance.options.tokens
-        )
-    })
-}
-
-fn is_reported_unread(entry: &Value) -> bool {
-    entry["outcome"] == "reported" && entry["usage"]["because"]["unreadable"].is_string()
-}
-
-/// The instances that should have been changed and still allow IMDSv1.
-fn open(ec2: &FakeAws, fleet: &SceneFleet) -> Vec<FakeInstance> {
-    let non_compliant = fleet.non_compliant.iter().map(|id| ec2.instance(id));
-    non_compliant
-        .filter(|i| i.options.tokens != "required" && !is_stopped(i) && !is_ended(i))
-        .collect()
+/// Whether there is no IMDSv1 to attack. A stopped instance that allows it opens when it is started.
+fn is_closed(instance: &FakeInstance) -> bool {
+    instance.options.tokens == "required" || instance.options.endpoint == "disabled"
 }
 
 fn is_stopped(instance: &FakeInstance) -> bool {

@@ -35,11 +35,7 @@ fn only_non_compliant_options_are_sent() {
     let compliant = ec2.launch(launch(REGION).tokens("required"));
     let before = ec2.instance(&non_compliant).options;
     let report = enforced(&ec2, "", 0);
-    let sent = [
-        ("HttpEndpoint", "enabled"),
-        ("HttpTokens", "required"),
-        ("InstanceId", &non_compliant),
-    ];
+    let sent = [("HttpTokens", "required"), ("InstanceId", &non_compliant)];
     let sent = BTreeMap::from(sent.map(|(name, value)| (name.to_owned(), value.to_owned())));
     assert_eq!(modified(&ec2), [sent]);
     let after = ec2.instance(&non_compliant).options;
@@ -172,7 +168,7 @@ fn a_policy_that_disrupts_instances_only_enforces_them_here() {
         let id = ec2.launch(launch(REGION));
         let (_place, argument) = policy(json!({
             "version": 1, "require": { "http_tokens": "required" }, "on_violation": action,
-            "new_instances": { "grace_seconds": 0 }, "existing": { "in_use": action, "unknown": action }
+            "new_instances": { "grace_seconds": 0 }
         }));
         let report = enforced(&ec2, &argument, 0);
         let instance = entry(&report, &id);

@@ -11,7 +11,7 @@ fn three_usages() -> (FakeAws, [String; 3]) {
     let ec2 = FakeAws::start();
     let ids = [(); 3].map(|()| ec2.launch(launch(REGION).launched(DAY * 100)));
     ec2.datapoint(&ids[0], "MetadataNoToken", ago(DAY * 5), 7.0);
-    ec2.datapoint(&ids[1], "MetadataNoToken", ago(DAY), 0.0);
+    ran_without_calls(&ec2, &ids[1], DAY * 2, 30);
     (ec2, ids)
 }
 
@@ -41,13 +41,27 @@ fn unused_only_applies_whatever_the_policy_allows() {
         let (ec2, ids) = three_usages();
         let (_place, argument) = policy(json!({
             "version": 1, "require": { "http_tokens": "required" }, "on_violation": action,
-            "existing": { "in_use": action, "unknown": action }
+            "existing": { "in_use": "enforce", "unknown": "enforce" }
         }));
         enforced(&ec2, &format!("--unused-only {argument}"), 1);
         let after = ids.each_ref().map(|id| tokens(&ec2, id));
         assert_eq!(after, ["optional", "required", "optional"], "{action}");
         assert_eq!(ec2.changing_calls().len(), 1);
     }
+}
+
+#[test]
+fn unused_only_does_not_change_an_instance_launched_today_that_is_in_use() {
+    let ec2 = FakeAws::start();
+    let id = ec2.launch(launch(REGION).launched(DAY / 2));
+    ec2.datapoint(&id, "MetadataNoToken", ago(DAY / 4), 7.0);
+    let (_place, argument) = policy(json!({
+        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
+        "new_instances": { "in_use": "enforce" }
+    }));
+    let report = enforced(&ec2, &format!("--unused-only {argument}"), 1);
+    assert_eq!(entry(&report, &id)["because"], "in_use");
+    assert_eq!(ec2.changing_calls().len(), 0);
 }
 
 #[test]
@@ -60,7 +74,7 @@ fn the_window_of_unused_only_is_set_in_days() {
         "unknown",
         "no datapoint within three days"
     );
-    ec2.datapoint(&ids[0], "MetadataNoToken", ago(DAY), 0.0);
+    ran_without_calls(&ec2, &ids[0], DAY * 2, 30);
     enforced(&ec2, "--unused-only 3", 1);
     assert_eq!(tokens(&ec2, &ids[0]), "required");
 }

@@ -171,6 +171,20 @@ pub(crate) fn ago(time: Duration) -> Timestamp {
     Timestamp::now().checked_sub(time).unwrap()
 }
 
+/// Datapoints of an instance that ran for so many hours, that long ago, and did not use IMDSv1.
+pub(crate) fn ran_without_calls(ec2: &FakeAws, id: &str, begin: Duration, hours: u32) {
+    let hour = Duration::from_hours(1);
+    let begin = ago(begin);
+    ec2.datapoints(
+        id,
+        "MetadataNoToken",
+        begin,
+        begin + hour * hours,
+        hour,
+        0.0,
+    );
+}
+
 /// Fails if a word is missing.
 #[track_caller]
 pub(crate) fn says(text: &str, words: &[&str]) {

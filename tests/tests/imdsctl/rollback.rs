@@ -307,18 +307,12 @@ fn terminated_instances_are_gone() {
 }
 
 #[test]
-fn the_endpoint_is_sent_with_the_tokens() {
-    let regions = [REGION];
-    let ec2 = FakeAws::start();
-    ec2.demand_endpoint();
-    varied(&ec2, &regions);
-    let before = options(&ec2, &regions);
-    let place = TestFolder::new();
-    let journal = place.path("journal");
-    imdsctl(&ec2, "enforce --yes --journal")
-        .arg(&journal)
-        .run()
-        .ended_with(0);
-    rollback(&ec2, &journal, "--yes").run().ended_with(0);
-    assert_eq!(options(&ec2, &regions), before);
+fn an_endpoint_is_not_enabled_because_ec2_demands_it() {
+    let run = EnforcedFleet::new(&[REGION]);
+    run.ec2.demand_endpoint();
+    let report = json(run.rollback("--yes --json").ended_with(3));
+    assert_eq!(report["summary"]["failed"], run.ids.len());
+    for call in modified(&run.ec2) {
+        assert_eq!(call.get("HttpEndpoint"), None, "{call:?}");
+    }
 }

@@ -24,9 +24,9 @@ fn usage_is_in_use_unused_or_unknown_and_no_data_is_never_unused() {
     ]
     .map(|launch| ec2.launch(launch));
     let young = ec2.launch(launch(REGION).launched(DAY));
-    for id in [&unused, &stopped, &young] {
-        ec2.datapoint(id, "MetadataNoToken", ago(DAY / 2), 0.0);
-    }
+    ran_without_calls(&ec2, &unused, DAY * 3, 48);
+    ran_without_calls(&ec2, &stopped, DAY * 5, 24);
+    ran_without_calls(&ec2, &young, DAY / 2, 8);
     ec2.datapoint(&used, "MetadataNoToken", ago(DAY * 3), 5.0);
     ec2.datapoint(&used, "MetadataNoToken", ago(DAY * 9), 7.0);
     let report = scanned(&ec2, "--usage", 1);
@@ -35,13 +35,15 @@ fn usage_is_in_use_unused_or_unknown_and_no_data_is_never_unused() {
     assert_eq!(usage(&used)["calls"], 12);
     let last: jiff::Timestamp = usage(&used)["last_at"].as_str().unwrap().parse().unwrap();
     let late = last.duration_since(ago(DAY * 3)).abs();
-    // The begin of a period of two hours.
-    assert!(late <= jiff::SignedDuration::from_hours(2), "{last}");
-    assert_eq!(usage(&unused)["verdict"], "unused");
+    // The begin of a period of an hour.
+    assert!(late <= jiff::SignedDuration::from_hours(1), "{last}");
+    for id in [&unused, &stopped] {
+        assert_eq!(usage(id)["verdict"], "unused");
+        assert_eq!(usage(id)["not_started_within_window"], true);
+    }
     for (id, because) in [
-        (&silent, "no_data"),
-        (&stopped, "stopped"),
-        (&young, "started_in_window"),
+        (&silent, json!("no_data")),
+        (&young, json!({ "too_little_data": 8 })),
     ] {
         assert_eq!(
             usage(id),
@@ -62,7 +64,7 @@ fn the_usage_window_is_set_in_days() {
     let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).launched(DAY * 100));
     ec2.datapoint(&id, "MetadataNoToken", ago(DAY * 20), 3.0);
-    ec2.datapoint(&id, "MetadataNoToken", ago(DAY), 0.0);
+    ran_without_calls(&ec2, &id, DAY * 2, 24);
     let verdict = |usage: &str| {
         let report = scanned(&ec2, usage, 1);
         entry(&report, &id)["usage"]["verdict"].clone()

@@ -17,12 +17,14 @@ pub(crate) fn old(fake: &FakeAws, region: &str, name: &str) -> String {
     fake.launch(launch(region).tag("Name", name).launched_at(ago(24 * 100)))
 }
 
-/// Adds a datapoint in the middle of each day that has one; the last is today.
+/// Adds datapoints of 22 hours of each day that has some, with the calls in its middle; the last is today.
 pub(crate) fn by_day(fake: &FakeAws, id: &str, metric: &str, days: &[Option<u32>]) {
     for (n, calls) in days.iter().rev().enumerate() {
-        if let Some(calls) = calls {
-            let hours = 24 * i64::try_from(n).unwrap() + 12;
-            fake.datapoint(id, metric, ago(hours), f64::from(*calls));
+        let Some(calls) = calls else { continue };
+        for hour in 1..=22 {
+            let calls = if hour == 12 { f64::from(*calls) } else { 0.0 };
+            let hours = 24 * i64::try_from(n).unwrap() + hour;
+            fake.datapoint(id, metric, ago(hours), calls);
         }
     }
 }
@@ -116,17 +118,17 @@ fn no_data_is_unknown_and_a_gap_is_not_zero() {
 }
 
 #[test]
-fn the_usage_of_instances_that_are_new_or_stopped_is_unknown() {
+fn the_usage_of_instances_with_data_of_less_than_a_day_is_unknown() {
     let fake = two_regions();
     let young = fake.launch(launch(HERE).launched_at(ago(30)));
     by_day(&fake, &young, USED, &[Some(0)]);
     let stopped = fake.launch(launch(HERE).state("stopped").launched_at(ago(24 * 100)));
-    by_day(&fake, &stopped, USED, &[Some(0)]);
+    by_day(&fake, &stopped, USED, &[Some(0), None, None]);
     let ended = fake.launch(launch(HERE).state("terminated"));
     let ran = usage(&fake, &[]);
     let output = &ran.ended_with(0).stdout;
-    ends(output, &young, "unknown: started in window");
-    ends(output, &stopped, "unknown: stopped");
+    ends(output, &young, "unknown: too little data");
+    ends(output, &stopped, "unknown: too little data");
     assert!(!output.contains(&ended), "{output}");
     assert!(
         output.contains("2 instances: 0 in use, 0 unused, 2 unknown"),
@@ -140,7 +142,7 @@ fn instances_are_sorted_by_calls_then_unknown_then_unused() {
     let few = old(&fake, HERE, "few");
     by_day(&fake, &few, USED, &[Some(3)]);
     let none = old(&fake, HERE, "none");
-    by_day(&fake, &none, USED, &[Some(0)]);
+    by_day(&fake, &none, USED, &[Some(0), Some(0)]);
     let many = old(&fake, THERE, "many");
     by_day(&fake, &many, USED, &[Some(30)]);
     let silent = old(&fake, THERE, "silent");

@@ -120,7 +120,7 @@ fn without_a_journal_the_command_is_one_of_the_aws_cli() {
         "{output}"
     );
     let command = format!(
-        "aws ec2 modify-instance-metadata-options --region {HERE} --instance-id {id} --http-tokens optional --http-endpoint enabled"
+        "aws ec2 modify-instance-metadata-options --region {HERE} --instance-id {id} --http-tokens optional"
     );
     assert!(output.lines().any(|line| line == command), "{output}");
     assert!(ran.stderr.contains("torn.jsonl"), "{}", ran.stderr);
