@@ -78,4 +78,4 @@ $(VENV): requirements.txt constraints.txt scripts/venv.py
 	@PATH='$(SYSTEM_PATH)' $(PYTHON) scripts/venv.py
 
 clean: ## Removes what the other commands created in this checkout
-	rm -rf .venv dist target fuzz/corpus fuzz/artifacts
+	rm -rf .venv dist target fuzz/corpus fuzz/artifacts terraform/tests/iam/node_modules

@@ -1,8 +1,10 @@
-"""Runs moto's server with support for CBOR in CloudWatch.
+"""Runs moto's server with CBOR in CloudWatch, and with an EC2 that keeps metadata options.
 
 The AWS SDK for Rust uses this protocol for CloudWatch, and moto does not support it.
+`ModifyInstanceMetadataOptions` keeps the options that a call leaves out, and moto removes them.
 
 <https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html>
+<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceMetadataOptions.html>
 """
 
 import sys
@@ -17,6 +19,7 @@ from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.parse import default_timestamp_parser
 from moto.core.request import Request
 from moto.core.serialize import SERIALIZERS, JSONSerializer
+from moto.ec2.models.instances import InstanceBackend, MetadataOptions
 from moto.server import main
 from werkzeug.exceptions import HTTPException
 
@@ -69,6 +72,26 @@ class CborResponse(CloudWatchResponse):
             raise
 
 
+modify = InstanceBackend.modify_instance_metadata_options
+
+
+def modify_and_keep(
+    backend: InstanceBackend, instance_id: str, **named: str | int | bool | None
+) -> MetadataOptions:
+    """Modifies the options that the call names."""
+    options = backend.get_instance(instance_id).metadata_options
+    kept = {
+        "http_tokens": options.http_tokens,
+        "hop_limit": options.http_put_response_hop_limit,
+        "http_endpoint": options.http_endpoint,
+        "http_protocol": options.http_protocol_ipv6,
+        "metadata_tags": options.instance_metadata_tags,
+    }
+    set_by_call = {name: value for name, value in named.items() if value is not None}
+    return modify(backend, instance_id, **(kept | set_by_call))
+
+
+InstanceBackend.modify_instance_metadata_options = modify_and_keep
 SERIALIZERS["smithy-rpc-v2-cbor"] = Serializer
 urls.url_paths[PATH] = CborResponse.dispatch
 

@@ -2,6 +2,7 @@
 
 import copy
 import sys
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,7 @@ from evaluator import Evaluator
 from moto.awslambda.models import LambdaFunction
 from moto.cloudtrail.models import CloudTrailBackend
 from moto.core.responses import ActionResult
+from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 from moto.events.models import Rule
 from moto.events.utils import EventTemplateParser
@@ -51,6 +53,15 @@ def modify_instance_metadata_defaults(self: EC2Response) -> ActionResult:
 def get_instance_metadata_defaults(self: EC2Response) -> ActionResult:
     """Returns the defaults of the Region."""
     return ActionResult({"AccountLevel": defaults(self)})
+
+
+tag_instance = Instance.add_tags
+
+
+def tag_and_age(self: Instance, tag_map: dict[str, str]) -> None:
+    """Launches an instance with the tag `hours` that long ago."""
+    tag_instance(self, tag_map)
+    self.launch_time -= timedelta(hours=float(tag_map.get("hours", 0)))
 
 
 # Function settings that moto does not store.
@@ -148,6 +159,7 @@ LambdaFunction.update_configuration = update_and_keep
 LambdaFunction.get_configuration = configuration
 Rule.send_to_targets = send_to_targets
 IAMRequest.check_action_permitted = check_action_permitted
+Instance.add_tags = tag_and_age
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -74,7 +74,7 @@ run "maximum_values_are_accepted" {
         },
       ]
       new_instances = { grace_seconds = 510 }
-      existing      = { usage_window_days = 63, in_use = "stop", unknown = "terminate", watch_days = 63 }
+      existing      = { usage_window_days = 63, usage_data_hours = 168, in_use = "enforce", unknown = "enforce", watch_days = 63 }
       limits        = { disruptions_per_hour = 100000, enforcements_per_hour = 1000 }
     }
   }
@@ -274,6 +274,63 @@ run "a_fractional_disruption_limit_is_rejected" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { disruptions_per_hour = 0.5 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "existing_instances_that_are_terminated_are_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { unknown = "terminate" } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "recent_instances_in_use_that_are_stopped_are_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { in_use = "stop" } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "more_hours_of_data_than_the_window_has_are_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { usage_window_days = 1, usage_data_hours = 25 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_grace_period_as_long_as_instances_are_new_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { disrupt_within_minutes = 2, grace_seconds = 61 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_age_for_disruptions_of_more_than_an_hour_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { disrupt_within_minutes = 61 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_age_for_enforcement_of_more_than_a_week_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { enforce_within_hours = 169 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_enforcement_grace_period_beyond_the_lambda_timeout_is_rejected" {
+  command = plan
+  variables {
+    timeout = 900
+    policy  = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { enforce_grace_seconds = 511 } }
   }
   expect_failures = [var.policy]
 }

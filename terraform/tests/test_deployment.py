@@ -193,8 +193,8 @@ def test_the_scheduled_sweep_enforces_unused_instances_in_every_region(
     assert target["DeadLetterConfig"] == {"Arn": queue}
     event = json.loads(target["Input"])
     assert event["detail"]["regions"] == sorted(REGIONS)
-    unused = {region: launch(deployed, region)[0] for region in REGIONS}
-    in_use, _ = launch(deployed, HOME)
+    unused = {region: launch(deployed, region, hours="2")[0] for region in REGIONS}
+    in_use, _ = launch(deployed, HOME, hours="2")
     cloudwatch = deployed.cloud.client("cloudwatch", HOME)
     launches.called(cloudwatch, in_use, {timedelta(hours=2): 3})
     with function(deployed, folder, zip_file) as running:
@@ -260,7 +260,7 @@ def test_a_failed_launch_is_not_sent(deployed: Deployed) -> None:
 ACTIONS = {
     "report": ("reported", "running", "optional", "enforce", "failed"),
     "enforce": ("enforced", "running", "required", "terminate", "enforced"),
-    "stop": ("stopped", "stopped", "optional", "terminate", "enforced"),
+    "stop": ("stopped", "stopped", "required", "terminate", "enforced"),
     "terminate": ("terminated", "terminated", "optional", "stop", "enforced"),
 }
 

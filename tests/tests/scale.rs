@@ -12,26 +12,33 @@ use std::time::Duration;
 #[path = "enforcer/support.rs"]
 mod support;
 
-use imds_tests::{CallOutcome, FakeAws, Function, REGIONS, launch};
+use imds_tests::{CallOutcome, FakeAws, Function, LaunchBuilder, REGIONS, launch};
 use serde_json::json;
 use support::*;
 
 const MODIFY: &str = "ModifyInstanceMetadataOptions";
 
+/// Neither new nor recent, so that a sweep asks for its use of IMDSv1.
+fn existing(region: &str) -> LaunchBuilder {
+    launch(region).launched(Duration::from_hours(100 * 24))
+}
+
 #[test]
 fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
+    // 14 days have up to 338 hours, each instance two metrics, and an answer 100,800 datapoints.
+    const ASKED_AT_ONCE: usize = 100_800 / 338 / 2;
     let ec2 = FakeAws::start();
     ec2.set_regions(&REGIONS);
     let (mut non_compliant, mut pages, mut metrics) = (0, 0, 0);
     for (n, region) in REGIONS.iter().enumerate() {
         let instances = 1176 + usize::from(n == 0) * 8;
         let open = if n == 0 { 1100 } else { 30 };
-        ec2.launch_many(launch(region).tag("team", "payments"), open);
-        let compliant = launch(region).tokens("required").tag("team", "payments");
+        ec2.launch_many(existing(region).tag("team", "payments"), open);
+        let compliant = existing(region).tokens("required").tag("team", "payments");
         ec2.launch_many(compliant, instances - open);
         non_compliant += open;
         pages += instances.div_ceil(1000);
-        metrics += open.div_ceil(500);
+        metrics += open.div_ceil(ASKED_AT_ONCE);
     }
     ec2.set_latency(Duration::from_millis(20));
     // A long timeout, because debug builds and busy machines are slow.
@@ -76,7 +83,7 @@ fn at_ec2_s_rates_a_fleet_of_20_000_is_enforced_in_a_few_sweeps() {
     for region in REGIONS {
         let largest = region == "us-east-1";
         let instances = if largest { 10_000 } else { 10_000 / 16 };
-        ec2.launch_many(launch(region), instances / SCALE);
+        ec2.launch_many(existing(region), instances / SCALE);
     }
     let function = sweeper(&ec2);
     let mut left = Vec::new();

@@ -256,7 +256,10 @@ fn a_report_on_drift_after_rejected_calls_shows_them_and_says_report() {
         calls: 7,
         last_at: now(),
     };
-    let drift = Discovery::Drift { at: Some(now()) };
+    let drift = Discovery::Drift {
+        at: Some(now()),
+        set: open().options,
+    };
     let evidence = Evidence::RejectedCalls(Some(rejected.clone()));
     let decision = decide(&policy, &open(), now(), drift, &evidence);
     let report = InstanceReport::decided(open(), &decision, decision.outcome(), None);

@@ -74,7 +74,7 @@ impl Engine<'_> {
             Question::Usage | Question::SpotRequest => Metric::USAGE,
         };
         let call = self.client.call_data(region, metrics, &ids, window);
-        let answer = in_time(self.deadline.act, call).await;
+        let answer = in_time(self.deadline.ask(), call).await;
         answer.map_err(|error| {
             tracing::warn!(
                 region,
@@ -95,7 +95,7 @@ impl Engine<'_> {
         let requests = asked.filter_map(|step| step.instance.spot.as_ref()?.id.as_deref());
         let requests: Vec<&str> = requests.collect();
         let call = self.client.persistent_spot_requests(region, &requests);
-        match in_time(self.deadline.act, call).await {
+        match in_time(self.deadline.ask(), call).await {
             Ok(persistent) => Some(persistent),
             Err(error) => {
                 tracing::warn!(region, "could not describe Spot requests: {error}");

@@ -37,6 +37,11 @@ impl Deadline {
         }
     }
 
+    /// No more questions, so that there is time to do what may be done without an answer.
+    pub(crate) fn ask(&self) -> Instant {
+        self.observe + self.act.saturating_duration_since(self.observe) / 2
+    }
+
     /// One deadline for everything.
     pub fn at(end: Instant) -> Self {
         Deadline {

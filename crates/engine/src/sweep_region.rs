@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join;
 use imds_aws::{DescribedPage, Fault, Filter, Metric};
 use imds_core::chain::chain;
 use imds_core::decide::{Decision, Discovery, Evidence, decide};
@@ -94,7 +95,36 @@ impl Engine<'_> {
             swept.unreachable.push(Unreachable::fatal(region, error));
         }
         let found = non_compliant.into_values().collect();
-        let plan = self.plan_swept(region, observed_at, found).await;
+        let handled = self.handle_swept(region, observed_at, found).await;
+        swept.instances.extend(handled);
+        swept.summary.add(Summary::count(&swept.instances));
+        swept.summary.failed += swept.left;
+        let failing = self.failing(region, watched).await;
+        swept.instances.extend(failing);
+        swept
+    }
+
+    /// Handles what a sweep found: what the age of an instance does not allow at once depends on whether
+    /// it uses IMDSv1, and the others do not wait for the answer.
+    async fn handle_swept(
+        &self,
+        region: &str,
+        observed_at: Timestamp,
+        found: Vec<Instance>,
+    ) -> Vec<InstanceReport> {
+        let mut plan = Plan::new(self.policy, found, observed_at, Discovery::Sweep);
+        let asking = plan.split_off_questions();
+        let asked = async {
+            let plan = self.ask(region, asking, Discovery::Sweep).await;
+            self.apply_swept(plan).await
+        };
+        let (handled, asked) = join(self.apply_swept(plan), asked).await;
+        handled.into_iter().chain(asked).collect()
+    }
+
+    async fn apply_swept(&self, mut plan: Plan) -> Vec<InstanceReport> {
+        // The next sweep finds them old enough.
+        plan.leave_waiting(self.policy, (self.now)());
         let remember = match self.policy.existing.watch_days {
             0 => Remember::Nothing,
             _ => Remember::Watch,
@@ -103,22 +133,7 @@ impl Engine<'_> {
             remember,
             recorder: None,
         };
-        swept.instances.extend(self.apply(plan, options).await);
-        swept.summary.add(Summary::count(&swept.instances));
-        swept.summary.failed += swept.left;
-        let failing = self.failing(region, watched).await;
-        swept.instances.extend(failing);
-        swept
-    }
-
-    /// The plan for what a sweep found: what the age of an instance does not allow at once depends on
-    /// whether it uses IMDSv1.
-    async fn plan_swept(&self, region: &str, observed_at: Timestamp, found: Vec<Instance>) -> Plan {
-        let plan = Plan::new(self.policy, found, observed_at, Discovery::Sweep);
-        let mut plan = self.ask(region, plan, Discovery::Sweep).await;
-        // The next sweep finds them old enough.
-        plan.leave_waiting(self.policy, (self.now)());
-        plan
+        self.apply(plan, options).await
     }
 
     /// Those of the watched instances whose calls without a token are refused since their options were

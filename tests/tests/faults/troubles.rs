@@ -49,8 +49,12 @@ pub(crate) enum AffectedActions {
     FirstDescribeWithoutLaunch,
     /// The question whether IMDSv1 is used.
     Questions,
-    /// These actions only, because the fault takes long.
-    Only(&'static [&'static str]),
+    /// Other scenes than these have a fault like it already.
+    Usual,
+    /// The describes and changes of these, because the fault takes long.
+    UsualLong,
+    /// This action only.
+    Only(&'static str),
 }
 
 impl AffectedActions {
@@ -72,9 +76,21 @@ impl AffectedActions {
                 first_describe && !is_launch.contains(&scene.trigger)
             }
             AffectedActions::Questions => scene.purpose == Purpose::Usage,
-            AffectedActions::Only(actions) => actions.contains(&action),
+            AffectedActions::Usual => is_usual(scene),
+            AffectedActions::UsualLong => {
+                let actions = ["DescribeInstances", "ModifyInstanceMetadataOptions"];
+                is_usual(scene) && actions.contains(&action)
+            }
+            AffectedActions::Only(one) => action == one,
         }
     }
+}
+
+fn is_usual(scene: &Scene) -> bool {
+    let rare = [Purpose::Again, Purpose::TokensAlone, Purpose::RejectedCalls];
+    !rare.contains(&scene.purpose)
+        && !scene.trigger.is_of_old_instances()
+        && scene.on_violation != "stop"
 }
 
 impl Trouble {
@@ -113,7 +129,8 @@ const INTERFACE_NEVER: &str = "interface never visible";
 const INTERFACE_WITHOUT_TIME: &str = "interface without a time";
 
 use AffectedActions::{
-    All, FirstDescribe, FirstDescribeWithoutLaunch, Named, Only, Questions, Stateful,
+    All, FirstDescribe, FirstDescribeWithoutLaunch, Named, Only, Questions, Stateful, Usual,
+    UsualLong,
 };
 use TroubleKind::{Lost, NoData, OwnersDisable, Plain, Shown, Status, ThrottledFor, TimeOut};
 
@@ -122,13 +139,13 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "throttled for 30 s",
         ThrottledFor(Duration::from_secs(30)),
         None,
-        Only(&["DescribeInstances", "ModifyInstanceMetadataOptions"]),
+        UsualLong,
     ),
     trouble(
         "throttled 5 times",
         Plain(InjectedFault::throttle),
         Some(5),
-        All,
+        Usual,
     ),
     trouble(
         "throttled every time",
@@ -140,19 +157,19 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "500 once",
         Plain(|| InjectedFault::status(500)),
         Some(1),
-        All,
+        Usual,
     ),
     trouble(
         "500 every time",
         Plain(|| InjectedFault::status(500)),
         None,
-        All,
+        Usual,
     ),
     trouble(
         "reset before, once",
         Plain(InjectedFault::reset),
         Some(1),
-        All,
+        Usual,
     ),
     trouble(
         "reset before, every time",
@@ -164,7 +181,7 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "reset after, once",
         Lost(InjectedFault::reset_after),
         Some(1),
-        All,
+        Usual,
     ),
     trouble(
         "reset after, every time",
@@ -177,7 +194,7 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "malformed once",
         Lost(InjectedFault::malformed),
         Some(1),
-        All,
+        Usual,
     ),
     trouble(
         "malformed every time",
@@ -236,7 +253,7 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "endpoints disabled meanwhile",
         OwnersDisable,
         None,
-        Only(&["ModifyInstanceMetadataOptions"]),
+        Only("ModifyInstanceMetadataOptions"),
     ),
     trouble(
         "incorrect state once",
@@ -254,13 +271,13 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "not opted in",
         Plain(|| InjectedFault::error("OptInRequired", 403)),
         None,
-        All,
+        Usual,
     ),
     trouble(
         "AuthFailure",
         Plain(|| InjectedFault::error("AuthFailure", 401)),
         None,
-        All,
+        Usual,
     ),
     trouble(
         "clock skew: RequestExpired",
@@ -272,13 +289,13 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         "clock skew: SignatureDoesNotMatch",
         Plain(|| InjectedFault::error("SignatureDoesNotMatch", 403)),
         None,
-        All,
+        Usual,
     ),
     trouble(
         "credentials: ExpiredToken",
         Plain(|| InjectedFault::error("ExpiredToken", 400)),
         None,
-        All,
+        Usual,
     ),
 ];
 

@@ -17,6 +17,7 @@ mod enforce_confirmation;
 mod enforce_errors;
 mod enforce_refused;
 mod enforce_usage;
+mod explain;
 mod journal;
 mod journal_full_disk;
 mod login;

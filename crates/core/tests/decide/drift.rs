@@ -3,6 +3,7 @@
 use imds_core::decide::{Because, BecauseWord, Decision, Discovery, Evidence, Question, decide};
 use imds_core::instance::Instance;
 use imds_core::marks;
+use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::policy::Action;
 use imds_core::usage::RejectedCalls;
 
@@ -11,7 +12,17 @@ use crate::{
     tagged, tokens_and_hops, unused,
 };
 
-const DRIFT: Discovery = Discovery::Drift { at: None };
+/// Somebody made tokens optional.
+const DRIFT: Discovery = Discovery::Drift {
+    at: None,
+    set: MetadataOptions {
+        http_tokens: Some(HttpTokens::Optional),
+        http_endpoint: None,
+        hop_limit: None,
+        http_protocol_ipv6: None,
+        instance_metadata_tags: None,
+    },
+};
 const NONE_REJECTED: Evidence = Evidence::RejectedCalls(None);
 
 pub(crate) fn rejected() -> RejectedCalls {
@@ -93,7 +104,10 @@ fn where_no_call_was_rejected_there_is_none_to_report() {
 #[test]
 fn when_the_options_were_changed_does_not_matter_to_the_decision() {
     for at in [None, Some(ago(5)), Some(ago(9 * HOUR)), Some(ago(-HOUR))] {
-        let drift = Discovery::Drift { at };
+        let Discovery::Drift { set, .. } = DRIFT else {
+            panic!()
+        };
+        let drift = Discovery::Drift { at, set };
         let found = outcome("terminate", &launched(HOUR), drift, &NONE_REJECTED);
         assert_eq!(found, (Action::Enforce, Some(BecauseWord::Drift), None));
     }

@@ -72,6 +72,18 @@ fn the_grace_is_over_at_its_last_second_whoever_tells_of_the_instance() {
 }
 
 #[test]
+fn without_a_grace_nothing_waits_though_the_clock_of_ec2_is_ahead() {
+    for action in ["enforce", "stop", "terminate"] {
+        let policy = with_grace(action, 0, 0);
+        for seconds_old in [-300, -1, 0] {
+            assert_eq!(waits(&policy, seconds_old, launch_event()), None);
+        }
+    }
+    let waiting = waits(&with_grace("stop", 30, 0), -20, launch_event());
+    assert_eq!(waiting.unwrap().until, ago(-50));
+}
+
+#[test]
 fn the_youngest_instance_decides_how_long_all_wait() {
     let policy = with_grace("terminate", 60, 0);
     let instances = [launched(40), launched(3), launched(20)];

@@ -11,6 +11,7 @@ mod drift;
 mod first_launch;
 mod grace;
 mod milder;
+mod not_drift;
 mod options;
 mod plan;
 mod replaced;

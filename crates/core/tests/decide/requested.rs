@@ -1,4 +1,5 @@
-//! What a person asks for is enforced at most; where its use was asked for, use decides as in a sweep.
+//! What a person asks for is enforced at most; where its use was asked for, `existing` decides by it,
+//! whatever its age.
 
 use imds_core::decide::{BecauseWord, Discovery, Evidence};
 use imds_core::instance::Instance;
@@ -55,20 +56,35 @@ fn what_is_unused_is_enforced_at_any_age() {
 }
 
 #[test]
-fn what_is_in_use_is_reported_unless_it_is_new() {
-    requested(&open(), in_use(), REQUESTED);
-    for instance in [recent()].into_iter().chain(old()) {
+fn what_is_in_use_or_without_data_is_reported_at_any_age() {
+    for instance in [open(), recent()].into_iter().chain(old()) {
         requested(&instance, in_use(), IN_USE);
+        for because in [
+            NotKnown::NoData,
+            NotKnown::TooLittleData(3),
+            NotKnown::Incomplete("PartialData".to_owned()),
+            NotKnown::Unreadable("AccessDenied".to_owned()),
+        ] {
+            requested(&instance, unknown(because), USAGE_UNKNOWN);
+        }
     }
 }
 
 #[test]
-fn without_data_only_what_is_old_or_of_unknown_age_is_reported() {
-    for because in [NotKnown::NoData, NotKnown::TooLittleData(3)] {
-        requested(&open(), unknown(because.clone()), REQUESTED);
-        requested(&recent(), unknown(because.clone()), REQUESTED);
-        for instance in old() {
-            requested(&instance, unknown(because.clone()), USAGE_UNKNOWN);
+fn what_the_policy_says_of_recent_instances_in_use_does_not_count() {
+    for (new_in_use, in_use_or_not, expected) in [
+        ("enforce", "report", IN_USE),
+        ("report", "enforce", REQUESTED),
+    ] {
+        let policy = policy(&format!(
+            r#"{{"require": {{"http_tokens": "required"}}, "on_violation": "terminate",
+                "new_instances": {{"in_use": "{new_in_use}"}},
+                "existing": {{"in_use": "{in_use_or_not}"}}}}"#
+        ));
+        for instance in [open(), recent()] {
+            let evidence = Evidence::Usage(in_use());
+            let found = outcome_by(&policy, &instance, Discovery::Request, &evidence);
+            assert_eq!(found, expected);
         }
     }
 }
@@ -77,7 +93,6 @@ fn without_data_only_what_is_old_or_of_unknown_age_is_reported() {
 fn the_policy_may_allow_to_enforce_what_is_in_use() {
     let policy = policy(
         r#"{"require": {"http_tokens": "required"}, "on_violation": "terminate",
-            "new_instances": {"in_use": "enforce"},
             "existing": {"in_use": "enforce", "unknown": "enforce"}}"#,
     );
     for instance in [open(), recent()].into_iter().chain(old()) {

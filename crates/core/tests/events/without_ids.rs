@@ -139,6 +139,21 @@ fn a_token_is_no_pattern() {
 }
 
 #[test]
+fn the_filter_for_a_token_matches_nothing_but_the_token() {
+    for (token, filter) in [
+        ("token-1", "token-1"),
+        ("*", r"\*"),
+        ("a?b*", r"a\?b\*"),
+        (r"a\*", r"a\\\*"),
+        ("é,x", "é,x"),
+    ] {
+        let value = with_token(token).client_token_filter();
+        assert_eq!(value.as_deref(), Some(filter));
+    }
+    assert_eq!(without_token().client_token_filter(), None);
+}
+
+#[test]
 fn a_token_finds_its_instance_though_its_age_is_not_known_yet() {
     let mut unknown = instance(1, Some("token-1"));
     unknown.attachments = Attachments::default();

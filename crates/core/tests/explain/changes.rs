@@ -10,8 +10,6 @@ use crate::{fixture, now, policy, read};
 fn explained(change: impl FnOnce(&mut Value)) -> Explanation {
     let mut event: Value = serde_json::from_str(&read("metadata-change-our-own.json")).unwrap();
     let detail = &mut event["detail"];
-    let request = &mut detail["requestParameters"]["ModifyInstanceMetadataOptionsRequest"];
-    request.as_object_mut().unwrap().remove("HttpEndpoint");
     change(detail);
     explain(&event.to_string(), &policy(), now()).unwrap()
 }
@@ -25,9 +23,11 @@ fn a_change_says_whether_it_counts_as_the_functions_own() {
         "{:?}",
         own.notes
     );
+    // Whatever a session is called, its role counts.
     let forged = fixture("metadata-change-in-our-name");
+    let role = "arn:aws:iam::444455556666:role/maintenance";
     assert!(
-        forged.notes[1].starts_with("not the function's own change, whoever"),
+        forged.notes[1].starts_with(&format!("if the function's role is `{role}`")),
         "{:?}",
         forged.notes
     );
@@ -40,15 +40,21 @@ fn a_change_says_whether_it_counts_as_the_functions_own() {
 }
 
 #[test]
-fn a_change_that_enables_the_endpoint_is_never_the_functions_own() {
-    let enabled = explained(|detail| {
-        let request = &mut detail["requestParameters"]["ModifyInstanceMetadataOptionsRequest"];
-        request["HttpEndpoint"] = json!("enabled");
-    });
-    assert_eq!(
-        enabled.notes[1],
-        "not the function's own change, whoever made it: this policy does not set such options"
-    );
+fn a_change_that_the_policy_would_not_make_is_never_the_functions_own() {
+    for (parameter, value) in [
+        ("HttpTokens", json!("optional")),
+        ("HttpEndpoint", json!("enabled")),
+        ("HttpPutResponseHopLimit", json!(64)),
+    ] {
+        let widened = explained(|detail| {
+            let request = &mut detail["requestParameters"]["ModifyInstanceMetadataOptionsRequest"];
+            request[parameter] = value;
+        });
+        assert_eq!(
+            widened.notes[1],
+            "not the function's own change, whoever made it: this policy does not set such options"
+        );
+    }
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn fixtures() -> BTreeMap<String, String> {
 /// Events after which the instance in EC2 is not as the event records it, or EC2 refuses.
 const DIFFERENT_IN_EC2: &[&str] = &[
     "launch-gone",
+    "launch-replayed",
     "launch-several-mixed",
     "launch-terminate-protected",
 ];

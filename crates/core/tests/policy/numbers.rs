@@ -62,12 +62,14 @@ fn numbers_about_existing_instances_are_accepted_up_to_both_ends() {
 }
 
 #[test]
-fn a_grace_is_shorter_than_the_time_in_which_instances_are_disrupted() {
+fn a_grace_leaves_a_minute_of_the_time_in_which_instances_are_disrupted() {
     for (minutes, grace, fits) in [
-        (1, 59, true),
-        (1, 60, false),
-        (10, 599, true),
-        (10, 600, false),
+        (1, 0, true),
+        (1, 1, false),
+        (2, 60, true),
+        (2, 61, false),
+        (10, 540, true),
+        (10, 541, false),
         (11, 600, true),
     ] {
         let fields = format!(

@@ -122,7 +122,7 @@ const BEYOND_SCHEMA: [&str; 5] = [
     "a name other than",
     "leaves over",
     "to be no more than",
-    "to be shorter than",
+    "to be at least a minute shorter",
     "to fit into",
 ];
 

@@ -45,7 +45,17 @@ fn decides(policy: &Policy) {
         Discovery::Launch { at: Some(now) },
         Discovery::Launch { at: None },
         Discovery::Start,
-        Discovery::Drift { at: Some(now) },
+        Discovery::Drift {
+            at: Some(now),
+            set: MetadataOptions {
+                http_tokens: Some(HttpTokens::Optional),
+                ..MetadataOptions::default()
+            },
+        },
+        Discovery::Drift {
+            at: None,
+            set: MetadataOptions::default(),
+        },
         Discovery::Sweep,
         Discovery::Request,
     ];

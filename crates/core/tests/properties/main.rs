@@ -15,7 +15,7 @@ mod tags;
 
 use imds_core::decide::{Decision, Discovery, Evidence};
 use imds_core::instance::{Instance, State};
-use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
+use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Action;
 use imds_core::usage::Usage;
@@ -32,6 +32,16 @@ fn now() -> Timestamp {
 /// At once.
 fn launch() -> Discovery {
     Discovery::Launch { at: Some(now()) }
+}
+
+/// Somebody made tokens optional and the hop limit as high as can be.
+fn drift() -> Discovery {
+    let set = MetadataOptions {
+        http_tokens: Some(HttpTokens::Optional),
+        hop_limit: Some(HopLimit::MAX),
+        ..MetadataOptions::default()
+    };
+    Discovery::Drift { at: None, set }
 }
 
 /// What EC2 would make of the plan.
@@ -97,7 +107,7 @@ proptest! {
         (_, policy) in policy(), fleet in proptest::collection::vec(instance(), 1..6),
         drift in any::<bool>(), unused in any::<bool>(),
     ) {
-        let discovery = if drift { Discovery::Drift { at: None } } else { launch() };
+        let discovery = if drift { crate::drift() } else { launch() };
         let evidence = match (drift, unused) {
             (true, _) => Evidence::RejectedCalls(None),
             (false, true) => Evidence::Usage(Usage::Unused { since: now(), not_started_within_window: true }),

@@ -17,7 +17,7 @@ fn toggle() -> impl Strategy<Value = Option<Toggle>> {
     ]
 }
 
-fn options() -> impl Strategy<Value = MetadataOptions> {
+pub(crate) fn options() -> impl Strategy<Value = MetadataOptions> {
     let tokens = prop_oneof![
         Just(None),
         Just(Some(HttpTokens::Optional)),

@@ -49,9 +49,12 @@ pub(crate) fn at_most(policy: &Value, times: &Times, news: News, answer: Answer)
     let unknown = existing["unknown"].as_str().unwrap_or("report");
 
     if news == News::Person {
-        // As in a sweep, but a person need not ask, and nothing is disrupted.
-        return match at_most(policy, times, News::Sweep, answer).as_str() {
-            "report" => "report",
+        // A person need not ask, but where use was asked, age does not matter.
+        let both = in_use == "enforce" && unknown == "enforce";
+        return match answer {
+            Answer::InUse => in_use,
+            Answer::NoData | Answer::TooLittleData => unknown,
+            Answer::Incomplete if !both => "report",
             _ => "enforce",
         }
         .to_owned();

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::strategies::{instance, policy};
-use crate::{launch, now};
+use crate::{drift, launch, now};
 
 fn tag() -> impl Strategy<Value = (String, String)> {
     const KEYS: &[&str] = &[
@@ -73,7 +73,7 @@ fn discovery() -> impl Strategy<Value = (Discovery, Evidence)> {
         launch(),
         Discovery::Start,
         Discovery::Sweep,
-        Discovery::Drift { at: None },
+        drift(),
         Discovery::Request,
     ]);
     let evidence = select(vec![
