@@ -143,8 +143,10 @@ fn launched(mut launch: Launch, policy: &Policy, now: Timestamp) -> Explanation 
         instance.attachments = Attachments::at_launch(launched_at);
     }
     explanation.notes.push(format!(
-        "explained for new instances, first launched at {launched_at}: EC2 shows whether they are, and \
-         {} minutes after its first launch an instance is enforced at most",
+        "explained for new instances, first launched at {}: EC2 shows whether they are; {} minutes after its \
+         first launch an instance is enforced at most, and where the launch event is older than 15 minutes, \
+         only after CloudWatch was asked for calls without a token",
+        launched_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         policy.new_instances.disrupt_within_minutes
     ));
     if launch.is_cut() {
@@ -275,13 +277,19 @@ fn started(start: &Start, policy: &Policy, now: Timestamp) -> Explanation {
     explanation.notes.push(note);
     explanation.not_recorded = Some(NotRecorded {
         what: format!("{}, their tags and their options", ids.join(", ")),
-        calls: vec![format!("{} instance-id={}", calls::DESCRIBE, ids.join(","))],
+        calls: vec![
+            format!("{} instance-id={}", calls::DESCRIBE, ids.join(",")),
+            USAGE_CALL.to_owned(),
+        ],
         rules: KnownFacts::from_origin(&start.origin).trace(policy, now),
         otherwise: policy.on_violation,
         at_most: by_age(policy),
     });
     explanation
 }
+
+const USAGE_CALL: &str = "GetMetricData MetadataNoToken and MetadataNoTokenRejected, for those that \
+                          are neither new nor compliant";
 
 /// The table of what may be done at most, for events that do not tell of a launch.
 fn by_age(policy: &Policy) -> Vec<String> {
@@ -318,9 +326,7 @@ fn swept(sweep: Sweep, policy: &Policy, now: Timestamp) -> Explanation {
     };
     let calls = first.into_iter().chain([
         format!("{}, page by page in each region", calls::DESCRIBE),
-        "GetMetricData MetadataNoToken and MetadataNoTokenRejected, for those that are neither new nor \
-         compliant"
-            .to_owned(),
+        USAGE_CALL.to_owned(),
     ]);
     let facts = KnownFacts {
         account: sweep.account.clone(),

@@ -51,16 +51,17 @@ fn unused_only_applies_whatever_the_policy_allows() {
 }
 
 #[test]
-fn unused_only_does_not_change_an_instance_launched_today_that_is_in_use() {
+fn unused_only_does_not_change_new_and_recent_instances_whose_usage_is_not_unused() {
     let ec2 = FakeAws::start();
-    let id = ec2.launch(launch(REGION).launched(DAY / 2));
-    ec2.datapoint(&id, "MetadataNoToken", ago(DAY / 4), 7.0);
+    let ids = [DAY / 2, DAY / 2, DAY / 1000].map(|age| ec2.launch(launch(REGION).launched(age)));
+    ec2.datapoint(&ids[0], "MetadataNoToken", ago(DAY / 4), 7.0);
     let (_place, argument) = policy(json!({
         "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
         "new_instances": { "in_use": "enforce" }
     }));
     let report = enforced(&ec2, &format!("--unused-only {argument}"), 1);
-    assert_eq!(entry(&report, &id)["because"], "in_use");
+    let because = ids.each_ref().map(|id| &entry(&report, id)["because"]);
+    assert_eq!(because, ["in_use", "usage_unknown", "usage_unknown"]);
     assert_eq!(ec2.changing_calls().len(), 0);
 }
 

@@ -44,7 +44,7 @@ fn an_old_launch_is_explained_for_new_instances_and_says_so() {
         .map(|(first, _)| first.parse::<Timestamp>().unwrap());
     let age = Timestamp::now().duration_since(first.unwrap());
     assert!(age < SignedDuration::from_mins(15), "{note}");
-    let at_most = "EC2 shows whether they are, and 15 minutes after its first launch an instance is enforced at most";
+    let at_most = "EC2 shows whether they are; 15 minutes after its first launch an instance is enforced at most";
     says(note, &["explained for new instances", at_most]);
     let shown = explain(&launch, &[]);
     says(&shown.ended_with(1).stdout, &[at_most]);

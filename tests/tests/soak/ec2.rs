@@ -1,13 +1,13 @@
-//! EC2 in memory and in virtual time: its instances, what it describes and rejects, and what was done to it.
+//! EC2 in memory and in virtual time: its instances, and what it describes of them.
 
 use std::collections::BTreeMap;
 
-use imds_core::change::Change;
+use imds_core::age::Attachments;
 use imds_core::instance::{Instance, InstanceId, State};
-use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
-use imds_core::policy::Action;
-use imds_core::replacer::Replacer;
+use imds_core::options::HttpTokens;
 use jiff::Timestamp;
+
+use crate::cloudwatch::{Metered, Software};
 
 /// Milliseconds since 1970.
 pub(crate) type Time = i64;
@@ -15,6 +15,10 @@ pub(crate) type Time = i64;
 pub(crate) const SECOND: Time = 1000;
 pub(crate) const MINUTE: Time = 60 * SECOND;
 pub(crate) const HOUR: Time = 60 * MINUTE;
+pub(crate) const DAY: Time = 24 * HOUR;
+
+/// A time that never comes.
+pub(crate) const NEVER: Time = Time::MAX;
 
 pub(crate) fn timestamp(time: Time) -> Timestamp {
     Timestamp::from_millisecond(time).unwrap()
@@ -29,61 +33,84 @@ pub(crate) enum SimError {
     IncorrectState,
     Protected,
     Unauthorized,
+    /// EC2 does not support one of the options.
+    Unsupported,
 }
 
-/// One instance, with what EC2 does not show yet.
+/// One instance, with what EC2 does not show yet, or never.
 #[derive(Debug)]
 pub(crate) struct SimInstance {
+    /// As EC2 describes it, but for what is attached.
     pub(crate) instance: Instance,
-    pub(crate) client_token: String,
+    pub(crate) attached: Attached,
     /// When EC2 begins to describe it.
     pub(crate) visible: Time,
     /// When it leaves `pending`.
     pub(crate) running: Time,
     pub(crate) ended: Option<Time>,
     pub(crate) protected: bool,
+    /// The service that manages it denies every change.
+    pub(crate) denies: bool,
+    /// Its Spot request launches another instance after it.
+    pub(crate) is_persistent: bool,
     /// Tags that EC2 does not show before their time.
     pub(crate) late_tags: Vec<(Time, String, String)>,
+    /// Tags that somebody removes then.
+    pub(crate) early_tags: Vec<(Time, &'static str)>,
+    pub(crate) software: Software,
+    /// When somebody other than the function last changed it.
+    pub(crate) touched: Time,
 }
 
-/// A tag that a call sets.
-pub(crate) struct SimTag {
-    pub(crate) key: &'static str,
-    pub(crate) value: String,
-    /// When the call is made.
-    pub(crate) now: Time,
+/// What is attached to an instance, by EC2's clock.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    /// The primary network interface.
+    pub(crate) interface: Time,
     /// When EC2 begins to show it.
-    pub(crate) visible_at: Time,
+    pub(crate) shown: Time,
+    pub(crate) volumes: Vec<AttachedVolume>,
 }
 
-impl SimTag {
-    pub(crate) fn visible_now(key: &'static str, value: String, now: Time) -> Self {
-        SimTag {
-            key,
-            value,
-            now,
-            visible_at: now,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct AttachedVolume {
+    pub(crate) at: Time,
+    /// When EC2 begins to show it.
+    pub(crate) shown: Time,
+}
+
+impl Attached {
+    /// What a launch attaches.
+    pub(crate) fn at_launch(at: Time) -> Self {
+        Attached {
+            interface: at,
+            shown: at,
+            volumes: vec![AttachedVolume { at, shown: at }],
         }
+    }
+
+    pub(crate) fn volumes(&self, now: Time) -> impl Iterator<Item = Time> + '_ {
+        let shown = self
+            .volumes
+            .iter()
+            .filter(move |volume| now >= volume.shown);
+        shown.map(|volume| volume.at)
+    }
+
+    fn described(&self, now: Time) -> Attachments {
+        let mut described = Attachments::default();
+        if now >= self.shown {
+            described.add_interface(0, timestamp(self.interface));
+        }
+        for volume in self.volumes(now) {
+            described.add_volume(timestamp(volume));
+        }
+        described
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct SimEc2 {
-    machines: BTreeMap<InstanceId, SimInstance>,
-    by_region: BTreeMap<String, Vec<InstanceId>>,
-    by_token: BTreeMap<String, Vec<InstanceId>>,
-    by_claim: BTreeMap<String, Vec<InstanceId>>,
-    /// When the function terminated instances, by region.
-    pub(crate) terminations: BTreeMap<String, Vec<Time>>,
-    pub(crate) forbidden: BTreeMap<&'static str, Vec<String>>,
-    /// Changes that changed nothing.
-    pub(crate) needless: usize,
-    /// Endpoints that somebody disabled between the function's describe and its call.
-    pub(crate) raced: usize,
-}
-
 impl SimInstance {
-    fn is_known(&self, now: Time) -> bool {
+    pub(crate) fn is_known(&self, now: Time) -> bool {
         // Terminated instances stay visible for an hour.
         now >= self.visible && self.ended.is_none_or(|ended| now < ended + HOUR)
     }
@@ -91,7 +118,10 @@ impl SimInstance {
     /// What EC2 describes now.
     fn describe(&mut self, now: Time) -> Instance {
         self.settle(now);
-        self.instance.clone()
+        Instance {
+            attachments: self.attached.described(now),
+            ..self.instance.clone()
+        }
     }
 
     pub(crate) fn settle(&mut self, now: Time) {
@@ -103,20 +133,59 @@ impl SimInstance {
             }
             late
         });
+        self.early_tags.retain(|(until, key)| {
+            let still = now < *until;
+            if !still {
+                tags.remove(*key);
+            }
+            still
+        });
         let state = match (self.ended, self.instance.state) {
             (Some(_), _) => State::Terminated,
-            (None, Some(State::Pending)) if now >= self.running => State::Running,
+            (None, Some(State::Pending)) if now >= self.running => {
+                self.software
+                    .meter(self.running, self.metered_while_running());
+                State::Running
+            }
             (None, Some(state)) => state,
             (None, None) => State::Running,
         };
         self.instance.state = Some(state);
     }
 
+    /// Puts it into a state, where it stays.
+    pub(crate) fn set_state(&mut self, state: State, now: Time) {
+        self.instance.state = Some(state);
+        match state {
+            State::Running => self.software.meter(now, self.metered_while_running()),
+            _ => self.software.meter(now, Metered::Off),
+        }
+    }
+
+    /// What CloudWatch counts from now on, after its options were set.
+    pub(crate) fn options_set(&mut self, now: Time) {
+        if self.instance.state == Some(State::Running) {
+            self.software.meter(now, self.metered_while_running());
+        }
+    }
+
+    fn metered_while_running(&self) -> Metered {
+        match self.instance.options.http_tokens {
+            Some(HttpTokens::Required) => Metered::Rejected,
+            _ => Metered::Accepted,
+        }
+    }
+
+    pub(crate) fn end(&mut self, now: Time) {
+        self.ended = Some(now);
+        self.software.meter(now, Metered::Off);
+    }
+
     pub(crate) fn is_exempt(&self) -> bool {
         is_exempt(&self.instance.tags)
     }
 
-    fn will_be_exempt(&self) -> bool {
+    pub(crate) fn will_be_exempt(&self) -> bool {
         self.is_exempt() || self.late_tags.iter().any(|(_, key, _)| key == "app")
     }
 }
@@ -126,12 +195,27 @@ pub(crate) fn is_exempt(tags: &BTreeMap<String, String>) -> bool {
         .is_some_and(|app| app.starts_with("scanner-"))
 }
 
+#[derive(Debug, Default)]
+pub(crate) struct SimEc2 {
+    machines: BTreeMap<InstanceId, SimInstance>,
+    by_region: BTreeMap<String, Vec<InstanceId>>,
+    by_token: BTreeMap<String, Vec<InstanceId>>,
+    by_claim: BTreeMap<String, Vec<InstanceId>>,
+    /// When the function terminated instances, by region.
+    pub(crate) terminations: BTreeMap<String, Vec<Time>>,
+    pub(crate) forbidden: BTreeMap<String, Vec<String>>,
+    /// Changes that changed nothing.
+    pub(crate) needless: usize,
+    /// Endpoints that somebody disabled between the function's describe and its call.
+    pub(crate) raced: usize,
+}
+
 impl SimEc2 {
     pub(crate) fn launch(&mut self, machine: SimInstance) {
         let id = machine.instance.id.clone();
         let region = machine.instance.region.clone();
         self.by_region.entry(region).or_default().push(id.clone());
-        let token = machine.client_token.clone();
+        let token = machine.instance.client_token.clone().unwrap();
         self.by_token.entry(token).or_default().push(id.clone());
         self.machines.insert(id, machine);
     }
@@ -156,8 +240,25 @@ impl SimEc2 {
         described
     }
 
+    /// The filter `client-token`, whose values are patterns: `*` finds the first launches of all.
     pub(crate) fn by_token(&mut self, token: &str, now: Time) -> Vec<Instance> {
-        let ids = self.by_token.get(token).cloned().unwrap_or_default();
+        let ids: Vec<InstanceId> = match token {
+            "*" => self.by_token.values().take(5).flatten().cloned().collect(),
+            token => self.by_token.get(token).cloned().unwrap_or_default(),
+        };
+        self.describe(&ids, now)
+    }
+
+    /// The filter `launch-time`, by the minutes around a launch: everything that was started then.
+    pub(crate) fn by_start(&mut self, region: &str, around: Time, now: Time) -> Vec<Instance> {
+        let machines = &self.machines;
+        let minutes = around - 2 * MINUTE..around + 3 * MINUTE;
+        let started = |id: &&InstanceId| {
+            let started = machines[*id].instance.started_at.unwrap();
+            minutes.contains(&started.as_millisecond())
+        };
+        let ids = self.by_region.get(region).into_iter().flatten();
+        let ids: Vec<InstanceId> = ids.filter(started).cloned().collect();
         self.describe(&ids, now)
     }
 
@@ -178,121 +279,13 @@ impl SimEc2 {
         described
     }
 
-    /// Tags all instances or none; EC2 shows the tag from `visible_at` on.
-    pub(crate) fn tag(&mut self, ids: &[InstanceId], tag: &SimTag) -> Result<(), SimError> {
-        if ids.iter().any(|id| !self.machine(id).is_known(tag.now)) {
-            return Err(SimError::NotFound);
-        }
-        for id in ids {
-            let machine = self.machine(id);
-            machine.late_tags.retain(|(_, late, _)| late != tag.key);
-            let late = (tag.visible_at, tag.key.to_owned(), tag.value.clone());
-            machine.late_tags.push(late);
-            if tag.key == imds_core::marks::TERMINATE {
-                let region = machine.instance.region.clone();
-                self.by_claim.entry(region).or_default().push(id.clone());
-            }
-        }
-        Ok(())
+    pub(crate) fn claimed(&mut self, id: &InstanceId, region: String) {
+        self.by_claim.entry(region).or_default().push(id.clone());
     }
 
-    /// Changes the options of an instance that the function has described.
-    pub(crate) fn modify(
-        &mut self,
-        described: &Instance,
-        change: &Change,
-        now: Time,
-    ) -> Result<MetadataOptions, SimError> {
-        let machine = self.machine(&described.id);
-        if !machine.is_known(now) {
-            return Err(SimError::NotFound);
-        }
-        machine.settle(now);
-        let has = machine.instance.options;
-        match machine.instance.state {
-            Some(State::ShuttingDown | State::Terminated) => return Err(SimError::IncorrectState),
-            // Not documented: here every other pending instance rejects it.
-            Some(State::Pending) if machine.running % 2 == 0 => {
-                return Err(SimError::IncorrectState);
-            }
-            _ => {}
-        }
-        let send = change.to_send(&described.options);
-        let edge = machine.instance.tags.contains_key("edge");
-        let enables = has.http_endpoint == Some(Toggle::Disabled)
-            && send.http_endpoint == Some(Toggle::Enabled);
-        let raced = enables && described.options.http_endpoint == Some(Toggle::Enabled);
-        let lowers = send.hop_limit.is_some_and(|to| Some(to) < has.hop_limit) && !edge;
-        let opens = send.http_tokens == Some(HttpTokens::Optional);
-        let exempt = is_exempt(&described.tags);
-        let options = &mut machine.instance.options;
-        *options = MetadataOptions {
-            http_tokens: send.http_tokens.or(has.http_tokens),
-            http_endpoint: send.http_endpoint.or(has.http_endpoint),
-            hop_limit: send.hop_limit.or(has.hop_limit),
-            http_protocol_ipv6: send.http_protocol_ipv6.or(has.http_protocol_ipv6),
-            instance_metadata_tags: send.instance_metadata_tags.or(has.instance_metadata_tags),
-        };
-        let after = *options;
-        self.needless += usize::from(after == has);
-        self.raced += usize::from(raced);
-        for (broken, what) in [
-            (enables && !raced, "endpoint enabled"),
-            (lowers, "hop limit lowered"),
-            (opens, "tokens made optional"),
-            (exempt, "exempt instance enforced"),
-        ] {
-            if broken {
-                self.forbid(what, described, now);
-            }
-        }
-        Ok(after)
-    }
-
-    /// Stops or terminates all instances or none.
-    pub(crate) fn disrupt(
-        &mut self,
-        action: Action,
-        ids: &[InstanceId],
-        now: Time,
-    ) -> Result<(), SimError> {
-        for id in ids {
-            let machine = self.machine(id);
-            if !machine.is_known(now) {
-                return Err(SimError::NotFound);
-            }
-            machine.settle(now);
-            if machine.protected && machine.ended.is_none() {
-                return Err(SimError::Protected);
-            }
-        }
-        for id in ids {
-            let machine = self.machine(id);
-            if machine.ended.is_some() {
-                continue;
-            }
-            let exempt = machine.will_be_exempt();
-            let replaced = Replacer::find(&machine.instance).is_some();
-            let instance = machine.instance.clone();
-            if action == Action::Terminate {
-                machine.ended = Some(now);
-                let region = instance.region.clone();
-                self.terminations.entry(region).or_default().push(now);
-            } else {
-                machine.instance.state = Some(State::Stopped);
-            }
-            if exempt {
-                self.forbid("exempt instance disrupted", &instance, now);
-            }
-            if replaced {
-                self.forbid("replaced instance disrupted", &instance, now);
-            }
-        }
-        Ok(())
-    }
-
-    fn forbid(&mut self, what: &'static str, instance: &Instance, now: Time) {
-        let which = format!("{} at {}", instance.id, timestamp(now));
+    pub(crate) fn forbid(&mut self, what: &str, why: &str, id: &InstanceId, now: Time) {
+        let which = format!("{id} at {}", timestamp(now));
+        let what = format!("{what} {why}").trim().to_owned();
         self.forbidden.entry(what).or_default().push(which);
     }
 }

@@ -1,18 +1,18 @@
 //! The function in virtual time: the real parser, decision and plan, with the calls and waits of the real
 //! function around them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use imds_core::decide::{Decision, Discovery, decide};
-use imds_core::event::{Event, Launch, parse};
+use imds_core::decide::{Decision, Discovery};
+use imds_core::event::{Event, Launch, MetadataChange, Origin, parse};
 use imds_core::instance::{Instance, InstanceId};
-use imds_core::plan::{Plan, Step};
-use imds_core::usage::Usage;
+use imds_core::plan::Plan;
 
 use crate::ec2::{MINUTE, SECOND, SimError, Time, timestamp};
 use crate::events;
+use crate::oracle::{Told, ToldBy};
 use crate::sim::Sim;
 
 /// The function's timeout, of which 60 % are for describing and 85 % for changing.
@@ -22,34 +22,42 @@ const TIMEOUT: Time = 5 * MINUTE;
 pub(crate) struct SimInvocation {
     event: Option<Rc<str>>,
     tries: u32,
-    observe_until: Time,
+    pub(crate) told: Told,
+    pub(crate) discovery: Discovery,
+    /// When what the event describes happened.
+    pub(crate) at: Time,
+    pub(crate) observe_until: Time,
+    pub(crate) ask_until: Time,
     pub(crate) act_until: Time,
-    pub(crate) failed: Cell<bool>,
+    failed: Cell<bool>,
+    /// Instances without an outcome.
+    left: RefCell<BTreeSet<InstanceId>>,
+}
+
+impl SimInvocation {
+    pub(crate) fn fail(&self) {
+        self.failed.set(true);
+    }
+
+    /// Expects an outcome of each.
+    pub(crate) fn expect<'i>(&self, ids: impl IntoIterator<Item = &'i InstanceId>) {
+        self.left.borrow_mut().extend(ids.into_iter().cloned());
+    }
 }
 
 impl Sim {
     pub(crate) fn deliver(&mut self, event: Rc<str>, tries: u32) {
-        let run = self.begin(Some(Rc::clone(&event)), tries);
         // A malformed event is a mistake in the test.
-        match parse(&event).unwrap() {
+        let parsed = parse(&event).unwrap();
+        let run = self.begin(event, tries, &parsed);
+        self.count("invocation", "begun");
+        match parsed {
             Event::Launch(launch) => self.launch(&run, &launch),
-            Event::MetadataChange(change) => {
-                let ours = change.session.as_deref() == Some(events::FUNCTION)
-                    && self.policy.could_have_set(&change.set);
-                if ours {
-                    self.count("event", "own change");
-                } else {
-                    self.count("event", "drift");
-                    let mut instance = Instance::unknown(change.instance_id, change.origin.region);
-                    instance.launched_at = change.origin.time;
-                    self.observe(&run, vec![instance], &Discovery::Drift, 0);
-                }
-            }
-            Event::Start(change) => {
+            Event::MetadataChange(change) => self.changed(&run, change),
+            Event::Start(start) => {
                 self.count("event", "start");
-                let mut instance = Instance::unknown(change.instance_id, change.origin.region);
-                instance.launched_at = change.origin.time;
-                self.observe(&run, vec![instance], &Discovery::Launch, 0);
+                let instances = named(start.instance_ids, &start.origin);
+                self.observe(&run, instances, 0);
             }
             Event::Ignored(_) => self.count("event", "ignored"),
             Event::Sweep(sweep) => {
@@ -62,29 +70,64 @@ impl Sim {
         self.finish(run);
     }
 
-    fn begin(&self, event: Option<Rc<str>>, tries: u32) -> Rc<SimInvocation> {
+    fn begin(&self, event: Rc<str>, tries: u32, parsed: &Event) -> Rc<SimInvocation> {
+        let millisecond = |origin: &Origin| origin.time.unwrap().as_millisecond();
+        let (discovery, by, at) = match parsed {
+            Event::Launch(Launch { origin, .. }) => {
+                let at = millisecond(origin);
+                (
+                    Discovery::Launch { at: origin.time },
+                    ToldBy::Launch(at),
+                    at,
+                )
+            }
+            Event::Start(start) => (Discovery::Start, ToldBy::Start, millisecond(&start.origin)),
+            Event::MetadataChange(MetadataChange { origin, set, .. }) => {
+                let (at, set) = (millisecond(origin), *set);
+                let discovery = Discovery::Drift {
+                    at: origin.time,
+                    set,
+                };
+                (discovery, ToldBy::Drift(at, set), at)
+            }
+            Event::Sweep(_) | Event::Ignored(_) => (Discovery::Sweep, ToldBy::Sweep, self.now),
+        };
         Rc::new(SimInvocation {
-            event,
+            event: Some(event),
             tries,
+            told: Told {
+                by,
+                begun: self.now,
+            },
+            discovery,
+            at,
             observe_until: self.now + TIMEOUT * 60 / 100,
+            ask_until: self.now + TIMEOUT * 72 / 100,
             act_until: self.now + TIMEOUT * 85 / 100,
             failed: Cell::new(false),
+            left: RefCell::default(),
         })
     }
 
     /// Lambda delivers a failed event twice more, then sends it to the dead-letter queue.
-    fn finish(&mut self, run: Rc<SimInvocation>) {
+    pub(crate) fn finish(&mut self, run: Rc<SimInvocation>) {
         let Some(SimInvocation {
             event,
             tries,
             failed,
+            left,
             ..
         }) = Rc::into_inner(run)
         else {
             return;
         };
+        self.count("invocation", "ended");
         let Some(event) = event.filter(|_| failed.get()) else {
             self.count("invocation", "done");
+            for id in left.into_inner() {
+                let now = self.now;
+                self.ec2.forbid("lost in silence", "", &id, now);
+            }
             return;
         };
         if tries < 2 {
@@ -96,23 +139,19 @@ impl Sim {
         }
     }
 
+    /// The outcome of an instance.
+    pub(crate) fn outcome(&mut self, run: &SimInvocation, id: &InstanceId, outcome: &'static str) {
+        self.count("outcome", outcome);
+        run.left.borrow_mut().remove(id);
+    }
+
     fn launch(&mut self, run: &Rc<SimInvocation>, launch: &Launch) {
-        self.count(
-            "event",
-            if launch.is_cut() {
-                "launch, cut"
-            } else {
-                "launch"
-            },
-        );
-        let mut ids = BTreeSet::new();
-        let once = launch.instances.iter().filter(|i| ids.insert(i.id.clone()));
-        let plan = Plan::new(
-            &self.policy,
-            once.cloned(),
-            timestamp(self.now),
-            &Discovery::Launch,
-        );
+        let kind = match launch.is_cut() {
+            true => "launch, cut",
+            false => "launch",
+        };
+        self.count("event", kind);
+        let plan = Plan::for_launch(&self.policy, launch, timestamp(self.now));
         let mut open = Vec::new();
         for step in plan.steps {
             match step.decision {
@@ -121,136 +160,72 @@ impl Sim {
                 Decision::Gone(_) | Decision::NonCompliant(_) => open.push(step.instance),
             }
         }
-        self.observe(run, open, &Discovery::Launch, 0);
+        self.observe(run, open, 0);
         if launch.is_cut() {
-            self.find(run, launch.clone(), 0);
+            let known = launch.instances.iter().map(|it| it.id.clone()).collect();
+            self.find(run, launch.clone(), known, 0);
         }
     }
 
-    fn find(&mut self, run: &Rc<SimInvocation>, launch: Launch, tries: u32) {
-        let now = self.now;
-        let token = launch.client_token.clone().unwrap();
-        let region = launch.origin.region.clone();
-        let observed = self.call("DescribeInstances", &region, |ec2| {
-            Ok(ec2.by_token(&token, now))
-        });
-        let (least, _) = launch.asked.unwrap();
-        match observed {
-            Err(SimError::Unauthorized) => run.failed.set(true),
-            Ok(observed) if observed.len() >= least => {
-                self.settle(run, observed, &Discovery::Launch)
-            }
-            Ok(_) | Err(_) => match self.backoff(tries, run.observe_until) {
-                Some(next) => {
-                    self.later(run, next, move |sim, run| sim.find(run, launch, tries + 1));
-                }
-                None => run.failed.set(true),
-            },
-        }
-    }
-
-    fn observe(
+    fn find(
         &mut self,
         run: &Rc<SimInvocation>,
-        open: Vec<Instance>,
-        discovery: &'static Discovery,
+        launch: Launch,
+        mut known: BTreeSet<InstanceId>,
         tries: u32,
     ) {
-        let Some(region) = open.first().map(|instance| instance.region.clone()) else {
-            return;
-        };
-        let now = self.now;
-        let ids: Vec<InstanceId> = open.iter().map(|instance| instance.id.clone()).collect();
+        let (now, at) = (self.now, run.at);
+        let region = launch.origin.region.clone();
         let observed = self.call("DescribeInstances", &region, |ec2| {
-            Ok(ec2.describe(&ids, now))
+            Ok(match &launch.client_token {
+                Some(token) => ec2.by_token(token, now),
+                None => ec2.by_start(&launch.origin.region, at, now),
+            })
         });
-        let next = self.backoff(tries, run.observe_until);
-        match (observed, next) {
-            (Err(SimError::Unauthorized), _) | (Err(_), None) => run.failed.set(true),
-            (Err(_), Some(next)) => {
-                self.later(run, next, move |sim, run| {
-                    sim.observe(run, open, discovery, tries + 1)
-                });
-            }
-            (Ok(observed), next) => {
-                let known: BTreeSet<InstanceId> = observed.iter().map(|i| i.id.clone()).collect();
-                let unknown: Vec<Instance> = open
-                    .into_iter()
-                    .filter(|i| !known.contains(&i.id))
-                    .collect();
-                self.settle(run, observed, discovery);
-                match next {
-                    Some(next) if !unknown.is_empty() => self.later(run, next, move |sim, run| {
-                        sim.observe(run, unknown, discovery, tries + 1);
-                    }),
-                    _ => unknown.iter().for_each(|instance| {
-                        let launched = instance.launched_at.unwrap().as_millisecond();
-                        if now - launched > 15 * MINUTE {
-                            self.count("outcome", "gone");
-                        } else {
-                            run.failed.set(true);
-                        }
-                    }),
+        let (least, most) = launch.asked.unwrap();
+        let before = known.len();
+        match observed {
+            Err(SimError::Unauthorized) => return run.fail(),
+            Err(_) => {}
+            Ok(mut observed) => {
+                let at = timestamp(now);
+                observed.retain(|it| launch.may_include(it, at) && known.insert(it.id.clone()));
+                for instance in observed.iter_mut().filter(|it| launch.includes(it)) {
+                    instance.principals.clone_from(&launch.origin.principals);
+                }
+                run.expect(observed.iter().map(|it| &it.id));
+                self.settle(run, observed, tries);
+                let found = known.len();
+                let surely_all = found >= most && launch.client_token.is_some();
+                if surely_all || found >= least && found == before {
+                    return;
+                }
+                if found < least && found == before && self.is_long_ago(run) {
+                    return self.count("outcome", "gone, ids not known");
                 }
             }
         }
-    }
-
-    fn settle(
-        &mut self,
-        run: &Rc<SimInvocation>,
-        observed: Vec<Instance>,
-        discovery: &'static Discovery,
-    ) {
-        let now = timestamp(self.now);
-        let mut plan = Plan::new(&self.policy, observed, now, discovery);
-        let waiting = plan.split_off_waiting(&self.policy, now);
-        self.apply(run, plan, discovery);
-        if let Some(waiting) = waiting {
-            let until = waiting.until.as_millisecond();
-            if until >= run.observe_until {
-                run.failed.set(true);
-            } else {
-                self.later(run, until, move |sim, run| {
-                    sim.observe(run, waiting.instances, discovery, 0);
-                });
-            }
+        match self.backoff(tries, run.observe_until) {
+            Some(next) => self.later(run, next, move |sim, run| {
+                sim.find(run, launch, known, tries + 1);
+            }),
+            None if known.len() >= least => {}
+            None => run.fail(),
         }
     }
 
-    fn sweep(&mut self, run: &Rc<SimInvocation>, region: String) {
-        let at = self.now;
-        let now = timestamp(at);
-        let Ok(observed) = self.call("DescribeInstances", &region, |ec2| {
-            Ok(ec2.living(&region, at))
-        }) else {
-            run.failed.set(true);
-            return;
-        };
-        let mut steps = Vec::new();
-        for instance in observed {
-            match decide(&self.policy, &instance, now, &Discovery::Launch) {
-                Decision::Compliant(_) => self.count("outcome", "compliant, swept"),
-                Decision::Exempt(_) => self.count("outcome", "exempt, swept"),
-                Decision::Gone(_) => {}
-                Decision::NonCompliant(_) => {
-                    let points = [(instance.launched_at.unwrap(), 0.0)];
-                    let usage =
-                        Usage::evaluate(&instance, &points, self.policy.existing.window_begin(now));
-                    let discovery = Discovery::Existing(usage);
-                    let decision = decide(&self.policy, &instance, now, &discovery);
-                    steps.push(Step { instance, decision });
-                }
-            }
+    fn changed(&mut self, run: &Rc<SimInvocation>, change: MetadataChange) {
+        let is_own = change.role.as_deref() == Some(events::ROLE);
+        if is_own && self.policy.could_have_set(&change.set) {
+            return self.count("event", "own change");
         }
-        if self.call("GetMetricData", &region, |_| Ok(())).is_err() {
-            // The usage is unknown then, for which this policy has the same action.
-            self.count("sweep", "without usage");
-        }
-        steps.sort_by_key(|step| step.instance.launched_at);
-        let mut plan = Plan { steps };
-        plan.leave_waiting(&self.policy, now);
-        self.apply(run, plan, &Discovery::Launch);
+        self.count("event", "drift");
+        let instances = named(vec![change.instance_id], &change.origin);
+        self.observe(run, instances, 0);
+    }
+
+    pub(crate) fn is_long_ago(&self, run: &SimInvocation) -> bool {
+        self.now - run.at > 15 * MINUTE
     }
 
     pub(crate) fn backoff(&self, tries: u32, until: Time) -> Option<Time> {
@@ -270,4 +245,10 @@ impl Sim {
             sim.finish(run);
         });
     }
+}
+
+fn named(ids: Vec<InstanceId>, origin: &Origin) -> Vec<Instance> {
+    let ids = ids.into_iter();
+    ids.map(|id| Instance::unknown(id, origin.region.clone()))
+        .collect()
 }

@@ -132,7 +132,6 @@ async fn observe(
         // The command enforces regardless of the action that the policy allows the function.
         policy.existing.in_use = Action::Report;
         policy.existing.unknown = Action::Report;
-        policy.new_instances.in_use = Action::Report;
     }
     let options = ScanOptions {
         regions: args.regions.selection(),

@@ -151,7 +151,7 @@ fn each_rule_says_which_condition_decides() {
 launch, account 111122223333, region eu-central-1, 2026-02-23T16:12:29Z, 1 instance
 by arn:aws:sts::111122223333:assumed-role/deploy/pipeline-21633
 by arn:aws:iam::111122223333:role/deploy
-explained for new instances, first launched at 2026-03-12T00:00:00Z: EC2 shows whether they are, and 15 minutes after its first launch an instance is enforced at most
+explained for new instances, first launched at 2026-03-12T00:00:00Z: EC2 shows whether they are; 15 minutes after its first launch an instance is enforced at most, and where the launch event is older than 15 minutes, only after CloudWatch was asked for calls without a token
 
 i-0b0554c88a5c43e70: enforced
   options: http_tokens optional, http_endpoint enabled, hop_limit 1, http_protocol_ipv6 disabled, instance_metadata_tags disabled
@@ -293,7 +293,11 @@ fn what_the_event_leaves_out_is_described_and_no_rule_by_tag_is_ruled_out() {
     let started = fixture("start-running").not_recorded.unwrap();
     assert_eq!(
         started.calls,
-        ["DescribeInstances instance-id=i-0f49401c0b0c64f9d"]
+        [
+            "DescribeInstances instance-id=i-0f49401c0b0c64f9d",
+            "GetMetricData MetadataNoToken and MetadataNoTokenRejected, for those that are neither new \
+             nor compliant"
+        ]
     );
     assert_eq!(started.rules[3].evaluation, Unknown);
 }

@@ -36,7 +36,8 @@ fn an_event_of_the_last_minutes_is_explained_for_its_own_time() {
     assert_eq!(
         explained.notes[0],
         "explained for new instances, first launched at 2026-02-18T14:33:10Z: EC2 shows whether they \
-         are, and 15 minutes after its first launch an instance is enforced at most"
+         are; 15 minutes after its first launch an instance is enforced at most, and where the launch event \
+         is older than 15 minutes, only after CloudWatch was asked for calls without a token"
     );
     assert_eq!(explained.instances[0].waits_until, Some(after_launch(60)));
     assert_eq!(explained.instances[0].outcome, Outcome::Terminated);
@@ -91,7 +92,10 @@ fn a_start_of_several_instances_is_described_with_one_call() {
     let not_recorded = explained.not_recorded.unwrap();
     assert_eq!(
         not_recorded.calls,
-        ["DescribeInstances instance-id=i-0123456789abcdef0,i-0000abcd"]
+        [
+            "DescribeInstances instance-id=i-0123456789abcdef0,i-0000abcd",
+            USAGE_CALL
+        ]
     );
     assert_eq!(
         not_recorded.at_most[0],
@@ -118,3 +122,6 @@ fn the_table_is_explained_with_the_policy_s_own_numbers() {
         ]
     );
 }
+
+const USAGE_CALL: &str = "GetMetricData MetadataNoToken and MetadataNoTokenRejected, for those that are \
+                          neither new nor compliant";
