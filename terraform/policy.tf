@@ -18,11 +18,12 @@ locals {
     }
   ]
   policy = jsonencode(merge(var.policy, {
-    version  = 1
-    require  = local.requires[0]
-    rules    = local.rules
-    existing = { for key, value in var.policy.existing : key => value if value != null }
-    limits   = { for key, value in var.policy.limits : key => value if value != null }
+    version       = 1
+    require       = local.requires[0]
+    rules         = local.rules
+    new_instances = { for key, value in var.policy.new_instances : key => value if value != null }
+    existing      = { for key, value in var.policy.existing : key => value if value != null }
+    limits        = { for key, value in var.policy.limits : key => value if value != null }
   }))
 
   # `length` returns characters.

@@ -38,15 +38,15 @@ variable "policy" {
       reason           = optional(string)
     })), [])
     new_instances = optional(object({
-      disrupt_within_minutes = optional(number, 15)
-      enforce_within_hours   = optional(number, 24)
-      in_use                 = optional(string, "report")
+      disrupt_within_minutes = optional(number)
+      enforce_within_hours   = optional(number)
+      in_use                 = optional(string)
       grace_seconds          = optional(number, 60)
-      enforce_grace_seconds  = optional(number, 0)
+      enforce_grace_seconds  = optional(number)
     }), {})
     existing = optional(object({
       usage_window_days = optional(number, 14)
-      usage_data_hours  = optional(number, 24)
+      usage_data_hours  = optional(number)
       in_use            = optional(string, "report")
       unknown           = optional(string, "report")
       watch_days        = optional(number)
@@ -111,10 +111,10 @@ variable "policy" {
   }
   validation {
     condition = alltrue([
-      for action in [var.policy.new_instances.in_use, var.policy.existing.in_use, var.policy.existing.unknown] :
+      for action in compact([var.policy.new_instances.in_use, var.policy.existing.in_use, var.policy.existing.unknown]) :
       contains(["report", "enforce"], action)
     ])
-    error_message = "policy.new_instances.in_use, policy.existing.in_use and policy.existing.unknown must be `report` or `enforce`, not `${var.policy.new_instances.in_use}`, `${var.policy.existing.in_use}` and `${var.policy.existing.unknown}`."
+    error_message = "policy.new_instances.in_use, policy.existing.in_use and policy.existing.unknown must be `report` or `enforce`, not ${jsonencode([var.policy.new_instances.in_use, var.policy.existing.in_use, var.policy.existing.unknown])}."
   }
   validation {
     condition = (
@@ -124,27 +124,27 @@ variable "policy" {
     error_message = "policy.existing.usage_window_days must be a whole number from 1 to 63, not ${var.policy.existing.usage_window_days}."
   }
   validation {
-    condition = (
+    condition = var.policy.existing.usage_data_hours == null ? true : (
       var.policy.existing.usage_data_hours >= 1 && var.policy.existing.usage_data_hours <= 168 &&
       floor(var.policy.existing.usage_data_hours) == var.policy.existing.usage_data_hours &&
       var.policy.existing.usage_data_hours <= 24 * var.policy.existing.usage_window_days
     )
-    error_message = "policy.existing.usage_data_hours must be a whole number from 1 to 168 and fit into usage_window_days (${var.policy.existing.usage_window_days}), not ${var.policy.existing.usage_data_hours}."
+    error_message = "policy.existing.usage_data_hours must be a whole number from 1 to 168 and fit into usage_window_days (${var.policy.existing.usage_window_days}), not ${jsonencode(var.policy.existing.usage_data_hours)}."
   }
   validation {
-    condition = (
+    condition = var.policy.new_instances.disrupt_within_minutes == null ? true : (
       var.policy.new_instances.disrupt_within_minutes >= 1 && var.policy.new_instances.disrupt_within_minutes <= 60 &&
       floor(var.policy.new_instances.disrupt_within_minutes) == var.policy.new_instances.disrupt_within_minutes &&
       var.policy.new_instances.grace_seconds + 60 <= 60 * var.policy.new_instances.disrupt_within_minutes
     )
-    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and at least a minute longer than grace_seconds (${var.policy.new_instances.grace_seconds}), not ${var.policy.new_instances.disrupt_within_minutes}."
+    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and at least a minute longer than grace_seconds (${var.policy.new_instances.grace_seconds}), not ${jsonencode(var.policy.new_instances.disrupt_within_minutes)}."
   }
   validation {
-    condition = (
+    condition = var.policy.new_instances.enforce_within_hours == null ? true : (
       var.policy.new_instances.enforce_within_hours >= 1 && var.policy.new_instances.enforce_within_hours <= 168 &&
       floor(var.policy.new_instances.enforce_within_hours) == var.policy.new_instances.enforce_within_hours
     )
-    error_message = "policy.new_instances.enforce_within_hours must be a whole number from 1 to 168, not ${var.policy.new_instances.enforce_within_hours}."
+    error_message = "policy.new_instances.enforce_within_hours must be a whole number from 1 to 168, not ${jsonencode(var.policy.new_instances.enforce_within_hours)}."
   }
   validation {
     condition = (
@@ -162,11 +162,11 @@ variable "policy" {
     error_message = "policy.new_instances.grace_seconds must be a whole number from 0 to 510, not ${var.policy.new_instances.grace_seconds}."
   }
   validation {
-    condition = (
+    condition = var.policy.new_instances.enforce_grace_seconds == null ? true : (
       var.policy.new_instances.enforce_grace_seconds >= 0 && var.policy.new_instances.enforce_grace_seconds <= 510 &&
       floor(var.policy.new_instances.enforce_grace_seconds) == var.policy.new_instances.enforce_grace_seconds
     )
-    error_message = "policy.new_instances.enforce_grace_seconds must be a whole number from 0 to 510, not ${var.policy.new_instances.enforce_grace_seconds}."
+    error_message = "policy.new_instances.enforce_grace_seconds must be a whole number from 0 to 510, not ${jsonencode(var.policy.new_instances.enforce_grace_seconds)}."
   }
   validation {
     condition = var.policy.limits.enforcements_per_hour == null ? true : (

@@ -117,8 +117,8 @@ variable "timeout" {
   }
   validation {
     # 30 seconds to describe the instance before and after the grace period.
-    condition     = var.timeout * 0.6 >= max(var.policy.new_instances.grace_seconds, var.policy.new_instances.enforce_grace_seconds) + 30
-    error_message = "timeout must be at least ${ceil((max(var.policy.new_instances.grace_seconds, var.policy.new_instances.enforce_grace_seconds) + 30) / 0.6)}, not ${var.timeout}: policy.new_instances.grace_seconds (${var.policy.new_instances.grace_seconds}) and enforce_grace_seconds (${var.policy.new_instances.enforce_grace_seconds}) must pass within the first 60 % of it."
+    condition     = var.timeout * 0.6 >= max(var.policy.new_instances.grace_seconds, coalesce(var.policy.new_instances.enforce_grace_seconds, 0)) + 30
+    error_message = "timeout must be at least ${ceil((max(var.policy.new_instances.grace_seconds, coalesce(var.policy.new_instances.enforce_grace_seconds, 0)) + 30) / 0.6)}, not ${var.timeout}: policy.new_instances.grace_seconds (${var.policy.new_instances.grace_seconds}) and enforce_grace_seconds (${coalesce(var.policy.new_instances.enforce_grace_seconds, 0)}) must pass within the first 60 % of it."
   }
 }
 

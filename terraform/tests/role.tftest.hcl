@@ -182,12 +182,12 @@ run "the_actions_for_existing_instances_are_granted" {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "report"
-      existing     = { in_use = "stop", unknown = "enforce" }
+      existing     = { in_use = "report", unknown = "enforce" }
     }
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Stop", "DescribeSpotRequests"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }

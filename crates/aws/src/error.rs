@@ -214,9 +214,24 @@ impl Refusal {
         Refusal {
             status,
             code: text(error.code()),
-            message: text(error.message()),
+            message: reason_first(error.message().unwrap_or_default()),
         }
     }
+}
+
+/// A denial with the kind of policy that denies first, and without the encoded message of 700 letters, which
+/// only `sts:DecodeAuthorizationMessage` reads.
+fn reason_first(message: &str) -> String {
+    let (message, _encoded) = message
+        .split_once(" Encoded authorization failure message")
+        .unwrap_or((message, ""));
+    for reason in [" with an explicit deny in ", " because no "] {
+        if let Some(at) = message.find(reason) {
+            let (denied, why) = message.split_at(at);
+            return format!("{} ({denied})", why.trim().trim_end_matches('.'));
+        }
+    }
+    message.to_owned()
 }
 
 impl fmt::Display for Refusal {
@@ -235,4 +250,23 @@ impl Error for Refusal {}
 
 fn has_source<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason_first;
+
+    #[test]
+    fn a_denial_begins_with_the_kind_of_policy_that_denies() {
+        let denied = "You are not authorized to perform this operation. User: arn:aws:sts::111122223333:assumed-role/a/b is not authorized to perform: ec2:StopInstances on resource: i-0";
+        let encoded = " Encoded authorization failure message: xyz";
+        let by = |why: &str| reason_first(&format!("{denied} {why}.{encoded}"));
+        for why in [
+            "with an explicit deny in a service control policy",
+            "because no identity-based policy allows the ec2:StopInstances action",
+        ] {
+            assert_eq!(by(why), format!("{why} ({denied})"));
+        }
+        assert_eq!(reason_first("Rate exceeded"), "Rate exceeded");
+    }
 }

@@ -60,7 +60,9 @@ impl Sim {
         }
         let soon = self.now + self.latency();
         if !enforce.is_empty() {
-            self.later(run, soon, move |sim, run| sim.enforce(run, enforce, 0, Sim::enforced));
+            self.later(run, soon, move |sim, run| {
+                sim.enforce(run, enforce, 0, Sim::enforced)
+            });
         }
         if !stop.is_empty() {
             // Its options are set first.
@@ -76,7 +78,10 @@ impl Sim {
     }
 
     fn reported(&mut self, run: &SimInvocation, id: &InstanceId, decided: &NonCompliant) {
-        let because = decided.instead.as_ref().map(|instead| instead.because.word());
+        let because = decided
+            .instead
+            .as_ref()
+            .map(|instead| instead.because.word());
         let word = because.map(|word| format!("{word:?}")).unwrap_or_default();
         self.outcome(run, id, "reported");
         *self.reported.entry(word).or_default() += 1;
@@ -172,7 +177,8 @@ impl Sim {
         let event = events::modified(instance, events::ROLE, set, now);
         let delivered = now + self.rng.i64(SECOND..2 * MINUTE);
         self.at(delivered, move |sim| sim.deliver(event, 0));
-        if matches!(run.told.by, ToldBy::Drift(..)) && set.http_tokens == Some(HttpTokens::Required) {
+        if matches!(run.told.by, ToldBy::Drift(..)) && set.http_tokens == Some(HttpTokens::Required)
+        {
             let value = marks::one_more_enforcement(&instance.tags, timestamp(now));
             let times = self.enforcements.entry(instance.id.clone());
             times.or_default().push(now);

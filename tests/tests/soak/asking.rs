@@ -38,7 +38,9 @@ impl Sim {
             && tries + 1 < ATTEMPTS
             && let Some(next) = self.backoff(tries, run.ask_until)
         {
-            return self.later(run, next, move |sim, run| sim.ask(run, plan, tries + 1, then));
+            return self.later(run, next, move |sim, run| {
+                sim.ask(run, plan, tries + 1, then)
+            });
         }
         if !is_answered {
             self.count("outcome", "a question without an answer");
@@ -90,7 +92,10 @@ impl Sim {
                 }
                 (id, data)
             };
-            Ok(ids.into_iter().map(answer).collect::<BTreeMap<InstanceId, CallData>>())
+            Ok(ids
+                .into_iter()
+                .map(answer)
+                .collect::<BTreeMap<InstanceId, CallData>>())
         });
         answer.map_err(|error| format!("{error:?}"))
     }
@@ -105,7 +110,9 @@ impl Sim {
             return Some(BTreeSet::new());
         }
         let answer = self.call("DescribeSpotInstanceRequests", region, |ec2| {
-            let persistent = asked.into_iter().filter(|(id, _)| ec2.machine(id).is_persistent);
+            let persistent = asked
+                .into_iter()
+                .filter(|(id, _)| ec2.machine(id).is_persistent);
             Ok(persistent.map(|(_, request)| request).collect())
         });
         answer.ok()

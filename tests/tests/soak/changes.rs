@@ -80,6 +80,9 @@ impl SimEc2 {
         let raced = closed && described.options.http_endpoint == Some(Toggle::Enabled);
         let broken = widens(machine, set, described);
         let unasked = may_enforce(machine, told, now).err();
+        if unasked.is_some() {
+            println!("UNASKED {unasked:?} {now} {told:?} {machine:?} set {set:?}");
+        }
         machine.instance.options = set.or(&has);
         machine.options_set(now);
         let after = machine.instance.options;

@@ -69,10 +69,14 @@ impl Sim {
     }
 
     fn over_limit(&mut self, run: &Rc<SimInvocation>, tasks: Vec<SimTask>) {
-        tasks.iter().for_each(|_| self.count("disruption", "over its limit"));
+        tasks
+            .iter()
+            .for_each(|_| self.count("disruption", "over its limit"));
         let limit = self.policy.limits.disruptions_per_hour;
         let milder = tasks.into_iter().map(|task| SimTask {
-            decided: task.decided.milder(Action::Enforce, Because::DisruptionLimit { limit }),
+            decided: task
+                .decided
+                .milder(Action::Enforce, Because::DisruptionLimit { limit }),
             ..task
         });
         self.enforce_instead(run, milder.collect());
@@ -106,7 +110,10 @@ impl Sim {
         open = self.new_ones(run, action, open);
         // What waits for EC2's rates is not sent when it is too late.
         let sent = self.now + self.latency() + self.waits_for_rates();
-        let until = open.iter().filter_map(|task| self.new_until(&task.instance)).min();
+        let until = open
+            .iter()
+            .filter_map(|task| self.new_until(&task.instance))
+            .min();
         let until = until.unwrap_or(sent).min(observed_at + COUNTS);
         self.later(run, sent.min(until), move |sim, run| {
             let failed = match sent <= until {
@@ -129,7 +136,12 @@ impl Sim {
 
     fn new_until(&self, instance: &Instance) -> Option<Time> {
         let first = instance.first_launched_at(timestamp(self.now))?;
-        Some(self.policy.new_instances.disrupt_until(first).as_millisecond())
+        Some(
+            self.policy
+                .new_instances
+                .disrupt_until(first)
+                .as_millisecond(),
+        )
     }
 
     /// Those that are new for long enough; the others are enforced.
@@ -141,9 +153,11 @@ impl Sim {
     ) -> Vec<SimTask> {
         let arrives = self.now + ARRIVES;
         let (new, late): (Vec<SimTask>, Vec<SimTask>) = open.into_iter().partition(|task| {
-            self.new_until(&task.instance).is_some_and(|until| arrives <= until)
+            self.new_until(&task.instance)
+                .is_some_and(|until| arrives <= until)
         });
-        late.iter().for_each(|_| self.count("disruption", "too late"));
+        late.iter()
+            .for_each(|_| self.count("disruption", "too late"));
         self.not_disrupted(run, action, late);
         new
     }
@@ -182,7 +196,13 @@ impl Sim {
             };
             let (policy, evidence) = (&self.policy, Evidence::NotAsked);
             let instance = &task.instance;
-            match decide(policy, instance, timestamp(now), Discovery::Sweep, &evidence) {
+            match decide(
+                policy,
+                instance,
+                timestamp(now),
+                Discovery::Sweep,
+                &evidence,
+            ) {
                 Decision::NonCompliant(again) if again.action >= action => left.push(task),
                 Decision::NonCompliant(_) => not.push(task),
                 _ => self.outcome(run, &task.instance.id, "no longer to be disrupted"),
@@ -230,7 +250,9 @@ impl Sim {
             Action::Terminate => ("TerminateInstances", "terminated"),
             _ => ("StopInstances", "stopped"),
         };
-        self.call(name, &region, |ec2| ec2.disrupt(action, ids, &run.told, now))?;
+        self.call(name, &region, |ec2| {
+            ec2.disrupt(action, ids, &run.told, now)
+        })?;
         for id in ids {
             self.outcome(run, id, outcome);
         }

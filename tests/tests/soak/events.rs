@@ -2,14 +2,17 @@
 
 use std::rc::Rc;
 
-use imds_core::instance::Instance;
+use imds_core::instance::{Instance, InstanceId};
 use imds_core::options::MetadataOptions;
 use serde_json::{Value, json};
 
 use crate::ec2::{Time, timestamp};
 
-/// The function's own name, and that of its sessions.
-pub(crate) const FUNCTION: &str = "enforcer";
+/// The function's role.
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/enforcer";
+
+/// The role of people, whose sessions have the name of the function's.
+pub(crate) const PEOPLE: &str = "arn:aws:iam::111122223333:role/people";
 
 const ACCOUNT: &str = "111122223333";
 
@@ -20,16 +23,36 @@ pub(crate) enum RecordedIds {
     LeftOut,
 }
 
-pub(crate) fn launched(instances: &[Instance], token: &str, ids: RecordedIds, at: Time) -> Rc<str> {
+/// A launch of these instances; `token`: its client token, if it has one.
+pub(crate) fn launched(
+    instances: &[Instance],
+    token: Option<&str>,
+    ids: RecordedIds,
+    at: Time,
+) -> Rc<str> {
     let region = &instances[0].region;
-    let items: Vec<Value> = instances.iter().map(item).collect();
+    let items: Vec<Value> = instances.iter().map(|it| item(it, at)).collect();
     let count = instances.len();
-    let detail = json!({
+    let mut detail = json!({
         "eventSource": "ec2.amazonaws.com", "eventName": "RunInstances",
         "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ada" },
-        "requestParameters": { "clientToken": token,
+        "requestParameters": {
             "instancesSet": { "items": [{ "minCount": count, "maxCount": count }] } },
         "responseElements": (ids == RecordedIds::All).then(|| json!({ "instancesSet": { "items": items } }))
+    });
+    if let Some(token) = token {
+        detail["requestParameters"]["clientToken"] = json!(token);
+    }
+    call(region, detail, at)
+}
+
+/// A start of this instance.
+pub(crate) fn started(region: &str, id: &InstanceId, at: Time) -> Rc<str> {
+    let items = json!({ "items": [{ "instanceId": id }] });
+    let detail = json!({
+        "eventSource": "ec2.amazonaws.com", "eventName": "StartInstances",
+        "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ada" },
+        "requestParameters": { "instancesSet": items }, "responseElements": { "instancesSet": items }
     });
     call(region, detail, at)
 }
@@ -37,7 +60,7 @@ pub(crate) fn launched(instances: &[Instance], token: &str, ids: RecordedIds, at
 /// A change of metadata options by a session of a role.
 pub(crate) fn modified(
     instance: &Instance,
-    session: &str,
+    role: &str,
     set: &MetadataOptions,
     at: Time,
 ) -> Rc<str> {
@@ -58,17 +81,18 @@ pub(crate) fn modified(
     let detail = json!({
         "eventSource": "ec2.amazonaws.com", "eventName": "ModifyInstanceMetadataOptions",
         "userIdentity": { "type": "AssumedRole",
-            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/Role/{session}") },
+            "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/Role/enforcer"),
+            "sessionContext": { "sessionIssuer": { "type": "Role", "arn": role } } },
         "requestParameters": { "ModifyInstanceMetadataOptionsRequest": request }
     });
     call(&instance.region, detail, at)
 }
 
-pub(crate) fn running(instance: &Instance, at: Time) -> Rc<str> {
+pub(crate) fn running(region: &str, id: &InstanceId, at: Time) -> Rc<str> {
     json!({
         "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
-        "account": ACCOUNT, "region": instance.region, "time": timestamp(at).to_string(),
-        "detail": { "instance-id": instance.id, "state": "running" }
+        "account": ACCOUNT, "region": region, "time": timestamp(at).to_string(),
+        "detail": { "instance-id": id, "state": "running" }
     })
     .to_string()
     .into()
@@ -93,7 +117,7 @@ fn call(region: &str, mut detail: Value, at: Time) -> Rc<str> {
     .into()
 }
 
-fn item(instance: &Instance) -> Value {
+fn item(instance: &Instance, at: Time) -> Value {
     let tags = instance.tags.iter();
     let tags: Vec<Value> = tags
         .map(|(key, value)| json!({ "key": key, "value": value }))
@@ -101,7 +125,7 @@ fn item(instance: &Instance) -> Value {
     let options = &instance.options;
     json!({
         "instanceId": instance.id, "imageId": "ami-0abcdef1234567890", "instanceType": "m7g.large",
-        "launchTime": instance.launched_at.map(|at| at.as_millisecond()),
+        "launchTime": at,
         "instanceState": { "code": 0, "name": "pending" }, "tagSet": { "items": tags },
         "metadataOptions": {
             "state": "pending", "httpTokens": options.http_tokens,

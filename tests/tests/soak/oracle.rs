@@ -56,7 +56,12 @@ pub(crate) fn first_launched(machine: &SimInstance, now: Time) -> Option<Time> {
     let attached = &machine.attached;
     let is_shown = now >= attached.shown;
     let interface = is_shown.then_some(attached.interface);
-    let times = || interface.into_iter().chain(attached.volumes(now)).chain([started]);
+    let times = || {
+        interface
+            .into_iter()
+            .chain(attached.volumes(now))
+            .chain([started])
+    };
     let is_ahead = times().any(|time| time > now + AHEAD);
     times().min().filter(|_| is_shown && !is_ahead)
 }
@@ -75,7 +80,8 @@ pub(crate) fn may_disrupt(
         "terminate" => has("sandbox") && in_us,
         _ => has("batch"),
     };
-    let caused = matches!(told.by, ToldBy::Drift(_, set) if set.http_tokens == Some(HttpTokens::Optional));
+    let caused =
+        matches!(told.by, ToldBy::Drift(_, set) if set.http_tokens == Some(HttpTokens::Optional));
     let checks = [
         (age.is_none(), "of unknown age"),
         (age.is_some_and(|age| age > NEW), "that is not new"),
@@ -84,7 +90,10 @@ pub(crate) fn may_disrupt(
         (caused, "whose options somebody changed"),
         (is_replaced(machine), "that would be replaced"),
         (is_restored(machine, now), "that was restored"),
-        (machine.instance.dedicated == Some(DedicatedCapacity::DedicatedHost), "of a dedicated host"),
+        (
+            machine.instance.dedicated == Some(DedicatedCapacity::DedicatedHost),
+            "of a dedicated host",
+        ),
     ];
     let broken = checks.into_iter().find(|(holds, _)| *holds);
     broken.map_or(Ok(()), |(_, what)| Err(what))
@@ -93,13 +102,25 @@ pub(crate) fn may_disrupt(
 fn is_replaced(machine: &SimInstance) -> bool {
     let keys = machine.instance.tags.iter();
     let mut keys = keys.filter(|(key, value)| {
-        let is_of_any_launch = ["aws:backup:", "aws:cloudformation:", "aws:ec2launchtemplate:", "aws:servicecatalog:"]
-            .iter()
-            .any(|prefix| key.starts_with(prefix));
-        let owned = ["kubernetes.io/cluster/", "sigs.k8s.io/cluster-api-provider-aws/cluster/"]
-            .iter()
-            .any(|prefix| key.starts_with(prefix) && *value == "owned");
-        let named = ["karpenter.sh/nodepool", "karpenter.sh/provisioner-name", "spotinst:aws:ec2:group:id"];
+        let is_of_any_launch = [
+            "aws:backup:",
+            "aws:cloudformation:",
+            "aws:ec2launchtemplate:",
+            "aws:servicecatalog:",
+        ]
+        .iter()
+        .any(|prefix| key.starts_with(prefix));
+        let owned = [
+            "kubernetes.io/cluster/",
+            "sigs.k8s.io/cluster-api-provider-aws/cluster/",
+        ]
+        .iter()
+        .any(|prefix| key.starts_with(prefix) && *value == "owned");
+        let named = [
+            "karpenter.sh/nodepool",
+            "karpenter.sh/provisioner-name",
+            "spotinst:aws:ec2:group:id",
+        ];
         key.starts_with("aws:") && !is_of_any_launch || owned || named.contains(&key.as_str())
     });
     machine.is_persistent || machine.instance.managed_by.is_some() || keys.next().is_some()
@@ -108,14 +129,25 @@ fn is_replaced(machine: &SimInstance) -> bool {
 fn is_restored(machine: &SimInstance, now: Time) -> bool {
     let launched = machine.attached.interface + 2 * MINUTE;
     let mut keys = machine.instance.tags.keys();
-    let marks = ["aws:backup:", "AWSElasticDisasterRecovery", "AWSApplicationMigrationService"];
+    let marks = [
+        "aws:backup:",
+        "AWSElasticDisasterRecovery",
+        "AWSApplicationMigrationService",
+    ];
     keys.any(|key| marks.iter().any(|mark| key.starts_with(mark)))
-        || machine.attached.volumes(now).any(|volume| volume > launched)
+        || machine
+            .attached
+            .volumes(now)
+            .any(|volume| volume > launched)
 }
 
 /// Why nobody may set the options of an instance now. What was asked for when the function began to handle
 /// the event counts until it has ended.
-pub(crate) fn may_enforce(machine: &SimInstance, told: &Told, now: Time) -> Result<(), &'static str> {
+pub(crate) fn may_enforce(
+    machine: &SimInstance,
+    told: &Told,
+    now: Time,
+) -> Result<(), &'static str> {
     let then = may_enforce_at(machine, told.by, told.begun);
     then.or_else(|_| may_enforce_at(machine, told.by, now))
 }
@@ -217,7 +249,9 @@ pub(crate) fn final_state(machine: &SimInstance) -> &'static str {
     match () {
         () if machine.ended.is_some() => "ended",
         () if machine.is_exempt() => "exempt",
-        () if machine.instance.options.http_endpoint == Some(Toggle::Disabled) => "endpoint disabled",
+        () if machine.instance.options.http_endpoint == Some(Toggle::Disabled) => {
+            "endpoint disabled"
+        }
         () if is_compliant(machine) && is_stopped => "as required, stopped",
         () if is_compliant(machine) => "as required",
         () if machine.denies => "managed, and denied",
@@ -237,11 +271,20 @@ pub(crate) fn widens(
     let shows = set.instance_metadata_tags == Some(Toggle::Enabled)
         && !machine.instance.tags.contains_key("shows-tags");
     let broken = [
-        (set.http_endpoint == Some(Toggle::Enabled), "endpoint enabled"),
-        (set.http_tokens == Some(HttpTokens::Optional), "tokens made optional"),
+        (
+            set.http_endpoint == Some(Toggle::Enabled),
+            "endpoint enabled",
+        ),
+        (
+            set.http_tokens == Some(HttpTokens::Optional),
+            "tokens made optional",
+        ),
         (lowers, "hop limit lowered"),
         (shows, "tags shown that the policy does not show"),
-        (set.http_protocol_ipv6.is_some(), "an option set that the policy does not name"),
+        (
+            set.http_protocol_ipv6.is_some(),
+            "an option set that the policy does not name",
+        ),
         (is_exempt(&described.tags), "exempt instance enforced"),
     ];
     let broken = broken.into_iter().find(|(holds, _)| *holds);

@@ -23,6 +23,9 @@ pub(crate) struct Sim {
     pub(crate) ledger: BTreeMap<(&'static str, &'static str), usize>,
     /// Enforcements of drift, by instance.
     pub(crate) enforcements: BTreeMap<InstanceId, Vec<Time>>,
+    /// Why instances were only reported, and why they were only enforced.
+    pub(crate) reported: BTreeMap<String, usize>,
+    pub(crate) enforced: BTreeMap<String, usize>,
     order: u64,
     queue: BTreeMap<(Time, u64), ScheduledAct>,
 }
@@ -37,6 +40,8 @@ impl Sim {
             faults: 0,
             ledger: BTreeMap::new(),
             enforcements: BTreeMap::new(),
+            reported: BTreeMap::new(),
+            enforced: BTreeMap::new(),
             order: 0,
             queue: BTreeMap::new(),
         }
@@ -78,6 +83,7 @@ impl Sim {
                 Err(SimError::IncorrectState) => "incorrect state",
                 Err(SimError::Protected) => "protected",
                 Err(SimError::Unauthorized) => "unauthorized",
+                Err(SimError::Unsupported) => "unsupported",
             };
             (how, result)
         } else {
@@ -116,6 +122,14 @@ impl Sim {
             took += (SECOND / 2) << attempt;
         }
         (false, took)
+    }
+
+    /// How long a call waits because other software uses up EC2's rates, which is seldom.
+    pub(crate) fn waits_for_rates(&mut self) -> Time {
+        match self.rng.u32(0..100) {
+            0..4 => self.rng.i64(0..80 * SECOND),
+            _ => 0,
+        }
     }
 
     pub(crate) fn latency(&mut self) -> Time {

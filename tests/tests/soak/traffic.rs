@@ -1,14 +1,22 @@
-//! What happens outside the function: launches, deliveries of events, and changes by people.
+//! Launches, and the instances that are there before the day begins.
 
 use std::rc::Rc;
 
-use imds_core::instance::{Instance, InstanceId, State};
+use fastrand::Rng;
+use imds_core::instance::{DedicatedCapacity, Instance, InstanceId, SpotRequest, State};
 use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 
-use crate::ec2::{HOUR, MINUTE, SECOND, SimInstance, Time, timestamp};
+use crate::cloudwatch::{Metered, Software, ToldByCloudWatch};
+use crate::ec2::{
+    Attached, AttachedVolume, DAY, HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp,
+};
 use crate::events::{self, RecordedIds};
+use crate::people;
 use crate::sim::Sim;
 use crate::{DAWN, REGIONS};
+
+/// How many instances are there at dawn.
+pub(crate) const OLD: usize = 5_000;
 
 /// One call of RunInstances and everything that follows from it outside the function.
 pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
@@ -19,97 +27,268 @@ pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
         _ => 1,
     };
     let region = REGIONS[sim.rng.usize(0..REGIONS.len())];
-    let token = format!("token-{number}");
-    let kind = kind(sim);
-    let late = sim.rng.u32(0..100) < 3;
+    let token = match sim.rng.u32(0..1000) {
+        0 => "*".to_owned(),
+        _ => format!("token-{number}"),
+    };
+    let kind = kind(&mut sim.rng);
     let mut machines = Vec::new();
     for n in 0..count {
-        let id = InstanceId::try_from(format!("i-{:017x}", number + n).as_str()).unwrap();
-        let mut instance = Instance::unknown(id, region);
-        instance.launched_at = Some(timestamp(at));
-        instance.state = Some(State::Pending);
-        instance.tags = kind
-            .iter()
-            .map(|key| ((*key).to_owned(), "x".to_owned()))
-            .collect();
-        instance.options = options(sim);
-        let mut late_tags = Vec::new();
-        if late {
-            let from = at + sim.rng.i64(5 * SECOND..50 * SECOND);
-            late_tags.push((from, "app".to_owned(), "scanner-late".to_owned()));
-        } else if sim.rng.u32(0..100) < 2 {
-            instance
-                .tags
-                .insert("app".to_owned(), "scanner-9".to_owned());
-        }
-        machines.push(SimInstance {
-            instance,
-            client_token: token.clone(),
-            visible: at + sim.rng.i64(0..20 * SECOND),
-            running: at + sim.rng.i64(5 * SECOND..40 * SECOND),
-            ended: None,
-            protected: sim.rng.u32(0..100) == 0,
-            late_tags,
-        });
+        let mut machine = new_instance(&mut sim.rng, (number + n, region), at);
+        machine.instance.client_token = Some(token.clone());
+        kind.give(&mut machine, at);
+        machines.push(machine);
     }
     // CloudTrail leaves the ids of large launches out.
-    let recorded = if count < 44 {
-        RecordedIds::All
-    } else {
-        RecordedIds::LeftOut
+    let recorded = match count {
+        ..44 => RecordedIds::All,
+        _ => RecordedIds::LeftOut,
     };
-    let described: Vec<Instance> = machines
-        .iter()
-        .map(|machine| machine.instance.clone())
-        .collect();
-    let event = events::launched(&described, &token, recorded, at);
+    let tells_token = recorded == RecordedIds::All || sim.rng.u32(0..4) > 0;
+    let described: Vec<Instance> = machines.iter().map(|it| it.instance.clone()).collect();
+    let told = tells_token.then_some(token.as_str());
+    let event = events::launched(&described, told, recorded, at);
+    for machine in &machines {
+        let id = machine.instance.id.clone();
+        if sim.rng.u32(0..100) < 10 {
+            deliver(sim, events::running(region, &id, at), at);
+        }
+        people::act(sim, machine, at);
+    }
     sim.at(at, |sim| {
         machines
             .into_iter()
-            .for_each(|machine| sim.ec2.launch(machine))
+            .for_each(|machine| sim.ec2.launch(machine));
     });
     deliver(sim, event, at);
-    for instance in described {
-        if sim.rng.u32(0..100) < 10 {
-            deliver(sim, events::running(&instance, at), at);
-        }
-        change_by_people(sim, &instance, at);
-    }
     count
 }
 
-/// The tags of an instance, which rules or a replacing service refer to.
-fn kind(sim: &mut Sim) -> &'static [&'static str] {
-    match sim.rng.u32(0..100) {
-        0..8 => &["sandbox"],
-        8..10 => &["sandbox", "aws:autoscaling:groupName"],
-        10..13 => &["batch"],
-        13..20 => &["eks:cluster-name"],
-        20..25 => &["edge"],
-        _ => &[],
+/// An instance that was launched months before the day.
+pub(crate) fn old_instance(sim: &mut Sim, number: usize) {
+    let at = DAWN - 90 * DAY;
+    let region = REGIONS[sim.rng.usize(0..REGIONS.len())];
+    let mut machine = new_instance(&mut sim.rng, (number, region), at);
+    machine.instance.client_token = Some(format!("token-{number}"));
+    kind(&mut sim.rng).give(&mut machine, at);
+    machine.settle(DAWN - 89 * DAY);
+    machine.software.calls = match sim.rng.u32(0..100) {
+        0..25 => (at, NEVER),
+        25..35 => (at, DAWN - 9 * DAY),
+        _ => (NEVER, NEVER),
+    };
+    // CloudWatch answers wholly on some day, or never.
+    machine.software.complete_from = match sim.rng.bool() {
+        true => DAWN + 2 * DAY,
+        false => NEVER,
+    };
+    let stopped = match sim.rng.u32(0..100) {
+        0..15 => Some(DAWN - 60 * DAY),
+        15..20 => Some(DAWN - 2 * DAY),
+        _ => None,
+    };
+    if let Some(stopped) = stopped {
+        machine.set_state(State::Stopped, stopped);
+    }
+    people::act_on_old(sim, &machine);
+    sim.ec2.launch(machine);
+}
+
+fn new_instance(rng: &mut Rng, (number, region): (usize, &str), at: Time) -> SimInstance {
+    let id = InstanceId::try_from(format!("i-{number:017x}").as_str()).unwrap();
+    let mut instance = Instance::unknown(id, region);
+    instance.started_at = Some(timestamp(at));
+    instance.state = Some(State::Pending);
+    instance.options = options(rng);
+    let mut late_tags = Vec::new();
+    match rng.u32(0..100) {
+        0..3 => {
+            let from = at + rng.i64(5 * SECOND..50 * SECOND);
+            late_tags.push((from, "app".to_owned(), "scanner-late".to_owned()));
+        }
+        3..5 => {
+            let exempt = ("app".to_owned(), "scanner-9".to_owned());
+            instance.tags.extend([exempt]);
+        }
+        _ => {}
+    }
+    let early = rng.u32(0..100) < 20;
+    let early = early.then(|| (at + rng.i64(MINUTE..8 * HOUR), "app"));
+    let visible = at + rng.i64(0..20 * SECOND);
+    let mut attached = Attached::at_launch(at);
+    attached.shown = match rng.u32(0..1000) {
+        0..2 => NEVER,
+        2..50 => visible + rng.i64(0..40 * SECOND),
+        _ => at,
+    };
+    SimInstance {
+        instance,
+        attached,
+        visible,
+        running: at + rng.i64(5 * SECOND..40 * SECOND),
+        ended: None,
+        protected: rng.u32(0..100) == 0,
+        denies: false,
+        is_persistent: false,
+        late_tags,
+        early_tags: early.into_iter().collect(),
+        software: software(rng, at),
+        touched: at,
     }
 }
 
-fn options(sim: &mut Sim) -> MetadataOptions {
-    let tokens = match sim.rng.bool() {
+fn software(rng: &mut Rng, at: Time) -> Software {
+    let told = match rng.u32(0..100) {
+        0 => ToldByCloudWatch::PartialData,
+        1 => ToldByCloudWatch::Forbidden,
+        2 => ToldByCloudWatch::InternalError,
+        3 => ToldByCloudWatch::Missing,
+        _ => ToldByCloudWatch::Complete,
+    };
+    let calls = match rng.u32(0..100) {
+        0..12 => at + rng.i64(MINUTE..20 * MINUTE),
+        12..16 => at + rng.i64(HOUR..5 * HOUR),
+        _ => NEVER,
+    };
+    Software {
+        calls: (calls, NEVER),
+        history: vec![(at, Metered::Off)],
+        told,
+        complete_from: at + rng.i64(HOUR..9 * HOUR),
+    }
+}
+
+/// The tags of an instance, which rules refer to, and what makes it milder.
+struct Kind {
+    tags: &'static [&'static str],
+    milder: Option<Milder>,
+}
+
+/// Why an instance is not stopped or terminated, however new it is.
+#[derive(Clone, Copy)]
+enum Milder {
+    /// A tag whose value is `owned`.
+    Tag(&'static str),
+    Managed,
+    Denies,
+    PersistentSpot,
+    DedicatedHost,
+    /// A volume of another instance, attached minutes after the launch.
+    AttachedVolume,
+    /// It was restored with a volume that is older than the launch.
+    OldVolume,
+    /// EC2's clock is ahead of ours.
+    Ahead,
+}
+
+const MILDER: &[Milder] = &[
+    Milder::Tag("aws:autoscaling:groupName"),
+    Milder::Tag("aws:backup:source-resource"),
+    Milder::Tag("aws:elasticmapreduce:job-flow-id"),
+    Milder::Tag("aws:batch:compute-environment"),
+    Milder::Tag("AWSElasticDisasterRecoveryManaged"),
+    Milder::Tag("karpenter.sh/provisioner-name"),
+    Milder::Tag("sigs.k8s.io/cluster-api-provider-aws/cluster/a"),
+    Milder::Tag("kubernetes.io/cluster/a"),
+    Milder::Managed,
+    Milder::Denies,
+    Milder::PersistentSpot,
+    Milder::DedicatedHost,
+    Milder::AttachedVolume,
+    Milder::OldVolume,
+    Milder::Ahead,
+];
+
+fn kind(rng: &mut Rng) -> Kind {
+    let tags: &[&str] = match rng.u32(0..100) {
+        0..9 => &["sandbox"],
+        9..13 => &["batch"],
+        13..20 => &["eks:cluster-name"],
+        20..25 => &["edge"],
+        25..27 => &["shows-tags"],
+        27 => &["shows-tags", "example.com/team"],
+        _ => &[],
+    };
+    let is_disrupted = ["sandbox", "batch"].iter().any(|it| tags.contains(it));
+    let seldom = if is_disrupted { 40 } else { 2 };
+    let milder = rng.u32(0..100) < seldom;
+    Kind {
+        tags,
+        milder: milder.then(|| MILDER[rng.usize(0..MILDER.len())]),
+    }
+}
+
+impl Kind {
+    fn give(&self, machine: &mut SimInstance, at: Time) {
+        let instance = &mut machine.instance;
+        for tag in self.tags {
+            instance.tags.insert((*tag).to_owned(), "x".to_owned());
+        }
+        match self.milder {
+            None => {}
+            Some(Milder::Tag(key)) => {
+                instance.tags.insert(key.to_owned(), "owned".to_owned());
+            }
+            Some(Milder::Managed) => instance.managed_by = Some("ecs.amazonaws.com".to_owned()),
+            Some(Milder::Denies) => {
+                instance.managed_by = Some("eks.amazonaws.com".to_owned());
+                machine.denies = true;
+            }
+            Some(Milder::PersistentSpot) => {
+                instance.spot = Some(SpotRequest {
+                    id: Some(format!("sir-{}", instance.id)),
+                    is_persistent: None,
+                });
+                machine.is_persistent = true;
+            }
+            Some(Milder::DedicatedHost) => {
+                instance.dedicated = Some(DedicatedCapacity::DedicatedHost);
+            }
+            Some(Milder::AttachedVolume) => {
+                let at = at + 3 * MINUTE;
+                machine
+                    .attached
+                    .volumes
+                    .push(AttachedVolume { at, shown: at });
+            }
+            Some(Milder::OldVolume) => {
+                let (old, shown) = (at - 40 * DAY, at);
+                machine
+                    .attached
+                    .volumes
+                    .push(AttachedVolume { at: old, shown });
+            }
+            Some(Milder::Ahead) => {
+                let (ahead, shown) = (at + 40 * MINUTE, at);
+                machine
+                    .attached
+                    .volumes
+                    .push(AttachedVolume { at: ahead, shown });
+            }
+        }
+    }
+}
+
+fn options(rng: &mut Rng) -> MetadataOptions {
+    let tokens = match rng.bool() {
         true => HttpTokens::Required,
         false => HttpTokens::Optional,
     };
-    let endpoint = match sim.rng.u32(0..100) {
+    let endpoint = match rng.u32(0..100) {
         0..5 => Toggle::Disabled,
         _ => Toggle::Enabled,
     };
     MetadataOptions {
         http_tokens: Some(tokens),
         http_endpoint: Some(endpoint),
-        hop_limit: HopLimit::try_from(sim.rng.i64(1..5)).ok(),
+        hop_limit: HopLimit::try_from(rng.i64(1..5)).ok(),
         http_protocol_ipv6: Some(Toggle::Disabled),
         instance_metadata_tags: Some(Toggle::Disabled),
     }
 }
 
-/// Delivers an event late, twice, again hours later, or never.
-fn deliver(sim: &mut Sim, event: Rc<str>, at: Time) {
+/// Delivers an event late, twice, again hours or 30 days later, or never.
+pub(crate) fn deliver(sim: &mut Sim, event: Rc<str>, at: Time) {
     if sim.rng.u32(0..100) < 2 {
         return;
     }
@@ -118,49 +297,15 @@ fn deliver(sim: &mut Sim, event: Rc<str>, at: Time) {
         let (event, then) = (Rc::clone(&event), at + sim.rng.i64(SECOND..2 * MINUTE));
         sim.at(then, |sim| sim.deliver(event, 0));
     }
-    if sim.rng.u32(0..100) < 3 {
-        let then = at + sim.rng.i64(HOUR..10 * HOUR);
-        sim.at(then, |sim| sim.deliver(event, 0));
-    }
-}
-
-/// What people do to an instance, which is usually nothing.
-fn change_by_people(sim: &mut Sim, instance: &Instance, launched: Time) {
-    let at = launched + sim.rng.i64(MINUTE..8 * HOUR);
-    let open = MetadataOptions {
-        http_tokens: Some(HttpTokens::Optional),
-        ..MetadataOptions::default()
+    let again = match sim.rng.u32(0..100) {
+        0..3 => at + sim.rng.i64(HOUR..10 * HOUR),
+        // Late enough that an instance turns 15 minutes old while it is handled.
+        3..5 => at + sim.rng.i64(12 * MINUTE..16 * MINUTE),
+        5..9 => at + 30 * DAY,
+        _ => return,
     };
-    match sim.rng.u32(0..1000) {
-        0..10 => {
-            let id = instance.id.clone();
-            let at = launched + sim.rng.i64(SECOND..10 * MINUTE);
-            sim.at(at, move |sim| {
-                let ended = sim.now;
-                sim.ec2.machine(&id).ended.get_or_insert(ended);
-            });
-        }
-        10..20 => change(sim, instance, at, open),
-        20..25 => {
-            let closed = MetadataOptions {
-                http_endpoint: Some(Toggle::Disabled),
-                ..MetadataOptions::default()
-            };
-            let at = launched + sim.rng.i64(SECOND..MINUTE);
-            change(sim, instance, at, closed);
-        }
-        25 => (0..30).for_each(|n| change(sim, instance, at + n * 6 * SECOND, open)),
-        _ => {}
-    }
-}
-
-fn change(sim: &mut Sim, instance: &Instance, at: Time, set: MetadataOptions) {
-    let event = events::modified(instance, "mallory", &set, at);
-    let id = instance.id.clone();
-    sim.at(at, move |sim| {
-        let options = &mut sim.ec2.machine(&id).instance.options;
-        options.http_tokens = set.http_tokens.or(options.http_tokens);
-        options.http_endpoint = set.http_endpoint.or(options.http_endpoint);
+    sim.at(again, |sim| {
+        sim.count("event", "once more");
+        sim.deliver(event, 0);
     });
-    deliver(sim, event, at);
 }

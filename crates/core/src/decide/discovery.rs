@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::options::MetadataOptions;
+use crate::options::{MetadataOption, MetadataOptions};
 use crate::usage::{RejectedCalls, Usage};
 use crate::violation::Violation;
 
@@ -30,12 +30,16 @@ pub enum Discovery {
 }
 
 impl Discovery {
-    /// A change of options that caused none of the violations only says where to look.
+    /// A change of options that caused none of the violations only says where to look. So does one that
+    /// left tokens optional as they were: software may use IMDSv1 since before the change.
     pub(super) fn for_violations(self, violations: &[Violation]) -> Self {
         let Discovery::Drift { set, .. } = self else {
             return self;
         };
-        if violations.iter().any(|it| it.is_caused_by(&set)) {
+        let mut caused = violations.iter().filter(|it| it.is_caused_by(&set));
+        let mut others = violations.iter().filter(|it| !it.is_caused_by(&set));
+        let tokens_before = others.any(|it| it.option() == MetadataOption::HttpTokens);
+        if caused.next().is_some() && !tokens_before {
             self
         } else {
             Discovery::Sweep

@@ -47,7 +47,6 @@ fn open_and_far() -> Instance {
 fn a_change_that_set_what_violates_the_policy_is_drift() {
     let optional = |o: &mut MetadataOptions| o.http_tokens = Some(HttpTokens::Optional);
     is_drift(&open_and_far(), change(optional));
-    is_drift(&open_and_far(), change(|o| o.hop_limit = Some(hops(5))));
     is_drift(
         &open_and_far(),
         change(|o| {
@@ -55,6 +54,15 @@ fn a_change_that_set_what_violates_the_policy_is_drift() {
             o.hop_limit = Some(hops(1));
         }),
     );
+}
+
+#[test]
+fn a_change_of_another_option_is_drift_only_where_tokens_were_required() {
+    let far = change(|o| o.hop_limit = Some(hops(5)));
+    is_not_drift(&open_and_far(), far);
+    let mut required = open_and_far();
+    required.options.http_tokens = Some(HttpTokens::Required);
+    is_drift(&required, far);
 }
 
 #[test]

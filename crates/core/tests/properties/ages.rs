@@ -145,7 +145,8 @@ impl Changed {
     }
 }
 
-/// Drift is only what caused one of the violations; else the change only says where to look.
+/// Drift is only what caused one of the violations, and that of tokens if there is one; else the change
+/// only says where to look.
 fn drift_or_look(
     news: News,
     found: &MetadataOptions,
@@ -169,6 +170,7 @@ fn drift_or_look(
     };
     match news {
         News::Drift if !violations.iter().any(|name| caused(name)) => News::Sweep,
+        News::Drift if violations.contains(&"http_tokens") && !caused("http_tokens") => News::Sweep,
         _ => news,
     }
 }

@@ -1,0 +1,156 @@
+//! What people do: they end, stop and start instances, change their options, and make events up.
+
+use std::rc::Rc;
+
+use imds_core::instance::{Instance, InstanceId, State};
+use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
+
+use crate::DAWN;
+use crate::ec2::{HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp};
+use crate::events::{self, RecordedIds};
+use crate::sim::Sim;
+use crate::traffic::deliver;
+
+const OPEN: MetadataOptions = MetadataOptions {
+    http_tokens: Some(HttpTokens::Optional),
+    http_endpoint: None,
+    hop_limit: None,
+    http_protocol_ipv6: None,
+    instance_metadata_tags: None,
+};
+
+/// What people do to an instance that was launched then, which is usually nothing.
+pub(crate) fn act(sim: &mut Sim, machine: &SimInstance, launched: Time) {
+    let instance = &machine.instance;
+    let at = launched + sim.rng.i64(MINUTE..8 * HOUR);
+    let uses = machine.software.calls.0 != NEVER;
+    if uses && sim.rng.u32(0..100) < 40 {
+        // Software fails, and its owner opens the instance again.
+        let failed = machine.software.calls.0.max(launched);
+        let at = failed + sim.rng.i64(2 * HOUR..3 * HOUR);
+        change(sim, instance, at, OPEN);
+    }
+    match sim.rng.u32(0..1000) {
+        0..10 => {
+            let id = instance.id.clone();
+            let at = launched + sim.rng.i64(SECOND..10 * MINUTE);
+            sim.at(at, move |sim| {
+                let now = sim.now;
+                let machine = sim.ec2.machine(&id);
+                if machine.ended.is_none() {
+                    machine.end(now);
+                }
+            });
+        }
+        10..20 => change(sim, instance, at, OPEN),
+        20..25 => {
+            let closed = MetadataOptions {
+                http_tokens: None,
+                http_endpoint: Some(Toggle::Disabled),
+                ..OPEN
+            };
+            let at = launched + sim.rng.i64(SECOND..MINUTE);
+            change(sim, instance, at, closed);
+        }
+        25 => (0..30).for_each(|n| change(sim, instance, at + n * 6 * SECOND, OPEN)),
+        26..36 => {
+            stop(sim, instance, at);
+            let again = at + sim.rng.i64(MINUTE..6 * HOUR);
+            start(sim, instance, again);
+        }
+        _ => {}
+    }
+}
+
+/// What people do during the day to an instance that is months old.
+pub(crate) fn act_on_old(sim: &mut Sim, machine: &SimInstance) {
+    let instance = &machine.instance;
+    let at = DAWN + sim.rng.i64(0..20 * HOUR);
+    if instance.state == Some(State::Stopped) && sim.rng.bool() {
+        start(sim, instance, at);
+    }
+    match sim.rng.u32(0..100) {
+        0..10 => forge_launch(sim, instance, at),
+        10..15 => deliver(sim, events::started(&instance.region, &instance.id, at), at),
+        15..20 => deliver(sim, events::running(&instance.region, &instance.id, at), at),
+        // The options that it has already.
+        20..25 => deliver(
+            sim,
+            events::modified(instance, events::PEOPLE, &instance.options, at),
+            at,
+        ),
+        25..27 => forge_token(sim, instance, at),
+        27..30 => change(sim, instance, at, OPEN),
+        _ => {}
+    }
+}
+
+/// A launch of now that names an instance of months ago.
+fn forge_launch(sim: &mut Sim, instance: &Instance, at: Time) {
+    let named = std::slice::from_ref(instance);
+    let event = events::launched(named, Some("forged"), RecordedIds::All, at);
+    deliver(sim, event, at);
+}
+
+/// A launch of now without ids, with the token of another launch, or with one that is a pattern.
+fn forge_token(sim: &mut Sim, instance: &Instance, at: Time) {
+    let own = instance.client_token.as_deref();
+    let token = match sim.rng.bool() {
+        true => own,
+        false => Some("*"),
+    };
+    let named = std::slice::from_ref(instance);
+    let event = events::launched(named, token, RecordedIds::LeftOut, at);
+    deliver(sim, event, at);
+}
+
+fn stop(sim: &mut Sim, instance: &Instance, at: Time) {
+    let id = instance.id.clone();
+    sim.at(at, move |sim| {
+        let now = sim.now;
+        let machine = sim.ec2.machine(&id);
+        machine.settle(now);
+        if machine.instance.state == Some(State::Running) {
+            machine.set_state(State::Stopped, now);
+        }
+    });
+}
+
+/// A start, which CloudTrail records and EC2 tells of.
+fn start(sim: &mut Sim, instance: &Instance, at: Time) {
+    let (id, region) = (instance.id.clone(), instance.region.clone());
+    sim.at(at, move |sim| started(sim, &id, &region));
+}
+
+fn started(sim: &mut Sim, id: &InstanceId, region: &str) {
+    let now = sim.now;
+    let machine = sim.ec2.machine(id);
+    machine.settle(now);
+    if machine.instance.state != Some(State::Stopped) {
+        return;
+    }
+    machine.set_state(State::Pending, now);
+    machine.instance.started_at = Some(timestamp(now));
+    machine.running = now + 15 * SECOND;
+    machine.touched = now;
+    sim.count("event", "somebody started an instance");
+    let record = events::started(region, id, now);
+    deliver(sim, record, now);
+    if sim.rng.bool() {
+        deliver(sim, events::running(region, id, now), now);
+    }
+}
+
+fn change(sim: &mut Sim, instance: &Instance, at: Time, set: MetadataOptions) {
+    let event: Rc<str> = events::modified(instance, events::PEOPLE, &set, at);
+    let id = instance.id.clone();
+    sim.at(at, move |sim| {
+        let machine = sim.ec2.machine(&id);
+        machine.settle(at);
+        let options = &mut machine.instance.options;
+        *options = set.or(options);
+        machine.options_set(at);
+        machine.touched = at;
+    });
+    deliver(sim, event, at);
+}
