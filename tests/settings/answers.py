@@ -1,12 +1,20 @@
 """The answers of AWS."""
 
+from datetime import UTC, datetime, timedelta
+
 from listener import Answer, Request
 
 ACCOUNT = "111122223333"
 REGION = "eu-central-1"
 ROLE_KEY = "ASIA3XMPLROLEEXAMPLE"
 
-INSTANCES = f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
+MONTH_AGO = datetime.now(UTC) - timedelta(days=30)
+
+
+def instances(launched: datetime) -> str:
+    """An instance that was launched then."""
+    at = f"{launched:%Y-%m-%dT%H:%M:%S.000Z}"
+    return f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">
   <requestId>a70f576f-f62c-4278-a931-9bf5935c55b1</requestId>
   <reservationSet><item>
     <reservationId>r-0a5a654fac0090f2b</reservationId>
@@ -15,7 +23,10 @@ INSTANCES = f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2
       <instanceId>i-07ec6babf5e39a2ec</instanceId>
       <imageId>ami-0b3e92d7c5f418a60</imageId>
       <instanceState><code>16</code><name>running</name></instanceState>
-      <launchTime>2026-02-04T15:41:32.000Z</launchTime>
+      <launchTime>{at}</launchTime>
+      <networkInterfaceSet><item>
+        <attachment><deviceIndex>0</deviceIndex><attachTime>{at}</attachTime></attachment>
+      </item></networkInterfaceSet>
       <metadataOptions>
         <state>applied</state>
         <httpTokens>optional</httpTokens>
@@ -25,6 +36,7 @@ INSTANCES = f"""<DescribeInstancesResponse xmlns="http://ec2.amazonaws.com/doc/2
     </item></instancesSet>
   </item></reservationSet>
 </DescribeInstancesResponse>"""
+
 
 CALLER = f"""<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">
   <GetCallerIdentityResult>
@@ -43,12 +55,17 @@ ROLE = f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"
   </Credentials></AssumeRoleResult>
 </AssumeRoleResponse>"""
 
-KNOWN = {"DescribeInstances": INSTANCES, "GetCallerIdentity": CALLER, "AssumeRole": ROLE}
+KNOWN = {"GetCallerIdentity": CALLER, "AssumeRole": ROLE}
 
 
 def account_with_one_instance(request: Request) -> Answer:
-    """An account with one non-compliant instance in every region; other calls are denied."""
+    """An account with one non-compliant instance in every region; other calls are denied.
+
+    It is new where it is asked for by its id, as after a launch.
+    """
     body = KNOWN.get(request.action)
+    if request.action == "DescribeInstances":
+        body = instances(datetime.now(UTC) if b"instance-id" in request.body else MONTH_AGO)
     return Answer(200, body) if body else Answer(403)
 
 

@@ -171,14 +171,13 @@ impl Sim {
         let instance = &task.instance;
         let (now, region) = (self.now, &instance.region);
         let after = self.call("ModifyInstanceMetadataOptions", region, |ec2| {
-            ec2.modify(instance, set, &run.told, now)
+            ec2.modify(instance, set, &run.told(), now)
         })?;
         assert!(set.are_in(&after));
         let event = events::modified(instance, events::ROLE, set, now);
         let delivered = now + self.rng.i64(SECOND..2 * MINUTE);
         self.at(delivered, move |sim| sim.deliver(event, 0));
-        if matches!(run.told.by, ToldBy::Drift(..)) && set.http_tokens == Some(HttpTokens::Required)
-        {
+        if matches!(run.by, ToldBy::Drift(..)) && set.http_tokens == Some(HttpTokens::Required) {
             let value = marks::one_more_enforcement(&instance.tags, timestamp(now));
             let times = self.enforcements.entry(instance.id.clone());
             times.or_default().push(now);

@@ -14,7 +14,7 @@ use crate::oracle::ToldBy;
 use crate::sim::Sim;
 
 /// How often a call is made before there is no answer.
-const ATTEMPTS: u32 = 3;
+const ATTEMPTS: u32 = 2;
 
 /// What follows with the plan that was decided again.
 pub(crate) type Then = fn(&mut Sim, &Rc<SimInvocation>, Plan);
@@ -25,7 +25,7 @@ impl Sim {
         let now = self.now;
         let window = self.policy.existing.usage_window(timestamp(now));
         let since = window.since.as_millisecond();
-        let changed = match run.told.by {
+        let changed = match run.by {
             ToldBy::Drift(at, _) => at.min(now),
             _ => now,
         };
@@ -43,6 +43,7 @@ impl Sim {
             });
         }
         if !is_answered {
+            run.asked_in_vain();
             self.count("outcome", "a question without an answer");
         }
         let now = timestamp(now);

@@ -79,13 +79,13 @@ impl SimEc2 {
         let closed = has.http_endpoint == Some(Toggle::Disabled);
         let raced = closed && described.options.http_endpoint == Some(Toggle::Enabled);
         let broken = widens(machine, set, described);
-        let unasked = may_enforce(machine, told, now).err();
-        if unasked.is_some() {
-            println!("UNASKED {unasked:?} {now} {told:?} {machine:?} set {set:?}");
-        }
-        machine.instance.options = set.or(&has);
+        // Where an answer was lost, the call is made again and changes nothing.
+        let after = set.or(&has);
+        let unasked = may_enforce(machine, told, now)
+            .err()
+            .filter(|_| after != has);
+        machine.instance.options = after;
         machine.options_set(now);
-        let after = machine.instance.options;
         self.needless += usize::from(after == has);
         self.raced += usize::from(raced);
         if let Some(what) = broken {

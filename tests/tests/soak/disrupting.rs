@@ -251,7 +251,7 @@ impl Sim {
             _ => ("StopInstances", "stopped"),
         };
         self.call(name, &region, |ec2| {
-            ec2.disrupt(action, ids, &run.told, now)
+            ec2.disrupt(action, ids, &run.told(), now)
         })?;
         for id in ids {
             self.outcome(run, id, outcome);

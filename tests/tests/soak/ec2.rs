@@ -135,8 +135,8 @@ impl SimInstance {
         });
         self.early_tags.retain(|(until, key)| {
             let still = now < *until;
-            if !still {
-                tags.remove(*key);
+            if !still && tags.remove(*key).is_some() {
+                self.touched = *until;
             }
             still
         });
@@ -201,6 +201,8 @@ pub(crate) struct SimEc2 {
     by_region: BTreeMap<String, Vec<InstanceId>>,
     by_token: BTreeMap<String, Vec<InstanceId>>,
     by_claim: BTreeMap<String, Vec<InstanceId>>,
+    /// By region, and by the minute in which they were started.
+    by_start: BTreeMap<(String, Time), Vec<InstanceId>>,
     /// When the function terminated instances, by region.
     pub(crate) terminations: BTreeMap<String, Vec<Time>>,
     pub(crate) forbidden: BTreeMap<String, Vec<String>>,
@@ -217,7 +219,8 @@ impl SimEc2 {
         self.by_region.entry(region).or_default().push(id.clone());
         let token = machine.instance.client_token.clone().unwrap();
         self.by_token.entry(token).or_default().push(id.clone());
-        self.machines.insert(id, machine);
+        self.machines.insert(id.clone(), machine);
+        self.started(&id);
     }
 
     pub(crate) fn machine(&mut self, id: &InstanceId) -> &mut SimInstance {
@@ -249,16 +252,25 @@ impl SimEc2 {
         self.describe(&ids, now)
     }
 
+    /// Notes a start, so that it is found by its time.
+    pub(crate) fn started(&mut self, id: &InstanceId) {
+        let Instance {
+            region, started_at, ..
+        } = &self.machines[id].instance;
+        let minute = started_at.unwrap().as_millisecond() / MINUTE;
+        let started = self.by_start.entry((region.clone(), minute));
+        started.or_default().push(id.clone());
+    }
+
     /// The filter `launch-time`, by the minutes around a launch: everything that was started then.
     pub(crate) fn by_start(&mut self, region: &str, around: Time, now: Time) -> Vec<Instance> {
-        let machines = &self.machines;
-        let minutes = around - 2 * MINUTE..around + 3 * MINUTE;
-        let started = |id: &&InstanceId| {
-            let started = machines[*id].instance.started_at.unwrap();
-            minutes.contains(&started.as_millisecond())
-        };
-        let ids = self.by_region.get(region).into_iter().flatten();
-        let ids: Vec<InstanceId> = ids.filter(started).cloned().collect();
+        let minute = around / MINUTE;
+        let minutes = (region.to_owned(), minute - 1)..=(region.to_owned(), minute + 2);
+        let ids: Vec<InstanceId> = self
+            .by_start
+            .range(minutes)
+            .flat_map(|(_, ids)| ids.clone())
+            .collect();
         self.describe(&ids, now)
     }
 

@@ -22,7 +22,9 @@ const TIMEOUT: Time = 5 * MINUTE;
 pub(crate) struct SimInvocation {
     event: Option<Rc<str>>,
     tries: u32,
-    pub(crate) told: Told,
+    pub(crate) by: ToldBy,
+    begun: Time,
+    in_vain: Cell<bool>,
     pub(crate) discovery: Discovery,
     /// When what the event describes happened.
     pub(crate) at: Time,
@@ -37,6 +39,19 @@ pub(crate) struct SimInvocation {
 impl SimInvocation {
     pub(crate) fn fail(&self) {
         self.failed.set(true);
+    }
+
+    /// A question has no answer.
+    pub(crate) fn asked_in_vain(&self) {
+        self.in_vain.set(true);
+    }
+
+    pub(crate) fn told(&self) -> Told {
+        Told {
+            by: self.by,
+            begun: self.begun,
+            in_vain: self.in_vain.get(),
+        }
     }
 
     /// Expects an outcome of each.
@@ -95,10 +110,9 @@ impl Sim {
         Rc::new(SimInvocation {
             event: Some(event),
             tries,
-            told: Told {
-                by,
-                begun: self.now,
-            },
+            by,
+            begun: self.now,
+            in_vain: Cell::new(false),
             discovery,
             at,
             observe_until: self.now + TIMEOUT * 60 / 100,

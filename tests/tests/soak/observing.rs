@@ -80,6 +80,9 @@ impl Sim {
         let steps = std::mem::take(&mut plan.steps).into_iter();
         let (lacking, steps): (Vec<Step>, Vec<Step>) = steps.partition(lacks_interface);
         plan.steps = steps;
+        lacking
+            .iter()
+            .for_each(|_| self.count("observation", "no interface yet"));
         let lacking = lacking.into_iter().map(|step| step.instance).collect();
         self.look_again(run, lacking, tries);
         let asking = plan.split_off_questions();

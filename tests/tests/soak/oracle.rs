@@ -1,7 +1,7 @@
 //! What may be done to an instance, and what must have been done, written down from the project's plan and
 //! not from its code.
 
-use imds_core::instance::{DedicatedCapacity, State};
+use imds_core::instance::{DedicatedCapacity, Instance, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 
 use crate::cloudwatch::Metered;
@@ -22,6 +22,8 @@ pub(crate) enum ToldBy {
 pub(crate) struct Told {
     pub(crate) by: ToldBy,
     pub(crate) begun: Time,
+    /// CloudWatch was asked and did not answer.
+    pub(crate) in_vain: bool,
 }
 
 /// How an instance uses IMDSv1, as far as it is sure.
@@ -80,14 +82,13 @@ pub(crate) fn may_disrupt(
         "terminate" => has("sandbox") && in_us,
         _ => has("batch"),
     };
-    let caused =
-        matches!(told.by, ToldBy::Drift(_, set) if set.http_tokens == Some(HttpTokens::Optional));
+    let opened = matches!(told.by, ToldBy::Drift(_, set) if opens(&set));
     let checks = [
         (age.is_none(), "of unknown age"),
         (age.is_some_and(|age| age > NEW), "that is not new"),
         (!asked, "that the policy does not disrupt"),
         (machine.will_be_exempt(), "that is exempt"),
-        (caused, "whose options somebody changed"),
+        (opened, "whose options somebody changed"),
         (is_replaced(machine), "that would be replaced"),
         (is_restored(machine, now), "that was restored"),
         (
@@ -149,14 +150,17 @@ pub(crate) fn may_enforce(
     now: Time,
 ) -> Result<(), &'static str> {
     let then = may_enforce_at(machine, told.by, told.begun);
-    then.or_else(|_| may_enforce_at(machine, told.by, now))
+    let now = then.or_else(|_| may_enforce_at(machine, told.by, now));
+    match (now, told.by) {
+        // Without an answer nothing keeps what somebody opened from being enforced.
+        (Err(_), ToldBy::Drift(_, set)) if told.in_vain && has_caused(machine, &set) => Ok(()),
+        (now, _) => now,
+    }
 }
 
 fn may_enforce_at(machine: &SimInstance, by: ToldBy, now: Time) -> Result<(), &'static str> {
-    let opens = |set: &MetadataOptions| set.http_tokens == Some(HttpTokens::Optional);
     if let ToldBy::Drift(at, set) = by
-        && opens(&set)
-        && opens(&machine.instance.options)
+        && has_caused(machine, &set)
     {
         // CloudWatch's hours begin on whole ones.
         let surely = (at - DAY + HOUR, at);
@@ -182,6 +186,16 @@ fn may_enforce_at(machine: &SimInstance, by: ToldBy, now: Time) -> Result<(), &'
             Use::TooLittleData | Use::NotTold => Err("old, of unknown use"),
         },
     }
+}
+
+fn opens(options: &MetadataOptions) -> bool {
+    options.http_tokens == Some(HttpTokens::Optional)
+}
+
+/// Whether one of the options that somebody set is not as required.
+fn has_caused(machine: &SimInstance, set: &MetadataOptions) -> bool {
+    let [tokens, hops, _] = violations(machine);
+    tokens && opens(set) || hops && set.hop_limit == machine.instance.options.hop_limit
 }
 
 fn usage(machine: &SimInstance, now: Time) -> Use {
@@ -224,10 +238,15 @@ pub(crate) fn is_as_required_after(machine: &SimInstance, asked: Time) -> bool {
         || usage(machine, asked) == Use::Either
 }
 
-/// What the policy requires. Instance tags cannot be shown where a key has a slash.
 fn is_compliant(machine: &SimInstance) -> bool {
-    let options = &machine.instance.options;
-    let tags = &machine.instance.tags;
+    machine.instance.options.http_endpoint == Some(Toggle::Disabled)
+        || violations(machine) == [false; 3]
+}
+
+/// Whether tokens, the hop limit and the tags shown are not as the policy requires. Tags cannot be shown
+/// where a key has a slash.
+fn violations(machine: &SimInstance) -> [bool; 3] {
+    let Instance { options, tags, .. } = &machine.instance;
     let has = |key: &str| tags.contains_key(key);
     let hops = u8::from(options.hop_limit.unwrap());
     let in_us = machine.instance.region.starts_with("us-");
@@ -236,11 +255,12 @@ fn is_compliant(machine: &SimInstance) -> bool {
     let edge = !decided_before && !kubernetes && has("edge");
     let shows = !decided_before && !kubernetes && !edge && has("shows-tags");
     let refused = tags.keys().any(|key| key.contains('/'));
-    options.http_endpoint == Some(Toggle::Disabled)
-        || options.http_tokens == Some(HttpTokens::Required)
-            && (!kubernetes || hops >= 2)
-            && (!edge || hops <= 1)
-            && (!shows || refused || options.instance_metadata_tags == Some(Toggle::Enabled))
+    let shown = options.instance_metadata_tags == Some(Toggle::Enabled);
+    [
+        options.http_tokens != Some(HttpTokens::Required),
+        kubernetes && hops < 2 || edge && hops > 1,
+        shows && !shown && !refused,
+    ]
 }
 
 /// What stands at the end.
@@ -263,7 +283,7 @@ pub(crate) fn final_state(machine: &SimInstance) -> &'static str {
 pub(crate) fn widens(
     machine: &SimInstance,
     set: &MetadataOptions,
-    described: &imds_core::instance::Instance,
+    described: &Instance,
 ) -> Option<&'static str> {
     let has = &machine.instance.options;
     let edge = machine.instance.tags.contains_key("edge");

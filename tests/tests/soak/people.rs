@@ -133,6 +133,7 @@ fn started(sim: &mut Sim, id: &InstanceId, region: &str) {
     machine.instance.started_at = Some(timestamp(now));
     machine.running = now + 15 * SECOND;
     machine.touched = now;
+    sim.ec2.started(id);
     sim.count("event", "somebody started an instance");
     let record = events::started(region, id, now);
     deliver(sim, record, now);

@@ -124,10 +124,10 @@ impl Sim {
         (false, took)
     }
 
-    /// How long a call waits because other software uses up EC2's rates, which is seldom.
+    /// How long a call waits because other software uses up EC2's rates.
     pub(crate) fn waits_for_rates(&mut self) -> Time {
         match self.rng.u32(0..100) {
-            0..4 => self.rng.i64(0..80 * SECOND),
+            0..10 => self.rng.i64(0..80 * SECOND),
             _ => 0,
         }
     }

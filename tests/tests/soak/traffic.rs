@@ -289,8 +289,14 @@ fn options(rng: &mut Rng) -> MetadataOptions {
 
 /// Delivers an event late, twice, again hours or 30 days later, or never.
 pub(crate) fn deliver(sim: &mut Sim, event: Rc<str>, at: Time) {
-    if sim.rng.u32(0..100) < 2 {
-        return;
+    match sim.rng.u32(0..100) {
+        0..2 => return,
+        // So late that an instance turns 15 minutes old while it is handled.
+        2..4 => {
+            let then = at + sim.rng.i64(14 * MINUTE..15 * MINUTE + 20 * SECOND);
+            return sim.at(then, |sim| sim.deliver(event, 0));
+        }
+        _ => {}
     }
     let copies = 1 + u32::from(sim.rng.u32(0..100) < 10);
     for _ in 0..copies {
@@ -299,9 +305,7 @@ pub(crate) fn deliver(sim: &mut Sim, event: Rc<str>, at: Time) {
     }
     let again = match sim.rng.u32(0..100) {
         0..3 => at + sim.rng.i64(HOUR..10 * HOUR),
-        // Late enough that an instance turns 15 minutes old while it is handled.
-        3..5 => at + sim.rng.i64(12 * MINUTE..16 * MINUTE),
-        5..9 => at + 30 * DAY,
+        3..7 => at + 30 * DAY,
         _ => return,
     };
     sim.at(again, |sim| {
