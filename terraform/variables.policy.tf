@@ -135,9 +135,9 @@ variable "policy" {
     condition = var.policy.new_instances.disrupt_within_minutes == null ? true : (
       var.policy.new_instances.disrupt_within_minutes >= 1 && var.policy.new_instances.disrupt_within_minutes <= 60 &&
       floor(var.policy.new_instances.disrupt_within_minutes) == var.policy.new_instances.disrupt_within_minutes &&
-      var.policy.new_instances.grace_seconds + 60 <= 60 * var.policy.new_instances.disrupt_within_minutes
+      max(var.policy.new_instances.grace_seconds, coalesce(var.policy.new_instances.enforce_grace_seconds, 0)) + 60 <= 60 * var.policy.new_instances.disrupt_within_minutes
     )
-    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and at least a minute longer than grace_seconds (${var.policy.new_instances.grace_seconds}), not ${jsonencode(var.policy.new_instances.disrupt_within_minutes)}."
+    error_message = "policy.new_instances.disrupt_within_minutes must be a whole number from 1 to 60 and at least a minute longer than grace_seconds (${var.policy.new_instances.grace_seconds}) and enforce_grace_seconds (${coalesce(var.policy.new_instances.enforce_grace_seconds, 0)}), not ${jsonencode(var.policy.new_instances.disrupt_within_minutes)}."
   }
   validation {
     condition = var.policy.new_instances.enforce_within_hours == null ? true : (

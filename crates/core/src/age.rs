@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::policy::NewInstances;
 
 /// How far EC2's clock may be ahead of ours.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+pub(crate) const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// When network interfaces and volumes were attached, as `DescribeInstances` shows it.
 ///

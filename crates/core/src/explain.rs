@@ -166,8 +166,7 @@ fn launched(mut launch: Launch, policy: &Policy, now: Timestamp) -> Explanation 
 /// The time of the event, and of an old event, as if it were delivered when the grace period is over.
 fn assumed_launch(origin: &Origin, limits: &NewInstances, now: Timestamp) -> Timestamp {
     let is_new = |time: &Timestamp| *time <= now && now <= limits.disrupt_until(*time);
-    let grace = limits.grace_seconds.max(limits.enforce_grace_seconds);
-    let grace_over = now.checked_sub(SignedDuration::from_secs(i64::from(grace)));
+    let grace_over = now.checked_sub(SignedDuration::from_secs(i64::from(limits.grace())));
     origin
         .time
         .filter(is_new)

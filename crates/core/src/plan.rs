@@ -141,9 +141,7 @@ impl Step {
         let seconds = match self.non_compliant()?.action {
             Action::Report => return None,
             Action::Enforce => limits.enforce_grace_seconds,
-            Action::Stop | Action::Terminate => {
-                limits.grace_seconds.max(limits.enforce_grace_seconds)
-            }
+            Action::Stop | Action::Terminate => limits.grace(),
         };
         // EC2's clock may be ahead: without a grace period nothing waits for ours.
         let seconds = Some(seconds).filter(|&seconds| seconds > 0)?;

@@ -221,12 +221,19 @@ pub struct NewInstances {
     #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
     pub grace_seconds: u32,
     /// Seconds after its first launch before the options of an instance are enforced, for the same
-    /// reason. At most 600. Until then the instance answers IMDSv1.
+    /// reason. At most 600, and at least a minute shorter than `disrupt_within_minutes`. Until then the
+    /// instance answers IMDSv1.
     #[cfg_attr(feature = "schema", schemars(range(max = 600)))]
     pub enforce_grace_seconds: u32,
 }
 
 impl NewInstances {
+    /// Seconds after its first launch before an instance is stopped or terminated: enforcement is the
+    /// fallback.
+    pub fn grace(&self) -> u32 {
+        self.grace_seconds.max(self.enforce_grace_seconds)
+    }
+
     /// Until when an instance may be stopped or terminated.
     pub fn disrupt_until(&self, first_launched_at: Timestamp) -> Timestamp {
         let minutes = SignedDuration::from_mins(i64::from(self.disrupt_within_minutes));

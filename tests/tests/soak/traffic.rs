@@ -60,7 +60,13 @@ pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
             .into_iter()
             .for_each(|machine| sim.ec2.launch(machine));
     });
-    deliver(sim, event, at);
+    if kind.is_disrupted() && sim.rng.u32(0..100) < 15 {
+        // So late that the instances turn 15 minutes old while they are handled.
+        let late = at + sim.rng.i64(14 * MINUTE..15 * MINUTE + 10 * SECOND);
+        sim.at(late, |sim| sim.deliver(event, 0));
+    } else {
+        deliver(sim, event, at);
+    }
     count
 }
 
@@ -209,16 +215,21 @@ fn kind(rng: &mut Rng) -> Kind {
         27 => &["shows-tags", "example.com/team"],
         _ => &[],
     };
-    let is_disrupted = ["sandbox", "batch"].iter().any(|it| tags.contains(it));
-    let seldom = if is_disrupted { 40 } else { 2 };
-    let milder = rng.u32(0..100) < seldom;
+    let plain = Kind { tags, milder: None };
+    let often = if plain.is_disrupted() { 40 } else { 2 };
+    let milder = rng.u32(0..100) < often;
     Kind {
-        tags,
         milder: milder.then(|| MILDER[rng.usize(0..MILDER.len())]),
+        ..plain
     }
 }
 
 impl Kind {
+    fn is_disrupted(&self) -> bool {
+        let disrupted = ["sandbox", "batch"];
+        disrupted.iter().any(|tag| self.tags.contains(tag))
+    }
+
     fn give(&self, machine: &mut SimInstance, at: Time) {
         let instance = &mut machine.instance;
         for tag in self.tags {
@@ -289,14 +300,8 @@ fn options(rng: &mut Rng) -> MetadataOptions {
 
 /// Delivers an event late, twice, again hours or 30 days later, or never.
 pub(crate) fn deliver(sim: &mut Sim, event: Rc<str>, at: Time) {
-    match sim.rng.u32(0..100) {
-        0..2 => return,
-        // So late that an instance turns 15 minutes old while it is handled.
-        2..4 => {
-            let then = at + sim.rng.i64(14 * MINUTE..15 * MINUTE + 20 * SECOND);
-            return sim.at(then, |sim| sim.deliver(event, 0));
-        }
-        _ => {}
+    if sim.rng.u32(0..100) < 2 {
+        return;
     }
     let copies = 1 + u32::from(sim.rng.u32(0..100) < 10);
     for _ in 0..copies {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::because::Because;
 use super::discovery::{Discovery, Evidence, Question};
-use crate::age::Age;
+use crate::age::{Age, CLOCK_SKEW};
 use crate::instance::Instance;
 use crate::marks;
 use crate::policy::{Action, Policy};
@@ -97,7 +97,9 @@ fn requested(policy: &Policy, evidence: &Evidence) -> AtMost {
 
 fn is_launched_now(discovery: Discovery, now: Timestamp) -> bool {
     match discovery {
-        Discovery::Launch { at: Some(at) } => now.duration_since(at) <= LAUNCH_EVENT_COUNTS,
+        Discovery::Launch { at: Some(at) } => {
+            (-CLOCK_SKEW..=LAUNCH_EVENT_COUNTS).contains(&now.duration_since(at))
+        }
         Discovery::Launch { at: None }
         | Discovery::Start
         | Discovery::Drift { .. }

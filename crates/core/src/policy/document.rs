@@ -95,9 +95,10 @@ fn new_instances(node: &Node) -> Read<NewInstances> {
         grace_seconds: grace_seconds?.unwrap_or(default.grace_seconds),
         enforce_grace_seconds: enforce_grace_seconds?.unwrap_or(default.enforce_grace_seconds),
     };
-    if new_instances.grace_seconds + 60 > 60 * u32::from(new_instances.disrupt_within_minutes) {
-        let expected = "`grace_seconds` (60 unless given) to be at least a minute shorter than \
-                        `disrupt_within_minutes`";
+    let grace = new_instances.grace();
+    if grace + 60 > 60 * u32::from(new_instances.disrupt_within_minutes) {
+        let expected = "`grace_seconds` (60 unless given) and `enforce_grace_seconds` to be at least a \
+                        minute shorter than `disrupt_within_minutes`";
         return Err(node.refuse(expected));
     }
     Ok(new_instances)

@@ -72,11 +72,15 @@ fn a_grace_leaves_a_minute_of_the_time_in_which_instances_are_disrupted() {
         (10, 541, false),
         (11, 600, true),
     ] {
-        let fields = format!(
-            r#""new_instances": {{"disrupt_within_minutes": {minutes}, "grace_seconds": {grace}}}"#
-        );
-        let read = Policy::parse(&document(&fields));
-        assert_eq!(read.is_ok(), fits, "{fields}");
+        for graces in [
+            format!(r#""grace_seconds": {grace}"#),
+            format!(r#""grace_seconds": 0, "enforce_grace_seconds": {grace}"#),
+        ] {
+            let fields =
+                format!(r#""new_instances": {{"disrupt_within_minutes": {minutes}, {graces}}}"#);
+            let read = Policy::parse(&document(&fields));
+            assert_eq!(read.is_ok(), fits, "{fields}");
+        }
     }
 }
 

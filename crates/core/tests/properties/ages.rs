@@ -2,7 +2,7 @@
 
 use imds_core::age::Attachments;
 use imds_core::decide::{Discovery, Evidence, NonCompliant, Question};
-use imds_core::instance::{Instance, SpotRequest, State};
+use imds_core::instance::{DedicatedCapacity, Instance, SpotRequest, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::plan::Step;
 use imds_core::policy::{Action, Policy};
@@ -58,7 +58,7 @@ fn times() -> impl Strategy<Value = Times> {
 
 fn news() -> impl Strategy<Value = News> {
     prop_oneof![
-        3 => seconds().prop_map(|seconds| News::Launch(seconds.max(0))),
+        3 => seconds().prop_map(News::Launch),
         1 => Just(News::LaunchWithoutTime),
         2 => Just(News::Start),
         2 => Just(News::Sweep),
@@ -82,12 +82,29 @@ fn answer() -> impl Strategy<Value = Answer> {
     )
 }
 
-/// `None`: no Spot Instance; else whether its id is known, and whether it is persistent.
-fn spot() -> impl Strategy<Value = Option<(bool, Option<bool>)>> {
-    prop::option::weighted(0.2, (any::<bool>(), any::<Option<bool>>()))
+/// What else keeps an instance from more.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    /// `None`: no Spot Instance; else whether its id is known, and whether it is persistent.
+    spot: Option<(bool, Option<bool>)>,
+    /// On a Dedicated Host.
+    dedicated: bool,
+    /// How often drift was enforced within the hour, of at most 6 times.
+    enforcements: Option<u32>,
 }
 
-fn with(mut instance: Instance, times: &Times, spot: Option<(bool, Option<bool>)>) -> Instance {
+fn facts() -> impl Strategy<Value = Facts> {
+    let spot = prop::option::weighted(0.3, (any::<bool>(), any::<Option<bool>>()));
+    let dedicated = prop::bool::weighted(0.1);
+    let enforcements = prop::option::weighted(0.3, 1..10_u32);
+    (spot, dedicated, enforcements).prop_map(|(spot, dedicated, enforcements)| Facts {
+        spot,
+        dedicated,
+        enforcements,
+    })
+}
+
+fn with(mut instance: Instance, times: &Times, facts: Facts) -> Instance {
     instance.started_at = times.started.map(ago);
     instance.attachments = Attachments::default();
     for &(device_index, seconds) in &times.interfaces {
@@ -98,10 +115,19 @@ fn with(mut instance: Instance, times: &Times, spot: Option<(bool, Option<bool>)
     for &seconds in &times.volumes {
         instance.attachments.add_volume(ago(seconds));
     }
-    instance.spot = spot.map(|(has_id, is_persistent)| SpotRequest {
+    instance.spot = facts.spot.map(|(has_id, is_persistent)| SpotRequest {
         id: has_id.then(|| "sir-0123abcd".to_owned()),
         is_persistent,
     });
+    if facts.dedicated {
+        instance.dedicated = Some(DedicatedCapacity::DedicatedHost);
+    }
+    if let Some(times) = facts.enforcements {
+        let value = format!("{times} since 2026-06-15T11:30:00Z");
+        instance
+            .tags
+            .insert("imds-enforcer:drift".to_owned(), value);
+    }
     instance
 }
 
@@ -224,11 +250,15 @@ fn milder(a: &str, b: &str) -> String {
 fn expected(
     (document, required): (&Value, &str),
     instance: &Instance,
-    (times, spot): (&Times, Option<(bool, Option<bool>)>),
+    (times, facts): (&Times, Facts),
     (news, answer): (News, Answer),
 ) -> (String, Option<Question>) {
     let table = at_most(document, times, news, answer);
     if required == "report" {
+        return ("report".to_owned(), None);
+    }
+    let often = facts.enforcements.is_some_and(|times| times >= 6);
+    if news == News::Drift && often {
         return ("report".to_owned(), None);
     }
     if table == "ask" {
@@ -243,11 +273,11 @@ fn expected(
     let even_if_replaced = rule.is_some_and(|rule| rule["even_if_replaced"] == true);
     let grouped = instance.tags.contains_key("aws:autoscaling:groupName");
     let stopped = instance.state == Some(State::Stopped) && required == "stop";
-    if stopped || restored(times) || (grouped && !even_if_replaced) {
+    if stopped || facts.dedicated || restored(times) || (grouped && !even_if_replaced) {
         action = milder(&action, "enforce");
     }
     let mut question = None;
-    if let Some((has_id, is_persistent)) = spot
+    if let Some((has_id, is_persistent)) = facts.spot
         && !even_if_replaced
         && is_persistent != Some(false)
         && action != "report"
@@ -278,16 +308,16 @@ proptest! {
 
     #[test]
     fn what_is_done_is_what_the_table_says(
-        (document, policy) in policy(), instance in instance(), times in times(), spot in spot(),
+        (document, policy) in policy(), instance in instance(), times in times(), facts in facts(),
         news in news(), changed in changed(), answer in answer(),
     ) {
-        let instance = with(instance, &times, spot);
+        let instance = with(instance, &times, facts);
         let decided = decided(&policy, &instance, (news, &changed), answer);
         match oracle(&document, &instance) {
             ExpectedDecision::NonCompliant { action, options } => {
                 let set = changed.set(&instance.options);
                 let news = drift_or_look(news, &instance.options, &set, &options);
-                let case = (&times, spot);
+                let case = (&times, facts);
                 let expected = expected((&document, &action), &instance, case, (news, answer));
                 let decided = decided.unwrap();
                 prop_assert_eq!((decided.action.to_string(), decided.question), expected);
@@ -309,10 +339,10 @@ proptest! {
 
     #[test]
     fn nothing_that_is_not_known_to_be_new_is_ever_stopped_or_terminated(
-        (document, policy) in policy(), instance in instance(), times in times(), spot in spot(),
+        (document, policy) in policy(), instance in instance(), times in times(), facts in facts(),
         news in news(), changed in changed(), answer in answer(),
     ) {
-        let instance = with(instance, &times, spot);
+        let instance = with(instance, &times, facts);
         let minutes = document["new_instances"]["disrupt_within_minutes"].as_i64().unwrap_or(15);
         let known = times.interfaces.iter().map(|(_, seconds)| *seconds);
         let known: Vec<i64> = known.chain(times.volumes.clone()).chain(times.started).collect();
@@ -329,10 +359,10 @@ proptest! {
 
     #[test]
     fn no_change_makes_tokens_optional_or_enables_an_endpoint(
-        (_, policy) in policy(), instance in instance(), times in times(), spot in spot(),
+        (_, policy) in policy(), instance in instance(), times in times(), facts in facts(),
         news in news(), changed in changed(), answer in answer(),
     ) {
-        let instance = with(instance, &times, spot);
+        let instance = with(instance, &times, facts);
         if let Some(decided) = decided(&policy, &instance, (news, &changed), answer) {
             let set = decided.change.set();
             prop_assert_ne!(set.http_tokens, Some(HttpTokens::Optional));

@@ -72,7 +72,7 @@ pub(crate) fn at_most(policy: &Value, times: &Times, news: News, answer: Answer)
         return "terminate".to_owned();
     }
     let recent = seconds.is_some_and(|seconds| seconds <= hours * 3600);
-    if recent && matches!(news, News::Launch(ago) if ago <= 900) {
+    if recent && matches!(news, News::Launch(ago) if (-300..=900).contains(&ago)) {
         return "enforce".to_owned();
     }
     let word = match (recent, answer) {
