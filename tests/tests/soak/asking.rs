@@ -87,7 +87,7 @@ impl Sim {
             let answer = |id: InstanceId| {
                 let machine = ec2.machine(&id);
                 machine.settle(now);
-                let mut data = machine.software.answer(window);
+                let mut data = machine.software.answer(window, now);
                 if question == Question::RejectedCalls {
                     data.accepted.clear();
                 }

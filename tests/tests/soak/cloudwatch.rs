@@ -60,8 +60,8 @@ impl Software {
             .filter(|(from, to, metered)| from < to && *metered != Metered::Off)
     }
 
-    /// The answer to `GetMetricData`, in periods of an hour.
-    pub(crate) fn answer(&self, window: (Time, Time)) -> CallData {
+    /// The answer to `GetMetricData` now, in periods of an hour.
+    pub(crate) fn answer(&self, window: (Time, Time), now: Time) -> CallData {
         let mut data = CallData::default();
         for (from, to, metered) in self.spans(window) {
             let mut hour = from - from.rem_euclid(HOUR);
@@ -83,7 +83,7 @@ impl Software {
                 hour += HOUR;
             }
         }
-        self.told_of(data, window.1)
+        self.told_of(data, now)
     }
 
     fn told_of(&self, mut data: CallData, now: Time) -> CallData {

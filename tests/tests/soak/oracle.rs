@@ -29,7 +29,7 @@ pub(crate) struct Told {
 /// How an instance uses IMDSv1, as far as it is sure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
-    InUse,
+    Used,
     Unused,
     /// It ran for too short a time, or not at all.
     TooLittleData,
@@ -177,12 +177,12 @@ fn may_enforce_at(machine: &SimInstance, by: ToldBy, now: Time) -> Result<(), &'
         (Some(..=RECENT), ToldBy::Launch(at)) if now - at <= 15 * MINUTE => Ok(()),
         (Some(..=RECENT), _) => match usage {
             Use::Unused | Use::TooLittleData | Use::Either => Ok(()),
-            Use::InUse => Err("recent, in use"),
+            Use::Used => Err("recent, in use"),
             Use::NotTold => Err("recent, of unknown use"),
         },
         (Some(_) | None, _) => match usage {
             Use::Unused | Use::Either => Ok(()),
-            Use::InUse => Err("old, in use"),
+            Use::Used => Err("old, in use"),
             Use::TooLittleData | Use::NotTold => Err("old, of unknown use"),
         },
     }
@@ -207,7 +207,7 @@ fn usage(machine: &SimInstance, now: Time) -> Use {
         // Datapoints of the hour before the window may be left out, or of an answer that is not whole.
         let surely = (now - WINDOW + HOUR, now);
         let surely = calls(machine, surely, &[Metered::Accepted, Metered::Rejected]);
-        return if surely { Use::InUse } else { Use::Either };
+        return if surely { Use::Used } else { Use::Either };
     }
     match ran {
         _ if !is_told => Use::NotTold,

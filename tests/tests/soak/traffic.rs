@@ -60,7 +60,7 @@ pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
             .into_iter()
             .for_each(|machine| sim.ec2.launch(machine));
     });
-    if kind.is_disrupted() && sim.rng.u32(0..100) < 15 {
+    if kind.is_disrupted() && sim.rng.u32(0..100) < 25 {
         // So late that the instances turn 15 minutes old while they are handled.
         let late = at + sim.rng.i64(14 * MINUTE..15 * MINUTE + 10 * SECOND);
         sim.at(late, |sim| sim.deliver(event, 0));
