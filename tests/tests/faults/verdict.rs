@@ -251,8 +251,10 @@ impl CellRun<'_> {
     /// Whether it is only reported because CloudWatch could not be asked, or has no whole answer.
     fn is_of_unknown_use(&self, entry: &Value) -> bool {
         let unknown = &entry["usage"]["because"];
-        let has_no_data =
-            matches!(self.trouble.kind, TroubleKind::NoData) || self.trouble.hides_age();
+        // A launch is described again until its age is known.
+        let is_launch = [SceneTrigger::Launch, SceneTrigger::CutLaunch];
+        let hides_age = self.trouble.hides_age() && !is_launch.contains(&self.scene.trigger);
+        let has_no_data = matches!(self.trouble.kind, TroubleKind::NoData) || hides_age;
         let is_unknown = unknown["unreadable"].is_string()
             || unknown["incomplete"].is_string()
             || unknown == "no_data" && has_no_data;

@@ -116,12 +116,10 @@ impl SimInstance {
     }
 
     /// What EC2 describes now.
-    fn describe(&mut self, now: Time) -> Instance {
+    fn describe(&mut self, now: Time) -> &Instance {
         self.settle(now);
-        Instance {
-            attachments: self.attached.described(now),
-            ..self.instance.clone()
-        }
+        self.instance.attachments = self.attached.described(now);
+        &self.instance
     }
 
     pub(crate) fn settle(&mut self, now: Time) {
@@ -197,8 +195,9 @@ pub(crate) fn is_exempt(tags: &BTreeMap<String, String>) -> bool {
 
 #[derive(Debug, Default)]
 pub(crate) struct SimEc2 {
-    machines: BTreeMap<InstanceId, SimInstance>,
-    by_region: BTreeMap<String, Vec<InstanceId>>,
+    /// By the number in their ids.
+    machines: BTreeMap<u64, SimInstance>,
+    by_region: BTreeMap<String, Vec<u64>>,
     by_token: BTreeMap<String, Vec<InstanceId>>,
     by_claim: BTreeMap<String, Vec<InstanceId>>,
     /// By region, and by the minute in which they were started.
@@ -216,15 +215,16 @@ impl SimEc2 {
     pub(crate) fn launch(&mut self, machine: SimInstance) {
         let id = machine.instance.id.clone();
         let region = machine.instance.region.clone();
-        self.by_region.entry(region).or_default().push(id.clone());
+        let number = number(&id);
+        self.by_region.entry(region).or_default().push(number);
         let token = machine.instance.client_token.clone().unwrap();
         self.by_token.entry(token).or_default().push(id.clone());
-        self.machines.insert(id.clone(), machine);
+        self.machines.insert(number, machine);
         self.started(&id);
     }
 
     pub(crate) fn machine(&mut self, id: &InstanceId) -> &mut SimInstance {
-        self.machines.get_mut(id).unwrap()
+        self.machines.get_mut(&number(id)).unwrap()
     }
 
     pub(crate) fn all(&mut self, now: Time) -> impl Iterator<Item = &SimInstance> {
@@ -237,8 +237,9 @@ impl SimEc2 {
     pub(crate) fn describe(&mut self, ids: &[InstanceId], now: Time) -> Vec<Instance> {
         let mut described = Vec::new();
         for id in ids {
-            let machine = self.machines.get_mut(id);
-            described.extend(machine.filter(|m| m.is_known(now)).map(|m| m.describe(now)));
+            let machine = self.machines.get_mut(&number(id));
+            let known = machine.filter(|machine| machine.is_known(now));
+            described.extend(known.map(|machine| machine.describe(now).clone()));
         }
         described
     }
@@ -256,7 +257,7 @@ impl SimEc2 {
     pub(crate) fn started(&mut self, id: &InstanceId) {
         let Instance {
             region, started_at, ..
-        } = &self.machines[id].instance;
+        } = &self.machines[&number(id)].instance;
         let minute = started_at.unwrap().as_millisecond() / MINUTE;
         let started = self.by_start.entry((region.clone(), minute));
         started.or_default().push(id.clone());
@@ -274,11 +275,15 @@ impl SimEc2 {
         self.describe(&ids, now)
     }
 
-    pub(crate) fn living(&mut self, region: &str, now: Time) -> Vec<Instance> {
-        let ids = self.by_region.get(region).cloned().unwrap_or_default();
-        let mut described = self.describe(&ids, now);
-        described.retain(|instance| !instance.state.is_some_and(State::is_final));
-        described
+    /// The instances of a region that EC2 describes now and that have not ended.
+    pub(crate) fn living(&mut self, region: &str, now: Time, mut of_each: impl FnMut(&Instance)) {
+        for number in self.by_region.get(region).into_iter().flatten() {
+            let machine = self.machines.get_mut(number);
+            let living = machine.filter(|it| it.is_known(now) && it.ended.is_none());
+            if let Some(machine) = living {
+                of_each(machine.describe(now));
+            }
+        }
     }
 
     pub(crate) fn with_claims(&mut self, region: &str, now: Time) -> Vec<Instance> {
@@ -300,4 +305,10 @@ impl SimEc2 {
         let what = format!("{what} {why}").trim().to_owned();
         self.forbidden.entry(what).or_default().push(which);
     }
+}
+
+/// Faster to compare than the id.
+fn number(id: &InstanceId) -> u64 {
+    let digits = id.as_str().strip_prefix("i-").unwrap();
+    u64::from_str_radix(digits, 16).unwrap()
 }

@@ -207,6 +207,13 @@ impl Sim {
                 for instance in observed.iter_mut().filter(|it| launch.includes(it)) {
                     instance.principals.clone_from(&launch.origin.principals);
                 }
+                for instance in &observed {
+                    let token = &launch.client_token;
+                    if token.is_some() && *token != instance.client_token {
+                        let what = "taken for an instance of another launch";
+                        self.ec2.forbid(what, "", &instance.id, now);
+                    }
+                }
                 run.expect(observed.iter().map(|it| &it.id));
                 self.settle(run, observed, tries);
                 let found = known.len();

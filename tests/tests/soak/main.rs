@@ -80,7 +80,7 @@ fn after_a_day_of_faults_every_instance_is_as_the_evidence_says_and_nothing_forb
     while launched < LAUNCHES {
         launched += launch(&mut sim, launched);
     }
-    for hour in (4..24).step_by(4) {
+    for hour in (6..24).step_by(6) {
         sweep_at(&mut sim, DAWN + hour * HOUR);
     }
     sweep_without_faults(&mut sim, DAWN + DAY);

@@ -174,7 +174,7 @@ fn may_enforce_at(machine: &SimInstance, by: ToldBy, now: Time) -> Result<(), &'
     let usage = usage(machine, now);
     match (age, by) {
         (Some(..=NEW), _) => Ok(()),
-        (Some(..=RECENT), ToldBy::Launch(at)) if now - at <= 15 * MINUTE => Ok(()),
+        (Some(..=RECENT), ToldBy::Launch(at)) if is_of_now(at, now) => Ok(()),
         (Some(..=RECENT), _) => match usage {
             Use::Unused | Use::TooLittleData | Use::Either => Ok(()),
             Use::Used => Err("recent, in use"),
@@ -188,14 +188,23 @@ fn may_enforce_at(machine: &SimInstance, by: ToldBy, now: Time) -> Result<(), &'
     }
 }
 
+/// Whether an event is of the last 15 minutes. One from the future proves nothing.
+fn is_of_now(at: Time, now: Time) -> bool {
+    (-AHEAD..=15 * MINUTE).contains(&(now - at))
+}
+
 fn opens(options: &MetadataOptions) -> bool {
     options.http_tokens == Some(HttpTokens::Optional)
 }
 
-/// Whether one of the options that somebody set is not as required.
+/// Whether one of the options that somebody set is not as required, and tokens were before.
 fn has_caused(machine: &SimInstance, set: &MetadataOptions) -> bool {
     let [tokens, hops, _] = violations(machine);
-    tokens && opens(set) || hops && set.hop_limit == machine.instance.options.hop_limit
+    let has_set_hops = hops && set.hop_limit == machine.instance.options.hop_limit;
+    match tokens {
+        true => opens(set),
+        false => has_set_hops,
+    }
 }
 
 fn usage(machine: &SimInstance, now: Time) -> Use {

@@ -6,7 +6,7 @@ use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 
 use crate::DAWN;
-use crate::ec2::{HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp};
+use crate::ec2::{DAY, HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp};
 use crate::events::{self, RecordedIds};
 use crate::sim::Sim;
 use crate::traffic::deliver;
@@ -53,6 +53,7 @@ pub(crate) fn act(sim: &mut Sim, machine: &SimInstance, launched: Time) {
             change(sim, instance, at, closed);
         }
         25 => (0..30).for_each(|n| change(sim, instance, at + n * 6 * SECOND, OPEN)),
+        36..40 => forge_launch(sim, instance, at),
         26..36 => {
             stop(sim, instance, at);
             let again = at + sim.rng.i64(MINUTE..6 * HOUR);
@@ -85,10 +86,11 @@ pub(crate) fn act_on_old(sim: &mut Sim, machine: &SimInstance) {
     }
 }
 
-/// A launch of now that names an instance of months ago.
+/// A launch of now, or of a day in the future, that names an instance of months ago.
 fn forge_launch(sim: &mut Sim, instance: &Instance, at: Time) {
     let named = std::slice::from_ref(instance);
-    let event = events::launched(named, Some("forged"), RecordedIds::All, at);
+    let says = at + [0, 10 * DAY][sim.rng.usize(0..2)];
+    let event = events::launched(named, Some("forged"), RecordedIds::All, says);
     deliver(sim, event, at);
 }
 

@@ -1,23 +1,45 @@
 //! A smaller soak of the real function against the fake.
 
+mod check;
+mod kinds;
+mod tell;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use check::RealFleet;
 use fastrand::Rng;
-use imds_tests::{CallOutcome, FakeAws, Function, InjectedFault, RecordedCall, binary, launch};
+use imds_tests::{CallOutcome, FakeAws, Function, InjectedFault, RecordedCall, binary};
 use serde_json::{Value, json};
 
-use crate::support::{REGION, cut, launched_ids};
+use crate::support::{REGION, sweep};
 
 const CALLS: usize = 400;
-const FUNCTIONS: usize = 8;
-const TERMINATIONS: usize = 5;
+const FUNCTIONS: usize = 14;
+const TERMINATIONS: usize = 25;
+
+/// How long an instance is left alone before it is stopped or terminated.
+const GRACE: Duration = Duration::from_secs(12);
+
+/// One event, and how it may be delivered.
+struct RealEvent {
+    event: Value,
+    /// The instances that it is about, as far as it tells.
+    ids: Option<Vec<String>>,
+    timeout: Duration,
+    group: usize,
+}
 
 #[test]
 fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
     let mut rng = Rng::with_seed(11);
     let ec2 = FakeAws::start();
-    let launches = launch_all(&ec2, &mut rng);
+    let mut fleet = RealFleet::default();
+    for call in 0..CALLS {
+        fleet.launch(&ec2, &mut rng, call);
+    }
+    rng.shuffle(&mut fleet.events);
     // One call in twenty.
     for n in 0..200 {
         let fault = match n % 5 {
@@ -29,87 +51,123 @@ fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
         };
         ec2.fault(fault.after(20 * n).times(1));
     }
-    let failed = deliver_all(&ec2, &launches.events);
+    let delivered = while_owners_disable(&ec2, &fleet.owned, || deliver_all(&ec2, &fleet.events));
     ec2.clear_faults();
-    let sweep = json!({ "source": "imds-enforcer", "detail-type": "Sweep", "detail": { "regions": [REGION] } });
-    let swept = function(&ec2).invoke_with_timeout(&sweep, Duration::from_secs(60));
+    let swept = function(&ec2).invoke_with_timeout(&sweep(&[REGION]), Duration::from_secs(60));
     assert!(swept.result.is_ok(), "{swept:?}");
+    let before = ec2.changing_calls().len();
+    let again = function(&ec2).invoke_with_timeout(&sweep(&[REGION]), Duration::from_secs(60));
+    assert!(again.result.is_ok(), "{again:?}");
 
     println!(
-        "{} instances, {} events, {failed} failed for good",
-        launches.ids.len(),
-        launches.events.len()
+        "{} instances, {} events, {} failed for good",
+        fleet.ids().count(),
+        fleet.events.len(),
+        delivered.failed
     );
     print_calls(&ec2);
-    launches.check(&ec2);
+    fleet.is_of_every_kind();
+    fleet.check(&ec2, &delivered.answered);
+    let done = |call: &&RecordedCall| call.outcome == CallOutcome::Ok;
+    let calls = ec2.changing_calls();
+    let needless: Vec<_> = calls[before..].iter().filter(done).collect();
+    assert!(needless.is_empty(), "a second sweep changed {needless:?}");
     let rejected = |call: &&RecordedCall| matches!(&call.outcome, CallOutcome::Err(code) if code != "IncorrectInstanceState");
     assert!(ec2.calls().iter().filter(rejected).count() >= 20);
 }
 
-struct RealLaunches {
-    /// In random order; some are lost, and some come twice.
-    events: Vec<Value>,
-    ids: Vec<String>,
-    /// Exempt instances and those whose endpoint is disabled.
-    untouchable: BTreeSet<String>,
+/// What became of the events.
+#[derive(Default)]
+struct Delivered {
+    failed: usize,
+    /// Groups of instances of which an event was answered.
+    answered: BTreeSet<usize>,
 }
 
-fn launch_all(ec2: &FakeAws, rng: &mut Rng) -> RealLaunches {
-    let mut launches = RealLaunches {
-        events: Vec::new(),
-        ids: Vec::new(),
-        untouchable: BTreeSet::new(),
+/// Delivers the events to several functions, each up to three times.
+fn deliver_all(ec2: &FakeAws, events: &[RealEvent]) -> Delivered {
+    let next = AtomicUsize::new(0);
+    let deliver = || {
+        let function = function(ec2);
+        let mut delivered = Delivered::default();
+        while let Some(event) = events.get(next.fetch_add(1, Ordering::SeqCst)) {
+            let mut tries = (0..3).map(|_| deliver(&function, event));
+            if tries.any(|is_answered| is_answered) {
+                delivered.answered.insert(event.group);
+            } else {
+                delivered.failed += 1;
+            }
+        }
+        delivered
     };
-    for call in 0..CALLS {
-        let (token, count) = (format!("token-{call}"), rng.usize(1..10));
-        let mut what = launch(REGION)
-            .client_token(&token)
-            .hop_limit(rng.u8(1..5))
-            .tokens(if rng.bool() { "required" } else { "optional" });
-        let kind = rng.u8(0..20);
-        what = match kind {
-            0 => what.tag("app", "scanner-9"),
-            1 => what.endpoint("disabled"),
-            2 => what.tag("sandbox", "x"),
-            3 => what.tag("sandbox", "x").in_group("g"),
-            4 => what.refuse_modify(2),
-            _ => what,
-        };
-        let ids = ec2.launch_many(what, count);
-        if kind < 2 {
-            launches.untouchable.extend(ids.iter().cloned());
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..FUNCTIONS).map(|_| scope.spawn(deliver)).collect();
+        let mut all = Delivered::default();
+        for run in runs {
+            let delivered = run.join().unwrap();
+            all.failed += delivered.failed;
+            all.answered.extend(delivered.answered);
         }
-        let event = match rng.u8(0..20) {
-            0 => cut(REGION, Some(&token), count),
-            _ => launched_ids(ec2, &ids),
-        };
-        for _ in 0..[0, 1, 1, 1, 1, 1, 1, 1, 1, 2][rng.usize(0..10)] {
-            launches.events.push(event.clone());
-        }
-        launches.ids.extend(ids);
-    }
-    rng.shuffle(&mut launches.events);
-    launches
+        all
+    })
 }
 
-/// Delivers the events to several functions, each up to three times; returns how many failed.
-fn deliver_all(ec2: &FakeAws, events: &[Value]) -> usize {
+/// Whether it was answered. Then every instance of the event has one outcome.
+fn deliver(function: &Function, event: &RealEvent) -> bool {
+    let run = function.invoke_with_timeout(&event.event, event.timeout);
+    match &run.result {
+        Ok(report) => {
+            let entries = report["instances"].as_array().unwrap().iter();
+            let mut reported: Vec<&str> = entries
+                .map(|entry| entry["instance_id"].as_str().unwrap())
+                .collect();
+            reported.sort_unstable();
+            if let Some(ids) = &event.ids {
+                assert_eq!(reported, *ids, "{report:#}");
+            }
+            true
+        }
+        Err(error) => {
+            assert_eq!(error.error_type, "Incomplete", "{run:#?}");
+            false
+        }
+    }
+}
+
+/// The owners of these instances disable their endpoints, one after another, while calls wait.
+fn while_owners_disable<T>(ec2: &FakeAws, owned: &[String], act: impl FnOnce() -> T) -> T {
+    for id in owned {
+        let wait = InjectedFault::delay(Duration::from_millis(500)).instance(id);
+        ec2.fault(wait.action("ModifyInstanceMetadataOptions"));
+    }
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let runs: Vec<_> = events
-            .chunks(events.len().div_ceil(FUNCTIONS))
-            .map(|events| {
-                scope.spawn(move || {
-                    let function = function(ec2);
-                    let fails = |event: &&Value| {
-                        let mut tries = (0..3).map(|_| function.invoke(event));
-                        !tries.any(|run| run.result.is_ok())
-                    };
-                    events.iter().filter(fails).count()
-                })
-            })
-            .collect();
-        runs.into_iter().map(|run| run.join().unwrap()).sum()
+        scope.spawn(|| {
+            for id in owned {
+                let waits = || {
+                    let calls = ec2.calls_to("ModifyInstanceMetadataOptions");
+                    calls
+                        .iter()
+                        .any(|call| call.param("InstanceId") == Some(id))
+                };
+                while !waits() && !is_over.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                ec2.set_options(id, |options| "disabled".clone_into(&mut options.endpoint));
+            }
+        });
+        let _over = SetOnDrop(&is_over);
+        act()
     })
+}
+
+/// Also where a test fails.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 fn print_calls(ec2: &FakeAws) {
@@ -125,43 +183,20 @@ fn print_calls(ec2: &FakeAws) {
     }
 }
 
-impl RealLaunches {
-    fn check(&self, ec2: &FakeAws) {
-        for call in ec2.changing_calls() {
-            let named = call
-                .params
-                .values()
-                .find(|value| self.untouchable.contains(*value));
-            assert_eq!(named, None, "{call:?}");
-            assert_eq!(call.param("HttpPutResponseHopLimit"), None, "{call:?}");
-        }
-        let mut terminated = 0;
-        for id in &self.ids {
-            let instance = ec2.instance(id);
-            let is_running = instance.state == "running";
-            terminated += usize::from(!is_running);
-            assert!(
-                is_running || instance.tags.contains_key("sandbox"),
-                "{instance:?}"
-            );
-            assert!(is_running || !instance.tags.contains_key("aws:autoscaling:groupName"));
-            let compliant = self.untouchable.contains(id) || instance.options.tokens == "required";
-            assert!(compliant || !is_running, "{instance:?}");
-        }
-        assert!(terminated <= TERMINATIONS, "{terminated}");
-    }
-}
-
 fn function(ec2: &FakeAws) -> Function {
     let policy = json!({
         "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
         "rules": [
             { "name": "scanners", "when": { "tags": { "app": "scanner-*" } }, "action": "exempt" },
-            { "name": "sandboxes", "when": { "tags": { "sandbox": "*" } }, "action": "terminate" }
+            { "name": "sandboxes", "when": { "tags": { "sandbox": "*" } }, "action": "terminate" },
+            { "name": "batch", "when": { "tags": { "batch": "*" } }, "action": "stop" },
+            { "name": "tags", "when": { "tags": { "shows-tags": "*" } },
+              "require": { "instance_metadata_tags": "enabled" } },
+            { "name": "ipv6", "when": { "tags": { "ipv6": "*" } },
+              "require": { "http_protocol_ipv6": "enabled" } }
         ],
-        "new_instances": { "grace_seconds": 0 },
-        "limits": { "disruptions_per_hour": TERMINATIONS },
-        "existing": { "unknown": "enforce" }
+        "new_instances": { "grace_seconds": GRACE.as_secs() },
+        "limits": { "disruptions_per_hour": TERMINATIONS }
     });
     Function::builder(binary("enforcer"))
         .fake(ec2)

@@ -1,5 +1,6 @@
 //! A sweep of a region: every instance, whatever events said.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use imds_core::decide::{Decision, Discovery, Evidence, decide};
@@ -12,20 +13,36 @@ use crate::sim::Sim;
 impl Sim {
     pub(crate) fn sweep(&mut self, run: &Rc<SimInvocation>, region: String) {
         let (at, now) = (self.now, timestamp(self.now));
-        let Ok(observed) = self.call("DescribeInstances", &region, |ec2| {
-            Ok(ec2.living(&region, at))
-        }) else {
-            return run.fail();
-        };
+        let policy = self.policy.clone();
+        let mut decided = BTreeMap::new();
         let mut steps = Vec::new();
-        for instance in observed {
-            let evidence = Evidence::NotAsked;
-            match decide(&self.policy, &instance, now, Discovery::Sweep, &evidence) {
-                Decision::Compliant(_) => self.count("outcome", "compliant, swept"),
-                Decision::Exempt(_) => self.count("outcome", "exempt, swept"),
-                Decision::Gone(_) => {}
-                decision @ Decision::NonCompliant(_) => steps.push(Step { instance, decision }),
-            }
+        let read = self.call("DescribeInstances", &region, |ec2| {
+            ec2.living(&region, at, |instance| {
+                let decision = decide(
+                    &policy,
+                    instance,
+                    now,
+                    Discovery::Sweep,
+                    &Evidence::NotAsked,
+                );
+                let outcome = match decision {
+                    Decision::Compliant(_) => "compliant, swept",
+                    Decision::Exempt(_) => "exempt, swept",
+                    Decision::Gone(_) => "gone",
+                    Decision::NonCompliant(_) => {
+                        let instance = instance.clone();
+                        return steps.push(Step { instance, decision });
+                    }
+                };
+                *decided.entry(outcome).or_insert(0) += 1;
+            });
+            Ok(())
+        });
+        if read.is_err() {
+            return run.fail();
+        }
+        for (outcome, count) in decided {
+            *self.ledger.entry(("outcome", outcome)).or_default() += count;
         }
         run.expect(steps.iter().map(|step| &step.instance.id));
         let mut plan = Plan {
