@@ -155,7 +155,7 @@ fn launched(mut launch: Launch, policy: &Policy, now: Timestamp) -> Explanation 
         explanation.not_recorded = Some(cut(&launch, policy, now));
     }
     let mut plan = Plan::for_launch(policy, &launch, now);
-    plan.limit_terminations(policy.limits.disruptions_per_hour);
+    plan.limit_disruptions(policy.limits.disruptions_per_hour);
     let steps = plan.steps.into_iter();
     explanation.instances = steps
         .map(|step| ExplainedInstance::new(step, policy, now))
