@@ -14,6 +14,7 @@ mod describe;
 mod describe_pages;
 mod describe_visibility;
 mod dry_runs;
+mod dynamodb;
 mod faults;
 mod fleet;
 mod images;
