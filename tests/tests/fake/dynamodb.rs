@@ -1,5 +1,7 @@
 //! A client of the state table, and the reads, the rights and the protocol of the fake's DynamoDB.
 
+use std::time::Duration;
+
 use imds_tests::{CallOutcome, FakeAws, Settle, launch};
 use serde_json::{Value, json};
 use ureq::Agent;
@@ -32,6 +34,15 @@ pub(crate) fn dynamodb(fake: &FakeAws, region: &str) -> TableClient {
 }
 
 impl TableClient {
+    /// Gives up after this time.
+    pub(crate) fn impatient(self, after: Duration) -> TableClient {
+        let config = Agent::config_builder().timeout_global(Some(after));
+        TableClient {
+            agent: config.build().into(),
+            ..self
+        }
+    }
+
     #[track_caller]
     pub(crate) fn call(&self, action: &str, body: &Value) -> JsonAnswer {
         self.try_call(action, body).unwrap()

@@ -24,11 +24,8 @@ impl Number {
                 "The parameter cannot be converted to a numeric value: {text}"
             ))
         };
-        let (negative, rest) = match text.as_bytes().first() {
-            Some(b'-') => (true, &text[1..]),
-            Some(b'+') => (false, &text[1..]),
-            _ => (false, text),
-        };
+        let negative = text.starts_with('-');
+        let rest = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (decimal, exponent) = match rest.split_once(['e', 'E']) {
             Some((decimal, exponent)) => {
                 (decimal, exponent.parse::<i32>().map_err(|_| unreadable())?)
@@ -69,6 +66,12 @@ impl Number {
     }
 
     pub(crate) fn plus(self, other: Number) -> Result<Number, ApiError> {
+        if self.mantissa == 0 {
+            return Ok(other);
+        }
+        if other.mantissa == 0 {
+            return Ok(self);
+        }
         let exponent = self.exponent.min(other.exponent);
         let sum = self
             .scaled_to(exponent)

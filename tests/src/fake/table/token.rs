@@ -168,7 +168,7 @@ impl<'a> Tokens<'a> {
             } else {
                 last.text.len()
             };
-        let near = &self.expression[first.start..end];
+        let near = self.expression.get(first.start..end).unwrap_or_default();
         self.invalid(format!(
             "Syntax error; token: \"{}\", near: \"{near}\"",
             token.text
