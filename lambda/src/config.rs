@@ -45,7 +45,9 @@ pub(crate) enum ConfigError {
     SeveralPolicies(Vec<String>),
     #[error("`IMDS_POLICY_SHA256` is `{0}`: expected 64 hexadecimal digits in lower case")]
     PolicyHash(String),
-    #[error("`IMDS_POLICY_SHA256` names a policy in the state table, and `IMDS_STATE_TABLE` is not set")]
+    #[error(
+        "`IMDS_POLICY_SHA256` names a policy in the state table, and `IMDS_STATE_TABLE` is not set"
+    )]
     PolicyWithoutTable,
     #[error(
         "the policy can stop or terminate instances, which are counted in the state table, and \

@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
+use imds_aws::{Client, StateTable};
 use imds_core::chain::chain;
 use imds_core::event::{Event, parse};
 use imds_core::policy::Policy;
 use imds_core::report::{Report, Trigger};
-use imds_aws::{Client, StateTable};
 use imds_engine::{Deadline, Engine};
 use jiff::Timestamp;
 use lambda_runtime::Context;
@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::Failure;
+use crate::log;
 use crate::metrics::{self, SweepMetrics};
 use crate::policy::{self, StoredPolicyError};
-use crate::log;
 
 /// The function with its configuration, ready to handle events.
 pub(crate) struct App {

@@ -59,8 +59,10 @@ impl SweepMetrics {
             })
         };
         let missed: Vec<&InstanceReport> = swept.instances.iter().filter(missed).collect();
-        let count = |is: &dyn Fn(&InstanceReport) -> bool| missed.iter().filter(|it| is(it)).count();
-        let acted = |it: &InstanceReport| done.contains(&it.outcome) || it.outcome == Outcome::Failed;
+        let count =
+            |is: &dyn Fn(&InstanceReport) -> bool| missed.iter().filter(|it| is(it)).count();
+        let acted =
+            |it: &InstanceReport| done.contains(&it.outcome) || it.outcome == Outcome::Failed;
         counts.push(("MissedLaunches", count(&acted)));
         let in_use = |it: &InstanceReport| it.because == Some(BecauseWord::InUse);
         counts.push(("MissedLaunchesInUse", count(&in_use)));
@@ -185,6 +187,10 @@ fn document(
             }],
         }),
     );
-    line.extend(values.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    line.extend(
+        values
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     Some(Value::Object(line))
 }

@@ -68,9 +68,7 @@ impl StateTable {
             (region, name)
         };
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if region.is_empty()
-            || !(3..=255).contains(&table.len())
-            || !table.bytes().all(is_allowed)
+        if region.is_empty() || !(3..=255).contains(&table.len()) || !table.bytes().all(is_allowed)
         {
             return Err(error());
         }
@@ -142,9 +140,9 @@ impl Client {
             })
             .await?;
         let read_at = Instant::now();
-        let date = date.get().ok_or_else(|| {
-            CallError::unreadable(ACTION, &table.region, "no HTTP header `Date`")
-        })?;
+        let date = date
+            .get()
+            .ok_or_else(|| CallError::unreadable(ACTION, &table.region, "no HTTP header `Date`"))?;
         Ok(DatedItem {
             item: answer.item.map(item),
             date,
@@ -266,7 +264,9 @@ impl Expression {
             answers: ReturnValue::None,
         };
         let expires_at = Value::Number(expires_at.as_second());
-        let set = attributes.iter().map(|(name, value)| (name.as_str(), value));
+        let set = attributes
+            .iter()
+            .map(|(name, value)| (name.as_str(), value));
         let set: Vec<String> = set
             .chain([(EXPIRES_AT, &expires_at)])
             .map(|(name, value)| {
@@ -328,7 +328,9 @@ fn key(key: &Key) -> HashMap<String, AttributeValue> {
 fn item(attributes: HashMap<String, AttributeValue>) -> Item {
     let own = |name: &String| name != KEY && name != EXPIRES_AT;
     let attributes = attributes.into_iter().filter(|(name, _)| own(name));
-    attributes.map(|(name, value)| (name, self::value(value))).collect()
+    attributes
+        .map(|(name, value)| (name, self::value(value)))
+        .collect()
 }
 
 fn value(attribute: AttributeValue) -> Value {
@@ -364,7 +366,9 @@ fn attribute(value: &Value) -> AttributeValue {
             AttributeValue::L(texts.collect())
         }
         Value::Numbers(numbers) => {
-            let numbers = numbers.iter().map(|(key, value)| (key.clone(), number(value)));
+            let numbers = numbers
+                .iter()
+                .map(|(key, value)| (key.clone(), number(value)));
             AttributeValue::M(numbers.collect())
         }
         Value::Other => AttributeValue::Null(true),

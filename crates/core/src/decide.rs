@@ -172,7 +172,11 @@ pub fn decide(
     }
     let even_if_replaced = rule.is_some_and(|rule| rule.even_if_replaced);
     let mut milder = not_disrupted(instance, required, even_if_replaced);
-    milder.extend(unknown.into_iter().filter_map(|rule| perhaps(rule, instance)));
+    milder.extend(
+        unknown
+            .into_iter()
+            .filter_map(|rule| perhaps(rule, instance)),
+    );
     let without_table = mildest(required, &milder);
     let discovery = discovery.for_violations(&violations);
     let table = table::at_most(policy, instance, now, discovery, evidence);
@@ -292,15 +296,10 @@ fn perhaps(rule: &Rule, instance: &Instance) -> Option<(Action, Because)> {
     Some((action, because))
 }
 
-/// Whether a rule by `principals` decides about an instance, one way or the other: without its principals
-/// a later decision could not be the same.
-pub fn depends_on_principals(policy: &Policy, instance: &Instance, now: Timestamp) -> bool {
-    let unknown = Instance {
-        principals: Vec::new(),
-        ..instance.clone()
-    };
-    let unknown = Applicable::find(policy, &unknown, now).unknown;
-    unknown.iter().any(|rule| rule.when.principals.is_some())
+/// Whether a rule by `principals` decides about an instance: a later decision must know them too.
+pub fn is_decided_by_principals(policy: &Policy, instance: &Instance, now: Timestamp) -> bool {
+    let decides = Applicable::find(policy, instance, now).decides;
+    decides.is_some_and(|rule| rule.when.principals.is_some())
 }
 
 impl fmt::Display for Decision {

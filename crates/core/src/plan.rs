@@ -99,7 +99,8 @@ impl Plan {
     pub fn limit_disruptions(&mut self, limit: u32) {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        let is_disrupted = |step: &&mut Step| step.non_compliant().is_some_and(NonCompliant::is_disrupted);
+        let is_disrupted =
+            |step: &&mut Step| step.non_compliant().is_some_and(NonCompliant::is_disrupted);
         for step in self.steps.iter_mut().filter(is_disrupted) {
             let count = counts.entry(step.instance.region.clone()).or_default();
             *count += 1;

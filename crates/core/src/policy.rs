@@ -200,7 +200,7 @@ pub struct Limits {
     pub enforcements_per_hour: u32,
     /// How many existing instances are enforced in an hour, per account and region. Further instances are
     /// reported, and a later sweep goes on. With 0, none is enforced; with null, there is no limit.
-    #[cfg_attr(feature = "schema", schemars(range(max = 10_000)))]
+    #[cfg_attr(feature = "schema", schemars(with = "schema::LimitOrNull"))]
     pub existing_per_hour: Option<u32>,
 }
 

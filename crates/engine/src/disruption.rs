@@ -299,7 +299,11 @@ impl Engine<'_> {
         let counts = observed_at.checked_add(OBSERVATION_COUNTS).ok();
         let until = until.chain(counts).min().unwrap_or(now);
         let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-        let deadline = self.deadline.act.min(Instant::now() + left).min(permitted_until);
+        let deadline = self
+            .deadline
+            .act
+            .min(Instant::now() + left)
+            .min(permitted_until);
         let ids: Vec<&InstanceId> = batch.iter().map(|task| &task.instance.id).collect();
         let call = async {
             match action {

@@ -146,9 +146,9 @@ impl<'a> Observer<'a> {
                 };
                 Finished::Applied(self.engine.apply(plan, options).await)
             }
-            WorkTask::Remember(ids) => Finished::Remembered(
-                self.engine.remember_launchers(ids, self.principals).await,
-            ),
+            WorkTask::Remember(ids) => {
+                Finished::Remembered(self.engine.remember_launchers(ids, self.principals).await)
+            }
         }
     }
 

@@ -33,9 +33,9 @@ impl Observed {
             if let Some(error) = self.not_remembered.get(&report.instance_id) {
                 report.outcome = Outcome::Failed;
                 report.because = Some(BecauseWord::StateUnavailable);
-                report
-                    .reason
-                    .push_str(&format!("; who launched it could not be remembered: {error}"));
+                report.reason.push_str(&format!(
+                    "; who launched it could not be remembered: {error}"
+                ));
             }
         }
     }

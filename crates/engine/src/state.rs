@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imds_aws::timing::{Backoff, PERMIT_COUNTS, STATE_WITHIN};
 use imds_aws::{Condition, StateTable, Written};
-use imds_core::decide::{Discovery, Evidence, depends_on_principals};
+use imds_core::decide::{Discovery, Evidence, is_decided_by_principals};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::options::MetadataOptions;
 use imds_core::plan::{Plan, Step};
@@ -44,7 +44,10 @@ impl Engine<'_> {
         wanted: &[String],
         limit: u32,
     ) -> Result<Permits, String> {
-        let permits = |Grant { granted, counted, .. }, at: Instant| Permits {
+        let permits = |Grant {
+                           granted, counted, ..
+                       },
+                       at: Instant| Permits {
             granted,
             counted,
             until: at + PERMIT_COUNTS,
@@ -67,9 +70,9 @@ impl Engine<'_> {
             };
             let condition = Condition::Version(entries.version());
             let item = write.item();
-            let call = self
-                .client
-                .update_item(table, key, &item, later(now, ENTRIES_EXPIRE), condition);
+            let call =
+                self.client
+                    .update_item(table, key, &item, later(now, ENTRIES_EXPIRE), condition);
             match in_time(deadline, call).await.map_err(failed)? {
                 Written::Done(_) => return Ok(permits(grant, at)),
                 Written::ConditionFailed(item) => {
@@ -182,7 +185,10 @@ impl Engine<'_> {
         let keys: Vec<Key> = keys.map(|it| Key::pause(self.account, it)).collect();
         let deadline = self.deadline.observe;
         let items = in_time(deadline, self.client.get_items(table, &keys, deadline)).await?;
-        Ok(keys.iter().filter_map(|key| pause(key, &items, now)).collect())
+        Ok(keys
+            .iter()
+            .filter_map(|key| pause(key, &items, now))
+            .collect())
     }
 
     /// Since when each of the instances is watched, of those that are.
@@ -225,14 +231,12 @@ impl Engine<'_> {
         self.put(table, &key, &item, expires_at).await
     }
 
-    /// Those of the instances whose launcher a later decision depends on.
+    /// Those of the instances about which a rule by `principals` decides.
     pub(crate) fn launchers_to_remember(&self, plan: &Plan) -> Vec<InstanceId> {
         let now = (self.now)();
-        let depends =
-            |step: &&Step| depends_on_principals(self.policy, &step.instance, now);
+        let decides = |step: &&Step| is_decided_by_principals(self.policy, &step.instance, now);
         let steps = plan.steps.iter().filter(|_| self.table.is_some());
-        let steps = steps.filter(|step| !step.instance.principals.is_empty());
-        let ids = steps.filter(depends).map(|step| step.instance.id.clone());
+        let ids = steps.filter(decides).map(|step| step.instance.id.clone());
         ids.collect()
     }
 

@@ -5,10 +5,10 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::instance::InstanceId;
 use crate::instance::{DedicatedCapacity, LaunchTemplate};
 use crate::plain::Plain;
 use crate::policy::Action;
-use crate::instance::InstanceId;
 use crate::replacer::Replacer;
 use crate::restored::Restored;
 use crate::state::Pause;

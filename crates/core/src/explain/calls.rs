@@ -8,7 +8,11 @@ use crate::plan::Step;
 use crate::policy::{Action, Limits};
 
 /// The exemption is read, and the disruption is counted before it is done.
-const STATE: [&str; 3] = ["BatchGetItem exempt#", "GetItem limit#", "UpdateItem limit#"];
+const STATE: [&str; 3] = [
+    "BatchGetItem exempt#",
+    "GetItem limit#",
+    "UpdateItem limit#",
+];
 
 pub(super) const DESCRIBE: &str = "DescribeInstances";
 
@@ -26,8 +30,8 @@ pub(super) fn calls(step: &Step, waits_until: Option<Timestamp>) -> Vec<String> 
         Action::Report => {}
         Action::Enforce => calls.push(modify(non_compliant)),
         Action::Stop => {
-            calls.push(modify(non_compliant));
             calls.extend(STATE.map(str::to_owned));
+            calls.push(modify(non_compliant));
             calls.push("StopInstances".to_owned());
         }
         Action::Terminate => {

@@ -70,9 +70,7 @@ fn limits(node: &Node) -> Read<Limits> {
     )?;
     let disruptions_per_hour = object.read("disruptions_per_hour", |node| node.number(0, 1000));
     let enforcements_per_hour = object.read("enforcements_per_hour", |node| node.number(1, 1000));
-    let existing_per_hour = object.read("existing_per_hour", |node| {
-        node.number_or_null(0, 10_000)
-    });
+    let existing_per_hour = object.read("existing_per_hour", |node| node.number_or_null(0, 10_000));
     let default = Limits::default();
     Ok(Limits {
         disruptions_per_hour: disruptions_per_hour?.unwrap_or(default.disruptions_per_hour),

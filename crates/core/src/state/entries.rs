@@ -56,13 +56,11 @@ impl Entries {
     pub fn grant(&self, wanted: &[String], limit: u32, now: Timestamp) -> Grant {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let now_ms = now.as_millisecond();
-        let oldest = now_ms.saturating_sub(
-            i64::try_from(Self::COUNT.as_millis()).unwrap_or(i64::MAX),
-        );
+        let oldest =
+            now_ms.saturating_sub(i64::try_from(Self::COUNT.as_millis()).unwrap_or(i64::MAX));
         // An entry from the future counts: another clock is ahead.
         let counts = self.entries.iter().filter(|(_, at)| **at > oldest);
-        let mut entries: BTreeMap<String, i64> =
-            counts.map(|(id, at)| (id.clone(), *at)).collect();
+        let mut entries: BTreeMap<String, i64> = counts.map(|(id, at)| (id.clone(), *at)).collect();
         let counted = entries.len();
         let mut granted = BTreeSet::new();
         for id in wanted {
@@ -87,7 +85,9 @@ impl Entries {
     /// another invocation may have written since.
     pub fn includes(&self, granted: &BTreeSet<String>, written: &Entries) -> bool {
         let mut ids = granted.iter();
-        ids.all(|id| self.entries.contains_key(id) && self.entries.get(id) == written.entries.get(id))
+        ids.all(|id| {
+            self.entries.contains_key(id) && self.entries.get(id) == written.entries.get(id)
+        })
     }
 
     /// The version that a write must find; `None`: no item.

@@ -87,7 +87,11 @@ impl fmt::Display for Exemption {
                 words(f, reason.as_deref(), by.as_deref())
             }
             Exemption::Unreadable(error) => {
-                write!(f, "exempt, because its exemption cannot be read: {}", Plain(&error.to_string()))
+                write!(
+                    f,
+                    "exempt, because its exemption cannot be read: {}",
+                    Plain(&error.to_string())
+                )
             }
         }
     }
