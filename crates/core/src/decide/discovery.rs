@@ -46,10 +46,11 @@ impl Discovery {
         }
     }
 
-    /// Whether a launch event of the last 15 minutes names an instance that was first launched in the last
-    /// 15 minutes: nobody can have exempted it yet, and no software runs on it for long.
+    /// Whether a launch event names an instance that was first launched in the last 15 minutes: nobody can
+    /// have exempted it yet, and no software runs on it for long.
     pub fn is_new_launch(self, first_launched_at: Option<Timestamp>, now: Timestamp) -> bool {
-        self.is_launched_now(now) && first_launched_at.is_some_and(|first| is_recent(first, now))
+        matches!(self, Discovery::Launch { .. })
+            && first_launched_at.is_some_and(|first| is_recent(first, now))
     }
 
     /// A change of options that caused none of the violations only says where to look. So does one that
