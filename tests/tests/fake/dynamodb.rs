@@ -503,10 +503,5 @@ fn calls_are_recorded_with_their_keys() {
         call.param("RequestItems.imds-enforcer.ConsistentRead"),
         Some("true")
     );
-    let changing: Vec<_> = fake
-        .changing_calls()
-        .into_iter()
-        .map(|call| call.action)
-        .collect();
-    assert_eq!(changing, ["UpdateItem"]);
+    assert_eq!(fake.changing_calls().len(), 0);
 }
