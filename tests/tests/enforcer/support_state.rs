@@ -164,3 +164,16 @@ pub(crate) fn metric_names(stdout: &[String]) -> Vec<String> {
     names.sort();
     names
 }
+
+/// What a fake of EC2 shows besides.
+pub(crate) trait OfEc2 {
+    /// How many calls of EC2 arrived that may change something.
+    fn changing_calls_of_ec2(&self) -> usize;
+}
+
+impl OfEc2 for FakeAws {
+    fn changing_calls_of_ec2(&self) -> usize {
+        let calls = self.changing_calls().into_iter();
+        calls.filter(|call| call.service == "ec2").count()
+    }
+}
