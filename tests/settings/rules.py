@@ -9,6 +9,8 @@ from botocore.loaders import create_loader
 
 # botocore's names, by the names in signatures.
 SERVICES = {"ec2": "ec2", "sts": "sts", "monitoring": "cloudwatch", "autoscaling": "autoscaling"}
+# Only the function calls it.
+TABLE = "dynamodb"
 
 MODES = {
     "plain": {},
@@ -33,7 +35,7 @@ LOADER = create_loader()
 DATA: Any = LOADER.load_data("partitions")
 PROVIDERS = {
     service: EndpointProvider(LOADER.load_service_model(name, "endpoint-rule-set-1"), DATA)
-    for service, name in SERVICES.items()
+    for service, name in (SERVICES | {TABLE: TABLE}).items()
 }
 
 
