@@ -69,8 +69,8 @@ def url(service: str, region: str, mode: str, **more: str) -> str:
     return PROVIDERS[service].resolve_endpoint(**asked, **more).url
 
 
-def host(service: str, region: str, mode: str) -> str:
+def host(service: str, region: str, mode: str, **more: str) -> str:
     """The `host:port` of the service in a CONNECT request."""
-    parts = urlsplit(url(service, region, mode))
+    parts = urlsplit(url(service, region, mode, **more))
     assert (parts.scheme, parts.path, parts.port) == ("https", "", None)
     return f"{parts.hostname}:443"

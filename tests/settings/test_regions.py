@@ -6,7 +6,7 @@ from pathlib import Path
 
 import boto3
 import pytest
-from answers import REGION, account_with_one_instance
+from answers import ACCOUNT, REGION, account_with_one_instance
 from authority import Authority
 from botocore.exceptions import EndpointProviderError
 from conftest import Inspect
@@ -108,16 +108,20 @@ def test_the_state_table_is_called_at_the_host_that_botocore_would(
     assert asked == expected([TABLE], EVERY_REGION, mode)
 
 
-def test_a_state_table_with_an_arn_is_called_in_its_region(
-    authority: Authority, tmp_path: Path
+@pytest.mark.parametrize("mode", MODES)
+def test_a_state_table_with_an_arn_is_called_at_the_host_that_botocore_would(
+    authority: Authority, tmp_path: Path, mode: str
 ) -> None:
-    arn = "arn:aws:dynamodb:eu-west-1:111122223333:table/imds-enforcer"
+    region = "eu-west-1"
+    arn = f"arn:aws:dynamodb:{region}:{ACCOUNT}:table/imds-enforcer"
     with Listener(account_with_one_instance, every_host=authority) as proxy:
-        settings = through(proxy, authority, "plain") | {"IMDS_STATE_TABLE": arn}
+        settings = through(proxy, authority, mode) | {"IMDS_STATE_TABLE": arn}
         with Function(tmp_path, settings) as function:
             function.invoke(sweep(REGION))
     tables = {row: found for row, found in called(proxy).items() if row[1] == TABLE}
-    assert tables == expected([TABLE], ["eu-west-1"], "plain")
+    # It has the account's own host, where there is one.
+    asked = {"ResourceArn": arn, "AccountIdEndpointMode": "preferred"}
+    assert tables == {(region, TABLE): host(TABLE, region, mode, **asked)}
 
 
 @pytest.mark.parametrize("mode", MODES)
