@@ -166,6 +166,32 @@ impl Client {
         }
     }
 
+    /// Sends a call that no rate limiter holds back: DynamoDB throttles a key, not an action.
+    pub(crate) async fn call_at_once<T, E, F>(
+        &self,
+        action: &'static str,
+        region: &str,
+        send: impl Fn(&Services) -> F,
+    ) -> Result<T, CallError>
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        loop {
+            let (services, http) = self.services(region);
+            let in_flight = self.in_flight.acquire().await;
+            let answer = Box::pin(send(&services)).await;
+            drop(in_flight);
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(source) if *http.roots() == Roots::Amazon && is_untrusted(&source) => {
+                    self.trust_the_system();
+                }
+                Err(source) => return Err(CallError::new(action, region, source)),
+            }
+        }
+    }
+
     pub(crate) fn services(&self, region: &str) -> (Arc<Services>, Https) {
         let mut connections = self.connections();
         let Connections { http, regions } = &mut *connections;

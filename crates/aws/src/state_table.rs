@@ -127,7 +127,7 @@ impl Client {
         const ACTION: &str = "GetItem";
         let date = DateSeen::default();
         let answer = self
-            .call(ACTION, &table.region, |services| {
+            .call_at_once(ACTION, &table.region, |services| {
                 services
                     .dynamodb()
                     .get_item()
@@ -167,7 +167,7 @@ impl Client {
             let mut backoff = Backoff::default();
             while !left.is_empty() {
                 let answer = self
-                    .call(ACTION, &table.region, |services| {
+                    .call_at_once(ACTION, &table.region, |services| {
                         let request = KeysAndAttributes::builder()
                             .set_keys(Some(left.clone()))
                             .consistent_read(true);
@@ -213,7 +213,7 @@ impl Client {
         condition: Condition<'_>,
     ) -> Result<Written, CallError> {
         let expression = Expression::new(attributes, expires_at, condition);
-        self.call("UpdateItem", &table.region, |services| {
+        self.call_at_once("UpdateItem", &table.region, |services| {
             let update = services
                 .dynamodb()
                 .update_item()

@@ -10,7 +10,7 @@ use crate::decide::{
     Because, Decision, Discovery, Evidence, Exempt, NonCompliant, Question, Quota, decide,
 };
 use crate::event::Launch;
-use crate::instance::{Instance, InstanceId};
+use crate::instance::Instance;
 use crate::policy::{Action, Policy};
 use crate::state::{Exemption, Pause};
 
@@ -110,14 +110,13 @@ impl Plan {
         }
     }
 
-    /// Reports what would be enforced on existing instances, while calls without a token are rejected on
-    /// another instance of the account since it was enforced.
-    pub fn leave_existing(&mut self, rejected_on: &InstanceId) {
+    /// Reports what would be enforced on existing instances.
+    pub fn leave_existing(&mut self, because: &Because) {
         let is_enforced =
             |it: &NonCompliant| it.quota == Some(Quota::Existing) && it.action > Action::Report;
         let enforced = |step: &&mut Step| step.non_compliant().is_some_and(is_enforced);
         for step in self.steps.iter_mut().filter(enforced) {
-            step.make_milder(Action::Report, Because::RejectedOn(rejected_on.clone()));
+            step.make_milder(Action::Report, because.clone());
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One sweep at a time for an account.
 
+use std::time::Duration;
+
 use imds_aws::{Condition, Written};
 use imds_core::plain::Plain;
 use imds_core::state::{Item, Key, Value};
@@ -13,6 +15,9 @@ use crate::state::later;
 
 /// How long a lease outlives the time of its holder.
 const AFTER: SignedDuration = SignedDuration::from_secs(60);
+
+/// How long a release may take, where the time for calls is over.
+const RELEASED_WITHIN: Duration = Duration::from_millis(500);
 
 /// The lease also knows the day of the last complete sweep.
 const EXPIRES: SignedDuration = SignedDuration::from_hours(72);
@@ -44,7 +49,7 @@ impl Engine<'_> {
         let call = self
             .client
             .update_item(table, &key, &lease, later(now, EXPIRES), condition);
-        match in_time(self.deadline.observe, call).await {
+        match in_time(self.state_deadline(self.deadline.observe), call).await {
             Ok(Written::Done(before)) => Lease::Ours(day(before.as_ref())),
             Ok(Written::ConditionFailed(item)) => Lease::Held(held(item.as_ref())),
             Err(error) => {
@@ -71,7 +76,8 @@ impl Engine<'_> {
             .client
             .update_item(table, &key, &lease, later(now, EXPIRES), condition);
         // A lease that is not released ends by itself.
-        let released = in_time(self.deadline.act, call).await;
+        let deadline = self.deadline.act.max(Instant::now()) + RELEASED_WITHIN;
+        let released = in_time(deadline, call).await;
         matches!(released, Ok(Written::Done(_))) && complete && last.as_ref() != Some(&today)
     }
 }

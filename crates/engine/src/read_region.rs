@@ -41,6 +41,8 @@ pub(crate) struct ReadRegion {
     pub(crate) swept: SweptRegion,
     pub(crate) non_compliant: Vec<Instance>,
     pub(crate) observed_at: Timestamp,
+    /// Why it is not known whether calls are rejected on watched instances.
+    pub(crate) watch_error: Option<String>,
 }
 
 impl ReadRegion {
@@ -86,14 +88,17 @@ impl Engine<'_> {
                 fatal,
                 ..Unreachable::fatal(region, error)
             }));
+        let mut watch_error = None;
         match self.failing(region, compliant).await {
             Ok(failing) => swept.failing = failing,
             Err(error) => {
-                let error = format!("the watched instances are not known: {error}");
-                swept.unreachable.push(Unreachable::fatal(region, error));
+                let what = format!("calls on watched instances are not known: {error}");
+                swept.unreachable.push(Unreachable::fatal(region, what));
+                watch_error = Some(error);
             }
         }
         ReadRegion {
+            watch_error,
             swept,
             non_compliant: non_compliant.into_values().collect(),
             observed_at,
@@ -117,7 +122,7 @@ impl Engine<'_> {
         let call = self
             .client
             .call_data(region, &[Metric::NoTokenRejected], &ids, window);
-        let points = in_time(self.deadline.ask(), call).await;
+        let points = in_time(self.deadline.observe, call).await;
         let points = points.map_err(|error| error.to_string())?;
         let failing = compliant.into_iter().filter_map(|instance| {
             let since = watched.get(&instance.id)?;

@@ -56,7 +56,7 @@ impl Engine<'_> {
             let grant = Entries::default().grant(wanted, limit, (self.now)());
             return Ok(permits(grant, Instant::now()));
         };
-        let deadline = self.deadline.act.min(Instant::now() + STATE_WITHIN);
+        let deadline = self.state_deadline(self.deadline.act);
         let failed = |error: FailedCall| error.to_string();
         let read = in_time(deadline, self.client.get_item(table, key)).await;
         let read = read.map_err(failed)?;
@@ -117,7 +117,7 @@ impl Engine<'_> {
         }
         let pauses = [None, Some(region)].map(|region| Key::pause(self.account, region));
         keys.extend(pauses.clone());
-        let deadline = self.deadline.ask();
+        let deadline = self.state_deadline(self.deadline.ask());
         let items = match in_time(deadline, self.client.get_items(table, &keys, deadline)).await {
             Ok(items) => items,
             Err(error) => {
@@ -183,7 +183,7 @@ impl Engine<'_> {
         let regions = regions.iter().map(|region| Some(region.as_str()));
         let keys = [None].into_iter().chain(regions);
         let keys: Vec<Key> = keys.map(|it| Key::pause(self.account, it)).collect();
-        let deadline = self.deadline.observe;
+        let deadline = self.state_deadline(self.deadline.observe);
         let items = in_time(deadline, self.client.get_items(table, &keys, deadline)).await?;
         Ok(keys
             .iter()
@@ -202,7 +202,7 @@ impl Engine<'_> {
         };
         let now = (self.now)();
         let keys: Vec<Key> = ids.iter().map(|id| Key::watch(id)).collect();
-        let deadline = self.deadline.ask();
+        let deadline = self.state_deadline(self.deadline.observe);
         let items = in_time(deadline, self.client.get_items(table, &keys, deadline)).await;
         let items = items.map_err(|error| error.to_string())?;
         let mut watched = BTreeMap::new();
@@ -260,6 +260,11 @@ impl Engine<'_> {
         in_flight(calls).await.into_iter().flatten().collect()
     }
 
+    /// The table answers within milliseconds or is not waited for.
+    pub(crate) fn state_deadline(&self, at_most: Instant) -> Instant {
+        at_most.min(Instant::now() + STATE_WITHIN)
+    }
+
     async fn put(
         &self,
         table: &StateTable,
@@ -267,7 +272,7 @@ impl Engine<'_> {
         item: &Item,
         expires_at: Timestamp,
     ) -> Result<(), String> {
-        let deadline = self.deadline.act.min(Instant::now() + STATE_WITHIN);
+        let deadline = self.state_deadline(self.deadline.act);
         let condition = Condition::Always;
         let call = self
             .client

@@ -4,8 +4,8 @@ use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
 use imds_core::chain::chain;
+use imds_core::decide::Because;
 use imds_core::event::Sweep;
-use imds_core::instance::InstanceId;
 use imds_core::report::{InstanceReport, Report, Summary, Trigger, Unreachable};
 use imds_core::state::Pause;
 use tokio::sync::Semaphore;
@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 
 use crate::engine::Engine;
 use crate::lease::Lease;
-use crate::read_region::{IfDenied, REGIONS_READ_AT_ONCE};
+use crate::read_region::{IfDenied, REGIONS_READ_AT_ONCE, ReadRegion};
 use crate::sweep_region::SweptRegion;
 
 /// Instances listed in a report: an asynchronous invocation sends on at most 1 MB.
@@ -74,17 +74,28 @@ impl Engine<'_> {
             .iter()
             .map(|region| self.read_region(region, named.if_denied(region), &reading));
         let read = join_all(read).await;
-        let rejected = read.iter().flat_map(|region| region.rejected());
-        let rejected: Option<InstanceId> = rejected.min().cloned();
-        let stop = self.policy.existing.stop_when_rejected;
-        let rejected_on = rejected.as_ref().filter(|_| stop);
+        let brake = self.brake(&read);
         let handled = read
             .into_iter()
-            .map(|region| self.handle_region(region, rejected_on));
+            .map(|region| self.handle_region(region, brake.as_ref()));
         let mut running: FuturesUnordered<_> = handled.collect();
         while let Some(region) = running.next().await {
             on_region(&region);
             swept.add(region);
+        }
+    }
+
+    /// Why existing instances of the account are left alone.
+    fn brake(&self, read: &[ReadRegion]) -> Option<Because> {
+        if !self.policy.existing.stop_when_rejected {
+            return None;
+        }
+        let rejected = read.iter().flat_map(|region| region.rejected()).min();
+        let mut errors = read.iter().filter_map(|region| region.watch_error.as_ref());
+        match (rejected, errors.next()) {
+            (Some(id), _) => Some(Because::RejectedOn(id.clone())),
+            (None, Some(error)) => Some(Because::RejectedUnknown(error.clone())),
+            (None, None) => None,
         }
     }
 

@@ -1,8 +1,8 @@
 //! Handles those instances of a region that are not compliant.
 
 use futures_util::future::join;
-use imds_core::decide::{BecauseWord, Discovery};
-use imds_core::instance::{Instance, InstanceId};
+use imds_core::decide::{Because, BecauseWord, Discovery};
+use imds_core::instance::Instance;
 use imds_core::plan::Plan;
 use imds_core::report::{InstanceReport, Summary, Unreachable};
 use jiff::Timestamp;
@@ -37,20 +37,20 @@ impl SweptRegion {
 }
 
 impl Engine<'_> {
-    /// Handles what was found in a region. `rejected_on`: a watched instance of the account on which calls
-    /// without a token are rejected.
+    /// Handles what was found in a region. `brake`: why existing instances are left alone.
     pub(crate) async fn handle_region(
         &self,
         read: ReadRegion,
-        rejected_on: Option<&InstanceId>,
+        brake: Option<&Because>,
     ) -> SweptRegion {
         let ReadRegion {
             mut swept,
             non_compliant,
             observed_at,
+            watch_error: _,
         } = read;
         let handled = self
-            .handle_swept(&swept.region, observed_at, non_compliant, rejected_on)
+            .handle_swept(&swept.region, observed_at, non_compliant, brake)
             .await;
         swept.instances.extend(handled);
         swept.summary.add(Summary::count(&swept.instances));
@@ -66,14 +66,14 @@ impl Engine<'_> {
         region: &str,
         observed_at: Timestamp,
         found: Vec<Instance>,
-        rejected_on: Option<&InstanceId>,
+        brake: Option<&Because>,
     ) -> Vec<InstanceReport> {
         let mut plan = Plan::new(self.policy, found, observed_at, Discovery::Sweep);
         let asking = plan.split_off_asking(Discovery::Sweep, (self.now)());
         let asked = async {
             let (mut plan, _pause) = self.ask(region, asking, Discovery::Sweep).await;
-            if let Some(id) = rejected_on {
-                plan.leave_existing(id);
+            if let Some(because) = brake {
+                plan.leave_existing(because);
             }
             self.apply_swept(plan).await
         };

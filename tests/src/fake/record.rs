@@ -36,12 +36,13 @@ impl RecordedCall {
         self.params.get(name).map(String::as_str)
     }
 
-    /// Whether it may change something: anything but Describe, Get, BatchGet, List and dry runs.
+    /// Whether it may change an instance or the account: anything but Describe, Get, BatchGet, List, dry runs,
+    /// and what the function remembers.
     #[must_use]
     pub fn changes(&self) -> bool {
         let rehearses = self.param("DryRun") == Some("true");
         !rehearses
-            && !["Describe", "Get", "BatchGet", "List"]
+            && !["Describe", "Get", "BatchGet", "List", "UpdateItem"]
                 .iter()
                 .any(|reading| self.action.starts_with(reading))
     }

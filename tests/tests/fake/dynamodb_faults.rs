@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::REGION;
 use crate::client::{agent, authorization};
-use crate::dynamodb::{dynamodb, named};
+use crate::dynamodb_client::{dynamodb, named};
 use crate::metrics::ago;
 
 const KEY: &str = "limit#1";

@@ -69,6 +69,8 @@ pub enum Because {
     },
     /// Calls without a token are rejected on an instance of the account since its options were enforced.
     RejectedOn(InstanceId),
+    /// It is not known whether they are.
+    RejectedUnknown(String),
     /// A person has paused the function.
     Paused(Pause),
     /// The state table could not be read or written.
@@ -109,7 +111,7 @@ impl Because {
             Because::Grace => BecauseWord::Grace,
             Because::DisruptionLimit { .. } => BecauseWord::DisruptionLimit,
             Because::ExistingLimit { .. } => BecauseWord::ExistingLimit,
-            Because::RejectedOn(_) => BecauseWord::RejectedCalls,
+            Because::RejectedOn(_) | Because::RejectedUnknown(_) => BecauseWord::RejectedCalls,
             Because::Paused(_) => BecauseWord::Paused,
             Because::StateUnavailable(_) => BecauseWord::StateUnavailable,
             Because::LauncherUnknown(_) => BecauseWord::LauncherUnknown,
@@ -212,6 +214,11 @@ impl fmt::Display for Because {
             Because::RejectedOn(id) => write!(
                 f,
                 "calls without a token are rejected on {id} since its options were enforced"
+            ),
+            Because::RejectedUnknown(error) => write!(
+                f,
+                "it is not known whether calls without a token are rejected on watched instances: {}",
+                Plain(error)
             ),
             Because::Paused(pause) => write!(f, "the function is {pause}"),
             Because::StateUnavailable(error) => {

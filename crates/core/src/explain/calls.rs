@@ -17,15 +17,17 @@ const STATE: [&str; 3] = [
 pub(super) const DESCRIBE: &str = "DescribeInstances";
 
 /// The calls for one launched instance, in their order. An instance that the event shows to be
-/// compliant takes none.
-pub(super) fn calls(step: &Step, waits_until: Option<Timestamp>) -> Vec<String> {
+/// compliant takes none. `remembers`: who launched it is remembered.
+pub(super) fn calls(step: &Step, waits_until: Option<Timestamp>, remembers: bool) -> Vec<String> {
+    let remember = remembers.then(|| "UpdateItem launcher#".to_owned());
     let non_compliant = match &step.decision {
-        Decision::Compliant(_) | Decision::Exempt(_) => return Vec::new(),
+        Decision::Compliant(_) | Decision::Exempt(_) => return remember.into_iter().collect(),
         Decision::Gone(_) => return vec![DESCRIBE.to_owned()],
         Decision::NonCompliant(non_compliant) => non_compliant,
     };
     let describes = if waits_until.is_some() { 2 } else { 1 };
     let mut calls = vec![DESCRIBE.to_owned(); describes];
+    calls.extend(remember);
     match non_compliant.action {
         Action::Report => {}
         Action::Enforce => calls.push(modify(non_compliant)),

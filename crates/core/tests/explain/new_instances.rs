@@ -65,6 +65,7 @@ fn what_is_stopped_is_enforced_first() {
         stopped.instances[0].calls,
         [
             "DescribeInstances",
+            "UpdateItem launcher#",
             "BatchGetItem exempt#",
             "GetItem limit#",
             "UpdateItem limit#",
