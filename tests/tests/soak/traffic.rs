@@ -10,7 +10,7 @@ use crate::cloudwatch::{Metered, Software, ToldByCloudWatch};
 use crate::ec2::{
     Attached, AttachedVolume, DAY, HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp,
 };
-use crate::events::{self, RecordedIds};
+use crate::events::{self, PIPELINE, RecordedIds};
 use crate::people;
 use crate::sim::Sim;
 use crate::{DAWN, REGIONS};
@@ -20,7 +20,11 @@ pub(crate) const OLD: usize = 5_000;
 
 /// One call of RunInstances and everything that follows from it outside the function.
 pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
-    let at = DAWN + sim.rng.i64(0..24 * HOUR);
+    let mut at = DAWN + sim.rng.i64(0..24 * HOUR);
+    // Some launches come together.
+    if sim.rng.u32(0..100) < 5 {
+        at = at / HOUR * HOUR + sim.rng.i64(0..3 * SECOND);
+    }
     let count = match sim.rng.u32(0..1000) {
         0 => 60,
         1..100 => sim.rng.usize(2..10),
@@ -216,6 +220,7 @@ fn kind(rng: &mut Rng) -> Kind {
         20..25 => &["edge"],
         25..27 => &["shows-tags"],
         27 => &["shows-tags", "example.com/team"],
+        28..31 => &[PIPELINE],
         _ => &[],
     };
     let plain = Kind {
@@ -239,7 +244,12 @@ impl Kind {
     fn give(&self, machine: &mut SimInstance, at: Time) {
         let instance = &mut machine.instance;
         for tag in self.tags {
-            instance.tags.insert((*tag).to_owned(), "x".to_owned());
+            let value = match *tag {
+                PIPELINE if at % 3 > 0 => "ci",
+                PIPELINE => "ada",
+                _ => "x",
+            };
+            instance.tags.insert((*tag).to_owned(), value.to_owned());
         }
         match self.feature {
             None => {}
