@@ -61,7 +61,9 @@ impl Sim {
         }
         let soon = self.now + self.latency();
         if !enforce.is_empty() {
-            self.later(run, soon, |sim, run| sim.enforce_within_quotas(run, enforce));
+            self.later(run, soon, |sim, run| {
+                sim.enforce_within_quotas(run, enforce)
+            });
         }
         if !disrupt.is_empty() {
             self.disrupt_permitted(run, disrupt, observed_at);
@@ -85,21 +87,26 @@ impl Sim {
         let limit = self.policy.limits.existing_per_hour.unwrap();
         let key = Key::existing(ACCOUNT, &first.instance.region);
         let wanted = existing.iter().map(|it| it.instance.id.to_string());
-        self.permits(run, (key, limit), wanted.collect(), move |sim, run, permits| {
-            let mut allowed = Vec::new();
-            for task in existing {
-                let because = match &permits {
-                    Ok(it) if it.granted.contains(task.instance.id.as_str()) => {
-                        allowed.push(task);
-                        continue;
-                    }
-                    Ok(_) => Because::ExistingLimit { limit },
-                    Err(error) => Because::StateUnavailable(error.clone()),
-                };
-                sim.reported_instead(run, task, because);
-            }
-            sim.enforce(run, allowed, 0, Sim::enforced);
-        });
+        self.permits(
+            run,
+            (key, limit),
+            wanted.collect(),
+            move |sim, run, permits| {
+                let mut allowed = Vec::new();
+                for task in existing {
+                    let because = match &permits {
+                        Ok(it) if it.granted.contains(task.instance.id.as_str()) => {
+                            allowed.push(task);
+                            continue;
+                        }
+                        Ok(_) => Because::ExistingLimit { limit },
+                        Err(error) => Because::StateUnavailable(error.clone()),
+                    };
+                    sim.reported_instead(run, task, because);
+                }
+                sim.enforce(run, allowed, 0, Sim::enforced);
+            },
+        );
     }
 
     /// A change of options counts once, however often its event comes.
@@ -154,7 +161,8 @@ impl Sim {
         let within = within.filter(|(told, _)| now - told < HOUR + 3 * MINUTE);
         let changes: BTreeSet<Time> = within.map(|(_, at)| *at).collect();
         if changes.len() <= ENFORCEMENTS {
-            self.ec2.forbid("left open, by the limit of drift", "", id, now);
+            self.ec2
+                .forbid("left open, by the limit of drift", "", id, now);
         }
     }
 

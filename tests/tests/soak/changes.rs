@@ -5,7 +5,9 @@ use imds_core::options::{MetadataOptions, Toggle};
 use imds_core::policy::Action;
 
 use crate::ec2::{SimEc2, SimError, Time};
-use crate::oracle::{Told, counts_towards, is_new_launch, may_disrupt, may_enforce, widens, Counts};
+use crate::oracle::{
+    Counts, Told, counts_towards, is_new_launch, may_disrupt, may_enforce, widens,
+};
 
 impl SimEc2 {
     /// Sets options of an instance that the function has described.
@@ -61,7 +63,10 @@ impl SimEc2 {
         let id = &described.id;
         match counts {
             None => {}
-            Some(Counts::Drift) => self.drifted.entry(id.clone()).or_default().push(now),
+            Some(Counts::Drift(at)) => {
+                let drifted = self.drifted.entry(id.clone()).or_default();
+                drifted.push((now, at));
+            }
             Some(Counts::Existing) => {
                 let existing = self.existing.entry(region.clone()).or_default();
                 existing.push((now, id.clone()));
@@ -115,7 +120,10 @@ impl SimEc2 {
             let region = machine.instance.region.clone();
             let written = self.written.forbids(id, &region, told.begun, now);
             let broken = broken.or(written);
-            self.disruptions.entry(region).or_default().push(now);
+            self.disruptions
+                .entry(region)
+                .or_default()
+                .push((now, id.clone()));
             if let Some(what) = broken {
                 self.forbid("disrupted an instance", what, id, now);
             }

@@ -203,11 +203,11 @@ pub(crate) struct SimEc2 {
     /// By region, and by the minute in which they were started.
     by_start: BTreeMap<(String, Time), Vec<InstanceId>>,
     /// When the function stopped and terminated instances, by region.
-    pub(crate) disruptions: BTreeMap<String, Vec<Time>>,
+    pub(crate) disruptions: BTreeMap<String, Vec<(Time, InstanceId)>>,
     /// When it set the options of which existing instances, by region.
     pub(crate) existing: BTreeMap<String, Vec<(Time, InstanceId)>>,
-    /// When it set options that somebody had changed, by instance.
-    pub(crate) drifted: BTreeMap<InstanceId, Vec<Time>>,
+    /// When it set options that somebody had changed, and when they were changed, by instance.
+    pub(crate) drifted: BTreeMap<InstanceId, Vec<(Time, Time)>>,
     pub(crate) written: Written,
     pub(crate) forbidden: BTreeMap<String, Vec<String>>,
     /// Changes that changed nothing.

@@ -92,7 +92,10 @@ pub(crate) fn may_disrupt(
         (age.is_some_and(|age| age > NEW), "that is not new"),
         (!asked, "that the policy does not disrupt"),
         (machine.will_be_exempt(), "that is exempt"),
-        (is_launched_exempt(machine), "that is exempt by its launcher"),
+        (
+            is_launched_exempt(machine),
+            "that is exempt by its launcher",
+        ),
         (opened, "whose options somebody changed"),
         (is_replaced(machine), "that would be replaced"),
         (is_restored(machine, now - OBSERVED), "that was restored"),
@@ -151,16 +154,17 @@ fn is_restored(machine: &SimInstance, now: Time) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Counts {
     Existing,
-    Drift,
+    /// When they were changed: an event that comes twice counts once.
+    Drift(Time),
 }
 
 /// Towards which limit it counts to set an instance's options now, as far as that is sure: an instance may
 /// have become old since it was observed.
 pub(crate) fn counts_towards(machine: &SimInstance, told: &Told, now: Time) -> Option<Counts> {
-    if let ToldBy::Drift(_, set) = told.by
+    if let ToldBy::Drift(at, set) = told.by
         && has_caused(machine, &set)
     {
-        return Some(Counts::Drift);
+        return Some(Counts::Drift(at));
     }
     let is_old = |at| first_launched(machine, at).is_none_or(|first| at - first > RECENT);
     (is_old(told.begun) && is_old(now)).then_some(Counts::Existing)
@@ -177,7 +181,11 @@ pub(crate) fn is_new_launch(machine: &SimInstance, told: &Told, now: Time) -> bo
 
 /// Whether it was launched by somebody whose launches are exempt.
 fn is_launched_exempt(machine: &SimInstance) -> bool {
-    machine.instance.tags.get(PIPELINE).is_some_and(|user| user == "ci")
+    machine
+        .instance
+        .tags
+        .get(PIPELINE)
+        .is_some_and(|user| user == "ci")
 }
 
 /// Why nobody may set the options of an instance now. What was asked for when the function began to handle

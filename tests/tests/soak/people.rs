@@ -6,11 +6,11 @@ use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::state::{Item, Key, Value};
 
-use crate::{DAWN, REGIONS};
 use crate::ec2::{DAY, HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp};
 use crate::events::{self, ACCOUNT, RecordedIds};
 use crate::sim::Sim;
 use crate::traffic::deliver;
+use crate::{DAWN, REGIONS};
 
 const OPEN: MetadataOptions = MetadataOptions {
     http_tokens: Some(HttpTokens::Optional),

@@ -6,8 +6,8 @@ use fastrand::Rng;
 use imds_core::instance::InstanceId;
 use imds_core::policy::Policy;
 
-use crate::table::SimTable;
 use crate::ec2::{HOUR, MINUTE, SECOND, SimEc2, SimError, Time};
+use crate::table::SimTable;
 
 /// Something that happens at a scheduled time.
 type ScheduledAct = Box<dyn FnOnce(&mut Sim)>;
