@@ -13,11 +13,14 @@ use fastrand::Rng;
 use imds_tests::{CallOutcome, FakeAws, Function, InjectedFault, RecordedCall, binary};
 use serde_json::{Value, json};
 
-use crate::support::{REGION, sweep};
+use crate::support::{DAY, REGION, ahead, sweep};
 
 const CALLS: usize = 400;
 const FUNCTIONS: usize = 14;
-const TERMINATIONS: usize = 25;
+const DISRUPTIONS: usize = 25;
+
+/// A region that is paused.
+const PAUSED: &str = "eu-west-1";
 
 /// How long an instance is left alone before it is stopped or terminated.
 const GRACE: Duration = Duration::from_secs(12);
@@ -35,6 +38,8 @@ struct RealEvent {
 fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
     let mut rng = Rng::with_seed(11);
     let ec2 = FakeAws::start();
+    let entry = json!({ "until": ahead(DAY).to_string(), "reason": "moves", "by": "ada" });
+    ec2.put_item(&format!("pause#111122223333#{PAUSED}"), entry);
     let mut fleet = RealFleet::default();
     for call in 0..CALLS {
         fleet.launch(&ec2, &mut rng, call);
@@ -55,6 +60,9 @@ fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
     ec2.clear_faults();
     let swept = function(&ec2).invoke_with_timeout(&sweep(&[REGION]), Duration::from_secs(60));
     assert!(swept.result.is_ok(), "{swept:?}");
+    let paused = function(&ec2).invoke_with_timeout(&sweep(&[PAUSED]), Duration::from_secs(60));
+    let paused = paused.result.unwrap();
+    assert_eq!(paused["paused"]["by"], "ada", "{paused:#}");
     let before = ec2.changing_calls().len();
     let again = function(&ec2).invoke_with_timeout(&sweep(&[REGION]), Duration::from_secs(60));
     fleet.is_denied_once(again.result.as_ref().unwrap());
@@ -196,7 +204,7 @@ fn function(ec2: &FakeAws) -> Function {
               "require": { "http_protocol_ipv6": "enabled" } }
         ],
         "new_instances": { "grace_seconds": GRACE.as_secs() },
-        "limits": { "disruptions_per_hour": TERMINATIONS }
+        "limits": { "disruptions_per_hour": DISRUPTIONS, "existing_per_hour": null }
     });
     Function::builder(binary("enforcer"))
         .fake(ec2)

@@ -49,7 +49,7 @@ impl Sim {
             steps,
             observed_at: now,
         };
-        let asking = plan.split_off_questions();
+        let asking = plan.split_off_asking(Discovery::Sweep, now);
         if !asking.steps.is_empty() {
             self.ask(run, asking, 0, Sim::apply_swept);
         }
