@@ -17,7 +17,7 @@ use crate::support::{DAY, REGION, ahead, sweep};
 
 const CALLS: usize = 400;
 const FUNCTIONS: usize = 14;
-const DISRUPTIONS: usize = 25;
+const DISRUPTIONS: usize = 15;
 
 /// A region that is paused.
 const PAUSED: &str = "eu-west-1";
