@@ -128,7 +128,8 @@ impl RealFleet {
         let counted = counted["entries"].as_object().unwrap().len();
         assert_eq!(counted, DISRUPTIONS, "the limit is not reached");
         let mut named: BTreeMap<String, usize> = BTreeMap::new();
-        for call in ec2.changing_calls() {
+        let calls = ec2.changing_calls().into_iter();
+        for call in calls.filter(|call| call.service == "ec2") {
             assert_eq!(call.param("HttpPutResponseHopLimit"), None, "{call:?}");
             call.params
                 .values()
