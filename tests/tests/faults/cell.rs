@@ -109,6 +109,7 @@ impl MatrixCell {
             }
         }
         row.faults.extend(fleet.forbidden(&ec2, self.trouble));
+        row.faults.extend(self.scene.missing_items(&ec2, &fleet));
         row
     }
 

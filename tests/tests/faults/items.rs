@@ -61,6 +61,32 @@ impl Scene {
         ec2.remove_item(&format!("lease#{ACCOUNT}"));
     }
 
+    /// What the table should hold in the end, and does not.
+    pub(crate) fn missing_items(&self, ec2: &FakeAws, fleet: &SceneFleet) -> Vec<String> {
+        let items = ec2.items();
+        let counted = |region: &str, id: &str| {
+            let item = items.get(&format!("limit#{ACCOUNT}#{region}"));
+            item.is_some_and(|item| item["entries"].get(id).is_some())
+        };
+        let disruptions = ec2.disruptions().into_iter();
+        let uncounted = disruptions.filter(|it| !counted(&it.region, &it.id));
+        let uncounted = uncounted.map(|it| format!("{} of {} is not counted", it.action, it.id));
+        let remembered = match self.purpose {
+            Purpose::Launchers => Some("launcher"),
+            Purpose::Watch => Some("watch"),
+            _ => None,
+        };
+        let ids = fleet.to_change().iter();
+        let keys = remembered.map(|prefix| ids.map(move |id| format!("{prefix}#{id}")));
+        let missing = keys
+            .into_iter()
+            .flatten()
+            .filter(|key| !items.contains_key(key));
+        uncounted
+            .chain(missing.map(|key| format!("there is no item {key}")))
+            .collect()
+    }
+
     fn leave_unprocessed(&self, ec2: &FakeAws, fleet: &SceneFleet, times: u32) {
         for key in self.keys(fleet) {
             ec2.leave_unprocessed(&key, times);

@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::calls::naming;
 use crate::scenes::{Purpose, SceneTrigger};
 use crate::support::REGION;
-use crate::troubles::TroubleKind;
 use crate::verdict::{CellRun, is_closed};
 
 impl CellRun<'_> {
@@ -22,26 +21,41 @@ impl CellRun<'_> {
         self.scene.purpose == Purpose::Watch && self.delivery.is_unreachable(REGION)
     }
 
+    /// Existing instances that were changed all the same.
+    fn changed_without_watch(&self) -> Vec<String> {
+        let ids = self.fleet.to_change().iter().filter(|_| self.lacks_watch());
+        let changed = ids.filter(|id| self.is_changed(id));
+        changed
+            .map(|id| format!("{id} is changed, and nobody knows whether calls are rejected"))
+            .collect()
+    }
+
     /// Instances that were handled otherwise, while the table was not available.
     pub(crate) fn faults_of_promise(&self) -> Vec<String> {
+        let mut faults = self.changed_without_watch();
         if !self.is_unavailable() {
-            return Vec::new();
+            return faults;
         }
         if [Purpose::Lease, Purpose::Release].contains(&self.scene.purpose) {
             let open = self.open().into_iter();
             let open = open.map(|it| format!("without a lease {} is left open", it.id));
-            return open.collect();
+            faults.extend(open);
         }
         let concerned = self.scene.concerned(self.fleet).into_iter();
         let instances = concerned.map(|id| self.ec2.instance(&id));
         let depending = instances.filter(|instance| self.depends(instance));
-        depending.filter_map(|it| self.broken(&it)).collect()
+        faults.extend(depending.filter_map(|it| self.broken(&it)));
+        faults
+    }
+
+    fn is_changed(&self, id: &str) -> bool {
+        let calls = self.ec2.calls();
+        naming(&calls, id).any(imds_tests::RecordedCall::changes)
     }
 
     /// Whether an item that decides what is done could not be read or written at all.
     fn is_unavailable(&self) -> bool {
-        let outlasted = matches!(self.trouble.kind, TroubleKind::ThrottledFor(_));
-        self.scene.is_of_table() && self.trouble.times.is_none() && !outlasted
+        self.scene.is_of_table() && self.trouble.times.is_none()
     }
 
     /// Whether what is done to the instance depends on the item.
@@ -70,9 +84,7 @@ impl CellRun<'_> {
         let [entry] = entries.as_slice() else {
             return Some(format!("{} has no outcome of its own", instance.id));
         };
-        let calls = self.ec2.calls();
-        let mut calls = naming(&calls, &instance.id);
-        let changed = calls.any(imds_tests::RecordedCall::changes);
+        let changed = self.is_changed(&instance.id);
         let is_new = self.is_new_launch(instance);
         let holds = entry["because"] == "state_unavailable"
             && match (self.forgets_launchers(), is_new) {

@@ -159,6 +159,7 @@ impl CellRun<'_> {
                 is_closed(instance) && entry["refused"][0]["option"] == "instance_metadata_tags"
             }
             "reported" if fleet.held.contains(&instance.id) => entry["because"] == "paused",
+            "reported" if self.lacks_watch() => entry["because"] == "rejected_calls",
             "reported" => is(&fleet.in_use) || self.is_of_unknown_use(entry),
             "failed" if fleet.held.contains(&instance.id) => {
                 entry["because"] == "state_unavailable"
