@@ -50,7 +50,9 @@ fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
     let summary = &report(&run)["summary"];
     assert_eq!(
         (&summary["enforced"], &summary["compliant"]),
-        (&json!(non_compliant), &json!(20_000 - non_compliant))
+        (&json!(non_compliant), &json!(20_000 - non_compliant)),
+        "the worst: {}",
+        report(&run)["instances"][0]
     );
     let least = [
         ("DescribeRegions", 1),
