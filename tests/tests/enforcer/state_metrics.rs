@@ -169,7 +169,7 @@ fn missed_launches_that_use_imdsv1_are_counted_apart() {
     assert_eq!(metric(&run, "MissedLaunchesInUse"), [1]);
 }
 
-/// The report is logged by each region, so that a sweep that dies has told what it did.
+/// Its next run is its retry.
 #[test]
 fn a_sweep_succeeds_whatever_is_left() {
     let ec2 = FakeAws::start();

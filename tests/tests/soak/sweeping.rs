@@ -44,6 +44,8 @@ impl Sim {
         for (outcome, count) in decided {
             *self.ledger.entry(("outcome", outcome)).or_default() += count;
         }
+        // The order differs from hour to hour, so that each gets its turn.
+        self.rng.shuffle(&mut steps);
         run.expect(steps.iter().map(|step| &step.instance.id));
         let mut plan = Plan {
             steps,
