@@ -18,18 +18,24 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
+use futures_util::{StreamExt, stream};
 use imds_core::state::{Item, Key};
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
 use crate::convert::timestamp;
 use crate::error::CallError;
 use crate::expression::{Condition, Expression, KEY, item};
-use crate::timing::Backoff;
+use crate::timing::{self, Backoff};
+
+const BATCH: &str = "BatchGetItem";
 
 /// The maximum number of items in one `BatchGetItem` call.
 const KEYS: usize = 100;
+
+/// `BatchGetItem` calls side by side.
+const BATCHES_AT_ONCE: usize = 8;
 
 /// The state table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,50 +141,72 @@ impl Client {
     /// Reads items, with all writes before. Those that do not exist are not in the result.
     ///
     /// # Errors
-    /// If DynamoDB does not answer or rejects a call, or does not process all keys before the deadline.
+    /// If DynamoDB does not answer a call within [`timing::STATE_WITHIN`], rejects it, or does not process all
+    /// of its keys by then.
     pub async fn get_items(
         &self,
         table: &StateTable,
         keys: &[Key],
-        deadline: Instant,
     ) -> Result<BTreeMap<Key, Item>, CallError> {
-        const ACTION: &str = "BatchGetItem";
-        let mut found = HashMap::new();
-        for keys in keys.chunks(KEYS) {
-            let mut left: Vec<HashMap<String, AttributeValue>> = keys.iter().map(key).collect();
-            let mut backoff = Backoff::default();
-            while !left.is_empty() {
-                let answer = self
-                    .call_at_once(ACTION, &table.region, |services| {
-                        let request = KeysAndAttributes::builder()
-                            .set_keys(Some(left.clone()))
-                            .consistent_read(true);
-                        let batch = services.dynamodb().batch_get_item();
-                        match request.build() {
-                            Ok(request) => batch.request_items(&table.name, request),
-                            // The keys are given.
-                            Err(_) => batch,
-                        }
-                        .send()
-                    })
-                    .await?;
-                for attributes in answer.responses.unwrap_or_default().into_values().flatten() {
-                    if let Some(AttributeValue::S(key)) = attributes.get(KEY) {
-                        found.insert(key.clone(), attributes);
-                    }
-                }
-                let unprocessed = answer.unprocessed_keys.unwrap_or_default();
-                left = unprocessed.into_values().flat_map(|it| it.keys).collect();
-                if !left.is_empty() && !backoff.wait(deadline).await {
-                    let why = format!("{} keys were not processed", left.len());
-                    return Err(CallError::unreadable(ACTION, &table.region, why));
+        let batches = keys.chunks(KEYS).map(|keys| async move {
+            let deadline = Instant::now() + timing::STATE_WITHIN;
+            match timeout_at(deadline, self.get_batch(table, keys, deadline)).await {
+                Ok(found) => found,
+                Err(_elapsed) => {
+                    let why = format!("no answer within {:?}", timing::STATE_WITHIN);
+                    Err(CallError::unreadable(BATCH, &table.region, why))
                 }
             }
+        });
+        let mut batches = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
+        let mut found = HashMap::new();
+        while let Some(batch) = batches.next().await {
+            found.extend(batch?);
         }
         let items = keys
             .iter()
             .filter_map(|key| Some((key.clone(), item(found.remove(key.as_str())?))));
         Ok(items.collect())
+    }
+
+    /// The attributes of items, by key.
+    async fn get_batch(
+        &self,
+        table: &StateTable,
+        keys: &[Key],
+        deadline: Instant,
+    ) -> Result<HashMap<String, HashMap<String, AttributeValue>>, CallError> {
+        let mut found = HashMap::new();
+        let mut left: Vec<HashMap<String, AttributeValue>> = keys.iter().map(key).collect();
+        let mut backoff = Backoff::default();
+        while !left.is_empty() {
+            let answer = self
+                .call_at_once(BATCH, &table.region, |services| {
+                    let request = KeysAndAttributes::builder()
+                        .set_keys(Some(left.clone()))
+                        .consistent_read(true);
+                    let batch = services.dynamodb().batch_get_item();
+                    match request.build() {
+                        Ok(request) => batch.request_items(&table.name, request),
+                        // The keys are given.
+                        Err(_) => batch,
+                    }
+                    .send()
+                })
+                .await?;
+            for attributes in answer.responses.unwrap_or_default().into_values().flatten() {
+                if let Some(AttributeValue::S(key)) = attributes.get(KEY) {
+                    found.insert(key.clone(), attributes);
+                }
+            }
+            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
+            left = unprocessed.into_values().flat_map(|it| it.keys).collect();
+            if !left.is_empty() && !backoff.wait(deadline).await {
+                let why = format!("{} keys were not processed", left.len());
+                return Err(CallError::unreadable(BATCH, &table.region, why));
+            }
+        }
+        Ok(found)
     }
 
     /// Sets attributes of an item, and when it expires.
