@@ -16,7 +16,7 @@ fn terraform_grants_the_permissions_that_the_code_names() {
 
 #[test]
 fn the_code_names_a_permission_for_every_call_that_it_makes() {
-    let calls = ["ec2.rs", "power.rs", "cloudwatch.rs"].map(|file| {
+    let calls = ["ec2.rs", "power.rs", "cloudwatch.rs", "state_table.rs"].map(|file| {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
         std::fs::read_to_string(path).unwrap()
     });
@@ -34,7 +34,16 @@ fn the_code_names_a_permission_for_every_call_that_it_makes() {
             "{call} is not called"
         );
     }
-    let verbs = ["Describe", "Modify", "Create", "Stop", "Terminate", "Get"];
+    let verbs = [
+        "Describe",
+        "Modify",
+        "Create",
+        "Stop",
+        "Terminate",
+        "Get",
+        "BatchGet",
+        "Update",
+    ];
     let words = calls
         .iter()
         .flat_map(|code| code.split('"').skip(1).step_by(2));
