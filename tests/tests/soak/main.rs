@@ -57,7 +57,7 @@ const FAULTS: u32 = 5;
 /// The limits of the policy.
 const DISRUPTIONS: usize = 2;
 const ENFORCEMENTS: usize = 6;
-const EXISTING: usize = 12;
+const EXISTING: usize = 20;
 
 /// The beginning of the day.
 const DAWN: Time = 1_781_481_600 * SECOND;
@@ -78,7 +78,7 @@ const POLICY: &str = r#"{
       "require": { "instance_metadata_tags": "enabled" } }
   ],
   "new_instances": { "grace_seconds": 60 },
-  "limits": { "disruptions_per_hour": 2, "enforcements_per_hour": 6, "existing_per_hour": 12 },
+  "limits": { "disruptions_per_hour": 2, "enforcements_per_hour": 6, "existing_per_hour": 20 },
   "existing": { "usage_window_days": 14, "in_use": "report", "unknown": "report" }
 }"#;
 

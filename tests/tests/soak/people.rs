@@ -216,13 +216,22 @@ fn write(sim: &mut Sim, key: Key, (at, until): (Time, Time)) {
     sim.at(at, move |sim| sim.table.put(key, item));
 }
 
-/// The table is not available for a while, a few times during the day.
+/// The table is not available for a while, a few times during the day; and for seconds, when what was launched
+/// at a full hour has had its grace, and is counted.
 pub(crate) fn outages(sim: &mut Sim) {
     for hours in [2, 7, 12, 17, 22, 30 * 24 + 3, 30 * 24 + 15] {
         let from = DAWN + hours * HOUR + sim.rng.i64(0..HOUR);
         let until = from + sim.rng.i64(3 * MINUTE..25 * MINUTE);
-        sim.at(from, |sim| sim.table.is_down = true);
-        sim.at(until, |sim| sim.table.is_down = false);
-        sim.ec2.written.outage((from, until));
+        outage(sim, from, until);
     }
+    for hours in [4, 5, 6, 9, 10, 11, 14, 15, 16, 19, 20, 21] {
+        let from = DAWN + hours * HOUR + MINUTE + SECOND / 6;
+        outage(sim, from, from + 8 * SECOND);
+    }
+}
+
+fn outage(sim: &mut Sim, from: Time, until: Time) {
+    sim.at(from, |sim| sim.table.is_down = true);
+    sim.at(until, |sim| sim.table.is_down = false);
+    sim.ec2.written.outage((from, until));
 }
