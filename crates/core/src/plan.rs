@@ -143,7 +143,7 @@ impl Step {
         let is_new = discovery.is_new_launch(non_compliant.first_launched_at, now);
         match non_compliant.action {
             Action::Report => non_compliant.question.is_some() || non_compliant.needs_launcher,
-            Action::Enforce => !is_new,
+            Action::Enforce => !is_new || non_compliant.question.is_some(),
             Action::Stop | Action::Terminate => true,
         }
     }

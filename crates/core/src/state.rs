@@ -94,6 +94,17 @@ impl Key {
         Key(format!("policy#{sha256}"))
     }
 
+    /// How long an entry of the item counts towards an hourly limit. A disruption is called within a minute of
+    /// its entry, so that any 60 minutes of calls lie within 61 minutes of entries; one more is for clocks and
+    /// the network. What a sweep enforced must not count for the sweep an hour later.
+    pub(crate) fn counts(&self) -> SignedDuration {
+        SignedDuration::from_mins(if self.0.starts_with("existing#") {
+            59
+        } else {
+            62
+        })
+    }
+
     /// The key as a string.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -57,7 +57,7 @@ fn a_first_sweep_enforces_fifty_and_later_ones_go_on_when_their_hour_is_over() {
     assert_eq!(entries.len(), 50);
     let hour_later: Vec<(&str, _)> = entries
         .iter()
-        .map(|(id, at)| (id.as_str(), *at - seconds(63 * MINUTE)))
+        .map(|(id, at)| (id.as_str(), *at - seconds(60 * MINUTE)))
         .collect();
     ec2.put_item(EXISTING, counted(&hour_later));
     let run = function.invoke(&sweep_here());

@@ -13,6 +13,8 @@ pub struct Entries {
     version: Option<i64>,
     /// When each id was counted, in milliseconds since 1970.
     entries: BTreeMap<String, i64>,
+    /// How long an entry counts.
+    counts: SignedDuration,
 }
 
 /// What is granted, and the entries to write before it is used.
@@ -27,17 +29,16 @@ pub struct Grant {
 }
 
 impl Entries {
-    /// How long an entry counts. A call is made within a minute of its entry, so that any 60 minutes of
-    /// calls lie within 61 minutes of entries; one more is for clocks and the network.
-    pub const COUNT: SignedDuration = SignedDuration::from_mins(62);
-
     /// Reads an item.
     ///
     /// # Errors
     /// If it has other attributes than the function writes. What cannot be counted must not be overwritten.
     pub fn read(key: &Key, item: Option<&Item>) -> Result<Self, ItemError> {
         let Some(item) = item else {
-            return Ok(Entries::default());
+            return Ok(Entries {
+                counts: key.counts(),
+                ..Entries::default()
+            });
         };
         let Some(Value::Number(version)) = item.get("version") else {
             return Err(error(key, "version", "a whole number"));
@@ -48,6 +49,7 @@ impl Entries {
         Ok(Entries {
             version: Some(*version),
             entries: entries.clone(),
+            counts: key.counts(),
         })
     }
 
@@ -57,7 +59,7 @@ impl Entries {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let now_ms = now.as_millisecond();
         let oldest =
-            now_ms.saturating_sub(i64::try_from(Self::COUNT.as_millis()).unwrap_or(i64::MAX));
+            now_ms.saturating_sub(i64::try_from(self.counts.as_millis()).unwrap_or(i64::MAX));
         // An entry from the future counts: another clock is ahead.
         let counts = self.entries.iter().filter(|(_, at)| **at > oldest);
         let mut entries: BTreeMap<String, i64> = counts.map(|(id, at)| (id.clone(), *at)).collect();
@@ -73,6 +75,7 @@ impl Entries {
         let write = (!granted.is_empty()).then(|| Entries {
             version: Some(self.version.unwrap_or_default().saturating_add(1)),
             entries,
+            counts: self.counts,
         });
         Grant {
             granted,
