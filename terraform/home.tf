@@ -25,7 +25,9 @@ resource "aws_cloudwatch_event_bus_policy" "home" {
         Principal = "*"
         Action    = "events:PutEvents"
         Resource  = local.arn.bus
-        Condition = { ArnNotEquals = { "aws:PrincipalArn" = [local.arn.role, local.arn.forward] } }
+        Condition = { ArnNotEquals = { "aws:PrincipalArn" = [
+          local.arn.role, "arn:${local.partition}:iam::${local.account}:role/${var.name}-forward",
+        ] } }
       },
     ]
   })

@@ -33,7 +33,6 @@ locals {
     on_failure   = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-on-failure"
     dead_letters = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-dead-letters"
     topic        = "arn:${local.partition}:sns:${local.home}:${local.account}:${var.name}-${terraform_data.topic.output}"
-    forward      = "arn:${local.partition}:iam::${local.account}:role/${var.name}-forward"
   }
   log_group = "/aws/lambda/${var.name}"
 }

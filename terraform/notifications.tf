@@ -205,7 +205,7 @@ resource "aws_cloudwatch_event_target" "results" {
   arn            = aws_sns_topic.this.arn
 
   input_transformer {
-    input_paths    = each.value.paths
+    input_paths    = { for name, path in each.value.paths : name => path if strcontains(each.value.text, "<${name}>") }
     input_template = "\"${each.value.text}\""
   }
   retry_policy {
