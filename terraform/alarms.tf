@@ -25,19 +25,19 @@ locals {
     }
   }
 
-  # More sweeps than a pause of 23 hours can contain. One period without a sweep is allowed, if CloudWatch allows it: all
-  # periods of an alarm together are limited to a day if a period is shorter than an hour, and otherwise to a week.
+  # More sweeps than a pause of 23 hours can contain. All periods together are limited to a day if they are shorter than an
+  # hour, and the alarm is evaluated every minute only up to a day: somewhere in the hour, each period has its sweep.
   paused_sweeps = ceil(23 * 60 * 60 / local.interval) + 1
   paused = {
-    periods = local.interval < 3600 ? floor(86400 / local.interval) : local.paused_sweeps + 1
-    sweeps  = local.interval < 3600 ? min(local.paused_sweeps, floor(86400 / local.interval)) : local.paused_sweeps
+    periods = local.interval <= 3600 ? floor(86400 / local.interval) : local.paused_sweeps
+    sweeps  = local.interval <= 3600 ? min(local.paused_sweeps, floor(86400 / local.interval)) : local.paused_sweeps
   }
 
   function_alarms = {
     errors = merge(local.counting.loss, {
-      # Lambda makes three attempts to process an event.
-      period      = 900, periods = 1, threshold = 3, ok = true, metric = "Errors"
-      description = "The function failed three times within 15 minutes: it cannot start, or all attempts to process an event failed. New instances might still accept IMDSv1. Read the latest errors in log group ${local.log_group}; if all invocations fail, undo the last change of the policy or the module."
+      # An attempt can fail and the next one succeed. An event that fails in all attempts raises launches-lost.
+      periods     = 6, breaching = 3, ok = true, metric = "Errors"
+      description = "The function keeps failing: in three of the last six periods of 5 minutes. New instances might still accept IMDSv1. Read the latest errors in log group ${local.log_group}; if all invocations fail, undo the last change of the policy or the module."
     })
     throttles = merge(local.counting.loss, {
       periods     = 3, breaching = 3, ok = true, metric = "Throttles"
