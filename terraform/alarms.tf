@@ -58,7 +58,7 @@ locals {
         disruption-limit-reached = {
           namespace   = "ImdsEnforcer", metric = "DisruptionLimitReached", dimensions = {}, statistic = "Sum"
           period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-          description = "Instances were enforced instead of terminated, because policy.limits.disruptions_per_hour (${var.policy.limits.disruptions_per_hour}) was reached or the terminations of the last hour could not be counted. Find out what launches so many non-compliant instances: the reports in log group ${local.log_group} name the launch templates."
+          description = "Instances were enforced instead of terminated, because policy.limits.disruptions_per_hour (${local.policy_values.limits.disruptions_per_hour}) was reached or the terminations of the last hour could not be counted. Find out what launches so many non-compliant instances: the reports in log group ${local.log_group} name the launch templates."
         }
       } : name => alarm if local.can.terminate
     },
