@@ -55,7 +55,7 @@ locals {
     for region in local.with_queue : region => sort(concat(
       contains(local.watched, region) ? [for rule in local.watch_rules : "rule/${rule.name}"] : [],
       region == local.home
-      ? concat([for name in ["function", "done", "failed", "on-failure", "sweep-failures"] : "rule/${var.name}/${var.name}-${name}"], ["rule/${var.name}-alarms"])
+      ? concat([for name in concat(["function"], keys(local.results), keys(local.failures)) : "rule/${var.name}/${var.name}-${name}"], ["rule/${var.name}-alarms"])
       : ["rule/${var.name}-alarms"],
     ))
   }
