@@ -99,7 +99,7 @@ locals {
       for name, alarm in {
         disruption-limit-reached = merge(local.counting.episode, {
           metric      = "DisruptionLimitReached"
-          description = "Instances were enforced instead of stopped or terminated, because policy.limits.disruptions_per_hour (${var.policy.limits.disruptions_per_hour}) was reached. Something launches many non-compliant instances. The reports in log group ${local.log_group} name the launch templates: correct or stop what launches from them."
+          description = "Instances were enforced instead of stopped or terminated, because policy.limits.disruptions_per_hour (${local.policy_values.limits.disruptions_per_hour}) was reached. Something launches many non-compliant instances. The reports in log group ${local.log_group} name the launch templates: correct or stop what launches from them."
         })
       } : name => alarm if local.can.stop || local.can.terminate
     },

@@ -93,6 +93,20 @@ def zip_file() -> Path:
 
 
 @pytest.fixture(scope="session")
+def imdsctl() -> Path:
+    """The command, whose parser of policies is the one of the function."""
+    folder = os.environ.get("IMDS_BIN_DIR")
+    if folder is None:
+        build = ["cargo", "build", "--quiet", "--package", "imdsctl"]
+        asked = ["cargo", "metadata", "--format-version=1", "--no-deps"]
+        if subprocess.run(build, cwd=ROOT, check=False).returncode:
+            pytest.fail("could not build `imdsctl`: see the output above")
+        told = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True)
+        folder = f"{json.loads(told.stdout)['target_directory']}/debug"
+    return Path(folder) / "imdsctl"
+
+
+@pytest.fixture(scope="session")
 def evaluator() -> Iterator[Evaluator]:
     """An evaluator of IAM policies."""
     with closing(Evaluator()) as running:
@@ -158,6 +172,8 @@ def deployed(terraform: Terraform, endpoint: str, background: subprocess.Popen[s
         "account_defaults": {"hop_limit": 2},
         "archive_days": 7,
         "create_trail": True,
+        "log_skip_destroy": False,
+        "state_deletion_protection": False,
         "tags": {"owner": "security"},
     }
     outputs = terraform.apply(variables)

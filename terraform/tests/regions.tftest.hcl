@@ -179,8 +179,10 @@ run "dead_letter_queues_accept_messages_only_from_rules_of_the_module" {
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-done",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-failed",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-function",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-on-failure",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-paused",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-sweep",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-sweep-failures",
         ] } }
       }]
     }

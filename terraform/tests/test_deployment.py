@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -170,15 +168,26 @@ def test_the_home_bus_sends_events_only_to_the_function(deployed: Deployed) -> N
     assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": rule}}
 
 
-def test_failed_events_are_kept_and_results_are_published(deployed: Deployed) -> None:
+def test_results_are_sent_to_the_home_bus(deployed: Deployed) -> None:
     client = deployed.cloud.client("lambda", HOME)
-    config = client.get_function_configuration(FunctionName="imds-enforcer")
-    queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-on-failure"
-    assert config["DeadLetterConfig"] == {"TargetArn": queue}
     invoked = client.get_function_event_invoke_config(FunctionName="imds-enforcer")
     bus = {"Destination": deployed.outputs["bus_arn"]}
     assert invoked["DestinationConfig"] == {"OnSuccess": bus, "OnFailure": bus}
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (2, 21600)
+
+
+def test_the_state_table_expires_items_and_can_be_restored(deployed: Deployed) -> None:
+    client = deployed.cloud.client("dynamodb", HOME)
+    name = deployed.outputs["state_table_name"]
+    table = client.describe_table(TableName=name)["Table"]
+    assert table["KeySchema"] == [{"AttributeName": "key", "KeyType": "HASH"}]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TableArn"] == deployed.outputs["state_table_arn"]
+    expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
 def test_the_scheduled_sweep_enforces_unused_instances_in_every_region(
@@ -189,9 +198,10 @@ def test_the_scheduled_sweep_enforces_unused_instances_in_every_region(
     target = schedule["Target"]
     assert target["Arn"] == deployed.outputs["function_arn"]
     assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
-    queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-dead-letters"
+    queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-sweep-failures"
     assert target["DeadLetterConfig"] == {"Arn": queue}
     event = json.loads(target["Input"])
+    assert "accounts" not in event["detail"]
     assert event["detail"]["regions"] == sorted(REGIONS)
     unused = {region: launch(deployed, region, hours="2")[0] for region in REGIONS}
     in_use, _ = launch(deployed, HOME, hours="2")
@@ -358,6 +368,42 @@ def test_failed_events_are_published_with_the_error(
     assert f"in the queue imds-enforcer-on-failure ({HOME})" in message
 
 
+SWEEP = {"source": "imds-enforcer", "detail-type": "Sweep", "detail": {"regions": [HOME]}}
+LAUNCH = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {}}
+QUEUES = ("on_failure", "sweep_failures")
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (LAUNCH, "on_failure"),
+        (SWEEP, "sweep_failures"),
+        ({"eventName": "RunInstances"}, "on_failure"),
+        ({"source": "aws.events"}, "on_failure"),
+    ],
+    ids=["a launch", "a sweep", "an event without a source", "another event"],
+)
+def test_a_failed_event_is_kept_in_its_queue(
+    deployed: Deployed, event: dict[str, Any], expected: str
+) -> None:
+    urls = {name: deployed.outputs[f"{name}_queue_url"] for name in QUEUES}
+    for url in urls.values():
+        deployed.cloud.receive_all(HOME, url)
+    context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
+    detail = {"context": context, "requestPayload": event, "responsePayload": {"errorType": "E"}}
+    publish(deployed, "Failure", detail)
+    kept = {name: deployed.cloud.receive_all(HOME, url) for name, url in urls.items()}
+    assert {name: list(map(json.loads, bodies)) for name, bodies in kept.items()} == {
+        name: [event] if name == expected else [] for name in QUEUES
+    }
+
+
+def test_events_that_succeed_are_in_no_queue(deployed: Deployed) -> None:
+    publish(deployed, "Success", {"requestPayload": SWEEP, "responsePayload": {}})
+    for name in QUEUES:
+        assert deployed.cloud.receive_all(HOME, deployed.outputs[f"{name}_queue_url"]) == []
+
+
 @pytest.mark.parametrize("region", ["us-east-1", HOME])
 def test_dead_letter_alarms_of_all_regions_are_published(deployed: Deployed, region: str) -> None:
     detail = {
@@ -377,15 +423,6 @@ def test_dead_letter_alarms_of_all_regions_are_published(deployed: Deployed, reg
 
 def test_no_result_was_sent_back_to_the_function(deployed: Deployed) -> None:
     assert deployed.new_events() == []
-
-
-def test_cargo_lambda_accepts_the_commands_in_the_outputs(deployed: Deployed) -> None:
-    for name in ("invoke_command", "sweep_command"):
-        program, *arguments = shlex.split(deployed.outputs[name])
-        assert (program, *arguments[:3]) == ("cargo", "lambda", "invoke", "--remote")
-        command = ["cargo-lambda", "lambda", "invoke", *arguments[2:], "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("removed")

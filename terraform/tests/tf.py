@@ -103,17 +103,26 @@ class Terraform:
         self.run("plan", "-input=false", "-no-color", "-out=plan", *options)
         return dict(json.loads(self.run("show", "-json", "plan")))
 
+    def evaluate(self, expression: str, policy: str = "") -> Any:
+        """Returns the value of an expression of strings, numbers, lists, and objects.
+
+        The source of a policy replaces the one of the variables file."""
+        values = self.folder / "evaluated.tfvars"
+        values.write_text(f"policy = {policy}\n" if policy else "")
+        command = ["console", "-no-color", f"-var-file={values.name}"]
+        return json.loads(json.loads(self.run(*command, given=f"jsonencode({expression})\n")))
+
     def destroy(self) -> None:
         """Destroys all resources."""
         self.run("destroy", "-auto-approve", "-input=false", "-no-color", *PARALLEL)
 
-    def run(self, *arguments: str) -> str:
-        """Runs a command and returns its standard output."""
+    def run(self, *arguments: str, given: str = "") -> str:
+        """Runs a command with this input and returns its standard output."""
         done = subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
             env=self.env,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             text=True,
             check=False,
