@@ -60,7 +60,7 @@ locals {
     }
     sweep-failures = {
       queue       = "${var.name}-sweep-failures"
-      description = "A sweep was started and failed in all attempts: it crashed, timed out, or its event is malformed. Launches are still enforced by their events. Read the last lines of the sweep in log group ${local.log_group}; the next sweep scans everything again."
+      description = "A sweep could not be started, or failed in all attempts: it crashed or timed out. Launches are still enforced by their events, and the next sweep scans everything again. Read the last lines of the sweep in log group ${local.log_group}, or the error in the message in the queue ${var.name}-sweep-failures."
     }
   }
 
@@ -138,7 +138,7 @@ locals {
     },
   )
 
-  # In every Region.
+  # Alarms of every Region.
   dead_letters = merge(local.counting.loss, {
     description = "An event could not be delivered, so that only a sweep will find its instances. It is in the queue ${var.name}-dead-letters in this Region; the message attributes RULE_ARN and ERROR_MESSAGE tell why. Resolve the cause, and then redrive the event."
   })

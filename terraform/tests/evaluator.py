@@ -42,14 +42,25 @@ class Evaluator:
         self.lock = Lock()
 
     def evaluate(
-        self, policies: list[Any], role: str, action: str, resource: str, context: Context
+        self,
+        policies: list[Any],
+        role: str,
+        action: str,
+        resource: str,
+        context: Context,
+        *,
+        resource_policy: Any = None,
     ) -> str:
-        """Returns `Allowed`, `ExplicitlyDenied`, or `ImplicitlyDenied` for a role's policies."""
+        """Returns `Allowed`, `ExplicitlyDenied`, or `ImplicitlyDenied` for a role's policies.
+
+        The resource can have a policy too."""
         of = {"resource": resource, "accountId": role.split(":")[4]}
         request = {"principal": role, "action": action, "resource": of, "contextVariables": context}
         with self.lock:
             print(
-                json.dumps({"policies": policies, "request": request}),
+                json.dumps(
+                    {"policies": policies, "resourcePolicy": resource_policy, "request": request}
+                ),
                 file=self.process.stdin,
                 flush=True,
             )

@@ -1,4 +1,4 @@
-"""Which alarm rings when: the alarms that Terraform renders, judged by the metrics of failing runs."""
+"""Which alarm rings when: the rendered alarms, judged by the metrics of failing runs."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -125,9 +125,7 @@ def test_nothing_rings_on_a_day_of_launches(hourly: Alarms, clock: Clock) -> Non
 
 @EVERY_CLOCK
 @pytest.mark.parametrize("late", [0, 15 * MINUTE])
-def test_a_lost_launch_rings_once_at_every_offset(
-    hourly: Alarms, clock: Clock, late: int
-) -> None:
+def test_a_lost_launch_rings_once_at_every_offset(hourly: Alarms, clock: Clock, late: int) -> None:
     for minute in range(15):
         timeline = healthy(4 * HOUR, late=late)
         timeline.loses(HOUR + minute * MINUTE)
@@ -187,9 +185,7 @@ def test_two_failed_attempts_and_a_success_ring_nothing(hourly: Alarms) -> None:
 
 @EVERY_SCHEDULE
 @EVERY_CLOCK
-def test_a_region_that_no_sweep_can_scan_rings(
-    render: Render, schedule: str, clock: Clock
-) -> None:
+def test_a_region_that_no_sweep_can_scan_rings(render: Render, schedule: str, clock: Clock) -> None:
     interval = SCHEDULES[schedule]
     end = 12 * interval
     for offset in offsets(interval):
@@ -297,9 +293,7 @@ def test_a_pause_of_23_hours_rings_nothing(render: Render, schedule: str, clock:
     [(each, 25 + max(0, interval - HOUR) * 2 // HOUR) for each, interval in SCHEDULES.items()],
 )
 @pytest.mark.parametrize("clock", [each for each in CLOCKS if each.slides], ids=str)
-def test_a_pause_of_25_hours_rings(
-    render: Render, schedule: str, hours: int, clock: Clock
-) -> None:
+def test_a_pause_of_25_hours_rings(render: Render, schedule: str, hours: int, clock: Clock) -> None:
     interval = SCHEDULES[schedule]
     end = max(2 * DAY, hours * HOUR + 4 * interval)
     for offset in offsets(interval):
@@ -438,9 +432,7 @@ def test_gauges_of_sweeps_have_periods_as_long_as_the_interval(
     render: Render, schedule: str
 ) -> None:
     gauges = ("SweepIncomplete", "Paused", "MissedLaunches", "MissedLaunchesInUse", "RejectedCalls")
-    periods = {
-        alarm.period for alarm in render(schedule).values() if alarm.metric[1] in gauges
-    }
+    periods = {alarm.period for alarm in render(schedule).values() if alarm.metric[1] in gauges}
     assert periods == {SCHEDULES[schedule]}
 
 

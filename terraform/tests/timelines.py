@@ -96,7 +96,7 @@ class Timeline:
             self.add(metric, at + minute * MINUTE, 0, self.late)
 
     def launches_all_day(self, start: int = 0, end: int = DAY) -> "Timeline":
-        """Adds healthy launches every few minutes; every tenth succeeds only at its second attempt."""
+        """Adds healthy launches every few minutes; every tenth needs two attempts."""
         at, number = float(start), 0
         while at < end:
             number += 1
