@@ -1,8 +1,11 @@
-"""The arithmetic of CloudWatch alarms: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>.
+"""The arithmetic of CloudWatch alarms.
 
-CloudWatch evaluates an alarm every minute. It reads some more periods than the alarm has (the evaluation range, whose
-length AWS does not document), and uses the most recent periods with data. Only if they are too few, it fills in missing
-ones. By default, periods slide with each evaluation; with a wall clock window they are aligned to the clock.
+<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>
+
+CloudWatch evaluates an alarm every minute. It reads some more periods than the alarm has (the
+evaluation range, whose length AWS does not document), and uses the most recent periods with data.
+Only if they are too few, it fills in missing ones. By default, periods slide with each evaluation;
+with a wall clock window they are aligned to the clock.
 """
 
 from bisect import bisect_left

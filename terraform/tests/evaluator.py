@@ -46,24 +46,18 @@ class Evaluator:
         policies: list[Any],
         role: str,
         action: str,
-        resource: str,
+        resource: str | tuple[str, Any],
         context: Context,
-        *,
-        resource_policy: Any = None,
     ) -> str:
         """Returns `Allowed`, `ExplicitlyDenied`, or `ImplicitlyDenied` for a role's policies.
 
-        The resource can have a policy too."""
-        of = {"resource": resource, "accountId": role.split(":")[4]}
+        A resource can be given with its own policy."""
+        arn, own = resource if isinstance(resource, tuple) else (resource, None)
+        of = {"resource": arn, "accountId": role.split(":")[4]}
         request = {"principal": role, "action": action, "resource": of, "contextVariables": context}
+        asked = {"policies": policies, "resourcePolicy": own, "request": request}
         with self.lock:
-            print(
-                json.dumps(
-                    {"policies": policies, "resourcePolicy": resource_policy, "request": request}
-                ),
-                file=self.process.stdin,
-                flush=True,
-            )
+            print(json.dumps(asked), file=self.process.stdin, flush=True)
             answer = json.loads(self.process.stdout.readline())
         if answer.get("errors") or answer.get("ignored"):
             raise Invalid(f"{request}: {answer}")

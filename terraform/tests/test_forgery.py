@@ -63,7 +63,7 @@ def answer(
     """Returns the result for a principal with this policy of its own."""
     # IAM's value for a role's sessions is the ARN of the role.
     context: Context = {"aws:PrincipalArn": principal}
-    return evaluator.evaluate([own], principal, action, BUS, context, resource_policy=bus)
+    return evaluator.evaluate([own], principal, action, (BUS, bus), context)
 
 
 @pytest.mark.parametrize("other", OTHERS)
@@ -93,10 +93,7 @@ def test_an_allow_alone_would_let_everybody_pass(evaluator: Evaluator, bus: dict
 
 def test_a_caller_without_an_arn_is_denied(evaluator: Evaluator, bus: dict[str, Any]) -> None:
     role = OTHERS["administrator"]
-    assert (
-        evaluator.evaluate([ADMINISTRATOR], role, PUT, BUS, {}, resource_policy=bus)
-        == "ExplicitlyDenied"
-    )
+    assert evaluator.evaluate([ADMINISTRATOR], role, PUT, (BUS, bus), {}) == "ExplicitlyDenied"
 
 
 def test_every_role_in_the_denial_is_necessary(evaluator: Evaluator, bus: dict[str, Any]) -> None:
