@@ -169,6 +169,7 @@ def deployed(terraform: Terraform, endpoint: str, background: subprocess.Popen[s
         "architecture": ARCH,
         "watch_state_changes": True,
         "subscriptions": [{"protocol": "sqs", "endpoint": arn}],
+        "notify_reported": True,
         "account_defaults": {"hop_limit": 2},
         "archive_days": 7,
         "create_trail": True,

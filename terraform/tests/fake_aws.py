@@ -14,11 +14,11 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 from moto.events.models import Rule
-from moto.events.utils import EventTemplateParser
 from moto.iam.access_control import IAMPolicy, IAMRequest
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from moto.utilities.utils import get_partition
+from transformer import transform
 
 from demo.aws import main
 
@@ -129,11 +129,9 @@ def send_to_targets(self: Rule, original_event: Any, transform_input: bool = Tru
 def publish(target: Any, event: Any) -> None:
     """Publishes the message of the target's input transformer."""
     transformer = target["InputTransformer"]
-    text = EventTemplateParser.parse(
-        transformer["InputTemplate"], transformer["InputPathsMap"], event
-    )
+    text = transform(transformer["InputTemplate"], transformer["InputPathsMap"], event)
     _, _, _, region, account, _ = target["Arn"].split(":")
-    sns_backends[account][region].publish(str(text), arn=target["Arn"])
+    sns_backends[account][region].publish(text, arn=target["Arn"])
 
 
 def send_part(target: Any, event: Any) -> None:

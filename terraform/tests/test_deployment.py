@@ -334,11 +334,77 @@ def test_actions_are_published_as_a_message(
         report = running.invoke(event)
     (message,) = publish(deployed, "Success", {"responsePayload": report})
     assert message == (
-        f"imds-enforcer in account {ACCOUNT} processed an event (launch) in Region eu-west-1: "
+        f"imds-enforcer processed an event (launch) in account {ACCOUNT}, Region eu-west-1: "
         "0 enforced, 0 stopped, 1 terminated, 0 failed. "
-        f"Instances: {instance_id}. Outcomes, in the same order: terminated. "
-        "For reasons and metadata options before and after, see request 6f1d3c1e in log group "
-        f"/aws/lambda/imds-enforcer ({HOME})."
+        f"Instances: [{instance_id}]. In the same order: outcomes [terminated]; "
+        "rules [sandboxes]; violations [[http_tokens]]. "
+        "Launch templates, of instances that have one: [], versions []. "
+        f"For reasons and metadata options before and after, see {WHERE}."
+    )
+
+
+WHERE = f"request 6f1d3c1e in log group /aws/lambda/imds-enforcer (account {ACCOUNT}, {HOME})"
+
+
+def test_a_message_names_rules_and_launch_templates_of_every_instance(deployed: Deployed) -> None:
+    one = {"instance_id": "i-1", "outcome": "enforced", "rule": None, "violations": ["hop_limit"]}
+    two = one | {"instance_id": "i-2", "launch_template": {"id": "lt-7", "version": "3"}}
+    report = REPORT | {"trigger": "launch", "region": HOME, "instances": [one, two]}
+    report["summary"] = SUMMARY | {"enforced": 2}
+    (message,) = publish(deployed, "Success", {"responsePayload": report})
+    assert (
+        "Instances: [i-1,i-2]. In the same order: outcomes [enforced,enforced]; rules [null,null]; "
+        "violations [[hop_limit],[hop_limit]]. "
+        "Launch templates, of instances that have one: [lt-7], versions [3]."
+    ) in message
+
+
+SUMMARY = dict.fromkeys(
+    ("compliant", "exempt", "reported", "enforced", "stopped", "terminated", "gone", "failed"), 0
+)
+REPORT: dict[str, Any] = {"version": 1, "account": ACCOUNT, "region": None, "unreachable": []}
+
+
+def test_a_sweep_tells_in_numbers(deployed: Deployed) -> None:
+    summary = SUMMARY | {"reported": 9900, "enforced": 50, "failed": 1}
+    report = REPORT | {"trigger": "sweep", "summary": summary, "left": 9850}
+    report |= {"instances": [{"instance_id": "i-1"}], "unreachable": [{"region": "ap-east-1"}]}
+    (message,) = publish(deployed, "Success", {"responsePayload": report})
+    assert message == (
+        f"A sweep of imds-enforcer in account {ACCOUNT}: "
+        "50 enforced, 0 stopped, 0 terminated, 9900 reported, 1 failed. "
+        "Left for the next sweep by limits.existing_per_hour: 9850. "
+        "Regions that could not be scanned: [ap-east-1]. "
+        f"For the instances, see {WHERE}."
+    )
+
+
+def test_a_sweep_that_did_nothing_is_not_published(deployed: Deployed) -> None:
+    report = REPORT | {"trigger": "sweep", "summary": SUMMARY | {"reported": 3, "failed": 1}}
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
+
+
+def test_a_pause_is_published_once_a_day(deployed: Deployed) -> None:
+    pause = {"until": "2027-03-31T08:00:00Z", "reason": "incident 4711", "by": "ada"}
+    report = REPORT | {"trigger": "sweep", "summary": SUMMARY | {"reported": 3}, "paused": pause}
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
+    report |= {"first_of_day": True}
+    messages = publish(deployed, "Success", {"responsePayload": report})
+    (message,) = [each for each in messages if "paused" in each]
+    assert message.startswith(
+        f"imds-enforcer is paused in account {ACCOUNT}, or in a Region of it, "
+        "until 2027-03-31T08:00:00Z, by ada: incident 4711. "
+        "The first sweep of the day: 0 enforced, 3 reported, 0 failed."
+    )
+
+
+def test_the_digest_is_published_once_a_day(deployed: Deployed) -> None:
+    report = REPORT | {"trigger": "sweep", "summary": SUMMARY | {"reported": 3, "exempt": 2}}
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
+    (message,) = publish(deployed, "Success", {"responsePayload": report | {"first_of_day": True}})
+    assert message.startswith(
+        f"The first sweep of the day of imds-enforcer in account {ACCOUNT}: "
+        "3 non-compliant and only reported, 2 exempt, 0 compliant, "
     )
 
 
@@ -359,13 +425,15 @@ def test_failed_events_are_published_with_the_error(
     with function(deployed, folder, zip_file) as running:
         error = running.invoke(event)
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    (message,) = publish(deployed, "Failure", {"context": context, "responsePayload": error})
+    asked = event | {"account": ACCOUNT, "region": "us-east-1"}
+    detail = {"context": context, "responsePayload": error, "requestPayload": asked}
+    (message,) = publish(deployed, "Failure", detail)
     assert message.startswith(
-        f"imds-enforcer in account {ACCOUNT} failed to process an event "
-        "(RetriesExhausted, 3 attempts): MalformedEvent: "
+        "imds-enforcer failed to process an event (AWS API Call via CloudTrail) of account "
+        f"{ACCOUNT}, Region us-east-1 (RetriesExhausted, 3 attempts): MalformedEvent: "
     )
     assert error["errorMessage"] in message
-    assert f"in the queue imds-enforcer-on-failure ({HOME})" in message
+    assert "in the queue imds-enforcer-on-failure, or of a sweep in " in message
 
 
 SWEEP = {"source": "imds-enforcer", "detail-type": "Sweep", "detail": {"regions": [HOME]}}
