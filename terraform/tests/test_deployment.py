@@ -118,7 +118,8 @@ def test_an_alarm_monitors_the_dead_letter_queue(deployed: Deployed, region: str
     client = deployed.cloud.client("cloudwatch", region)
     (alarm,) = client.describe_alarms(AlarmNames=["imds-enforcer-dead-letters"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "imds-enforcer-dead-letters"}]
-    assert (alarm["Namespace"], alarm["Threshold"]) == ("AWS/SQS", 0)
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "NumberOfMessagesSent")
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (1, 1)
 
 
 @IN_EVERY_REGION
