@@ -345,6 +345,15 @@ def test_an_episode_rings_once(
 
 
 @EVERY_CLOCK
+def test_an_episode_three_hours_later_rings_again(hourly: Alarms, clock: Clock) -> None:
+    timeline = healthy(8 * HOUR)
+    for at in (HOUR, 4 * HOUR):
+        timeline.launch(at, DisruptionLimitReached=1, DriftLimitReached=1, StateUnavailable=1)
+    names = ("disruption-limit-reached", "drift-limit-reached", "state-unavailable")
+    assert rings(hourly, timeline, 8 * HOUR, clock) == dict.fromkeys(names, 2)
+
+
+@EVERY_CLOCK
 def test_a_limit_that_hourly_sweeps_reach_again_rings_once(hourly: Alarms, clock: Clock) -> None:
     timeline = before().sweeps(0, DAY, DriftLimitReached=1)
     assert rings(hourly, timeline, DAY, clock) == {"drift-limit-reached": 1}
@@ -356,16 +365,21 @@ def test_throttling_rings_if_it_lasts(hourly: Alarms, clock: Clock) -> None:
     timeline.add(function("Throttles"), HOUR, 7)
     assert rings(hourly, timeline, 4 * HOUR, clock) == {}
     timeline = healthy(4 * HOUR)
-    for minute in range(25):
+    for minute in range(16):
         timeline.add(function("Throttles"), HOUR + minute * MINUTE, 7)
     assert rings(hourly, timeline, 4 * HOUR, clock) == {"throttles": 1}
 
 
 @EVERY_CLOCK
-def test_a_backlog_rings(hourly: Alarms, clock: Clock) -> None:
+def test_a_backlog_rings_if_it_lasts(hourly: Alarms, clock: Clock) -> None:
     timeline = healthy(4 * HOUR)
-    for minute in range(30):
-        timeline.invoked(HOUR + minute * MINUTE, age=400 + minute)
+    timeline.invoked(HOUR, age=400)
+    for minute in range(1, 30):
+        timeline.invoked(HOUR + minute * MINUTE)
+    assert rings(hourly, timeline, 4 * HOUR, clock) == {}
+    timeline = healthy(4 * HOUR)
+    for minute in range(60):
+        timeline.invoked(HOUR + minute * MINUTE, age=400 if minute < 11 else 0.2)
     assert rings(hourly, timeline, 4 * HOUR, clock) == {"event-age": 1}
 
 
@@ -376,9 +390,6 @@ LOSSES = {
     "dead-letters": queue("dead-letters"),
     "sweep-failures": queue("sweep-failures"),
     "launches-lost": queue("on-failure"),
-    "undelivered-api-calls": rule("InvocationsFailedToBeSentToDlq", "api-calls"),
-    "undelivered-function": rule("InvocationsFailedToBeSentToDlq", "function", NAME),
-    "undelivered-done": rule("InvocationsFailedToBeSentToDlq", "done", NAME),
     "failed-invocations-done": rule("FailedInvocations", "done", NAME),
     "failed-invocations-sweep": rule("FailedInvocations", "sweep", NAME),
     "failed-invocations-digest": rule("FailedInvocations", "digest", NAME),
@@ -388,6 +399,27 @@ LOSSES = {
     "failed-invocations-sweep-failures": rule("FailedInvocations", "sweep-failures", NAME),
     "failed-invocations-alarms": rule("FailedInvocations", "alarms"),
 }
+
+
+LOSSES |= {
+    f"undelivered-{name}": rule("InvocationsFailedToBeSentToDlq", name, bus)
+    for name, bus in [
+        *[(name, None) for name in ("alarms", "api-calls")],
+        *[(name, NAME) for name in ("function", "done", "sweep", "digest", "paused", "failed")],
+        *[(name, NAME) for name in ("on-failure", "sweep-failures")],
+    ]
+}
+
+
+def test_every_alarm_of_a_loss_is_judged(hourly: Alarms) -> None:
+    losses = (
+        "FailedInvocations",
+        "InvocationsFailedToBeSentToDlq",
+        "DestinationDeliveryFailures",
+        "NumberOfMessagesSent",
+    )
+    of_home = {name: alarm for name, alarm in hourly.items() if alarm.region == HOME}
+    assert {name for name, alarm in of_home.items() if alarm.metric[1] in losses} == set(LOSSES)
 
 
 @EVERY_CLOCK
