@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use imds_aws::{BundleError, CaBundle, Client, EnvironmentCredentials, SettingErrors, environment};
+use imds_aws::{
+    BundleError, CaBundle, Client, EnvironmentCredentials, SettingErrors, StateTable,
+    TableNameError, environment,
+};
 use imds_core::chain::chain;
 use imds_core::policy::{Policy, PolicyFaults};
 
@@ -10,21 +13,49 @@ use crate::log::{self, LogFilterError};
 
 /// The configuration of the function.
 pub(crate) struct Config {
-    pub(crate) policy: Policy,
+    pub(crate) policy: PolicySource,
     pub(crate) client: Client,
+    /// What is kept from one invocation to the next; `None`: nothing.
+    pub(crate) table: Option<StateTable>,
     /// The ARN of the function's role, by which it recognises its own changes.
     pub(crate) role: Option<String>,
     /// The function's region.
     pub(crate) region: String,
+    /// The CloudWatch namespace of its metrics.
+    pub(crate) namespace: String,
+}
+
+/// Where the policy is.
+pub(crate) enum PolicySource {
+    /// It is read.
+    Read(Policy),
+    /// In the state table, by the SHA-256 of its document in hexadecimal.
+    InTable(String),
 }
 
 /// Why the function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    #[error("no policy: set `IMDS_POLICY` (the document) or `IMDS_POLICY_FILE` (a path)")]
+    #[error(
+        "no policy: set `IMDS_POLICY` (the document), `IMDS_POLICY_FILE` (a path) or \
+         `IMDS_POLICY_SHA256` (in the state table)"
+    )]
     NoPolicy,
-    #[error("two policies: set `IMDS_POLICY` or `IMDS_POLICY_FILE`, not both")]
-    TwoPolicies,
+    #[error("several policies: set only one of {}", .0.join(", "))]
+    SeveralPolicies(Vec<String>),
+    #[error("`IMDS_POLICY_SHA256` is `{0}`: expected 64 hexadecimal digits in lower case")]
+    PolicyHash(String),
+    #[error(
+        "`IMDS_POLICY_SHA256` names a policy in the state table, and `IMDS_STATE_TABLE` is not set"
+    )]
+    PolicyWithoutTable,
+    #[error(
+        "the policy can stop or terminate instances, which are counted in the state table, and \
+         `IMDS_STATE_TABLE` is not set"
+    )]
+    DisruptsWithoutTable,
+    #[error("could not use `IMDS_STATE_TABLE`")]
+    Table(#[source] TableNameError),
     #[error("could not read the policy from `IMDS_POLICY_FILE` `{path}`")]
     File {
         path: String,
@@ -73,6 +104,11 @@ impl Config {
         let given = |name: &str| var(name).filter(|value| !value.is_empty());
         let mut errors = Vec::new();
         let policy = keep(&mut errors, policy(given));
+        let region = given("AWS_REGION").unwrap_or_default();
+        let table = keep(&mut errors, table(given, &region));
+        if let (Some(policy), Some(None)) = (&policy, &table) {
+            errors.extend(without_table(policy));
+        }
         // Lambda passes the role's credentials in variables, which stay valid while the process runs.
         for (what, name) in [
             ("credentials", "AWS_ACCESS_KEY_ID"),
@@ -86,13 +122,15 @@ impl Config {
         let ca_bundle = keep(&mut errors, ca_bundle(given));
         let config = keep(&mut errors, environment(&var).map_err(ConfigError::from));
         keep(&mut errors, log::filter(given).map_err(ConfigError::from));
-        match (policy, ca_bundle, config, given("AWS_REGION")) {
-            (Some(policy), Some(ca_bundle), Some(config), Some(region)) if errors.is_empty() => {
+        match (policy, table, ca_bundle, config) {
+            (Some(policy), Some(table), Some(ca_bundle), Some(config)) if errors.is_empty() => {
                 Ok(Config {
                     policy,
                     client: Client::new(&config, EnvironmentCredentials::new(), ca_bundle),
+                    table,
                     role: given("IMDS_ROLE_ARN"),
                     region,
+                    namespace: namespace(given("AWS_LAMBDA_FUNCTION_NAME")),
                 })
             }
             _ => Err(ConfigErrors(errors)),
@@ -104,17 +142,67 @@ fn keep<T>(errors: &mut Vec<ConfigError>, read: Result<T, ConfigError>) -> Optio
     read.map_err(|error| errors.push(error)).ok()
 }
 
-fn policy(given: impl Fn(&str) -> Option<String>) -> Result<Policy, ConfigError> {
-    let (variable, text) = match (given("IMDS_POLICY"), given("IMDS_POLICY_FILE")) {
-        (Some(text), None) => ("IMDS_POLICY", text),
-        (None, Some(path)) => match std::fs::read_to_string(&path) {
-            Ok(text) => ("IMDS_POLICY_FILE", text),
-            Err(source) => return Err(ConfigError::File { path, source }),
-        },
-        (None, None) => return Err(ConfigError::NoPolicy),
-        (Some(_), Some(_)) => return Err(ConfigError::TwoPolicies),
+fn policy(given: impl Fn(&str) -> Option<String>) -> Result<PolicySource, ConfigError> {
+    let variables = ["IMDS_POLICY", "IMDS_POLICY_FILE", "IMDS_POLICY_SHA256"];
+    let set = variables.map(|name| given(name).map(|value| (name, value)));
+    let mut set: Vec<(&'static str, String)> = set.into_iter().flatten().collect();
+    let (Some((variable, value)), true) = (set.pop(), set.is_empty()) else {
+        let names = variables.into_iter().filter(|name| given(name).is_some());
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        return Err(match names.is_empty() {
+            true => ConfigError::NoPolicy,
+            false => ConfigError::SeveralPolicies(names),
+        });
     };
-    Policy::parse(&text).map_err(|source| ConfigError::Policy { variable, source })
+    let text = match variable {
+        "IMDS_POLICY_SHA256" => return policy_hash(value).map(PolicySource::InTable),
+        "IMDS_POLICY_FILE" => std::fs::read_to_string(&value).map_err(|source| {
+            let path = value;
+            ConfigError::File { path, source }
+        })?,
+        _ => value,
+    };
+    let policy = Policy::parse(&text);
+    let policy = policy.map_err(|source| ConfigError::Policy { variable, source });
+    policy.map(PolicySource::Read)
+}
+
+fn policy_hash(value: String) -> Result<String, ConfigError> {
+    let is_hex = |b: u8| b.is_ascii_digit() || matches!(b, b'a'..=b'f');
+    if value.len() == 64 && value.bytes().all(is_hex) {
+        Ok(value)
+    } else {
+        Err(ConfigError::PolicyHash(value))
+    }
+}
+
+fn table(
+    given: impl Fn(&str) -> Option<String>,
+    region: &str,
+) -> Result<Option<StateTable>, ConfigError> {
+    let Some(name) = given("IMDS_STATE_TABLE") else {
+        return Ok(None);
+    };
+    // A region that is not set is an error of its own.
+    let region = if region.is_empty() { "-" } else { region };
+    let table = StateTable::new(&name, region).map_err(ConfigError::Table);
+    table.map(Some)
+}
+
+/// Why a policy cannot be served without a state table.
+fn without_table(policy: &PolicySource) -> Option<ConfigError> {
+    match policy {
+        PolicySource::InTable(_) => Some(ConfigError::PolicyWithoutTable),
+        PolicySource::Read(policy) => policy
+            .may_disrupt()
+            .then_some(ConfigError::DisruptsWithoutTable),
+    }
+}
+
+/// Two guards in one account do not share their metrics.
+fn namespace(function: Option<String>) -> String {
+    let function = function.map(|name| format!("/{name}"));
+    format!("ImdsEnforcer{}", function.unwrap_or_default())
 }
 
 fn ca_bundle(given: impl Fn(&str) -> Option<String>) -> Result<Option<CaBundle>, ConfigError> {
@@ -171,7 +259,7 @@ mod tests {
                 ("IMDS_POLICY", POLICY),
                 ("IMDS_POLICY_FILE", "/policy.json"),
             ],
-            "not both",
+            "set only one of `IMDS_POLICY`, `IMDS_POLICY_FILE`",
         );
     }
 

@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Malformed(#[from] Malformed),
     #[error("the event is from account {event}; expected the function's own account, {own}")]
     OtherAccount { event: String, own: String },
+    #[error("the event names no account; expected the function's own account, {own}")]
+    NoAccount { own: String },
     #[error("{}", incomplete(.0))]
     Incomplete(Box<Report>),
 }
@@ -20,7 +22,7 @@ impl From<Failure> for Diagnostic {
     fn from(failure: Failure) -> Self {
         let error_type = match failure {
             Failure::Malformed(_) => "MalformedEvent",
-            Failure::OtherAccount { .. } => "OtherAccount",
+            Failure::OtherAccount { .. } | Failure::NoAccount { .. } => "OtherAccount",
             Failure::Incomplete(_) => "Incomplete",
         };
         Diagnostic {

@@ -1,9 +1,12 @@
 //! One invocation: read the event, let the engine handle it, log and emit metrics.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
+use imds_aws::{Client, StateTable};
 use imds_core::chain::chain;
 use imds_core::event::{Event, parse};
+use imds_core::policy::Policy;
 use imds_core::report::{Report, Trigger};
 use imds_engine::{Deadline, Engine};
 use jiff::Timestamp;
@@ -13,21 +16,48 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::error::Failure;
-use crate::{log, metrics};
+use crate::log;
+use crate::metrics::{self, SweepMetrics};
+use crate::policy::{self, StoredPolicyError};
 
 /// The function with its configuration, ready to handle events.
 pub(crate) struct App {
-    config: Config,
+    client: Client,
+    policy: Policy,
+    table: Option<StateTable>,
+    role: Option<String>,
+    region: String,
+    namespace: String,
 }
 
 impl App {
-    pub(crate) fn new(config: Config) -> Self {
-        App { config }
+    /// Reads the policy, where it is in the state table.
+    ///
+    /// # Errors
+    /// If it cannot be read from there.
+    pub(crate) async fn new(config: Config) -> Result<Self, StoredPolicyError> {
+        let Config {
+            policy,
+            client,
+            table,
+            role,
+            region,
+            namespace,
+        } = config;
+        let policy = policy::read(policy, &client, table.as_ref()).await?;
+        Ok(App {
+            client,
+            policy,
+            table,
+            role,
+            region,
+            namespace,
+        })
     }
 
     /// Most events come from the function's own region.
     pub(crate) fn prepare(&self) {
-        self.config.client.prepare(&self.config.region);
+        self.client.prepare(&self.region);
     }
 
     /// Answers an event with the report, logs it and emits its metrics.
@@ -41,23 +71,27 @@ impl App {
         now: fn() -> Timestamp,
     ) -> Result<Report, Failure> {
         let request_id = context.request_id.as_str();
-        let event = read(payload.get(), &context.invoked_function_arn)
+        let (event, account) = read(payload.get(), &context.invoked_function_arn)
             .inspect_err(|error| tracing::error!(request_id, "{}", chain(error)))?;
         // Frees the event's memory, up to 1 MB, before EC2's responses need it.
         drop(payload);
         let start = Instant::now();
         let left = time_left(context.deadline, now());
         let engine = Engine {
-            client: &self.config.client,
-            policy: &self.config.policy,
+            client: &self.client,
+            policy: &self.policy,
+            table: self.table.as_ref(),
+            account: &account,
             deadline: Deadline::within(start, start + left),
             now,
         };
         let report = self.handle(engine, event, request_id).await;
         log::report(&report, request_id);
-        if report.trigger != Trigger::Sweep {
-            metrics::event(&report, now());
+        if report.trigger == Trigger::Sweep {
+            // Its next run is its retry, and gauges tell what is left.
+            return Ok(report);
         }
+        metrics::event(&report, &self.namespace, now());
         if report.is_incomplete() {
             return Err(Failure::Incomplete(Box::new(report)));
         }
@@ -69,15 +103,23 @@ impl App {
             Event::Launch(launch) => engine.launch(launch).await,
             Event::Start(start) => engine.start(start).await,
             Event::MetadataChange(change) => {
-                let own_role = self.config.role.as_deref();
+                let own_role = self.role.as_deref();
                 engine.metadata_change(change, own_role).await
             }
             Event::Sweep(sweep) => {
+                let metrics = RefCell::new(SweepMetrics::default());
                 let on_region = |region: &_| {
                     log::region(region, request_id);
-                    metrics::region(region, (engine.now)());
+                    let mut metrics = metrics.borrow_mut();
+                    metrics.add(region, &self.policy, (engine.now)());
                 };
-                engine.sweep(sweep, &self.config.region, on_region).await
+                let swept = engine.sweep(sweep, &self.region, request_id, on_region);
+                let report = swept.await;
+                if report.trigger == Trigger::Sweep {
+                    let metrics = metrics.into_inner();
+                    metrics.write(&report, &self.namespace, (engine.now)());
+                }
+                report
             }
             Event::Ignored(ignored) => {
                 let reason = ignored.reason.to_string();
@@ -87,17 +129,29 @@ impl App {
     }
 }
 
-/// Parses the event; fails if it is from another account.
-fn read(event: &str, function_arn: &str) -> Result<Event, Failure> {
+/// Parses the event; fails if it is from another account, or names none: only a sweep may, which is then of
+/// the function's own. Returns the account too.
+fn read(event: &str, function_arn: &str) -> Result<(Event, String), Failure> {
     let event = parse(event)?;
     let own = function_arn.split(':').nth(4).filter(|own| is_account(own));
-    match (event.account().filter(|of_event| is_account(of_event)), own) {
-        (Some(of_event), Some(own)) if of_event != own => Err(Failure::OtherAccount {
-            event: of_event.to_owned(),
+    let accounts: Vec<&str> = event.accounts().collect();
+    let (Some(own), accounts) = (own, accounts) else {
+        let account = event.accounts().next().unwrap_or_default().to_owned();
+        return Ok((event, account));
+    };
+    if let Some(other) = accounts.iter().find(|it| is_account(it) && **it != own) {
+        return Err(Failure::OtherAccount {
+            event: (*other).to_owned(),
             own: own.to_owned(),
-        }),
-        _ => Ok(event),
+        });
     }
+    let may_name_none = matches!(event, Event::Sweep(_) | Event::Ignored(_));
+    if accounts.is_empty() && !may_name_none {
+        return Err(Failure::NoAccount {
+            own: own.to_owned(),
+        });
+    }
+    Ok((event, own.to_owned()))
 }
 
 /// Emulators of Lambda put other values into the function's ARN.

@@ -5,6 +5,7 @@ mod error;
 mod handle;
 mod log;
 mod metrics;
+mod policy;
 
 use std::process::ExitCode;
 
@@ -38,11 +39,11 @@ fn main() -> ExitCode {
 const YIELDS_TO_ASK: usize = 8;
 
 fn run(config: Config) -> Result<(), lambda_runtime::Error> {
-    let app = App::new(config);
     // One thread: the function waits for the network, and Lambda bills the time of all threads.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    let app = runtime.block_on(App::new(config))?;
     let answers = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| {
         let app = &app;
         async move {

@@ -166,6 +166,32 @@ impl Client {
         }
     }
 
+    /// Sends a call that no rate limiter holds back: DynamoDB throttles a key, not an action.
+    pub(crate) async fn call_at_once<T, E, F>(
+        &self,
+        action: &'static str,
+        region: &str,
+        send: impl Fn(&Services) -> F,
+    ) -> Result<T, CallError>
+    where
+        E: Error + ProvideErrorMetadata + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
+        loop {
+            let (services, http) = self.services(region);
+            let in_flight = self.in_flight.acquire().await;
+            let answer = Box::pin(send(&services)).await;
+            drop(in_flight);
+            match answer {
+                Ok(answer) => return Ok(answer),
+                Err(source) if *http.roots() == Roots::Amazon && is_untrusted(&source) => {
+                    self.trust_the_system();
+                }
+                Err(source) => return Err(CallError::new(action, region, source)),
+            }
+        }
+    }
+
     pub(crate) fn services(&self, region: &str) -> (Arc<Services>, Https) {
         let mut connections = self.connections();
         let Connections { http, regions } = &mut *connections;
@@ -206,6 +232,7 @@ pub(crate) struct Services {
     hides_managed: AtomicBool,
     ec2: OnceLock<aws_sdk_ec2::Client>,
     cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     #[cfg(feature = "command")]
     sts: OnceLock<aws_sdk_sts::Client>,
     #[cfg(feature = "command")]
@@ -219,6 +246,7 @@ impl Services {
             hides_managed: AtomicBool::new(true),
             ec2: OnceLock::new(),
             cloudwatch: OnceLock::new(),
+            dynamodb: OnceLock::new(),
             #[cfg(feature = "command")]
             sts: OnceLock::new(),
             #[cfg(feature = "command")]
@@ -245,6 +273,22 @@ impl Services {
             let config = aws_sdk_cloudwatch::config::Builder::from(&self.config)
                 .retry_classifier(LeaveThrottling);
             aws_sdk_cloudwatch::Client::from_conf(config.build())
+        })
+    }
+
+    /// An answer takes milliseconds, and whoever waits for it has another minute at most.
+    pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| {
+            let retries = self.config.retry_config().cloned();
+            let retries = retries.unwrap_or_else(RetryConfig::standard);
+            let timeouts = TimeoutConfig::builder()
+                .operation_attempt_timeout(timing::STATE_ATTEMPT_TIMEOUT)
+                .build();
+            let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
+                .retry_config(retries.with_initial_backoff(timing::STATE_FIRST_RETRY))
+                .timeout_config(timeouts)
+                .retry_classifier(LeaveThrottling);
+            aws_sdk_dynamodb::Client::from_conf(config.build())
         })
     }
 

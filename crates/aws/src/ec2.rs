@@ -21,9 +21,6 @@ use crate::whole::Outline;
 /// The maximum number of values in a filter.
 pub const FILTER_VALUES: usize = 200;
 
-/// The maximum number of resources in one `CreateTags` call.
-const TAGGED_AT_ONCE: usize = 1000;
-
 const DESCRIBE: &str = "DescribeInstances";
 
 /// The largest page of `DescribeInstances`: the fewest calls for a whole region.
@@ -252,32 +249,6 @@ impl Client {
             .ok_or_else(|| CallError::unreadable(ACTION, from, "a region without a name"))?;
         names.sort_unstable();
         Ok(names)
-    }
-
-    /// Sets one tag on instances in a region. An instance that EC2 does not know fails the whole call.
-    ///
-    /// # Errors
-    /// If EC2 does not answer or rejects the call.
-    pub async fn tag(
-        &self,
-        region: &str,
-        ids: &[&InstanceId],
-        key: &str,
-        value: &str,
-    ) -> Result<(), CallError> {
-        let tag = types::Tag::builder().key(key).value(value).build();
-        for ids in ids.chunks(TAGGED_AT_ONCE) {
-            self.call("CreateTags", region, |services| {
-                services
-                    .ec2()
-                    .create_tags()
-                    .set_resources(Some(texts(ids)))
-                    .tags(tag.clone())
-                    .send()
-            })
-            .await?;
-        }
-        Ok(())
     }
 
     /// Sets the given options and returns all options from EC2's response.

@@ -30,7 +30,7 @@ impl fmt::Display for SettingErrors {
     }
 }
 
-/// Reads `AWS_ENDPOINT_URL`, the same with `_EC2` and `_CLOUDWATCH`,
+/// Reads `AWS_ENDPOINT_URL`, the same with `_EC2`, `_CLOUDWATCH` and `_DYNAMODB`,
 /// `AWS_IGNORE_CONFIGURED_ENDPOINT_URLS`, `AWS_USE_FIPS_ENDPOINT`, `AWS_USE_DUALSTACK_ENDPOINT`,
 /// `AWS_RETRY_MODE` and `AWS_MAX_ATTEMPTS` (default 3, as in every AWS tool).
 ///
@@ -162,7 +162,7 @@ struct ServiceUrls(BTreeMap<&'static str, String>);
 
 impl ServiceUrls {
     fn read(url: impl Fn(&str) -> Option<String>) -> Self {
-        let urls = ["EC2", "CLOUDWATCH"]
+        let urls = ["EC2", "CLOUDWATCH", "DYNAMODB"]
             .into_iter()
             .filter_map(|service| Some((service, url(&format!("AWS_ENDPOINT_URL_{service}"))?)));
         ServiceUrls(urls.collect())

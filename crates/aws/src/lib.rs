@@ -22,6 +22,7 @@ mod permissions;
 mod power;
 mod rate_limiter;
 mod retry;
+mod state_table;
 #[cfg(feature = "command")]
 mod templates;
 pub mod timing;
@@ -43,6 +44,7 @@ pub use login::{Login, LoginError, LoginOptions, login};
 pub use page::{DescribedPage, UnreadableInstance};
 pub use permissions::PERMISSIONS;
 pub use power::DISRUPTED_AT_ONCE;
+pub use state_table::{Condition, DatedItem, StateTable, TableNameError, Written};
 #[cfg(feature = "command")]
 pub use templates::Launcher;
 pub use trust::{BundleError, CaBundle};

@@ -2,9 +2,9 @@
 
 /// IAM actions by the policy's action, as in `terraform/permissions.json`.
 ///
-/// `always`: to describe instances; `enforce`: to set options and to record what was done; `stop` and
+/// `always`: to describe instances; `state`: to read and write the state table; `enforce`: to set options; `stop` and
 /// `terminate` also need `enforce`, their fallback.
-pub const PERMISSIONS: [(&str, &[&str]); 4] = [
+pub const PERMISSIONS: [(&str, &[&str]); 5] = [
     (
         "always",
         &[
@@ -14,9 +14,14 @@ pub const PERMISSIONS: [(&str, &[&str]); 4] = [
         ],
     ),
     (
-        "enforce",
-        &["ec2:ModifyInstanceMetadataOptions", "ec2:CreateTags"],
+        "state",
+        &[
+            "dynamodb:GetItem",
+            "dynamodb:BatchGetItem",
+            "dynamodb:UpdateItem",
+        ],
     ),
+    ("enforce", &["ec2:ModifyInstanceMetadataOptions"]),
     (
         "stop",
         &["ec2:StopInstances", "ec2:DescribeSpotInstanceRequests"],

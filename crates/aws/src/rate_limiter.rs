@@ -80,7 +80,6 @@ impl TokenBucket {
             | "StopInstances"
             | "StartInstances"
             | "TerminateInstances" => (100.0, 5.0),
-            "CreateTags" | "DeleteTags" => (100.0, 10.0),
             "GetMetricData" => (50.0, 50.0),
             _ => (50.0, 10.0),
         };

@@ -2,7 +2,6 @@
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
 use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataError;
-use aws_sdk_ec2::operation::create_tags::CreateTagsError;
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesError;
 use aws_sdk_ec2::operation::describe_regions::DescribeRegionsError;
 use aws_sdk_ec2::operation::modify_instance_metadata_options::ModifyInstanceMetadataOptionsError;
@@ -55,13 +54,12 @@ fn code(error: &Error) -> Option<&str> {
         error.downcast_ref::<E>()?.code()
     }
     // The command's own calls are few: the SDK's backoff is enough for them.
-    let any: [fn(&Error) -> Option<&str>; 7] = [
+    let any: [fn(&Error) -> Option<&str>; 6] = [
         code_of::<ModifyInstanceMetadataOptionsError>,
         code_of::<DescribeInstancesError>,
         code_of::<GetMetricDataError>,
         code_of::<StopInstancesError>,
         code_of::<TerminateInstancesError>,
-        code_of::<CreateTagsError>,
         code_of::<DescribeRegionsError>,
     ];
     any.iter().find_map(|code_of| code_of(error))

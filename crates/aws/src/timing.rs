@@ -51,11 +51,17 @@ pub const DESCRIBE_CHANGED_AGAIN: Duration = Duration::from_secs(5);
 /// How often a change is tried before checking whether the instance still exists.
 pub const ROUNDS_BEFORE_GONE: usize = 3;
 
-/// A claim to terminate that took longer to write is void: others may have read the claims already.
-pub const CLAIM_WRITTEN_WITHIN: Duration = Duration::from_secs(1);
+/// How long a permit to stop or terminate is good, from the time of its entry in the state table.
+pub const PERMIT_COUNTS: Duration = Duration::from_secs(60);
 
-/// How long to wait until every reader sees a claim.
-pub const CLAIM_VISIBLE_AFTER: Duration = Duration::from_secs(3);
+/// How long the state table is tried.
+pub const STATE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The time-out for one attempt of a call of DynamoDB.
+pub(crate) const STATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The first wait before a call of DynamoDB is tried again.
+pub(crate) const STATE_FIRST_RETRY: Duration = Duration::from_millis(50);
 
 /// The command's time for one change: EC2 accepts five changes per second in a region, of which other
 /// software may use four.
@@ -81,6 +87,13 @@ pub const DEFAULTS_VISIBLE_WITHIN: Duration = Duration::from_secs(8);
 /// <https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/>
 #[derive(Debug, Clone, Copy)]
 pub struct Backoff(Duration);
+
+impl Backoff {
+    /// From 20 ms, for writers of one item: one of them succeeds in each round.
+    pub fn short() -> Self {
+        Backoff(Duration::from_millis(20))
+    }
+}
 
 impl Default for Backoff {
     fn default() -> Self {

@@ -16,17 +16,18 @@ use crate::options::Toggle;
 use crate::policy::{Action, Policy, Rule, RuleAction};
 use crate::replacer::Replacer;
 use crate::restored::Restored;
+use crate::state::Exemption;
 use crate::usage::{RejectedCalls, Usage};
 use crate::violation::Violation;
 pub use because::{Because, BecauseWord, Instead};
-pub use discovery::{Discovery, Evidence, Question};
+pub use discovery::{Discovery, Evidence, Question, Quota};
 
 /// What is to be done about an instance, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Nothing, because it is as the policy requires.
     Compliant(Compliant),
-    /// Nothing, because a rule exempts it.
+    /// Nothing, because a rule or a person exempts it.
     Exempt(Exempt),
     /// Nothing, because it terminates or has terminated.
     Gone(State),
@@ -46,23 +47,36 @@ pub enum Compliant {
     EndpointDisabled,
 }
 
-/// Which rule exempts an instance.
+/// What exempts an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exempt {
-    /// The rule's name.
-    pub rule: String,
-    /// The rule's reason.
-    pub reason: Option<String>,
-    /// The last day of the exemption.
-    pub expires: Option<Date>,
+pub enum Exempt {
+    /// A rule of the policy.
+    Rule {
+        /// The rule's name.
+        rule: String,
+        /// The rule's reason.
+        reason: Option<String>,
+        /// The last day of the exemption.
+        expires: Option<Date>,
+    },
+    /// A person's entry in the state table.
+    Entry(Exemption),
 }
 
 impl Exempt {
     fn by(rule: &Rule) -> Self {
-        Exempt {
+        Exempt::Rule {
             rule: rule.name.clone(),
             reason: rule.reason.clone(),
             expires: rule.expires,
+        }
+    }
+
+    /// The rule that exempts it, where one does.
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Exempt::Rule { rule, .. } => Some(rule),
+            Exempt::Entry(_) => None,
         }
     }
 }
@@ -82,6 +96,8 @@ pub struct NonCompliant {
     pub change: Change,
     /// What must be asked before the action is done.
     pub question: Option<Question>,
+    /// The hourly limit that enforcing it counts towards.
+    pub quota: Option<Quota>,
     /// When the instance was first launched; `None`: not known.
     pub first_launched_at: Option<Timestamp>,
     /// Exemptions that would have matched, had they not expired.
@@ -104,6 +120,12 @@ impl NonCompliant {
         } else {
             None
         }
+    }
+
+    /// Whether nothing is done because the state table is not available: a failure, not a decision.
+    pub(crate) fn is_state_unavailable(&self) -> bool {
+        let because = self.instead.as_ref().map(|instead| &instead.because);
+        matches!(because, Some(Because::StateUnavailable(_)))
     }
 
     /// The same, with something milder done than the policy says.
@@ -150,7 +172,11 @@ pub fn decide(
     }
     let even_if_replaced = rule.is_some_and(|rule| rule.even_if_replaced);
     let mut milder = not_disrupted(instance, required, even_if_replaced);
-    milder.extend(unknown.into_iter().filter_map(perhaps));
+    milder.extend(
+        unknown
+            .into_iter()
+            .filter_map(|rule| perhaps(rule, instance)),
+    );
     let without_table = mildest(required, &milder);
     let discovery = discovery.for_violations(&violations);
     let table = table::at_most(policy, instance, now, discovery, evidence);
@@ -167,6 +193,7 @@ pub fn decide(
         action,
         instead,
         question,
+        quota: table.quota,
         first_launched_at: instance.first_launched_at(now),
         change: Change::remediating(&violations),
         violations,
@@ -256,12 +283,23 @@ fn asks_spot(instance: &Instance, without_spot: Action) -> bool {
 }
 
 /// The action of a rule that may match: at least a report, because unknown is never compliant.
-fn perhaps(rule: &Rule) -> Option<(Action, Because)> {
+fn perhaps(rule: &Rule, instance: &Instance) -> Option<(Action, Because)> {
     let action = match rule.action? {
         RuleAction::Exempt => Action::Report,
         RuleAction::Act(action) => action,
     };
-    Some((action, Because::RuleUnknown(rule.name.clone())))
+    let because = if rule.when.principals.is_some() && instance.principals.is_empty() {
+        Because::LauncherUnknown(rule.name.clone())
+    } else {
+        Because::RuleUnknown(rule.name.clone())
+    };
+    Some((action, because))
+}
+
+/// Whether a rule by `principals` decides about an instance: a later decision must know them too.
+pub fn is_decided_by_principals(policy: &Policy, instance: &Instance, now: Timestamp) -> bool {
+    let decides = Applicable::find(policy, instance, now).decides;
+    decides.is_some_and(|rule| rule.when.principals.is_some())
 }
 
 impl fmt::Display for Decision {
@@ -276,7 +314,8 @@ impl fmt::Display for Decision {
             Decision::Compliant(Compliant::EndpointDisabled) => {
                 f.write_str("the metadata endpoint is disabled")
             }
-            Decision::Exempt(Exempt {
+            Decision::Exempt(Exempt::Entry(exemption)) => exemption.fmt(f),
+            Decision::Exempt(Exempt::Rule {
                 rule,
                 reason,
                 expires,

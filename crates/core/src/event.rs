@@ -38,7 +38,19 @@ pub enum Event {
 }
 
 impl Event {
-    /// The account that the event names.
+    /// The accounts that the event names.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        let of_sweep = match self {
+            Event::Sweep(sweep) => sweep.accounts.as_deref().unwrap_or_default(),
+            Event::Launch(_) | Event::MetadataChange(_) | Event::Start(_) | Event::Ignored(_) => {
+                &[]
+            }
+        };
+        let of_sweep = of_sweep.iter().map(String::as_str);
+        self.account().into_iter().chain(of_sweep)
+    }
+
+    /// The account of the event's envelope.
     pub fn account(&self) -> Option<&str> {
         match self {
             Event::Launch(launch) => launch.origin.account.as_deref(),
@@ -149,8 +161,10 @@ pub struct Start {
 /// A request to check every instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
-    /// The account as the event names it.
+    /// The account as the envelope names it.
     pub account: Option<String>,
+    /// The accounts to check; `None`: the function's own.
+    pub accounts: Option<Vec<String>>,
     /// The regions to check; `None`: all that are enabled.
     pub regions: Option<Vec<String>>,
 }

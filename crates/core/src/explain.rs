@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::age::Attachments;
-use crate::decide::Decision;
+use crate::decide::{Decision, is_decided_by_principals};
 use crate::event::{Event, Launch, Malformed, MetadataChange, Origin, Start, Sweep, parse};
 use crate::instance::InstanceId;
 use crate::options::MetadataOptions;
@@ -155,7 +155,7 @@ fn launched(mut launch: Launch, policy: &Policy, now: Timestamp) -> Explanation 
         explanation.not_recorded = Some(cut(&launch, policy, now));
     }
     let mut plan = Plan::for_launch(policy, &launch, now);
-    plan.limit_terminations(policy.limits.disruptions_per_hour);
+    plan.limit_disruptions(policy.limits.disruptions_per_hour);
     let steps = plan.steps.into_iter();
     explanation.instances = steps
         .map(|step| ExplainedInstance::new(step, policy, now))
@@ -178,6 +178,7 @@ impl ExplainedInstance {
     fn new(step: Step, policy: &Policy, now: Timestamp) -> Self {
         let rules = trace(policy, &step.instance, now);
         let waits_until = step.waits_until(policy, now);
+        let remembers = is_decided_by_principals(policy, &step.instance, now);
         let non_compliant = step.non_compliant();
         let violations = non_compliant.map_or(&[][..], |it| &it.violations);
         let decides = rules.iter().find(|rule| rule.decides());
@@ -189,7 +190,7 @@ impl ExplainedInstance {
             outcome: step.decision.outcome(),
             reason: step.decision.to_string(),
             waits_until,
-            calls: calls::calls(&step, waits_until),
+            calls: calls::calls(&step, waits_until, remembers),
             fallback: non_compliant.and_then(|it| calls::fallback(it, &policy.limits)),
             instance_id: step.instance.id,
             options: step.instance.options,

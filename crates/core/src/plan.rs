@@ -1,15 +1,18 @@
 //! The plan: what to do about every instance that was observed. What a dry run prints is what apply
 //! consumes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::decide::{Because, Decision, Discovery, Evidence, NonCompliant, Question, decide};
+use crate::decide::{
+    Because, Decision, Discovery, Evidence, Exempt, NonCompliant, Question, Quota, decide,
+};
 use crate::event::Launch;
 use crate::instance::Instance;
 use crate::policy::{Action, Policy};
+use crate::state::{Exemption, Pause};
 
 /// One step for each instance; nothing is left to choose while it is applied.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -54,11 +57,12 @@ impl Plan {
         Plan::new(policy, once.cloned(), now, Discovery::Launch { at })
     }
 
-    /// Takes out the steps that depend on what was not asked yet.
+    /// Takes out the steps that depend on the state table, or on what was not asked yet.
     #[must_use]
-    pub fn split_off_questions(&mut self) -> Plan {
+    pub fn split_off_asking(&mut self, discovery: Discovery, now: Timestamp) -> Plan {
         let steps = std::mem::take(&mut self.steps).into_iter();
-        let (asking, ready) = steps.partition(|step| step.question().is_some());
+        let (asking, ready) =
+            steps.partition(|step| step.needs_state(discovery, now) || step.question().is_some());
         self.steps = ready;
         Plan {
             steps: asking,
@@ -91,13 +95,28 @@ impl Plan {
         }
     }
 
-    /// Enforces the options of those beyond `limit` terminations.
-    pub fn limit_terminations(&mut self, limit: u32) {
+    /// Enforces the options of those beyond `limit` disruptions in a region.
+    pub fn limit_disruptions(&mut self, limit: u32) {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
-        let terminate =
-            |step: &&mut Step| step.non_compliant().map(|it| it.action) == Some(Action::Terminate);
-        for step in self.steps.iter_mut().filter(terminate).skip(most) {
-            step.make_milder(Action::Enforce, Because::DisruptionLimit { limit });
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let is_disrupted =
+            |step: &&mut Step| step.non_compliant().is_some_and(NonCompliant::is_disrupted);
+        for step in self.steps.iter_mut().filter(is_disrupted) {
+            let count = counts.entry(step.instance.region.clone()).or_default();
+            *count += 1;
+            if *count > most {
+                step.make_milder(Action::Enforce, Because::DisruptionLimit { limit });
+            }
+        }
+    }
+
+    /// Reports what would be enforced on existing instances.
+    pub fn leave_existing(&mut self, because: &Because) {
+        let is_enforced =
+            |it: &NonCompliant| it.quota == Some(Quota::Existing) && it.action > Action::Report;
+        let enforced = |step: &&mut Step| step.non_compliant().is_some_and(is_enforced);
+        for step in self.steps.iter_mut().filter(enforced) {
+            step.make_milder(Action::Report, because.clone());
         }
     }
 }
@@ -113,6 +132,53 @@ impl Step {
     ) -> Self {
         let decision = decide(policy, &instance, now, discovery, evidence);
         Step { instance, decision }
+    }
+
+    /// Whether the state table must be read before the step is done. What it may hold about a new launch
+    /// whose options are set would not change the step.
+    pub fn needs_state(&self, discovery: Discovery, now: Timestamp) -> bool {
+        let Some(non_compliant) = self.non_compliant() else {
+            return false;
+        };
+        let is_new = discovery.is_new_launch(non_compliant.first_launched_at, now);
+        match non_compliant.action {
+            Action::Report => non_compliant.question.is_some() || self.needs_launcher(),
+            Action::Enforce => !is_new,
+            Action::Stop | Action::Terminate => true,
+        }
+    }
+
+    /// Whether the decision depends on who launched the instance, and that is not known.
+    pub fn needs_launcher(&self) -> bool {
+        let instead = self.non_compliant().and_then(|it| it.instead.as_ref());
+        instead.is_some_and(|instead| matches!(instead.because, Because::LauncherUnknown(_)))
+    }
+
+    /// The instance is exempt by a person's entry.
+    pub fn exempt(&mut self, exemption: Exemption) {
+        self.decision = Decision::Exempt(Exempt::Entry(exemption));
+    }
+
+    /// The instance is reported, because a person has paused the function.
+    pub fn pause(&mut self, pause: &Pause) {
+        let acts = |it: &NonCompliant| it.action > Action::Report || it.question.is_some();
+        if self.non_compliant().is_some_and(acts) {
+            self.make_milder(Action::Report, Because::Paused(pause.clone()));
+        }
+    }
+
+    /// The state table is not available: a new launch is enforced, and nothing is done to any other
+    /// instance.
+    pub fn without_state(&mut self, error: &str, discovery: Discovery, now: Timestamp) {
+        let Some(non_compliant) = self.non_compliant() else {
+            return;
+        };
+        let is_new = discovery.is_new_launch(non_compliant.first_launched_at, now);
+        let action = match non_compliant.action {
+            Action::Stop | Action::Terminate if is_new => Action::Enforce,
+            Action::Report | Action::Enforce | Action::Stop | Action::Terminate => Action::Report,
+        };
+        self.make_milder(action, Because::StateUnavailable(error.to_owned()));
     }
 
     /// What must be asked before the step is done.
@@ -131,6 +197,7 @@ impl Step {
     fn make_milder(&mut self, action: Action, because: Because) {
         if let Decision::NonCompliant(non_compliant) = &mut self.decision {
             *non_compliant = non_compliant.clone().milder(action, because);
+            non_compliant.question = None;
         }
     }
 

@@ -64,6 +64,16 @@ impl Policy {
         document::read(text)
     }
 
+    /// Whether it can stop or terminate instances.
+    pub fn may_disrupt(&self) -> bool {
+        let of_rules = self.rules.iter().filter_map(|rule| match rule.action? {
+            RuleAction::Exempt => None,
+            RuleAction::Act(action) => Some(action),
+        });
+        let mut actions = of_rules.chain([self.on_violation]);
+        actions.any(|action| action > Action::Enforce)
+    }
+
     /// What is required of an instance for which this rule decides.
     pub(crate) fn required_by(&self, rule: Option<&Rule>) -> Require {
         let own = rule.and_then(|rule| rule.require.as_ref());
@@ -83,7 +93,8 @@ pub enum Action {
     Report,
     /// Its metadata options are set to what the policy requires.
     Enforce,
-    /// It is stopped, or its options are enforced where it would be replaced or EC2 refuses.
+    /// It is stopped, or its options are enforced where it would be replaced, EC2 refuses or the limit is
+    /// reached.
     Stop,
     /// It is terminated, or its options are enforced where it would be replaced, EC2 refuses or the
     /// limit is reached.
@@ -179,14 +190,18 @@ pub enum RuleAction {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(deny_unknown_fields, default))]
 pub struct Limits {
-    /// How many instances may be terminated in an hour, per account and region. The options of
-    /// further instances are enforced instead. With 0, no instance is terminated.
-    #[cfg_attr(feature = "schema", schemars(range(max = 100_000)))]
+    /// How many instances may be stopped or terminated in any 60 minutes, per account and region. The
+    /// options of further instances are enforced instead. With 0, no instance is disrupted.
+    #[cfg_attr(feature = "schema", schemars(range(max = 1000)))]
     pub disruptions_per_hour: u32,
     /// How often in an hour the options of one instance are enforced after somebody changed them.
     /// Further changes are only reported.
     #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 1000)))]
     pub enforcements_per_hour: u32,
+    /// How many existing instances are enforced in an hour, per account and region. Further instances are
+    /// reported, and a later sweep goes on. With 0, none is enforced; with null, there is no limit.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::LimitOrNull"))]
+    pub existing_per_hour: Option<u32>,
 }
 
 impl Default for Limits {
@@ -194,6 +209,7 @@ impl Default for Limits {
         Limits {
             disruptions_per_hour: 10,
             enforcements_per_hour: 6,
+            existing_per_hour: Some(50),
         }
     }
 }
@@ -285,10 +301,13 @@ pub struct Existing {
     /// What happens to an instance with too little data: `report` or `enforce`.
     #[cfg_attr(feature = "schema", schemars(with = "schema::AtMostEnforce"))]
     pub unknown: Action,
-    /// Days for which an instance is tagged and watched for rejected IMDSv1 calls after a sweep has
-    /// enforced its options, 0 to 63. With 0, the default, it is neither tagged nor watched.
+    /// Days for which an instance is watched for rejected IMDSv1 calls after a sweep has enforced its
+    /// options, 0 to 63. With 0, the default, it is not watched.
     #[cfg_attr(feature = "schema", schemars(range(max = 63)))]
     pub watch_days: u8,
+    /// Whether sweeps report existing instances instead of enforcing them while IMDSv1 calls are rejected
+    /// on a watched instance of the account.
+    pub stop_when_rejected: bool,
 }
 
 impl Default for Existing {
@@ -299,6 +318,7 @@ impl Default for Existing {
             in_use: Action::Report,
             unknown: Action::Report,
             watch_days: 0,
+            stop_when_rejected: true,
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::decide::{BecauseWord, Compliant, Decision};
 use crate::instance::{Instance, InstanceId, LaunchTemplate};
 use crate::options::MetadataOptions;
 use crate::policy::Action;
+use crate::state::Pause;
 use crate::usage::{RejectedCalls, Usage};
 
 /// The version of the report's format.
@@ -35,6 +36,20 @@ pub struct Report {
     pub omitted: usize,
     /// Regions that could not be observed.
     pub unreachable: Vec<Unreachable>,
+    /// A person's pause, where one keeps the function from acting.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
+    /// How many instances are left for a later sweep.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub left: usize,
+    /// Whether it is the first complete sweep of a UTC day.
+    #[serde(skip_serializing_if = "is_false")]
+    pub first_of_day: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -65,6 +80,9 @@ impl Report {
             instances,
             omitted: 0,
             unreachable,
+            paused: None,
+            left: 0,
+            first_of_day: false,
         }
     }
 
@@ -188,7 +206,7 @@ impl InstanceReport {
             },
             Decision::Compliant(Compliant::EndpointDisabled) | Decision::Gone(_) => report,
             Decision::Exempt(exempt) => InstanceReport {
-                rule: Some(exempt.rule.clone()),
+                rule: exempt.rule().map(str::to_owned),
                 ..report
             },
             Decision::NonCompliant(non_compliant) => {
@@ -256,6 +274,7 @@ impl Decision {
             Decision::Exempt(_) => Outcome::Exempt,
             Decision::Gone(_) => Outcome::Gone,
             Decision::NonCompliant(non_compliant) => match non_compliant.action {
+                Action::Report if non_compliant.is_state_unavailable() => Outcome::Failed,
                 Action::Report => Outcome::Reported,
                 Action::Enforce => Outcome::Enforced,
                 Action::Stop => Outcome::Stopped,

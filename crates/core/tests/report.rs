@@ -164,7 +164,10 @@ fn each_reason_for_something_milder_has_its_word() {
         (Because::Requested, "requested"),
         (Because::Grace, "grace"),
         (Because::DisruptionLimit { limit: 1 }, "disruption_limit"),
-        (Because::NotCounted("timeout".to_owned()), "not_counted"),
+        (
+            Because::StateUnavailable("timeout".to_owned()),
+            "state_unavailable",
+        ),
         (Because::RuleUnknown("packer".to_owned()), "rule_unknown"),
         (Because::Refused("denied".to_owned()), "refused"),
     ] {

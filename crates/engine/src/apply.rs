@@ -3,21 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::future::join3;
-use imds_core::decide::Decision;
+use futures_util::future::join;
+use imds_core::decide::{Decision, Discovery};
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Action;
 use imds_core::report::InstanceReport;
 
-use crate::engine::{Engine, Remember};
+use crate::engine::Engine;
 use crate::record::Recorder;
 use crate::task::Task;
 
 /// How a plan is applied.
 #[derive(Clone, Copy)]
 pub struct ApplyOptions<'a> {
-    /// What later invocations must know.
-    pub remember: Remember,
+    /// How the instances were discovered.
+    pub discovery: Discovery,
+    /// Whether enforced instances are watched for calls that are rejected from then on.
+    pub watch: bool,
     /// Records every change, where it must be possible to roll it back.
     pub recorder: Option<Recorder<'a>>,
 }
@@ -26,10 +28,10 @@ impl Engine<'_> {
     /// Applies the plan. The reports are in the order of the plan.
     pub async fn apply(&self, mut plan: Plan, options: ApplyOptions<'_>) -> Vec<InstanceReport> {
         // What is over the limit is enforced with the others, not after them.
-        plan.limit_terminations(self.policy.limits.disruptions_per_hour);
+        plan.limit_disruptions(self.policy.limits.disruptions_per_hour);
         let observed_at = plan.observed_at;
         let mut reports: BTreeMap<usize, InstanceReport> = BTreeMap::new();
-        let (mut enforce, mut stop, mut terminate) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut enforce, mut disrupt) = (Vec::new(), Vec::new());
         for (place, Step { instance, decision }) in plan.steps.into_iter().enumerate() {
             let non_compliant = match decision {
                 Decision::NonCompliant(it) if it.action != Action::Report => it,
@@ -42,8 +44,7 @@ impl Engine<'_> {
             };
             let tasks = match non_compliant.action {
                 Action::Report | Action::Enforce => &mut enforce,
-                Action::Stop => &mut stop,
-                Action::Terminate => &mut terminate,
+                Action::Stop | Action::Terminate => &mut disrupt,
             };
             tasks.push(Task {
                 place,
@@ -52,13 +53,12 @@ impl Engine<'_> {
             });
         }
         // No enforcement waits for a disruption.
-        let (enforced, stopped, terminated) = join3(
-            self.enforce_all(enforce, options),
-            self.stop_all(stop, observed_at, options),
-            self.terminate_all(terminate, observed_at, options),
+        let (enforced, disrupted) = join(
+            self.enforce_within_quotas(enforce, options),
+            self.disrupt_all(disrupt, observed_at, options),
         )
         .await;
-        reports.extend(enforced.into_iter().chain(stopped).chain(terminated));
+        reports.extend(enforced.into_iter().chain(disrupted));
         reports.into_values().collect()
     }
 }

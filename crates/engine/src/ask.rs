@@ -6,6 +6,7 @@ use imds_aws::Metric;
 use imds_core::decide::{Discovery, Evidence, Question};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Step};
+use imds_core::state::Pause;
 use imds_core::usage::{CallAnswer, RejectedCalls};
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,9 +17,15 @@ use crate::engine::Engine;
 const REJECTED_BEFORE: SignedDuration = SignedDuration::from_hours(24);
 
 impl Engine<'_> {
-    /// Answers the questions of a plan and decides again. Without an answer, what is decided is what may
-    /// be done without knowing.
-    pub(crate) async fn ask(&self, region: &str, plan: Plan, discovery: Discovery) -> Plan {
+    /// Reads the state table, answers the questions of a plan and decides again. Without an answer, what is
+    /// decided is what may be done without knowing.
+    pub(crate) async fn ask(
+        &self,
+        region: &str,
+        plan: Plan,
+        discovery: Discovery,
+    ) -> (Plan, Option<Pause>) {
+        let (plan, pause) = self.consult(region, plan, discovery).await;
         let now = (self.now)();
         let window = self.policy.existing.usage_window(now);
         let usage = self.calls(region, &plan, Question::Usage, (window.since, now));
@@ -51,10 +58,11 @@ impl Engine<'_> {
             };
             Step::new(self.policy, step.instance, now, discovery, &evidence)
         };
-        Plan {
+        let plan = Plan {
             steps: plan.steps.into_iter().map(answer).collect(),
             ..plan
-        }
+        };
+        (plan, pause)
     }
 
     async fn calls(

@@ -1,42 +1,131 @@
 //! Stops and terminates, and does the milder thing where that cannot be done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use imds_core::decide::{Because, Decision};
 use imds_core::instance::InstanceId;
-use imds_core::marks;
 use imds_core::policy::Action;
 use imds_core::report::InstanceReport;
+use imds_core::state::Key;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::apply::ApplyOptions;
-use crate::disruption::{Disrupted, NotDisrupted};
+use crate::disruption::{Disrupted, Disruption, NotDisrupted};
 use crate::engine::Engine;
 use crate::task::{Placed, Setting, Task};
-use crate::termination_limit::Claims;
 
 impl Engine<'_> {
-    /// Sets the options of all, so that they are as required when they are started again, and stops
-    /// them. Those whose options cannot be set yet keep none of the others from being stopped.
-    pub(crate) async fn stop_all(
+    /// Stops and terminates, the regions side by side.
+    pub(crate) async fn disrupt_all(
         &self,
         tasks: Vec<Task>,
         observed_at: Timestamp,
         options: ApplyOptions<'_>,
     ) -> Vec<Placed> {
+        let mut regions: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+        for task in tasks {
+            let region = task.instance.region.clone();
+            regions.entry(region).or_default().push(task);
+        }
+        let regions = regions.into_iter().map(|(region, tasks)| async move {
+            self.disrupt_region(&region, tasks, observed_at, options)
+                .await
+        });
+        join_all(regions).await.into_iter().flatten().collect()
+    }
+
+    /// Disrupts no more instances of a region in 60 minutes than the policy allows. What is over the limit is
+    /// enforced with the others, not after them.
+    async fn disrupt_region(
+        &self,
+        region: &str,
+        tasks: Vec<Task>,
+        observed_at: Timestamp,
+        options: ApplyOptions<'_>,
+    ) -> Vec<Placed> {
+        let (permitted, left, permitted_until) = self.permitted(region, tasks, options).await;
+        let (stop, terminate): (Vec<Task>, Vec<Task>) = permitted
+            .into_iter()
+            .partition(|task| task.non_compliant.action == Action::Stop);
+        let disruption = |action| Disruption {
+            region,
+            action,
+            observed_at,
+            permitted_until,
+            options,
+        };
+        let terminate = async {
+            let disrupted = self.disrupt(disruption(Action::Terminate), terminate);
+            self.do_instead(disrupted.await, options).await
+        };
+        let (stopped, terminated, left) = join3(
+            self.stop_region(disruption(Action::Stop), stop),
+            terminate,
+            self.do_milder(left, options),
+        )
+        .await;
+        stopped.into_iter().chain(terminated).chain(left).collect()
+    }
+
+    /// Counts disruptions before they are done: those that are permitted, those that are not and what is done
+    /// to them instead, and until when the permits are good.
+    pub(crate) async fn permitted(
+        &self,
+        region: &str,
+        tasks: Vec<Task>,
+        options: ApplyOptions<'_>,
+    ) -> (Vec<Task>, Vec<Task>, Instant) {
+        let limit = self.policy.limits.disruptions_per_hour;
+        let ids = tasks.iter().map(|task| task.instance.id.as_str());
+        let wanted: Vec<String> = ids.map(str::to_owned).collect();
+        let key = Key::limit(self.account, region);
+        match self.permits(&key, &wanted, limit).await {
+            Ok(permits) => {
+                let is_granted = |task: &Task| permits.granted.contains(task.instance.id.as_str());
+                let (permitted, left): (Vec<Task>, Vec<Task>) =
+                    tasks.into_iter().partition(is_granted);
+                let because = Because::DisruptionLimit { limit };
+                let left = left.into_iter();
+                let left = left.map(|task| task.milder(Action::Enforce, because.clone()));
+                (permitted, left.collect(), permits.until)
+            }
+            Err(error) => {
+                let now = (self.now)();
+                let left = tasks.into_iter().map(|task| {
+                    let first = task.non_compliant.first_launched_at;
+                    let action = match options.discovery.is_new_launch(first, now) {
+                        true => Action::Enforce,
+                        false => Action::Report,
+                    };
+                    task.milder(action, Because::StateUnavailable(error.clone()))
+                });
+                (Vec::new(), left.collect(), Instant::now())
+            }
+        }
+    }
+
+    /// Sets the options of all, so that they are as required when they are started again, and stops
+    /// them. Those whose options cannot be set yet keep none of the others from being stopped.
+    async fn stop_region(&self, disruption: Disruption<'_>, tasks: Vec<Task>) -> Vec<Placed> {
+        let options = disruption.options;
         let (settled, failed) = self.set_round(tasks, options).await;
         let later = async {
             let again = failed.into_iter().map(|(task, _)| task).collect();
             let settled = self.set_all(again, options).await;
-            self.stop_set(settled, observed_at).await
+            self.stop_set(disruption, settled).await
         };
-        let (stopped, later) = join(self.stop_set(settled, observed_at), later).await;
+        let (stopped, later) = join(self.stop_set(disruption, settled), later).await;
         stopped.into_iter().chain(later).collect()
     }
 
     /// Stops those whose options were to be set.
-    async fn stop_set(&self, settled: Vec<(Task, Setting)>, observed_at: Timestamp) -> Vec<Placed> {
+    async fn stop_set(
+        &self,
+        disruption: Disruption<'_>,
+        settled: Vec<(Task, Setting)>,
+    ) -> Vec<Placed> {
         let mut settings: BTreeMap<InstanceId, Setting> = BTreeMap::new();
         let (mut reports, mut stop) = (Vec::new(), Vec::new());
         for (task, setting) in settled {
@@ -47,13 +136,7 @@ impl Engine<'_> {
                 stop.push(task);
             }
         }
-        let regions = by_region(stop)
-            .into_iter()
-            .map(|(region, tasks)| async move {
-                self.disrupt(&region, Action::Stop, tasks, observed_at)
-                    .await
-            });
-        for (task, disrupted) in join_all(regions).await.into_iter().flatten() {
+        for (task, disrupted) in self.disrupt(disruption, stop).await {
             let Some(setting) = settings.remove(&task.instance.id) else {
                 continue;
             };
@@ -69,101 +152,34 @@ impl Engine<'_> {
         reports
     }
 
-    /// Terminates, the regions side by side.
-    pub(crate) async fn terminate_all(
-        &self,
-        tasks: Vec<Task>,
-        observed_at: Timestamp,
-        options: ApplyOptions<'_>,
-    ) -> Vec<Placed> {
-        let regions = by_region(tasks)
-            .into_iter()
-            .map(|(region, tasks)| async move {
-                self.terminate_within_limit(&region, tasks, observed_at, options)
-                    .await
-            });
-        join_all(regions).await.into_iter().flatten().collect()
-    }
-
-    /// Terminates no more instances of a region within an hour than the policy allows.
-    async fn terminate_within_limit(
-        &self,
-        region: &str,
-        tasks: Vec<Task>,
-        observed_at: Timestamp,
-        options: ApplyOptions<'_>,
-    ) -> Vec<Placed> {
-        let limit = self.policy.limits.disruptions_per_hour;
-        let ids: Vec<InstanceId> = tasks.iter().map(|task| task.instance.id.clone()).collect();
-        let Claims { claimed, refused } = self.claim(region, &ids).await;
-        let allowed = match &claimed {
-            Ok(claimed) => marks::may_terminate(claimed, &ids, limit, (self.now)()),
-            Err(_) => BTreeSet::new(),
-        };
-        let (go, stay): (Vec<Task>, Vec<Task>) = tasks
-            .into_iter()
-            .partition(|task| allowed.contains(&task.instance.id));
-        let released: Vec<InstanceId> = stay.iter().map(|it| it.instance.id.clone()).collect();
-        let stay = stay.into_iter().map(|task| {
-            let error = refused.get(&task.instance.id).or(claimed.as_ref().err());
-            let because = match error {
-                Some(error) => Because::NotCounted(error.clone()),
-                None => Because::DisruptionLimit { limit },
-            };
-            task.milder(Action::Enforce, because)
-        });
-        let terminated = async {
-            let action = Action::Terminate;
-            let terminated = self.disrupt(region, action, go, observed_at).await;
-            let alive = terminated
-                .iter()
-                .filter(|(_, it)| !matches!(it, Disrupted::Done(_)));
-            let alive = alive.map(|(task, _)| &task.instance.id);
-            let released: Vec<&InstanceId> = alive.chain(&released).collect();
-            self.release(region, &released).await;
-            self.do_instead(terminated, options).await
-        };
-        let (terminated, enforced) =
-            join(terminated, self.enforce_all(stay.collect(), options)).await;
-        terminated.into_iter().chain(enforced).collect()
-    }
-
     /// Where an instance was not terminated, the milder thing is done.
     async fn do_instead(
         &self,
         terminated: Vec<(Task, Disrupted)>,
         options: ApplyOptions<'_>,
     ) -> Vec<Placed> {
-        let (mut reports, mut enforce) = (Vec::new(), Vec::new());
+        let (mut reports, mut milder) = (Vec::new(), Vec::new());
         for (task, disrupted) in terminated {
             match disrupted {
                 Disrupted::Done(at) => reports.push(task.done(at)),
                 Disrupted::Decided(decision) => reports.push(decided(task, &decision)),
                 Disrupted::Not(NotDisrupted { action, because }) => {
-                    enforce.push(task.milder(action, because));
+                    milder.push(task.milder(action, because));
                 }
             }
         }
-        let (reported, enforce): (Vec<Task>, Vec<Task>) = enforce
-            .into_iter()
-            .partition(|task| task.non_compliant.action == Action::Report);
-        let reported = reported.into_iter().map(|task| {
-            let decision = Decision::NonCompliant(task.non_compliant.clone());
-            decided(task, &decision)
-        });
-        reports.extend(reported);
-        reports.extend(self.enforce_all(enforce, options).await);
+        reports.extend(self.do_milder(milder, options).await);
         reports
     }
-}
 
-fn by_region(tasks: Vec<Task>) -> BTreeMap<String, Vec<Task>> {
-    let mut regions: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-    for task in tasks {
-        let region = task.instance.region.clone();
-        regions.entry(region).or_default().push(task);
+    async fn do_milder(&self, tasks: Vec<Task>, options: ApplyOptions<'_>) -> Vec<Placed> {
+        let (reported, enforce): (Vec<Task>, Vec<Task>) = tasks
+            .into_iter()
+            .partition(|task| task.non_compliant.action == Action::Report);
+        let enforced = self.enforce_all(enforce, options).await;
+        let reported = reported.into_iter().map(Task::reported);
+        reported.chain(enforced).collect()
     }
-    regions
 }
 
 fn decided(task: Task, decision: &Decision) -> Placed {
@@ -175,7 +191,7 @@ fn decided(task: Task, decision: &Decision) -> Placed {
 fn decided_after_set(task: Task, decision: Decision, setting: Setting) -> Placed {
     let rule = match decision {
         Decision::Gone(_) => return task.set(Setting::Gone(decision)),
-        Decision::Exempt(exempt) => Some(exempt.rule),
+        Decision::Exempt(exempt) => exempt.rule().map(str::to_owned),
         Decision::Compliant(_) | Decision::NonCompliant(_) => None,
     };
     task.milder(Action::Enforce, Because::RuleChanged(rule))

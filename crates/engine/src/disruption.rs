@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use imds_aws::timing::{self, Backoff, CALL_ARRIVES_WITHIN, OBSERVATION_COUNTS};
 use imds_aws::{DISRUPTED_AT_ONCE, DescribedIds};
-use imds_core::decide::{Because, Decision, Discovery, Evidence, decide};
+use imds_core::decide::{Because, Decision, Discovery, Evidence, NonCompliant, decide};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::policy::Action;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use crate::apply::ApplyOptions;
 use crate::attempt::{FailedCall, in_flight, in_time};
 use crate::engine::Engine;
 use crate::task::Task;
@@ -32,6 +33,17 @@ pub(crate) struct NotDisrupted {
     pub(crate) because: Because,
 }
 
+/// A disruption of instances of a region, by permits of the hourly limit.
+#[derive(Clone, Copy)]
+pub(crate) struct Disruption<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) action: Action,
+    /// When the instances were observed, the first of them.
+    pub(crate) observed_at: Timestamp,
+    pub(crate) permitted_until: Instant,
+    pub(crate) options: ApplyOptions<'a>,
+}
+
 impl Disrupted {
     fn not(because: Because) -> Self {
         let action = Action::Enforce;
@@ -44,30 +56,30 @@ impl Engine<'_> {
     /// allow yet is made again.
     pub(crate) async fn disrupt(
         &self,
-        region: &str,
-        action: Action,
+        mut disruption: Disruption<'_>,
         mut open: Vec<Task>,
-        mut observed_at: Timestamp,
     ) -> Vec<(Task, Disrupted)> {
+        let Disruption { action, .. } = disruption;
         let mut done = Vec::new();
         // Those that a call without an answer may have ended.
         let mut sent: BTreeSet<InstanceId> = BTreeSet::new();
         let mut backoff = Backoff::default();
         for round in 1.. {
             let now = (self.now)();
-            if now.duration_since(observed_at) > OBSERVATION_COUNTS {
-                observed_at = now;
-                open = self.observe_again(region, action, open, &mut done).await;
+            if now.duration_since(disruption.observed_at) > OBSERVATION_COUNTS {
+                disruption.observed_at = now;
+                open = self.observe_again(disruption, open, &mut done).await;
             }
             open = self.new_ones(open, &mut done);
+            if !open.is_empty() && Instant::now() >= disruption.permitted_until {
+                open = self.permit_again(&mut disruption, open, &mut done).await;
+            }
             if open.is_empty() {
                 break;
             }
-            let failed = self
-                .call_all(region, action, open, observed_at, &mut done)
-                .await;
+            let failed = self.call_all(disruption, open, &mut done).await;
             // It may have terminated, or its tags may have come.
-            observed_at = Timestamp::MIN;
+            disruption.observed_at = Timestamp::MIN;
             if failed.is_empty() {
                 break;
             }
@@ -99,6 +111,32 @@ impl Engine<'_> {
         done
     }
 
+    /// Counts them again: the time of the first permits is over.
+    async fn permit_again(
+        &self,
+        disruption: &mut Disruption<'_>,
+        open: Vec<Task>,
+        done: &mut Vec<(Task, Disrupted)>,
+    ) -> Vec<Task> {
+        let Disruption {
+            region, options, ..
+        } = *disruption;
+        let (permitted, left, until) = self.permitted(region, open, options).await;
+        disruption.permitted_until = until;
+        done.extend(left.into_iter().map(|task| {
+            let NonCompliant {
+                action, instead, ..
+            } = &task.non_compliant;
+            let because = instead.as_ref().map(|instead| instead.because.clone());
+            let not = NotDisrupted {
+                action: *action,
+                because: because.unwrap_or(Because::Requested),
+            };
+            (task, Disrupted::Not(not))
+        }));
+        permitted
+    }
+
     /// Those that are new for long enough that a call arrives in time; the others are enforced.
     fn new_ones(&self, open: Vec<Task>, done: &mut Vec<(Task, Disrupted)>) -> Vec<Task> {
         let now = (self.now)();
@@ -122,11 +160,11 @@ impl Engine<'_> {
     /// Observes them and decides again; returns those that are to be disrupted all the same.
     async fn observe_again(
         &self,
-        region: &str,
-        action: Action,
+        disruption: Disruption<'_>,
         open: Vec<Task>,
         done: &mut Vec<(Task, Disrupted)>,
     ) -> Vec<Task> {
+        let Disruption { region, action, .. } = disruption;
         let ids: Vec<InstanceId> = open.iter().map(|task| task.instance.id.clone()).collect();
         let call = self.client.describe_by_id(region, &ids);
         let DescribedIds { instances, .. } = match in_time(self.deadline.act, call).await {
@@ -180,17 +218,16 @@ impl Engine<'_> {
     /// One attempt for each; returns those that failed.
     async fn call_all(
         &self,
-        region: &str,
-        action: Action,
+        disruption: Disruption<'_>,
         open: Vec<Task>,
-        observed_at: Timestamp,
         done: &mut Vec<(Task, Disrupted)>,
     ) -> Vec<(Task, FailedCall)> {
+        let Disruption { action, .. } = disruption;
         let mut failed = Vec::new();
         let mut open = open.into_iter().peekable();
         while open.peek().is_some() {
             let batch: Vec<Task> = open.by_ref().take(DISRUPTED_AT_ONCE).collect();
-            let answer = self.call(region, action, &batch, observed_at).await;
+            let answer = self.call(disruption, &batch).await;
             match answer {
                 Err(error) if batch.len() == 1 => {
                     failed.extend(batch.into_iter().map(|task| (task, error.clone())));
@@ -201,7 +238,7 @@ impl Engine<'_> {
                         || action == Action::Terminate && error.is_protected();
                     let calls = batch.into_iter().map(|task| async {
                         let batch = [task];
-                        let answer = self.call(region, action, &batch, observed_at).await;
+                        let answer = self.call(disruption, &batch).await;
                         let [task] = batch;
                         (task, answer)
                     });
@@ -242,14 +279,19 @@ impl Engine<'_> {
         (task, disrupted)
     }
 
-    /// Until the first of them is no longer new, or its observation is too old.
+    /// Until the first of them is no longer new, its observation is too old, or its permit is over.
     async fn call(
         &self,
-        region: &str,
-        action: Action,
+        disruption: Disruption<'_>,
         batch: &[Task],
-        observed_at: Timestamp,
     ) -> Result<BTreeSet<InstanceId>, FailedCall> {
+        let Disruption {
+            region,
+            action,
+            observed_at,
+            permitted_until,
+            ..
+        } = disruption;
         let now = (self.now)();
         let until = batch
             .iter()
@@ -257,7 +299,11 @@ impl Engine<'_> {
         let counts = observed_at.checked_add(OBSERVATION_COUNTS).ok();
         let until = until.chain(counts).min().unwrap_or(now);
         let left = Duration::try_from(until.duration_since(now)).unwrap_or_default();
-        let deadline = self.deadline.act.min(Instant::now() + left);
+        let deadline = self
+            .deadline
+            .act
+            .min(Instant::now() + left)
+            .min(permitted_until);
         let ids: Vec<&InstanceId> = batch.iter().map(|task| &task.instance.id).collect();
         let call = async {
             match action {

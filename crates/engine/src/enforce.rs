@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use imds_aws::timing::{self, Backoff};
+use imds_core::decide::Discovery;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Policy;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::apply::ApplyOptions;
-use crate::engine::{Deadline, Engine, Remember};
+use crate::engine::{Deadline, Engine};
 use crate::record::{Record, Recorder};
 use crate::regions::{OnProgress, Progress};
 
@@ -79,6 +80,8 @@ pub async fn enforce(
         let engine = Engine {
             client,
             policy,
+            table: None,
+            account: "",
             deadline: Deadline::at(Instant::now() + time),
             now,
         };
@@ -87,7 +90,8 @@ pub async fn enforce(
         let running = running.filter(|it| !it.state.is_some_and(State::is_stopped));
         let running: Vec<InstanceId> = running.map(|it| it.id.clone()).collect();
         let apply = ApplyOptions {
-            remember: Remember::Nothing,
+            discovery: Discovery::Request,
+            watch: false,
             recorder: Some(&record),
         };
         let plan = Plan {

@@ -1,6 +1,6 @@
 //! What acts, and with what.
 
-use imds_aws::{Client, timing};
+use imds_aws::{Client, StateTable, timing};
 use imds_core::policy::Policy;
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -12,6 +12,10 @@ pub struct Engine<'a> {
     pub client: &'a Client,
     /// Decides.
     pub policy: &'a Policy,
+    /// What is kept from one invocation to the next; `None`: nothing.
+    pub table: Option<&'a StateTable>,
+    /// The account that it acts on, 12 digits.
+    pub account: &'a str,
     /// When to give up.
     pub deadline: Deadline,
     /// The clock.
@@ -49,15 +53,4 @@ impl Deadline {
             act: end,
         }
     }
-}
-
-/// What later invocations must know of an instance whose options were enforced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remember {
-    /// Nothing.
-    Nothing,
-    /// How often they were enforced, because somebody changes them.
-    Drift,
-    /// When they were enforced, to find out whether its software fails from then on.
-    Watch,
 }

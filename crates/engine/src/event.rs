@@ -1,5 +1,6 @@
 //! One event: observe, decide, apply, report.
 
+use futures_util::future::join;
 use imds_aws::timing::{CHANGE_VISIBLE_WITHIN, DESCRIBE_CHANGED_AGAIN};
 use imds_core::decide::{Decision, Discovery};
 use imds_core::event::{Launch, MetadataChange, Origin, Start};
@@ -17,6 +18,7 @@ impl Engine<'_> {
     /// Handles a launch. What the event shows to be compliant or exempt takes no call.
     pub async fn launch(&self, launch: Launch) -> Report {
         let plan = Plan::for_launch(self.policy, &launch, (self.now)());
+        let to_remember = self.launchers_to_remember(&plan);
         let (mut reports, mut open) = (Vec::new(), Vec::new());
         for step in plan.steps {
             match &step.decision {
@@ -31,12 +33,15 @@ impl Engine<'_> {
         }
         let at = launch.origin.time;
         let observer = Observer::new(self, &launch.origin, Discovery::Launch { at });
-        let observed = observer.observe_launch(open, &launch).await;
-        reports.extend(observed.instances);
-        let observed = Observed {
-            instances: reports,
-            ..observed
-        };
+        let (mut observed, not_remembered) = join(
+            observer.observe_launch(open, &launch),
+            self.remember_launchers(settled(to_remember, &reports), &launch.origin.principals),
+        )
+        .await;
+        reports.append(&mut observed.instances);
+        observed.instances = reports;
+        observed.not_remembered.extend(not_remembered);
+        observed.fail_not_remembered();
         report(Trigger::Launch, launch.origin, observed)
     }
 
@@ -113,6 +118,12 @@ impl Engine<'_> {
     }
 }
 
+/// What the launch's record has settled; the others are remembered as they are observed.
+fn settled(mut ids: Vec<InstanceId>, reports: &[InstanceReport]) -> Vec<InstanceId> {
+    ids.retain(|id| reports.iter().any(|report| report.instance_id == *id));
+    ids
+}
+
 fn report(trigger: Trigger, origin: Origin, observed: Observed) -> Report {
     let Origin {
         account, region, ..
@@ -121,8 +132,11 @@ fn report(trigger: Trigger, origin: Origin, observed: Observed) -> Report {
         instances,
         unreachable,
         gone,
+        paused,
+        not_remembered: _,
     } = observed;
-    let mut report = Report::new(trigger, account, Some(region), instances, unreachable);
+    let report = Report::new(trigger, account, Some(region), instances, unreachable);
+    let mut report = Report { paused, ..report };
     if gone > 0 {
         report.summary.gone += gone;
         report.omitted += gone;

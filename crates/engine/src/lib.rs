@@ -13,9 +13,12 @@ mod disruption;
 mod enforce;
 mod engine;
 mod event;
+mod lease;
 mod observe;
 mod observed;
 mod pages;
+mod quotas;
+mod read_region;
 mod record;
 #[cfg(feature = "command")]
 mod regions;
@@ -24,10 +27,10 @@ mod rollback;
 #[cfg(feature = "command")]
 mod scan;
 mod set;
+mod state;
 mod sweep;
 mod sweep_region;
 mod task;
-mod termination_limit;
 #[cfg(feature = "command")]
 mod usage;
 #[cfg(feature = "command")]
@@ -38,7 +41,7 @@ pub use apply::ApplyOptions;
 pub use defaults::{DefaultsSurvey, apply_defaults, describe_defaults};
 #[cfg(feature = "command")]
 pub use enforce::{EnforceOptions, Enforced, RegionOrder, Until, enforce};
-pub use engine::{Deadline, Engine, Remember};
+pub use engine::{Deadline, Engine};
 pub use record::{Record, Recorder};
 #[cfg(feature = "command")]
 pub use regions::{OnProgress, Progress, RegionSelection, RegionsError};

@@ -13,11 +13,12 @@ use imds_core::event::{Launch, Origin};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Step, Waiting};
 use imds_core::report::{InstanceReport, Outcome};
+use imds_core::state::Pause;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::apply::ApplyOptions;
-use crate::engine::{Engine, Remember};
+use crate::engine::Engine;
 use crate::observed::Observed;
 
 /// Observes instances of one region, and handles each as soon as EC2 describes it.
@@ -27,6 +28,7 @@ pub(crate) struct Observer<'a> {
     discovery: Discovery,
     /// When what the event describes happened.
     at: Option<Timestamp>,
+    principals: &'a [String],
 }
 
 /// Work, and when it is due.
@@ -44,6 +46,8 @@ enum WorkTask<'a> {
     Ask(Plan),
     /// Apply the plan.
     Apply(Plan),
+    /// Remember who launched these instances.
+    Remember(Vec<InstanceId>),
 }
 
 /// What came of work; without an answer in time, `None`.
@@ -59,8 +63,9 @@ enum Finished<'a> {
         Backoff,
         Option<Result<DescribedPage, CallError>>,
     ),
-    Asked(Plan),
+    Asked(Plan, Option<Pause>),
     Applied(Vec<InstanceReport>),
+    Remembered(BTreeMap<InstanceId, String>),
 }
 
 const LATE: &str = "could not be described before the deadline";
@@ -72,6 +77,7 @@ impl<'a> Observer<'a> {
             region: &origin.region,
             discovery,
             at: origin.time,
+            principals: &origin.principals,
         }
     }
 
@@ -129,20 +135,19 @@ impl<'a> Observer<'a> {
                 Finished::Found(launch, known, backoff, answer)
             }
             WorkTask::Ask(plan) => {
-                Finished::Asked(self.engine.ask(self.region, plan, self.discovery).await)
+                let (plan, pause) = self.engine.ask(self.region, plan, self.discovery).await;
+                Finished::Asked(plan, pause)
             }
             WorkTask::Apply(plan) => {
                 let options = ApplyOptions {
-                    remember: match self.discovery {
-                        Discovery::Drift { .. } => Remember::Drift,
-                        Discovery::Launch { .. }
-                        | Discovery::Start
-                        | Discovery::Sweep
-                        | Discovery::Request => Remember::Nothing,
-                    },
+                    discovery: self.discovery,
+                    watch: false,
                     recorder: None,
                 };
                 Finished::Applied(self.engine.apply(plan, options).await)
+            }
+            WorkTask::Remember(ids) => {
+                Finished::Remembered(self.engine.remember_launchers(ids, self.principals).await)
             }
         }
     }
@@ -154,7 +159,14 @@ impl<'a> Observer<'a> {
                 observed.instances.extend(reports);
                 Vec::new()
             }
-            Finished::Asked(plan) => self.act(plan, observed),
+            Finished::Remembered(failed) => {
+                observed.not_remembered.extend(failed);
+                Vec::new()
+            }
+            Finished::Asked(plan, pause) => {
+                observed.paused = observed.paused.take().or(pause);
+                self.act(plan, observed)
+            }
             Finished::Described(asked, mut backoff, answer) => match answer {
                 Some(Ok(described)) => self.described(asked, backoff, described, observed),
                 Some(Err(error)) => match self.retry(&error, &mut backoff) {
@@ -303,7 +315,13 @@ impl<'a> Observer<'a> {
         plan.steps = steps;
         let not_shown = not_shown.into_iter().map(|step| step.instance).collect();
         let mut work = self.look_again(not_shown, backoff, observed);
-        let asking = plan.split_off_questions();
+        if let Discovery::Launch { .. } = self.discovery {
+            let ids = self.engine.launchers_to_remember(&plan);
+            if !ids.is_empty() {
+                work.push(Work::now(WorkTask::Remember(ids)));
+            }
+        }
+        let asking = plan.split_off_asking(self.discovery, now());
         if !asking.steps.is_empty() {
             work.push(Work::now(WorkTask::Ask(asking)));
         }

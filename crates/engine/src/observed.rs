@@ -1,8 +1,12 @@
 //! What came of observing instances.
 
+use std::collections::BTreeMap;
+
 use imds_aws::UnreadableInstance;
-use imds_core::instance::Instance;
+use imds_core::decide::BecauseWord;
+use imds_core::instance::{Instance, InstanceId};
 use imds_core::report::{InstanceReport, Outcome, Unreachable};
+use imds_core::state::Pause;
 
 /// The outcome of every instance.
 #[derive(Debug, Default)]
@@ -11,6 +15,9 @@ pub(crate) struct Observed {
     pub(crate) unreachable: Vec<Unreachable>,
     /// Instances of an old launch that EC2 no longer shows, and whose ids are not known.
     pub(crate) gone: usize,
+    pub(crate) paused: Option<Pause>,
+    /// Instances whose launcher could not be remembered, and why.
+    pub(crate) not_remembered: BTreeMap<InstanceId, String>,
 }
 
 impl Observed {
@@ -18,6 +25,19 @@ impl Observed {
         let (undecided, unreachable) = undecided(unreadable, region);
         self.instances.extend(undecided);
         self.unreachable.extend(unreachable);
+    }
+
+    /// An instance whose launcher could not be remembered has failed: a later sweep would not know it.
+    pub(crate) fn fail_not_remembered(&mut self) {
+        for report in &mut self.instances {
+            if let Some(error) = self.not_remembered.get(&report.instance_id) {
+                report.outcome = Outcome::Failed;
+                report.because = Some(BecauseWord::StateUnavailable);
+                report.reason.push_str(&format!(
+                    "; who launched it could not be remembered: {error}"
+                ));
+            }
+        }
     }
 
     /// Nothing follows from it.

@@ -6,7 +6,6 @@ use imds_aws::timing::{self, Backoff};
 use imds_aws::{FILTER_VALUES, Fault, Filter};
 use imds_core::decide::{Because, Decision};
 use imds_core::instance::{Instance, InstanceId};
-use imds_core::marks;
 use imds_core::options::MetadataOptions;
 use imds_core::plain::Plain;
 use imds_core::report::RefusedOption;
@@ -14,7 +13,7 @@ use imds_core::report::RefusedOption;
 use crate::apply::ApplyOptions;
 use crate::attempt::{FailedCall, in_flight, in_time};
 use crate::changer::Changer;
-use crate::engine::{Engine, Remember};
+use crate::engine::Engine;
 use crate::task::{Placed, Setting, Task};
 
 impl Engine<'_> {
@@ -40,7 +39,6 @@ impl Engine<'_> {
         let mut backoff = Backoff::default();
         for round in 1.. {
             let (set, mut failed) = self.set_round(open, options).await;
-            self.remember(&set, options.remember).await;
             done.extend(set);
             if failed.is_empty() {
                 break;
@@ -130,40 +128,6 @@ impl Engine<'_> {
                 refused,
                 after,
             },
-        }
-    }
-
-    /// Tags the instances with what a later invocation must know. An error is only logged, because the
-    /// instances are enforced.
-    async fn remember(&self, settled: &[(Task, Setting)], remember: Remember) {
-        let now = (self.now)();
-        let mut tags: BTreeMap<(&str, &str, String), Vec<&InstanceId>> = BTreeMap::new();
-        let set = settled
-            .iter()
-            .filter(|(_, setting)| matches!(setting, Setting::Set { .. }));
-        for (Task { instance, .. }, _) in set {
-            let (key, value) = match remember {
-                Remember::Nothing => return,
-                Remember::Drift => (
-                    marks::DRIFT,
-                    marks::one_more_enforcement(&instance.tags, now),
-                ),
-                Remember::Watch => (marks::ENFORCED, now.to_string()),
-            };
-            tags.entry((&instance.region, key, value))
-                .or_default()
-                .push(&instance.id);
-        }
-        for ((region, key, value), ids) in tags {
-            let call = self.client.tag(region, &ids, key, &value);
-            if let Err(error) = in_time(self.deadline.act, call).await {
-                let count = ids.len();
-                tracing::warn!(
-                    region,
-                    key,
-                    "could not tag {count} enforced instances: {error}"
-                );
-            }
         }
     }
 

@@ -119,6 +119,12 @@ impl Task {
         }
     }
 
+    /// Nothing is done.
+    pub(crate) fn reported(self) -> Placed {
+        let outcome = Decision::NonCompliant(self.non_compliant.clone()).outcome();
+        self.with_outcome(outcome)
+    }
+
     pub(crate) fn failed(self, error: &FailedCall) -> Placed {
         let (place, mut report) = self.with_outcome(Outcome::Failed);
         report.reason.push_str(&format!("; failed: {error}"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Parser;
 use imds_tests::{FakeAws, launch};
 
-/// A fake of EC2, STS, CloudWatch and Auto Scaling on loopback.
+/// A fake of EC2, STS, CloudWatch, Auto Scaling and DynamoDB on loopback.
 #[derive(Debug, Parser)]
 struct FakeArguments {
     /// Port to listen on; 0 takes a free port.

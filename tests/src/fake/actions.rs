@@ -1,14 +1,15 @@
 //! The actions: their services, their parameters and their handlers.
 
 use ciborium::Value;
+use serde_json::Value as Json;
 
 use super::api_error::ApiError;
-use super::request::ApiRequest;
+use super::request::{ApiRequest, Protocol};
 use super::state::FakeState;
 use super::xml::Xml;
 use super::{
     account, attribute, describe, images, launch_configurations, metadata_defaults, metrics,
-    modify, power, run, spot, tags, templates,
+    modify, power, run, spot, table, tags, templates,
 };
 
 /// One action of one service.
@@ -98,6 +99,36 @@ const METRICS: &[&str] = &[
     "MaxDatapoints",
     "NextToken",
 ];
+const GET_ITEM: &[&str] = &["TableName", "Key", "ConsistentRead"];
+const BATCH_GET_ITEM: &[&str] = &["RequestItems"];
+const UPDATE_ITEM: &[&str] = &[
+    "TableName",
+    "Key",
+    "UpdateExpression",
+    "ConditionExpression",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ReturnValues",
+    "ReturnValuesOnConditionCheckFailure",
+];
+const PUT_ITEM: &[&str] = &[
+    "TableName",
+    "Item",
+    "ConditionExpression",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ReturnValues",
+    "ReturnValuesOnConditionCheckFailure",
+];
+const DELETE_ITEM: &[&str] = &[
+    "TableName",
+    "Key",
+    "ConditionExpression",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ReturnValues",
+    "ReturnValuesOnConditionCheckFailure",
+];
 
 #[rustfmt::skip]
 const ACTIONS: &[ApiAction] = &[
@@ -120,6 +151,11 @@ const ACTIONS: &[ApiAction] = &[
     other("sts", "GetCallerIdentity", &[], account::caller_identity),
     action_of("monitoring", "GetMetricData", METRICS, Handler::Cbor(metrics::get_metric_data)),
     other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
+    action_of("dynamodb", "GetItem", GET_ITEM, Handler::Json(table::get_item)),
+    action_of("dynamodb", "BatchGetItem", BATCH_GET_ITEM, Handler::Json(table::batch_get_item)),
+    action_of("dynamodb", "UpdateItem", UPDATE_ITEM, Handler::Json(table::update_item)),
+    action_of("dynamodb", "PutItem", PUT_ITEM, Handler::Json(table::put_item)),
+    action_of("dynamodb", "DeleteItem", DELETE_ITEM, Handler::Json(table::delete_item)),
 ];
 
 /// What handles an action, by the format of its answers.
@@ -127,6 +163,17 @@ const ACTIONS: &[ApiAction] = &[
 pub(super) enum Handler {
     Xml(RunXml),
     Cbor(fn(&mut FakeState, &ApiRequest) -> Result<Value, ApiError>),
+    Json(fn(&mut FakeState, &ApiRequest) -> Result<Json, ApiError>),
+}
+
+impl Handler {
+    fn protocol(&self) -> Protocol {
+        match self {
+            Handler::Xml(_) => Protocol::Query,
+            Handler::Cbor(_) => Protocol::Cbor,
+            Handler::Json(_) => Protocol::Json,
+        }
+    }
 }
 
 type RunXml = fn(&mut FakeState, &ApiRequest, &mut Xml) -> Result<(), ApiError>;
@@ -181,10 +228,11 @@ pub(super) fn action(request: &ApiRequest) -> Result<&'static ApiAction, ApiErro
         .find(|action| {
             action.service == request.service
                 && action.name == request.action
-                && matches!(action.run, Handler::Cbor(_)) == request.is_cbor
+                && action.run.protocol() == request.protocol
         })
         .ok_or_else(|| unknown(request))?;
-    if !request.is_cbor && request.get("Version") != Some(service(&request.service).version) {
+    let is_form = request.protocol == Protocol::Query;
+    if is_form && request.get("Version") != Some(service(&request.service).version) {
         let message = format!(
             "The requested version is not supported by {}.",
             request.service
@@ -198,7 +246,7 @@ pub(super) fn action(request: &ApiRequest) -> Result<&'static ApiAction, ApiErro
 }
 
 fn unknown(request: &ApiRequest) -> ApiError {
-    let code = if request.expects_cbor() {
+    let code = if request.expects_cbor() || request.expects_json() {
         "UnknownOperationException"
     } else {
         "InvalidAction"

@@ -2,12 +2,16 @@
 
 use std::fmt::Display;
 
+use serde_json::Value;
+
 /// An error of an API call.
 #[derive(Clone, Debug)]
 pub(super) struct ApiError {
     pub(super) code: String,
     pub(super) status: u16,
     pub(super) message: String,
+    /// The item whose condition failed, in DynamoDB, where the call asks for it.
+    pub(super) item: Option<Value>,
 }
 
 impl ApiError {
@@ -26,6 +30,7 @@ impl ApiError {
             code: code.to_owned(),
             status,
             message: message.into(),
+            item: None,
         }
     }
 

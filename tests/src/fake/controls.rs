@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::bucket::Rate;
 use super::instance_xml::write_described;
 use super::xml::Xml;
@@ -117,6 +119,11 @@ impl FakeAws {
     /// Delays every call.
     pub fn set_latency(&self, latency: Duration) {
         self.shared.lock().latency = latency;
+    }
+
+    /// Shifts the time in the header `Date` of every answer, and nothing else; negative is behind.
+    pub fn set_clock_skew(&self, ahead: SignedDuration) {
+        self.shared.lock().clock_skew = ahead;
     }
 
     /// Throttles with EC2's own token buckets, refilled `time_factor` times as fast.

@@ -20,11 +20,11 @@ pub struct InjectedFault {
 /// What happens to a call.
 #[derive(Clone, Debug)]
 pub(super) enum FaultEffect {
-    /// `RequestLimitExceeded` in EC2, `Throttling` in other services.
+    /// `RequestLimitExceeded` in EC2, `ThrottlingException` in DynamoDB, `Throttling` in other services.
     Throttle,
     /// Rejected with this error.
     Refuse(ApiError),
-    /// A gateway's answer, which is neither XML nor CBOR.
+    /// A gateway's answer, which is HTML.
     Gateway(u16),
     /// Reset before it takes effect.
     Reset,
@@ -34,10 +34,12 @@ pub(super) enum FaultEffect {
     Malformed,
     /// Delayed.
     Delay(Duration),
+    /// It takes effect at once, and the answer is delayed.
+    DelayAnswer(Duration),
 }
 
 impl InjectedFault {
-    /// `RequestLimitExceeded` (503).
+    /// `RequestLimitExceeded` (503), or what other services answer.
     pub fn throttle() -> Self {
         InjectedFault::with(FaultEffect::Throttle)
     }
@@ -71,6 +73,12 @@ impl InjectedFault {
         InjectedFault::with(FaultEffect::Delay(delay))
     }
 
+    /// The call takes effect at once, and its answer comes after a delay. Delays add up, and other faults
+    /// still apply.
+    pub fn delay_answer(delay: Duration) -> Self {
+        InjectedFault::with(FaultEffect::DelayAnswer(delay))
+    }
+
     /// The call takes effect; the answer is a 200 that ends in the middle.
     pub fn malformed() -> Self {
         InjectedFault::with(FaultEffect::Malformed)
@@ -98,6 +106,7 @@ impl InjectedFault {
             code: code.to_owned(),
             status,
             message,
+            item: None,
         }))
     }
 
@@ -113,7 +122,7 @@ impl InjectedFault {
         self
     }
 
-    /// Only calls that name this instance, anywhere.
+    /// Only calls that name this instance, anywhere, or an item of the table that belongs to it.
     pub fn instance(mut self, id: &str) -> Self {
         self.instance = Some(id.to_owned());
         self
@@ -138,10 +147,12 @@ impl InjectedFault {
         };
         let matches = one_of(&self.action, &request.action)
             && one_of(&self.region, &request.region)
-            && self
-                .instance
-                .as_ref()
-                .is_none_or(|id| request.params.values().any(|value| value == id));
+            && self.instance.as_ref().is_none_or(|id| {
+                request
+                    .params
+                    .values()
+                    .any(|value| value.split('#').any(|part| part == id))
+            });
         if !matches || self.left == Some(0) {
             return false;
         }
@@ -165,21 +176,32 @@ impl InjectedFault {
     }
 }
 
-/// What happens to a call: the sum of its delays, and the first other fault that hits it.
-pub(super) fn befall(
-    faults: &mut [InjectedFault],
-    request: &ApiRequest,
-) -> (Duration, Option<FaultEffect>) {
-    let mut delay = Duration::ZERO;
-    let mut effect = None;
+/// What happens to a call.
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// Before it takes effect.
+    pub(super) delay: Duration,
+    /// After that.
+    pub(super) answer_delay: Duration,
+    pub(super) effect: Option<FaultEffect>,
+}
+
+/// The sums of a call's delays, and the first other fault that hits it.
+pub(super) fn befall(faults: &mut [InjectedFault], request: &ApiRequest) -> Fate {
+    let mut fate = Fate::default();
     for fault in faults {
-        if let FaultEffect::Delay(more) = fault.effect {
+        let delayed = match fault.effect {
+            FaultEffect::Delay(more) => Some((&mut fate.delay, more)),
+            FaultEffect::DelayAnswer(more) => Some((&mut fate.answer_delay, more)),
+            _ => None,
+        };
+        if let Some((delay, more)) = delayed {
             if fault.hits(request) {
-                delay += more;
+                *delay += more;
             }
-        } else if effect.is_none() && fault.hits(request) {
-            effect = Some(fault.effect.clone());
+        } else if fate.effect.is_none() && fault.hits(request) {
+            fate.effect = Some(fault.effect.clone());
         }
     }
-    (delay, effect)
+    fate
 }

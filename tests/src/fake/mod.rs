@@ -1,5 +1,5 @@
-//! A fake of EC2 and of the parts of STS, CloudWatch and Auto Scaling that are needed, on loopback.
-//! CloudWatch speaks CBOR; the others read forms and answer with XML.
+//! A fake of EC2 and of the parts of STS, CloudWatch, Auto Scaling and DynamoDB that are needed, on loopback.
+//! CloudWatch speaks CBOR, DynamoDB JSON; the others read forms and answer with XML.
 //! The fake reproduces AWS's awkward behaviour, records every call, and injects faults.
 
 mod account;
@@ -17,6 +17,7 @@ mod fleet;
 mod images;
 mod instance;
 mod instance_xml;
+mod json;
 mod launch;
 mod launch_configurations;
 mod ledger;
@@ -34,6 +35,7 @@ mod serve;
 mod settle;
 mod spot;
 mod state;
+mod table;
 mod tags;
 mod template_data;
 mod templates;
@@ -57,6 +59,7 @@ pub use modify::TemplateOptions;
 pub use record::{CallOutcome, RecordedCall};
 pub use settle::Settle;
 pub use state::{LastPage, REGIONS};
+pub use table::{StateTable, TableCall};
 pub use template_data::{TemplateData, template_data};
 
 use serve::SharedState;
@@ -131,7 +134,7 @@ impl FakeAws {
         }
     }
 
-    /// A URL for `AWS_ENDPOINT_URL`, which serves EC2, STS, CloudWatch and Auto Scaling.
+    /// A URL for `AWS_ENDPOINT_URL`, which serves EC2, STS, CloudWatch, Auto Scaling and DynamoDB.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -299,7 +302,8 @@ impl FakeAws {
         self.calls_where(|call| call.action == action)
     }
 
-    /// The calls that may change something: anything but Describe, Get, List and dry runs.
+    /// The calls that may change something: anything but Describe, Get, BatchGet, List and dry
+    /// runs.
     #[must_use]
     pub fn changing_calls(&self) -> Vec<RecordedCall> {
         self.calls_where(RecordedCall::changes)

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::api_error::ApiError;
 use super::request::ApiRequest;
+use super::table::TableTrace;
 
 /// A call that the fake received.
 #[derive(Clone, Debug)]
@@ -12,11 +14,11 @@ pub struct RecordedCall {
     pub at: Instant,
     /// The region of its signature.
     pub region: String,
-    /// The service of its signature: `ec2`, `sts`, `monitoring`, `autoscaling`.
+    /// The service of its signature: `ec2`, `sts`, `monitoring`, `autoscaling`, `dynamodb`.
     pub service: String,
     /// Such as `DescribeInstances`.
     pub action: String,
-    /// All parameters, including `Action` and `Version`; those in CBOR are named as in a form.
+    /// All parameters, including `Action` and `Version`; those in CBOR or JSON are named as in a form.
     pub params: BTreeMap<String, String>,
     /// The access key id of the caller.
     pub access_key: String,
@@ -24,6 +26,7 @@ pub struct RecordedCall {
     pub user_agent: String,
     /// How it was answered.
     pub outcome: CallOutcome,
+    pub(super) table: TableTrace,
 }
 
 impl RecordedCall {
@@ -33,12 +36,13 @@ impl RecordedCall {
         self.params.get(name).map(String::as_str)
     }
 
-    /// Whether it may change something: anything but Describe, Get, List and dry runs.
+    /// Whether it may change an instance or the account: anything but Describe, Get, BatchGet, List, dry runs,
+    /// and what the function remembers.
     #[must_use]
     pub fn changes(&self) -> bool {
         let rehearses = self.param("DryRun") == Some("true");
         !rehearses
-            && !["Describe", "Get", "List"]
+            && !["Describe", "Get", "BatchGet", "List", "UpdateItem"]
                 .iter()
                 .any(|reading| self.action.starts_with(reading))
     }
@@ -77,6 +81,7 @@ pub(super) struct CallLog {
 impl CallLog {
     /// Records a call; returns its number for `answered`.
     pub(super) fn arrived(&mut self, at: Instant, request: &ApiRequest) -> usize {
+        let table = TableTrace::of(request);
         let request = request.clone();
         let call = RecordedCall {
             at,
@@ -87,6 +92,7 @@ impl CallLog {
             access_key: request.access_key,
             user_agent: request.user_agent,
             outcome: CallOutcome::Reset,
+            table,
         };
         let number = self.forgotten + self.calls.len();
         if call.widens() {
@@ -94,6 +100,14 @@ impl CallLog {
         }
         self.calls.push(call);
         number
+    }
+
+    /// A call was not rejected before it came to its action, which ended with this.
+    pub(super) fn performed(&mut self, number: usize, result: Result<(), &ApiError>) {
+        let index = number.checked_sub(self.forgotten);
+        if let Some(call) = index.and_then(|index| self.calls.get_mut(index)) {
+            call.table.performed(result);
+        }
     }
 
     pub(super) fn answered(&mut self, number: usize, outcome: CallOutcome) {

@@ -1,13 +1,14 @@
-//! One call as it arrived: a form or CBOR, and the scope of its signature.
+//! One call as it arrived: a form, CBOR or JSON, and the scope of its signature.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use hyper::http::request::Parts;
 use hyper::{Method, header};
+use serde_json::Value;
 
 use super::api_error::ApiError;
-use super::cbor;
+use super::{cbor, json};
 
 /// A call. The signature is not checked; its scope names the service and the region.
 #[derive(Clone, Debug, Default)]
@@ -18,10 +19,23 @@ pub(super) struct ApiRequest {
     pub(super) params: BTreeMap<String, String>,
     pub(super) access_key: String,
     pub(super) user_agent: String,
-    /// Whether it is in CloudWatch's protocol: `POST /service/…/operation/…`.
-    pub(super) is_cbor: bool,
+    pub(super) protocol: Protocol,
+    /// The body, if it is JSON.
+    pub(super) body: Value,
     /// Whether errors carry the code of the Query protocol too.
     pub(super) wants_query_error: bool,
+}
+
+/// How a call is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// A form; the answer is XML.
+    #[default]
+    Query,
+    /// CloudWatch's: `POST /service/…/operation/…`.
+    Cbor,
+    /// DynamoDB's: the operation is a header.
+    Json,
 }
 
 impl ApiRequest {
@@ -41,7 +55,12 @@ impl ApiRequest {
 
     /// Whether the answer is CBOR, even to a call in the Query protocol, which is rejected.
     pub(super) fn expects_cbor(&self) -> bool {
-        self.is_cbor || self.service == "monitoring"
+        self.protocol == Protocol::Cbor || self.service == "monitoring"
+    }
+
+    /// Whether the answer is JSON, even to a call in another protocol, which is rejected.
+    pub(super) fn expects_json(&self) -> bool {
+        self.protocol == Protocol::Json || self.service == "dynamodb"
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -104,16 +123,19 @@ impl ApiRequest {
         }
     }
 
-    /// Rejects parameters that the action does not have, and lists that start at 0.
+    /// Rejects parameters that the action does not have, and lists of a form that start at 0.
     pub(super) fn allow(&self, known: &[&str]) -> Result<(), ApiError> {
         let common: &[&str] = match self.service.as_str() {
             "ec2" => &["Action", "Version", "DryRun"],
             _ => &["Action", "Version"],
         };
+        let is_form = self.protocol != Protocol::Json;
         for name in self.params.keys() {
             let mut parts = name.split('.');
             let root = parts.next().unwrap_or_default();
-            if !(common.contains(&root) || known.contains(&root)) || parts.any(|part| part == "0") {
+            if !(common.contains(&root) || known.contains(&root))
+                || (is_form && parts.any(|part| part == "0"))
+            {
                 return Err(ApiError::unknown_parameter(name));
             }
         }
@@ -123,9 +145,16 @@ impl ApiRequest {
     fn read(&mut self, head: &Parts, body: &[u8]) -> Result<(), ApiError> {
         let authorization = text(head, &header::AUTHORIZATION);
         if let Some(operation) = cbor::operation(head) {
-            self.is_cbor = true;
+            self.protocol = Protocol::Cbor;
             operation.clone_into(&mut self.action);
             let read = cbor::params(body).map(|params| self.params = params);
+            return self.read_scope(&authorization).and(read);
+        }
+        if let Some(operation) = json::operation(head) {
+            self.protocol = Protocol::Json;
+            operation.clone_into(&mut self.action);
+            let read = json::body(body).map(|body| self.body = body);
+            self.params = json::params(&self.body);
             return self.read_scope(&authorization).and(read);
         }
         let form =
@@ -135,7 +164,7 @@ impl ApiRequest {
         }
         self.action = self.params.get("Action").cloned().unwrap_or_default();
         self.read_scope(&authorization)?;
-        if self.action.is_empty() && !self.expects_cbor() {
+        if self.action.is_empty() && !self.expects_cbor() && !self.expects_json() {
             return Err(ApiError::new(
                 "MissingAction",
                 "The request is missing an Action parameter.",

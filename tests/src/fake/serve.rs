@@ -2,22 +2,24 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::HeaderValue;
 use hyper::http::request::Parts;
 use hyper::{Response, StatusCode, header};
+use jiff::SignedDuration;
 
 use super::actions::{EC2, Handler, action, service};
 use super::api_error::ApiError;
-use super::cbor;
-use super::fault::{FaultEffect, befall};
+use super::fault::{Fate, FaultEffect, befall};
 use super::record::CallOutcome;
 use super::request::ApiRequest;
 use super::state::FakeState;
 use super::xml::Xml;
+use super::{cbor, json};
+use crate::clock::now;
 use crate::server::{HangUp, HttpService, Reply};
 
 /// What the server's thread and the test share.
@@ -51,15 +53,22 @@ impl SharedState {
         self.most_in_flight
             .fetch_max(now_in_flight, Ordering::SeqCst);
 
-        let (delay, effect) = {
+        let mut fate = {
             let mut fake = self.lock();
-            let (delay, effect) = befall(&mut fake.faults, &request);
-            (delay + fake.latency, effect)
+            let fate = befall(&mut fake.faults, &request);
+            Fate {
+                delay: fate.delay + fake.latency,
+                ..fate
+            }
         };
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
-        let (outcome, reply) = answer(&mut self.lock(), &request, read, effect);
+        pause(fate.delay).await;
+        let (outcome, reply) = {
+            let mut fake = self.lock();
+            let effect = fate.effect.take();
+            let (outcome, reply) = answer(&mut fake, number, &request, read, effect);
+            (outcome, reply.map(|reply| dated(reply, fake.clock_skew)))
+        };
+        pause(fate.answer_delay).await;
 
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.lock().record.answered(number, outcome);
@@ -82,8 +91,23 @@ impl HttpService for SharedState {
     }
 }
 
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// With the fake's time.
+fn dated(mut reply: Response<Full<Bytes>>, ahead: SignedDuration) -> Response<Full<Bytes>> {
+    let time = (now() + ahead).strftime("%a, %d %b %Y %H:%M:%S GMT");
+    let date = HeaderValue::try_from(time.to_string()).expect("times are ASCII");
+    reply.headers_mut().insert(header::DATE, date);
+    reply
+}
+
 fn answer(
     fake: &mut FakeState,
+    number: usize,
     request: &ApiRequest,
     read: Result<(), ApiError>,
     effect: Option<FaultEffect>,
@@ -101,9 +125,15 @@ fn answer(
         _ => Ok(()),
     };
     let request_id = request_id(fake);
-    let answer = read
-        .and(refused)
-        .and_then(|()| perform(fake, request, &request_id));
+    let answer = read.and(refused).and_then(|()| {
+        let result = perform(fake, request, &request_id);
+        fake.record.performed(number, result.as_ref().map(drop));
+        result
+    });
+    let answer = match answer {
+        Err(refusal) if request.expects_json() => Err(json::translated(refusal)),
+        answer => answer,
+    };
     let outcome = answer.as_ref().map_or_else(
         |refusal| CallOutcome::Err(refusal.code.clone()),
         |_| CallOutcome::Ok,
@@ -147,6 +177,7 @@ fn perform(
     }
     match action.run {
         Handler::Cbor(run) => run(fake, request).map(|value| cbor::bytes(&value)),
+        Handler::Json(run) => run(fake, request).map(|value| value.to_string().into()),
         Handler::Xml(run) => {
             let mut inner = Xml::default();
             run(fake, request, &mut inner)?;
@@ -186,6 +217,11 @@ fn not_opted_in(code: &str) -> ApiError {
 fn throttled(request: &ApiRequest) -> ApiError {
     if request.service == "ec2" || request.service.is_empty() {
         ApiError::throttled()
+    } else if request.expects_json() {
+        ApiError::new(
+            "ThrottlingException",
+            "Throughput exceeds the current capacity of your table or index.",
+        )
     } else {
         ApiError::new("Throttling", "Rate exceeded")
     }
@@ -194,6 +230,8 @@ fn throttled(request: &ApiRequest) -> ApiError {
 fn content_type(request: &ApiRequest) -> &'static str {
     if request.expects_cbor() {
         cbor::CONTENT_TYPE
+    } else if request.expects_json() {
+        json::CONTENT_TYPE
     } else {
         "text/xml;charset=UTF-8"
     }
@@ -202,6 +240,8 @@ fn content_type(request: &ApiRequest) -> &'static str {
 fn error_response(request: &ApiRequest, refusal: &ApiError, request_id: &str) -> Response<Vec<u8>> {
     let body = if request.expects_cbor() {
         cbor::bytes(&cbor::error(refusal))
+    } else if request.expects_json() {
+        json::error(refusal)
     } else {
         error_document(request, refusal, request_id).into()
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::api_error::ApiError;
 use super::bucket::Buckets;
@@ -19,6 +19,7 @@ use super::power::{replacement, shut_down};
 use super::record::CallLog;
 use super::request::ApiRequest;
 use super::settle::Settle;
+use super::table::{Table, TableSettings};
 use super::templates::Template;
 
 /// The regions that every account has.
@@ -56,6 +57,9 @@ pub(super) struct FakeState {
     pub(super) faults: Vec<InjectedFault>,
     pub(super) buckets: Buckets,
     pub(super) metrics: Metrics,
+    pub(super) table: TableSettings,
+    /// How far the clock of the answers is ahead.
+    pub(super) clock_skew: SignedDuration,
     pub(super) latency: Duration,
     numbers: u64,
     homes: HashMap<String, String>,
@@ -75,6 +79,7 @@ pub(super) struct FakeRegion {
     pub(super) templates: Vec<Template>,
     pub(super) launch_configurations: Vec<LaunchConfiguration>,
     pub(super) images: Vec<Image>,
+    pub(super) table: Table,
     /// By client token: the request of the launch and its reservation.
     pub(super) launches: HashMap<String, (ApiRequest, String)>,
 }
@@ -127,6 +132,8 @@ impl FakeState {
             faults: Vec::new(),
             buckets: Buckets::default(),
             metrics: Metrics::default(),
+            table: TableSettings::default(),
+            clock_skew: SignedDuration::ZERO,
             latency: Duration::ZERO,
             numbers: 0,
             homes: HashMap::new(),

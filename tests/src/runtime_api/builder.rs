@@ -67,9 +67,10 @@ impl FunctionBuilder {
         }
     }
 
-    /// Points it at this fake.
+    /// Points it at this fake and its state table.
     pub fn fake(self, fake: &FakeAws) -> Self {
         self.env("AWS_ENDPOINT_URL", fake.url())
+            .env("IMDS_STATE_TABLE", "imds-enforcer")
     }
 
     /// `IMDS_POLICY`: the policy as a document.

@@ -158,7 +158,7 @@ fn only_an_instance_with_the_token_of_the_launch_is_known_to_be_of_its_principal
         ("terminate", Some("token-9"), ["terminated", "", ""]),
         ("terminate", None, ["enforced", "", ""]),
         ("exempt", Some("token-9"), ["exempt", "", ""]),
-        ("exempt", None, ["reported", "enforce", "rule_unknown"]),
+        ("exempt", None, ["reported", "enforce", "launcher_unknown"]),
     ] {
         let ec2 = FakeAws::start();
         let id = ec2.launch(launch(REGION).launched(seconds(1)).client_token("token-9"));

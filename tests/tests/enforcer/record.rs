@@ -201,11 +201,11 @@ fn an_instance_that_somebody_else_has_terminated_meanwhile_is_gone() {
     let ec2 = FakeAws::start();
     let (ended, own) = (ec2.launch(launch(REGION)), ec2.launch(launch(REGION)));
     let event = launched_ids(&ec2, &[ended.clone(), own.clone()]);
+    ec2.fault(InjectedFault::delay(seconds(1)).action("UpdateItem"));
     let function = logging(&ec2, &without_grace("terminate"), "INFO");
     let run = scope(|scope| {
         let run = scope.spawn(|| function.invoke(&event));
-        // The function waits until its claims are visible.
-        wait_until("the claims", || ec2.count("CreateTags") > 0);
+        wait_until("the count of disruptions", || ec2.count("UpdateItem") > 0);
         ec2.terminate(&ended);
         run.join().unwrap()
     });

@@ -48,6 +48,9 @@ const RECENT: Time = DAY;
 /// EC2's clock may be ahead by this.
 const AHEAD: Time = 5 * MINUTE;
 
+/// How long an observation counts.
+const OBSERVED: Time = MINUTE;
+
 /// The times in which use counts, and that must be known.
 const WINDOW: Time = 14 * DAY;
 const KNOWN: Time = 24 * HOUR;
@@ -90,7 +93,7 @@ pub(crate) fn may_disrupt(
         (machine.will_be_exempt(), "that is exempt"),
         (opened, "whose options somebody changed"),
         (is_replaced(machine), "that would be replaced"),
-        (is_restored(machine, now), "that was restored"),
+        (is_restored(machine, now - OBSERVED), "that was restored"),
         (
             machine.instance.dedicated == Some(DedicatedCapacity::DedicatedHost),
             "of a dedicated host",

@@ -43,7 +43,7 @@ pub(crate) fn act(sim: &mut Sim, machine: &SimInstance, launched: Time) {
             });
         }
         10..20 => change(sim, instance, at, OPEN),
-        20..25 => {
+        20..35 => {
             let closed = MetadataOptions {
                 http_tokens: None,
                 http_endpoint: Some(Toggle::Disabled),
@@ -52,9 +52,9 @@ pub(crate) fn act(sim: &mut Sim, machine: &SimInstance, launched: Time) {
             let at = launched + sim.rng.i64(SECOND..MINUTE);
             change(sim, instance, at, closed);
         }
-        25 => (0..30).for_each(|n| change(sim, instance, at + n * 6 * SECOND, OPEN)),
+        35 => (0..30).for_each(|n| change(sim, instance, at + n * 6 * SECOND, OPEN)),
         36..40 => forge_launch(sim, instance, at),
-        26..36 => {
+        40..50 => {
             stop(sim, instance, at);
             let again = at + sim.rng.i64(MINUTE..6 * HOUR);
             start(sim, instance, again);

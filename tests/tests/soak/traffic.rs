@@ -164,20 +164,22 @@ fn software(rng: &mut Rng, at: Time) -> Software {
     }
 }
 
-/// The tags of an instance, which rules refer to, and what makes it milder.
+/// The tags of an instance, which rules refer to, and what else there is about it.
 struct Kind {
     tags: &'static [&'static str],
-    milder: Option<Milder>,
+    feature: Option<Feature>,
 }
 
-/// Why an instance is not stopped or terminated, however new it is.
+/// What there is about an instance: mostly a reason not to stop or terminate it, however new it is.
 #[derive(Clone, Copy)]
-enum Milder {
+enum Feature {
     /// A tag whose value is `owned`.
     Tag(&'static str),
     Managed,
     Denies,
     PersistentSpot,
+    /// Which is no such reason.
+    OneTimeSpot,
     DedicatedHost,
     /// A volume of another instance, attached minutes after the launch.
     AttachedVolume,
@@ -187,22 +189,23 @@ enum Milder {
     Ahead,
 }
 
-const MILDER: &[Milder] = &[
-    Milder::Tag("aws:autoscaling:groupName"),
-    Milder::Tag("aws:backup:source-resource"),
-    Milder::Tag("aws:elasticmapreduce:job-flow-id"),
-    Milder::Tag("aws:batch:compute-environment"),
-    Milder::Tag("AWSElasticDisasterRecoveryManaged"),
-    Milder::Tag("karpenter.sh/provisioner-name"),
-    Milder::Tag("sigs.k8s.io/cluster-api-provider-aws/cluster/a"),
-    Milder::Tag("kubernetes.io/cluster/a"),
-    Milder::Managed,
-    Milder::Denies,
-    Milder::PersistentSpot,
-    Milder::DedicatedHost,
-    Milder::AttachedVolume,
-    Milder::OldVolume,
-    Milder::Ahead,
+const FEATURES: &[Feature] = &[
+    Feature::Tag("aws:autoscaling:groupName"),
+    Feature::Tag("aws:backup:source-resource"),
+    Feature::Tag("aws:elasticmapreduce:job-flow-id"),
+    Feature::Tag("aws:batch:compute-environment"),
+    Feature::Tag("AWSElasticDisasterRecoveryManaged"),
+    Feature::Tag("karpenter.sh/provisioner-name"),
+    Feature::Tag("sigs.k8s.io/cluster-api-provider-aws/cluster/a"),
+    Feature::Tag("kubernetes.io/cluster/a"),
+    Feature::Managed,
+    Feature::Denies,
+    Feature::PersistentSpot,
+    Feature::OneTimeSpot,
+    Feature::DedicatedHost,
+    Feature::AttachedVolume,
+    Feature::OldVolume,
+    Feature::Ahead,
 ];
 
 fn kind(rng: &mut Rng) -> Kind {
@@ -215,11 +218,14 @@ fn kind(rng: &mut Rng) -> Kind {
         27 => &["shows-tags", "example.com/team"],
         _ => &[],
     };
-    let plain = Kind { tags, milder: None };
+    let plain = Kind {
+        tags,
+        feature: None,
+    };
     let often = if plain.is_disrupted() { 40 } else { 2 };
-    let milder = rng.u32(0..100) < often;
+    let has_feature = rng.u32(0..100) < often;
     Kind {
-        milder: milder.then(|| MILDER[rng.usize(0..MILDER.len())]),
+        feature: has_feature.then(|| FEATURES[rng.usize(0..FEATURES.len())]),
         ..plain
     }
 }
@@ -235,41 +241,41 @@ impl Kind {
         for tag in self.tags {
             instance.tags.insert((*tag).to_owned(), "x".to_owned());
         }
-        match self.milder {
+        match self.feature {
             None => {}
-            Some(Milder::Tag(key)) => {
+            Some(Feature::Tag(key)) => {
                 instance.tags.insert(key.to_owned(), "owned".to_owned());
             }
-            Some(Milder::Managed) => instance.managed_by = Some("ecs.amazonaws.com".to_owned()),
-            Some(Milder::Denies) => {
+            Some(Feature::Managed) => instance.managed_by = Some("ecs.amazonaws.com".to_owned()),
+            Some(Feature::Denies) => {
                 instance.managed_by = Some("eks.amazonaws.com".to_owned());
                 machine.denies = true;
             }
-            Some(Milder::PersistentSpot) => {
+            Some(feature @ (Feature::PersistentSpot | Feature::OneTimeSpot)) => {
                 instance.spot = Some(SpotRequest {
                     id: Some(format!("sir-{}", instance.id)),
                     is_persistent: None,
                 });
-                machine.is_persistent = true;
+                machine.is_persistent = matches!(feature, Feature::PersistentSpot);
             }
-            Some(Milder::DedicatedHost) => {
+            Some(Feature::DedicatedHost) => {
                 instance.dedicated = Some(DedicatedCapacity::DedicatedHost);
             }
-            Some(Milder::AttachedVolume) => {
+            Some(Feature::AttachedVolume) => {
                 let at = at + 3 * MINUTE;
                 machine
                     .attached
                     .volumes
                     .push(AttachedVolume { at, shown: at });
             }
-            Some(Milder::OldVolume) => {
+            Some(Feature::OldVolume) => {
                 let (old, shown) = (at - 40 * DAY, at);
                 machine
                     .attached
                     .volumes
                     .push(AttachedVolume { at: old, shown });
             }
-            Some(Milder::Ahead) => {
+            Some(Feature::Ahead) => {
                 let (ahead, shown) = (at + 40 * MINUTE, at);
                 machine
                     .attached

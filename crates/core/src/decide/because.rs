@@ -5,11 +5,13 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::instance::InstanceId;
 use crate::instance::{DedicatedCapacity, LaunchTemplate};
 use crate::plain::Plain;
 use crate::policy::Action;
 use crate::replacer::Replacer;
 use crate::restored::Restored;
+use crate::state::Pause;
 use crate::usage::{RejectedCalls, Usage};
 
 /// What the policy says, and why something milder is done.
@@ -60,8 +62,21 @@ pub enum Because {
         /// The limit.
         limit: u32,
     },
-    /// The disruptions within the hour could not be counted.
-    NotCounted(String),
+    /// The limit of enforcements of existing instances within an hour is reached.
+    ExistingLimit {
+        /// The limit.
+        limit: u32,
+    },
+    /// Calls without a token are rejected on an instance of the account since its options were enforced.
+    RejectedOn(InstanceId),
+    /// It is not known whether they are.
+    RejectedUnknown(String),
+    /// A person has paused the function.
+    Paused(Pause),
+    /// The state table could not be read or written.
+    StateUnavailable(String),
+    /// A rule by `principals` that asks for less may match, and it is not known who launched the instance.
+    LauncherUnknown(String),
     /// A rule that asks for less may match, but a fact that it needs is not known.
     RuleUnknown(String),
     /// When it was observed again, another rule decided, or none.
@@ -95,7 +110,11 @@ impl Because {
             Because::Requested => BecauseWord::Requested,
             Because::Grace => BecauseWord::Grace,
             Because::DisruptionLimit { .. } => BecauseWord::DisruptionLimit,
-            Because::NotCounted(_) => BecauseWord::NotCounted,
+            Because::ExistingLimit { .. } => BecauseWord::ExistingLimit,
+            Because::RejectedOn(_) | Because::RejectedUnknown(_) => BecauseWord::RejectedCalls,
+            Because::Paused(_) => BecauseWord::Paused,
+            Because::StateUnavailable(_) => BecauseWord::StateUnavailable,
+            Because::LauncherUnknown(_) => BecauseWord::LauncherUnknown,
             Because::RuleUnknown(_) => BecauseWord::RuleUnknown,
             Because::RuleChanged(_) => BecauseWord::RuleChanged,
             Because::NotObserved(_) => BecauseWord::NotObserved,
@@ -124,7 +143,10 @@ pub enum BecauseWord {
     Requested,
     Grace,
     DisruptionLimit,
-    NotCounted,
+    ExistingLimit,
+    Paused,
+    StateUnavailable,
+    LauncherUnknown,
     RuleUnknown,
     RuleChanged,
     NotObserved,
@@ -184,10 +206,27 @@ impl fmt::Display for Because {
             Because::DisruptionLimit { limit } => {
                 write!(f, "the limit of {limit} disruptions per hour is reached")
             }
-            Because::NotCounted(error) => write!(
+            Because::ExistingLimit { limit } => write!(
                 f,
-                "the disruptions within the hour could not be counted: {}",
+                "the limit of {limit} enforcements of existing instances per hour is reached: a later \
+                 sweep goes on"
+            ),
+            Because::RejectedOn(id) => write!(
+                f,
+                "calls without a token are rejected on {id} since its options were enforced"
+            ),
+            Because::RejectedUnknown(error) => write!(
+                f,
+                "it is not known whether calls without a token are rejected on watched instances: {}",
                 Plain(error)
+            ),
+            Because::Paused(pause) => write!(f, "the function is {pause}"),
+            Because::StateUnavailable(error) => {
+                write!(f, "the state table is not available: {}", Plain(error))
+            }
+            Because::LauncherUnknown(rule) => write!(
+                f,
+                "rule `{rule}` may match, and it is not known who launched the instance"
             ),
             Because::RuleUnknown(rule) => write!(
                 f,

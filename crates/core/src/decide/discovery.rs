@@ -1,10 +1,14 @@
 //! How an instance was discovered, and what CloudWatch and EC2 may be asked about it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::age::CLOCK_SKEW;
 use crate::options::{MetadataOption, MetadataOptions};
 use crate::usage::{RejectedCalls, Usage};
 use crate::violation::Violation;
+
+/// How long a launch event allows to enforce without asking for the use of IMDSv1.
+const LAUNCH_EVENT_COUNTS: SignedDuration = SignedDuration::from_mins(15);
 
 /// How an instance was discovered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +34,25 @@ pub enum Discovery {
 }
 
 impl Discovery {
+    /// Whether a launch event of the last 15 minutes names the instance.
+    pub(super) fn is_launched_now(self, now: Timestamp) -> bool {
+        match self {
+            Discovery::Launch { at: Some(at) } => is_recent(at, now),
+            Discovery::Launch { at: None }
+            | Discovery::Start
+            | Discovery::Drift { .. }
+            | Discovery::Sweep
+            | Discovery::Request => false,
+        }
+    }
+
+    /// Whether a launch event names an instance that was first launched in the last 15 minutes: nobody can
+    /// have exempted it yet, and no software runs on it for long.
+    pub fn is_new_launch(self, first_launched_at: Option<Timestamp>, now: Timestamp) -> bool {
+        matches!(self, Discovery::Launch { .. })
+            && first_launched_at.is_some_and(|first| is_recent(first, now))
+    }
+
     /// A change of options that caused none of the violations only says where to look. So does one that
     /// left tokens optional as they were: software may use IMDSv1 since before the change.
     pub(super) fn for_violations(self, violations: &[Violation]) -> Self {
@@ -47,6 +70,10 @@ impl Discovery {
     }
 }
 
+fn is_recent(time: Timestamp, now: Timestamp) -> bool {
+    (-CLOCK_SKEW..=LAUNCH_EVENT_COUNTS).contains(&now.duration_since(time))
+}
+
 /// What a decision depends on and was not asked yet. Until it is answered, the decision is to report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
@@ -56,6 +83,15 @@ pub enum Question {
     RejectedCalls,
     /// Whether its Spot request is persistent.
     SpotRequest,
+}
+
+/// An hourly limit that an enforcement counts towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// `limits.existing_per_hour`: the instance is neither new nor recent, or of unknown age.
+    Existing,
+    /// `limits.enforcements_per_hour`: somebody changed its options.
+    Drift,
 }
 
 /// What CloudWatch answered about an instance.

@@ -2,24 +2,22 @@
 //! IMDSv1. An event only says where to look: a replayed or made-up event must not make an old instance
 //! new.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::because::Because;
-use super::discovery::{Discovery, Evidence, Question};
-use crate::age::{Age, CLOCK_SKEW};
+use super::discovery::{Discovery, Evidence, Question, Quota};
+use crate::age::Age;
 use crate::instance::Instance;
-use crate::marks;
 use crate::policy::{Action, Policy};
 use crate::usage::Usage;
-
-/// How long a launch event allows to enforce without asking for the use of IMDSv1.
-const LAUNCH_EVENT_COUNTS: SignedDuration = SignedDuration::from_mins(15);
 
 /// The most that may be done; `None`: whatever the policy says.
 pub(super) struct AtMost {
     pub(super) limit: Option<(Action, Because)>,
     /// What must be asked first.
     pub(super) question: Option<Question>,
+    /// The hourly limit that enforcing it counts towards.
+    pub(super) quota: Option<Quota>,
 }
 
 impl AtMost {
@@ -27,6 +25,7 @@ impl AtMost {
         AtMost {
             limit: Some((action, because)),
             question: None,
+            quota: None,
         }
     }
 
@@ -34,6 +33,7 @@ impl AtMost {
         AtMost {
             limit: Some((Action::Report, Because::NotAsked)),
             question: Some(question),
+            quota: None,
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn at_most(
 ) -> AtMost {
     match discovery {
         Discovery::Request => requested(policy, evidence),
-        Discovery::Drift { .. } => drift(policy, instance, now, evidence),
+        Discovery::Drift { .. } => drift(evidence),
         Discovery::Launch { .. } | Discovery::Start | Discovery::Sweep => {
             by_age(policy, instance, now, discovery, evidence)
         }
@@ -76,12 +76,16 @@ fn by_age(
         Age::New => AtMost {
             limit: None,
             question: None,
+            quota: None,
         },
-        Age::Recent if is_launched_now(discovery, now) => {
+        Age::Recent if discovery.is_launched_now(now) => {
             AtMost::new(Action::Enforce, Because::Age(first))
         }
         Age::Recent => by_usage(&|usage| policy.new_instances.at_most(usage)),
-        Age::Old | Age::Unknown => by_usage(&|usage| policy.existing.at_most(usage)),
+        Age::Old | Age::Unknown => AtMost {
+            quota: Some(Quota::Existing),
+            ..by_usage(&|usage| policy.existing.at_most(usage))
+        },
     }
 }
 
@@ -95,29 +99,15 @@ fn requested(policy: &Policy, evidence: &Evidence) -> AtMost {
     }
 }
 
-fn is_launched_now(discovery: Discovery, now: Timestamp) -> bool {
-    match discovery {
-        Discovery::Launch { at: Some(at) } => {
-            (-CLOCK_SKEW..=LAUNCH_EVENT_COUNTS).contains(&now.duration_since(at))
-        }
-        Discovery::Launch { at: None }
-        | Discovery::Start
-        | Discovery::Drift { .. }
-        | Discovery::Sweep
-        | Discovery::Request => false,
-    }
-}
-
-fn drift(policy: &Policy, instance: &Instance, now: Timestamp, evidence: &Evidence) -> AtMost {
-    let enforcements = marks::enforcements(&instance.tags, now);
-    if enforcements >= policy.limits.enforcements_per_hour {
-        return AtMost::new(Action::Report, Because::DriftLimit { enforcements });
-    }
+fn drift(evidence: &Evidence) -> AtMost {
     match evidence {
         Evidence::RejectedCalls(Some(rejected)) => {
             AtMost::new(Action::Report, Because::RejectedCalls(rejected.clone()))
         }
-        Evidence::RejectedCalls(None) => AtMost::new(Action::Enforce, Because::Drift),
+        Evidence::RejectedCalls(None) => AtMost {
+            quota: Some(Quota::Drift),
+            ..AtMost::new(Action::Enforce, Because::Drift)
+        },
         Evidence::NotAsked | Evidence::Usage(_) => AtMost::ask(Question::RejectedCalls),
     }
 }

@@ -54,10 +54,26 @@ pub(super) fn sweep(detail: &str, envelope: &Envelope) -> Result<Event, Malforme
     #[serde(deny_unknown_fields)]
     struct SweepDetail {
         #[serde(default)]
+        accounts: Option<Vec<String>>,
+        #[serde(default)]
         regions: Option<Vec<String>>,
     }
     let detail: Option<SweepDetail> = read(detail).map_err(|e| e.under("detail"))?;
-    let regions = detail.unwrap_or_default().regions;
+    let SweepDetail { accounts, regions } = detail.unwrap_or_default();
+    if accounts.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Malformed::new(
+            "detail.accounts",
+            "empty: leave it out for the function's own account",
+        ));
+    }
+    for (n, account) in accounts.iter().flatten().enumerate() {
+        if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Malformed::new(
+                format!("detail.accounts[{n}]"),
+                format!("`{account}`: expected an account of 12 digits"),
+            ));
+        }
+    }
     if regions.as_ref().is_some_and(Vec::is_empty) {
         return Err(Malformed::new(
             "detail.regions",
@@ -68,7 +84,11 @@ pub(super) fn sweep(detail: &str, envelope: &Envelope) -> Result<Event, Malforme
         check_region(region, &format!("detail.regions[{n}]"))?;
     }
     let account = envelope.account.as_deref().map(shown);
-    Ok(Event::Sweep(Sweep { account, regions }))
+    Ok(Event::Sweep(Sweep {
+        account,
+        accounts,
+        regions,
+    }))
 }
 
 pub(super) fn ignored(envelope: &Envelope, reason: Reason) -> Event {

@@ -62,14 +62,20 @@ fn policy(node: &Node) -> Read<Policy> {
 fn limits(node: &Node) -> Read<Limits> {
     let object = node.object(
         "an object of limits",
-        &["disruptions_per_hour", "enforcements_per_hour"],
+        &[
+            "disruptions_per_hour",
+            "enforcements_per_hour",
+            "existing_per_hour",
+        ],
     )?;
-    let disruptions_per_hour = object.read("disruptions_per_hour", |node| node.number(0, 100_000));
+    let disruptions_per_hour = object.read("disruptions_per_hour", |node| node.number(0, 1000));
     let enforcements_per_hour = object.read("enforcements_per_hour", |node| node.number(1, 1000));
+    let existing_per_hour = object.read("existing_per_hour", |node| node.number_or_null(0, 10_000));
     let default = Limits::default();
     Ok(Limits {
         disruptions_per_hour: disruptions_per_hour?.unwrap_or(default.disruptions_per_hour),
         enforcements_per_hour: enforcements_per_hour?.unwrap_or(default.enforcements_per_hour),
+        existing_per_hour: existing_per_hour?.unwrap_or(default.existing_per_hour),
     })
 }
 
@@ -111,6 +117,7 @@ fn existing(node: &Node) -> Read<Existing> {
         "in_use",
         "unknown",
         "watch_days",
+        "stop_when_rejected",
     ];
     let object = node.object("an object about existing instances", &known)?;
     let usage_window_days = object.read("usage_window_days", |node| node.number(1, 63));
@@ -118,6 +125,7 @@ fn existing(node: &Node) -> Read<Existing> {
     let in_use = object.read("in_use", at_most_enforce);
     let unknown = object.read("unknown", at_most_enforce);
     let watch_days = object.read("watch_days", |node| node.number(0, 63));
+    let stop_when_rejected = object.read("stop_when_rejected", Node::truth);
     let default = Existing::default();
     let existing = Existing {
         usage_window_days: usage_window_days?.unwrap_or(default.usage_window_days),
@@ -125,6 +133,7 @@ fn existing(node: &Node) -> Read<Existing> {
         in_use: in_use?.unwrap_or(default.in_use),
         unknown: unknown?.unwrap_or(default.unknown),
         watch_days: watch_days?.unwrap_or(default.watch_days),
+        stop_when_rejected: stop_when_rejected?.unwrap_or(default.stop_when_rejected),
     };
     if u32::from(existing.usage_data_hours) > 24 * u32::from(existing.usage_window_days) {
         let expected = "`usage_data_hours` (24 unless given) to fit into `usage_window_days`";

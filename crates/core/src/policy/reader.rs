@@ -197,6 +197,15 @@ impl<'a> Node<'a> {
         )
     }
 
+    /// A whole number, both ends included, or null.
+    pub(super) fn number_or_null<T: TryFrom<i64>>(&self, least: i64, most: i64) -> Read<Option<T>> {
+        if matches!(self.json, Json::Null) {
+            return Ok(None);
+        }
+        let expected = format!("a whole number from {least} to {most}, or null");
+        self.number_or(least, most, &expected).map(Some)
+    }
+
     /// A whole number, both ends included, with its own message.
     pub(super) fn number_or<T: TryFrom<i64>>(
         &self,

@@ -87,6 +87,22 @@ pub(crate) enum AtMostEnforce {
 #[expect(dead_code, reason = "stands in for the type of a field")]
 pub(crate) struct Hops(#[schemars(range(min = 1, max = 64))] u8);
 
+/// A limit, or none.
+pub(crate) struct LimitOrNull;
+
+impl JsonSchema for LimitOrNull {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LimitOrNull".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        let limit = json!({ "type": "integer", "minimum": 0, "maximum": 10_000 });
+        json_schema!({ "oneOf": [limit, { "const": null }] })
+    }
+}
+
 /// A date.
 pub(crate) struct Day;
 

@@ -1,15 +1,14 @@
 //! Drift: somebody changed the options of an instance.
 
-use imds_core::decide::{Because, BecauseWord, Decision, Discovery, Evidence, Question, decide};
+use imds_core::decide::{BecauseWord, Decision, Discovery, Evidence, Question, Quota, decide};
 use imds_core::instance::Instance;
-use imds_core::marks;
 use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::policy::Action;
 use imds_core::usage::RejectedCalls;
 
 use crate::{
     HOUR, Outcome, ago, in_use, launched, non_compliant, now, of_unknown_age, open, outcome,
-    tagged, tokens_and_hops, unused,
+    tokens_and_hops, unused,
 };
 
 /// Somebody made tokens optional.
@@ -114,22 +113,14 @@ fn when_the_options_were_changed_does_not_matter_to_the_decision() {
 }
 
 #[test]
-fn drift_is_only_reported_once_it_has_been_enforced_often_enough_and_nothing_is_asked() {
+fn only_drift_that_would_be_enforced_counts_towards_the_limit_of_drift() {
     let policy = tokens_and_hops("terminate", "");
-    let after = |enforcements, evidence| {
-        let tag = format!("{enforcements} since 2026-06-15T11:30:00Z");
-        let instance = tagged(marks::DRIFT, &tag);
-        non_compliant(decide(&policy, &instance, now(), DRIFT, &evidence))
+    let quota = |discovery, evidence: &Evidence| {
+        non_compliant(decide(&policy, &open(), now(), discovery, evidence)).quota
     };
-    assert_eq!(after(5, NONE_REJECTED).action, Action::Enforce);
-    assert_eq!(after(5, Evidence::NotAsked).question, asked().2);
-    for evidence in [NONE_REJECTED, Evidence::NotAsked, some_rejected()] {
-        let limited = after(6, evidence);
-        assert_eq!((limited.action, limited.question), (Action::Report, None));
-        let instead = limited.instead.unwrap();
-        assert_eq!(instead.of, Action::Terminate);
-        assert_eq!(instead.because, Because::DriftLimit { enforcements: 6 });
-    }
+    assert_eq!(quota(DRIFT, &NONE_REJECTED), Some(Quota::Drift));
+    assert_eq!(quota(DRIFT, &some_rejected()), None);
+    assert_eq!(quota(Discovery::Sweep, &NONE_REJECTED), None);
 }
 
 #[test]
@@ -145,6 +136,6 @@ fn nothing_is_asked_about_drift_that_is_only_reported_or_exempt() {
     let found = crate::outcome_by(&policy, &open(), DRIFT, &Evidence::NotAsked);
     assert_eq!(
         found,
-        (Action::Report, Some(BecauseWord::RuleUnknown), None)
+        (Action::Report, Some(BecauseWord::LauncherUnknown), None)
     );
 }

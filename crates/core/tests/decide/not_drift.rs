@@ -1,12 +1,13 @@
 //! A change of options that caused none of the violations only says where to look.
 
-use imds_core::decide::{BecauseWord, Discovery, Evidence, Question};
+use imds_core::decide::{Discovery, Evidence, Question, Quota, decide};
 use imds_core::instance::Instance;
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::policy::Action;
 
 use crate::{
-    HOUR, Outcome, ago, hops, in_use, launched, of_unknown_age, open, outcome, unused, with,
+    HOUR, ago, hops, in_use, launched, non_compliant, now, of_unknown_age, open, outcome,
+    tokens_and_hops, unused, with,
 };
 
 fn change(set: impl FnOnce(&mut MetadataOptions)) -> Discovery {
@@ -126,16 +127,17 @@ fn what_is_not_drift_is_decided_as_in_a_sweep() {
 }
 
 #[test]
-fn the_limit_of_drift_does_not_hold_for_what_is_not_drift() {
-    let instance = with(|i| {
-        let six = "6 since 2026-06-15T11:30:00Z".to_owned();
-        i.tags.insert(imds_core::marks::DRIFT.to_owned(), six);
-    });
-    let evidence = Evidence::NotAsked;
-    let drift = change(|o| o.http_tokens = Some(HttpTokens::Optional));
-    let limited: Outcome = (Action::Report, Some(BecauseWord::DriftLimit), None);
-    assert_eq!(outcome("enforce", &instance, drift, &evidence), limited);
+fn what_is_not_drift_does_not_count_towards_the_limit_of_drift() {
     let other = change(|o| o.hop_limit = Some(hops(1)));
-    let enforced: Outcome = (Action::Enforce, None, None);
-    assert_eq!(outcome("enforce", &instance, other, &evidence), enforced);
+    for instance in [with(|_| {}), launched(HOUR)] {
+        let policy = tokens_and_hops("enforce", "");
+        let evidence = Evidence::Usage(unused());
+        let decided = non_compliant(decide(&policy, &instance, now(), other, &evidence));
+        assert_eq!((decided.action, decided.quota), (Action::Enforce, None));
+    }
+    let old = launched(900 * HOUR);
+    let policy = tokens_and_hops("enforce", "");
+    let evidence = Evidence::Usage(unused());
+    let decided = non_compliant(decide(&policy, &old, now(), other, &evidence));
+    assert_eq!(decided.quota, Some(Quota::Existing));
 }

@@ -48,14 +48,21 @@ eu-central-1 i-0000abcd leave, gone: the instance is terminated
 }
 
 #[test]
-fn beyond_the_limit_options_are_enforced_instead_of_terminating() {
+fn beyond_the_limit_options_are_enforced_instead_of_stopping_or_terminating() {
     let rules = r#"{"name": "stop", "when": {"tags": {"env": "lab"}}, "action": "stop"}"#;
     let policy = tokens_and_hops("terminate", rules);
-    let fleet = [open(), tagged("env", "lab"), open(), open()];
+    let elsewhere = with(|i| i.region = "us-east-1".to_owned());
+    let fleet = [
+        open(),
+        tagged("env", "lab"),
+        open(),
+        tagged("env", "lab"),
+        elsewhere,
+    ];
     let mut plan = Plan::new(&policy, fleet, now(), launch_event());
-    plan.limit_terminations(2);
-    let instead = Instead {
-        of: Action::Terminate,
+    plan.limit_disruptions(2);
+    let instead = |of| Instead {
+        of,
         because: Because::DisruptionLimit { limit: 2 },
     };
     let steps: Vec<_> = plan
@@ -66,8 +73,9 @@ fn beyond_the_limit_options_are_enforced_instead_of_terminating() {
     let expected = [
         (Action::Terminate, None),
         (Action::Stop, None),
+        (Action::Enforce, Some(&instead(Action::Terminate))),
+        (Action::Enforce, Some(&instead(Action::Stop))),
         (Action::Terminate, None),
-        (Action::Enforce, Some(&instead)),
     ];
     assert_eq!(steps, expected);
 }

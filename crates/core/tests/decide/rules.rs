@@ -96,7 +96,7 @@ fn where_the_principal_is_not_known_the_mildest_action_that_may_apply_is_done() 
         &tokens_and_hops("terminate", EXEMPT_PACKER),
         &open(),
     ));
-    let because = Because::RuleUnknown("packer".to_owned());
+    let because = Because::LauncherUnknown("packer".to_owned());
     let of = Action::Terminate;
     assert_eq!(
         done(&unknown),

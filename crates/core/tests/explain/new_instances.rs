@@ -65,6 +65,10 @@ fn what_is_stopped_is_enforced_first() {
         stopped.instances[0].calls,
         [
             "DescribeInstances",
+            "UpdateItem launcher#",
+            "BatchGetItem exempt#",
+            "GetItem limit#",
+            "UpdateItem limit#",
             "ModifyInstanceMetadataOptions HttpTokens=required",
             "StopInstances",
         ]
@@ -72,7 +76,9 @@ fn what_is_stopped_is_enforced_first() {
     let fallback = stopped.instances[0].fallback.as_deref();
     assert_eq!(
         fallback,
-        Some("if EC2 refuses to stop it, only its options are set")
+        Some(
+            "if EC2 refuses to stop it, or 10 were stopped or terminated within the hour, only its options are set"
+        )
     );
 }
 

@@ -14,14 +14,20 @@ fn existing(fields: &str) -> Existing {
 
 #[test]
 fn limits_are_accepted_up_to_both_ends() {
-    for (disruptions_per_hour, enforcements_per_hour) in [(0, 1), (11, 7), (100_000, 1000)] {
+    let existing = [Some(0), Some(51), Some(10_000), None];
+    let limits = [(0, 1), (11, 7), (1000, 1000), (12, 8)];
+    for ((disruptions_per_hour, enforcements_per_hour), existing_per_hour) in
+        limits.into_iter().zip(existing)
+    {
+        let shown = existing_per_hour.map_or("null".to_owned(), |limit: u32| limit.to_string());
         let policy = parse(&document(&format!(
             r#""limits": {{"disruptions_per_hour": {disruptions_per_hour},
-                "enforcements_per_hour": {enforcements_per_hour}}}"#
+                "enforcements_per_hour": {enforcements_per_hour}, "existing_per_hour": {shown}}}"#
         )));
         let expected = Limits {
             disruptions_per_hour,
             enforcements_per_hour,
+            existing_per_hour,
         };
         assert_eq!(policy.limits, expected);
     }

@@ -161,10 +161,12 @@ fn what_is_left_out_has_its_default() {
             in_use: Action::Report,
             unknown: Action::Report,
             watch_days: 0,
+            stop_when_rejected: true,
         },
         limits: Limits {
             disruptions_per_hour: 10,
             enforcements_per_hour: 6,
+            existing_per_hour: Some(50),
         },
     };
     assert_eq!(policy, expected);

@@ -89,19 +89,12 @@ struct Facts {
     spot: Option<(bool, Option<bool>)>,
     /// On a Dedicated Host.
     dedicated: bool,
-    /// How often drift was enforced within the hour, of at most 6 times.
-    enforcements: Option<u32>,
 }
 
 fn facts() -> impl Strategy<Value = Facts> {
     let spot = prop::option::weighted(0.3, (any::<bool>(), any::<Option<bool>>()));
     let dedicated = prop::bool::weighted(0.1);
-    let enforcements = prop::option::weighted(0.3, 1..10_u32);
-    (spot, dedicated, enforcements).prop_map(|(spot, dedicated, enforcements)| Facts {
-        spot,
-        dedicated,
-        enforcements,
-    })
+    (spot, dedicated).prop_map(|(spot, dedicated)| Facts { spot, dedicated })
 }
 
 fn with(mut instance: Instance, times: &Times, facts: Facts) -> Instance {
@@ -121,12 +114,6 @@ fn with(mut instance: Instance, times: &Times, facts: Facts) -> Instance {
     });
     if facts.dedicated {
         instance.dedicated = Some(DedicatedCapacity::DedicatedHost);
-    }
-    if let Some(times) = facts.enforcements {
-        let value = format!("{times} since 2026-06-15T11:30:00Z");
-        instance
-            .tags
-            .insert("imds-enforcer:drift".to_owned(), value);
     }
     instance
 }
@@ -255,10 +242,6 @@ fn expected(
 ) -> (String, Option<Question>) {
     let table = at_most(document, times, news, answer);
     if required == "report" {
-        return ("report".to_owned(), None);
-    }
-    let often = facts.enforcements.is_some_and(|times| times >= 6);
-    if news == News::Drift && often {
         return ("report".to_owned(), None);
     }
     if table == "ask" {

@@ -90,7 +90,7 @@ proptest! {
         for step in plan.steps {
             let decided = match &step.decision {
                 Decision::Gone(_) => ExpectedDecision::Gone,
-                Decision::Exempt(exempt) => ExpectedDecision::Exempt(exempt.rule.clone()),
+                Decision::Exempt(exempt) => ExpectedDecision::Exempt(exempt.rule().unwrap().to_owned()),
                 Decision::Compliant(_) => ExpectedDecision::Compliant,
                 Decision::NonCompliant(non_compliant) => {
                     let action = non_compliant.instead.as_ref().map_or(non_compliant.action, |it| it.of);

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use fastrand::Rng;
 use imds_tests::{FakeAws, FakeInstance, Options};
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::kinds::{Expected, RealKind, kind};
 use super::tell::Tell;
 use super::{RealEvent, TERMINATIONS};
+use crate::support::{done, reason};
 
 /// The longest after its first launch that an instance may be stopped or terminated.
 const NEW: SignedDuration = SignedDuration::from_mins(15);
@@ -83,8 +85,19 @@ impl RealFleet {
             }
         }
         println!("launches, by what tells of them and what is expected: {kinds:?}");
-        assert_eq!(kinds.len(), 13 + 10, "{kinds:?}");
+        assert_eq!(kinds.len(), 14 + 10, "{kinds:?}");
         assert!(kinds.values().all(|count| *count >= 3), "{kinds:?}");
+    }
+
+    /// What a managing service denies is reported, with its name, and fails no sweep.
+    pub(super) fn is_denied_once(&self, report: &Value) {
+        let denied = self.groups.iter();
+        let denied = denied.filter(|group| group.expected == Expected::Denied);
+        for id in denied.flat_map(|group| &group.ids) {
+            assert_eq!(done(report, id)[0], "reported");
+            assert_eq!(done(report, id)[2], "managed");
+            assert!(reason(report, id).contains("`eks.amazonaws.com`"));
+        }
     }
 
     /// The ledger of the fake, and every instance.

@@ -121,6 +121,13 @@ const TOLD_OF_OLD: &[Tell] = &[
     Tell::CutLaunch,
 ];
 
+/// What may tell of an instance that was launched hours ago, but does not say that it is new.
+const TOLD_OF_RECENT: &[Tell] = &[
+    Tell::StateChange("running"),
+    Tell::LaunchOfTomorrow,
+    Tell::LateLaunch,
+];
+
 impl RealKind {
     fn new(what: LaunchBuilder, expected: Expected) -> Self {
         RealKind {
@@ -159,7 +166,8 @@ pub(super) fn kind(rng: &mut Rng) -> RealKind {
         40..65 => old(rng),
         65..78 => milder(rng),
         78..83 => refused(rng),
-        83..93 => hard_to_see(rng),
+        83..90 => hard_to_see(rng),
+        90..95 => recent(rng),
         _ => tagged_late_or_early(rng),
     }
 }
@@ -260,11 +268,6 @@ fn hard_to_see(rng: &mut Rng) -> RealKind {
     let new = tempting(rng);
     let expected = Expected::Left;
     match rng.u8(0..9) {
-        7 | 8 => {
-            // It turns 15 minutes old while the events are handled.
-            let nearly_old = new.launched(seconds(15 * MINUTE - rng.u64(1..40)));
-            RealKind::new(nearly_old, Expected::Disrupted)
-        }
         0 => RealKind {
             // A launch waits for the interface until the time of the function ends.
             timeout: Duration::from_secs(3),
@@ -282,22 +285,29 @@ fn hard_to_see(rng: &mut Rng) -> RealKind {
         3 => RealKind::new(new.root_volume_attached_at(ago(90 * DAY)), expected),
         4 => RealKind::new(new.second_interface_at(ago(30 * DAY)), Expected::Enforced)
             .using(UseOf::Unused),
-        5 => {
+        5 | 6 => {
             let shown = new.interface_visible(Settle::Describes(2));
             RealKind::new(shown.in_group("web"), Expected::Enforced)
         }
         _ => {
-            // Launched hours ago, and missed until now.
-            let use_of = one_of(rng, &[UseOf::TooLittle, UseOf::InUse]);
-            let expected = match use_of {
-                UseOf::InUse => Expected::Left,
-                _ => Expected::Enforced,
-            };
-            let recent = new.launched(seconds(20 * HOUR));
-            let tell = one_of(rng, &[Tell::StateChange("running"), Tell::LaunchOfTomorrow]);
-            RealKind::new(recent, expected).using(use_of).told_by(tell)
+            // It turns 15 minutes old while the events are handled.
+            let nearly_old = new.launched(seconds(15 * MINUTE - rng.u64(1..40)));
+            RealKind::new(nearly_old, Expected::Disrupted)
         }
     }
+}
+
+/// Instances that were launched hours ago, and missed until now.
+fn recent(rng: &mut Rng) -> RealKind {
+    let use_of = one_of(rng, &[UseOf::NoData, UseOf::TooLittle, UseOf::InUse]);
+    let expected = match use_of {
+        UseOf::InUse => Expected::Left,
+        _ => Expected::Enforced,
+    };
+    let recent = tempting(rng).launched(seconds(20 * HOUR));
+    RealKind::new(recent, expected)
+        .using(use_of)
+        .told_by(one_of(rng, TOLD_OF_RECENT))
 }
 
 /// Instances whose tags come after the launch, or are in its record only.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::support::{
-    DAY, REGION, ago, ahead, cut, happened, launched_ids, modified, started, state_changed,
+    DAY, HOUR, REGION, ago, ahead, cut, happened, launched_ids, modified, started, state_changed,
 };
 
 /// What tells of a group of instances.
@@ -16,6 +16,8 @@ pub(super) enum Tell {
     CutLaunch,
     /// Without ids and token.
     CutLaunchWithoutToken,
+    /// A launch whose event comes 20 hours later.
+    LateLaunch,
     /// A launch, handed over again 30 days later.
     ReplayedLaunch,
     /// A launch of now that names them.
@@ -52,6 +54,7 @@ impl Tell {
                 return vec![(cut(REGION, None, ids.len()), None)];
             }
             Tell::ReplayedLaunch => happened(launched_ids(ec2, ids), ago(30 * DAY)),
+            Tell::LateLaunch => happened(launched_ids(ec2, ids), ago(20 * HOUR)),
             Tell::ForgedLaunch => forged(launched_ids(ec2, ids)),
             Tell::LaunchOfTomorrow => happened(launched_ids(ec2, ids), ahead(DAY)),
             Tell::LaunchWithTag(key, value) => with_tag(launched_ids(ec2, ids), key, value),
