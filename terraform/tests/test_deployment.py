@@ -359,7 +359,8 @@ def test_failed_events_are_published_with_the_error(
     with function(deployed, folder, zip_file) as running:
         error = running.invoke(event)
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    (message,) = publish(deployed, "Failure", {"context": context, "responsePayload": error})
+    detail = {"context": context, "requestPayload": event, "responsePayload": error}
+    (message,) = publish(deployed, "Failure", detail)
     assert message.startswith(
         f"imds-enforcer in account {ACCOUNT} failed to process an event "
         "(RetriesExhausted, 3 attempts): MalformedEvent: "
