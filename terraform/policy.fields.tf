@@ -66,7 +66,7 @@ locals {
     limits = {
       disruptions_per_hour  = { from = 0, to = 1000, default = 10 }
       enforcements_per_hour = { from = 1, to = 1000, default = 6 }
-      existing_per_hour     = { from = 0, to = 100000, default = 50 } # null means that there is no limit
+      existing_per_hour     = { from = 0, to = 10000, default = 50 } # null means that there is no limit
     }
   }
   an_object = { json = ".*", must = "be an object" } # its fields are checked

@@ -58,8 +58,9 @@ class Deployed:
     role: dict[str, Any]
 
     def change_policy(self, policy: dict[str, Any]) -> None:
-        """Applies another policy to the function and its role only."""
-        names = ("aws_lambda_function.enforcer", "aws_iam_role_policy.function")
+        """Applies another policy to the function, its role, and the state table only."""
+        names = ["aws_lambda_function.enforcer", "aws_iam_role_policy.function"]
+        names += ["aws_dynamodb_table_item.policy"]
         targets = [f"-target={name}" for name in names]
         self.terraform.apply(self.variables | {"policy": policy}, "-refresh=false", *targets)
 

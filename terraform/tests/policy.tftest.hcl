@@ -75,7 +75,7 @@ run "maximum_values_are_accepted" {
       ]
       new_instances = { grace_seconds = 510 }
       existing      = { usage_window_days = 63, usage_data_hours = 168, in_use = "enforce", unknown = "enforce", watch_days = 63, stop_when_rejected = false }
-      limits        = { disruptions_per_hour = 1000, enforcements_per_hour = 1000, existing_per_hour = 100000 }
+      limits        = { disruptions_per_hour = 1000, enforcements_per_hour = 1000, existing_per_hour = 10000 }
     }
   }
 
@@ -397,10 +397,10 @@ run "more_than_1000_disruptions_per_hour_are_rejected" {
   expect_failures = [var.policy]
 }
 
-run "more_than_100000_existing_instances_per_hour_are_rejected" {
+run "more_than_10000_existing_instances_per_hour_are_rejected" {
   command = plan
   variables {
-    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { existing_per_hour = 100001 } }
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { existing_per_hour = 10001 } }
   }
   expect_failures = [var.policy]
 }

@@ -310,6 +310,48 @@ def policy_with(action: str) -> dict[str, Any]:
     return policy | {"new_instances": {"grace_seconds": 0}}
 
 
+def test_the_function_reads_a_long_policy_from_the_state_table(
+    deployed: Deployed, folder: Path, zip_file: Path
+) -> None:
+    long = {"name": "long", "when": {"tags": {"app": "x"}}, "action": "report"}
+    policies = [
+        policy_with("enforce") | {"rules": [long | {"reason": letter * 5000}]} for letter in "ab"
+    ]
+    for policy in policies:
+        deployed.change_policy(policy)
+        (digest,) = policy_items(deployed)
+        assert variables_of(deployed)["IMDS_POLICY_SHA256"] == digest
+        assert "IMDS_POLICY" not in variables_of(deployed)
+        instance_id, event = launch(deployed, HOME)
+        with function(deployed, folder, zip_file) as running:
+            report = running.invoke(event)
+        assert report["summary"]["enforced"] == 1, report
+        assert describe(deployed, HOME, instance_id).tokens == "required"
+    deployed.change_policy(deployed.variables["policy"])
+    assert policy_items(deployed) == []
+    assert "IMDS_POLICY_SHA256" not in variables_of(deployed)
+
+
+def policy_items(deployed: Deployed) -> list[str]:
+    """Returns the hashes of the policies in the state table, which are right."""
+    client = deployed.cloud.client("dynamodb", HOME)
+    items = client.scan(TableName=deployed.outputs["state_table_name"])["Items"]
+    found = {
+        item["key"]["S"].removeprefix("policy#"): item["document"]["S"].encode()
+        for item in items
+        if item["key"]["S"].startswith("policy#")
+    }
+    assert all(hashlib.sha256(found[digest]).hexdigest() == digest for digest in found)
+    return list(found)
+
+
+def variables_of(deployed: Deployed) -> dict[str, str]:
+    """Returns the environment variables of the function."""
+    client = deployed.cloud.client("lambda", HOME)
+    config = client.get_function_configuration(FunctionName="imds-enforcer")
+    return dict(config["Environment"]["Variables"])
+
+
 def publish(deployed: Deployed, kind: str, detail: dict[str, Any]) -> list[str]:
     """Puts a result on the home bus as Lambda does; returns the published messages."""
     context = {

@@ -88,27 +88,20 @@ def limits(field: dict[str, Any]) -> Any:
 
 def limits_of_schema(name: str, field: dict[str, Any]) -> Any:
     """Returns the numbers or words that the schema accepts."""
-    definition = resolved(field)
-    if "minimum" in definition:
-        most = LOWER.get(name, definition["maximum"])
-        return (definition["minimum"], most, field.get("default"))
-    return words(field)
+    for part in parts(field):
+        if "minimum" in part:
+            most = LOWER.get(name, part["maximum"])
+            return (part["minimum"], most, field.get("default"))
+    found = {part.get("const") for part in parts(field)}
+    return {word for word in found if isinstance(word, str)}
 
 
-def words(field: dict[str, Any]) -> set[str]:
-    """Returns the words of a field of fixed words."""
-    definition = resolved(field)
-    found = (
-        {definition["const"]} if "description" in definition and "const" in definition else set()
-    )
-    parts = definition.get("oneOf", definition.get("anyOf", ()))
-    return found.union(*map(words, parts)) if "items" not in str(parts) else set()
-
-
-def resolved(field: dict[str, Any]) -> dict[str, Any]:
-    """Returns the definition that a field refers to."""
+def parts(field: dict[str, Any]) -> list[dict[str, Any]]:
+    """Returns the alternatives of a field, including the ones that it refers to."""
     reference = field.get("$ref")
-    return SCHEMA["$defs"][reference.rpartition("/")[2]] if reference else field
+    definition = SCHEMA["$defs"][reference.rpartition("/")[2]] if reference else field
+    inner = definition.get("oneOf", definition.get("anyOf", []))
+    return [definition, *chain.from_iterable(map(parts, inner))]
 
 
 def test_the_role_grants_exactly_the_listed_permissions(deployed: Deployed) -> None:

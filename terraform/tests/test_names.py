@@ -10,6 +10,7 @@ LIMITS = {
     ("aws_cloudtrail", "name"): 128,
     ("aws_cloudwatch_dashboard", "dashboard_name"): 255,
     ("aws_cloudwatch_event_archive", "name"): 48,
+    ("aws_cloudwatch_event_archive", "description"): 512,
     ("aws_cloudwatch_event_bus", "name"): 256,
     ("aws_cloudwatch_event_rule", "name"): 64,
     ("aws_cloudwatch_event_rule", "description"): 512,

@@ -67,7 +67,7 @@ POLICIES |= {"everything": EVERYTHING, "minimum": MINIMUM}
 
 
 # A policy in the source of a module or a test, or in a snippet.
-SOURCE = re.compile(r"^( *)policy +?= (\{.*?\}|\{\n.*?^\1\})$", re.MULTILINE | re.DOTALL)
+SOURCE = re.compile(r"^( *)policy +?= (\{[^\n]*\}|\{\n.*?^\1\})$", re.MULTILINE | re.DOTALL)
 SNIPPET = re.compile(r"^```hcl\n(.*?)^```", re.MULTILINE | re.DOTALL)
 RUN = re.compile(r'^run "(\w+)".*?^\}', re.MULTILINE | re.DOTALL)
 

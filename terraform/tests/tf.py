@@ -108,9 +108,13 @@ class Terraform:
 
         The source of a policy replaces the one of the variables file."""
         values = self.folder / "evaluated.tfvars"
-        values.write_text(f"policy = {policy}\n" if policy else "")
+        # The longest grace period needs the longest timeout.
+        values.write_text("timeout = 900\n" + (f"policy = {policy}\n" if policy else ""))
         command = ["console", "-no-color", f"-var-file={values.name}"]
-        return json.loads(json.loads(self.run(*command, given=f"jsonencode({expression})\n")))
+        told = self.run(*command, given=f"jsonencode({expression})\n")
+        if not told.startswith('"'):
+            raise Failed(f"terraform console with `{policy}`:\n{told}")
+        return json.loads(json.loads(told))
 
     def destroy(self) -> None:
         """Destroys all resources."""
