@@ -86,8 +86,8 @@ resource "aws_cloudwatch_log_group" "function" {
 
 resource "aws_sqs_queue" "on_failure" {
   name                      = "${var.name}-on-failure"
-  message_retention_seconds = local.queue.retention
-  max_message_size          = local.queue.message
+  message_retention_seconds = local.queue_retention
+  max_message_size          = var.max_message_size
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
   tags                      = var.tags
@@ -96,8 +96,8 @@ resource "aws_sqs_queue" "on_failure" {
 # Separate, because the next sweep is the retry of a sweep, but nothing repeats a launch.
 resource "aws_sqs_queue" "sweep_failures" {
   name                      = "${var.name}-sweep-failures"
-  message_retention_seconds = local.queue.retention
-  max_message_size          = local.queue.message
+  message_retention_seconds = local.queue_retention
+  max_message_size          = var.max_message_size
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
   tags                      = var.tags

@@ -4,8 +4,8 @@ locals {
   # The maximum that EventBridge allows.
   retry = { age = 24 * 60 * 60, attempts = 185 }
 
-  # The maximum that SQS allows, in seconds and bytes. An event can have 1 MiB.
-  queue = { retention = 14 * 24 * 60 * 60, message = 1024 * 1024 }
+  # The maximum that SQS allows, in seconds.
+  queue_retention = 14 * 24 * 60 * 60
 
   # The keys are part of resource addresses.
   watch_rules = merge(
@@ -124,8 +124,8 @@ resource "aws_sqs_queue" "dead_letters" {
   for_each                  = local.with_queue
   region                    = each.key
   name                      = "${var.name}-dead-letters"
-  message_retention_seconds = local.queue.retention
-  max_message_size          = local.queue.message
+  message_retention_seconds = local.queue_retention
+  max_message_size          = var.max_message_size
   # A KMS key can be used only in its own Region.
   sqs_managed_sse_enabled = each.key == local.home && var.kms_key_arn != null ? null : true
   kms_master_key_id       = each.key == local.home ? var.kms_key_arn : null

@@ -189,6 +189,17 @@ variable "state_deletion_protection" {
   nullable    = false
 }
 
+variable "max_message_size" {
+  description = "Maximum size in bytes of a message in the queues for events that failed. Versions of the AWS provider before 6.8 accept at most 262144."
+  type        = number
+  default     = 1048576
+  nullable    = false
+  validation {
+    condition     = var.max_message_size >= 262144 && var.max_message_size <= 1048576 && floor(var.max_message_size) == var.max_message_size
+    error_message = "max_message_size must be a whole number from 262144 to 1048576, not ${var.max_message_size}."
+  }
+}
+
 variable "sweep_schedule" {
   description = "Schedule of the sweep, which scans all instances: `rate(N minutes|hours|days)`, from 5 minutes to 1 day."
   type        = string

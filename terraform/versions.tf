@@ -3,7 +3,7 @@ terraform {
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 6.8" # queues for messages of 1 MiB
+      version = "~> 6.0" # `region` on every resource
     }
   }
 }

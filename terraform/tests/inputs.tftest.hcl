@@ -28,7 +28,7 @@ run "minimum_values_are_accepted" {
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.watch) == 0 && aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 300
+    condition     = length(aws_cloudwatch_event_rule.watch) == 0 && aws_cloudwatch_metric_alarm.home["sweep-incomplete"].period == 300
     error_message = "expected no rules and a period of 5 minutes"
   }
 }
@@ -52,7 +52,7 @@ run "maximum_values_are_accepted" {
   }
 
   assert {
-    condition     = aws_lambda_function.enforcer.architectures == tolist(["arm64"]) && aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 86400
+    condition     = aws_lambda_function.enforcer.architectures == tolist(["arm64"]) && aws_cloudwatch_metric_alarm.home["sweep-incomplete"].period == 86400
     error_message = "expected the architecture `arm64` and a period of 1 day"
   }
 }
@@ -250,6 +250,30 @@ run "a_timeout_too_short_for_the_grace_period_is_rejected" {
     timeout = 149
   }
   expect_failures = [var.timeout]
+}
+
+run "a_message_size_below_the_minimum_is_rejected" {
+  command = plan
+  variables {
+    max_message_size = 262143
+  }
+  expect_failures = [var.max_message_size]
+}
+
+run "a_message_size_above_the_maximum_of_sqs_is_rejected" {
+  command = plan
+  variables {
+    max_message_size = 1048577
+  }
+  expect_failures = [var.max_message_size]
+}
+
+run "a_fractional_message_size_is_rejected" {
+  command = plan
+  variables {
+    max_message_size = 262144.5
+  }
+  expect_failures = [var.max_message_size]
 }
 
 run "a_negative_concurrency_is_rejected" {

@@ -84,15 +84,15 @@ run "people_can_use_the_key_only_through_dynamodb" {
   }
 }
 
-run "queues_take_the_largest_events" {
+run "queues_keep_messages_for_14_days" {
   command = plan
 
   assert {
     condition = alltrue([
       for queue in concat([aws_sqs_queue.on_failure, aws_sqs_queue.sweep_failures], values(aws_sqs_queue.dead_letters)) :
-      queue.max_message_size == 1048576 && queue.message_retention_seconds == 1209600
+      queue.message_retention_seconds == 1209600
     ])
-    error_message = "expected messages of 1 MiB and 14 days in every queue"
+    error_message = "expected 14 days in every queue"
   }
 }
 

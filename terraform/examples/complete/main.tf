@@ -1,4 +1,4 @@
-# Sets every input, with a policy that uses every action.
+# Sets most inputs, with a policy that uses every action.
 
 terraform {
   required_providers {
