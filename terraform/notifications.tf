@@ -115,7 +115,7 @@ locals {
         text = join(" ", [
           "A sweep of ${var.name} in account <account>:",
           "<enforced> enforced, <stopped> stopped, <terminated> terminated, <reported> reported, <failed> failed.",
-          "Left for the next sweep by limits.existing_per_hour: <left>. Regions that could not be scanned: <unreachable>.",
+          "Left for the next sweep: <left>. Regions that could not be scanned: <unreachable>.",
           "For the instances, see ${local.where}.",
         ])
       }
@@ -179,7 +179,7 @@ locals {
             "The first sweep of the day of ${var.name} in account <account>:",
             "<reported> non-compliant and only reported, <exempt> exempt, <compliant> compliant,",
             "<enforced> enforced, <stopped> stopped, <terminated> terminated, <failed> failed.",
-            "Left for the next sweep by limits.existing_per_hour: <left>. Regions that could not be scanned: <unreachable>.",
+            "Left for the next sweep: <left>. Regions that could not be scanned: <unreachable>.",
             "For the instances, see ${local.where}.",
           ])
         }

@@ -94,7 +94,7 @@ output "schedule_name" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms in the home Region. In addition, every Region with a dead-letter queue has an alarm for it."
+  description = "Names of the alarms in the home Region. In addition, every Region with a dead-letter queue has alarms of its own."
   value       = sort([for alarm in aws_cloudwatch_metric_alarm.home : alarm.alarm_name])
 }
 

@@ -416,7 +416,7 @@ def test_a_sweep_tells_in_numbers(deployed: Deployed) -> None:
     assert message == (
         f"A sweep of imds-enforcer in account {ACCOUNT}: "
         "50 enforced, 0 stopped, 0 terminated, 9900 reported, 1 failed. "
-        "Left for the next sweep by limits.existing_per_hour: 9850. "
+        "Left for the next sweep: 9850. "
         "Regions that could not be scanned: [ap-east-1]. "
         f"For the instances, see {WHERE}."
     )
