@@ -1,1 +1,1 @@
-"""Demonstrates the function with four launches on a local fake of AWS: `python -m demo`."""
+"""Demonstrates the function with six launches on a local fake of AWS: `python -m demo`."""

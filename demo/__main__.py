@@ -1,4 +1,4 @@
-"""Launches four instances, invokes the function with the events, and shows the results."""
+"""Launches six instances, invokes the function with the events, and shows the results."""
 
 import argparse
 import shutil
@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from demo import check, invoke, launches, local, table
+from demo import check, invoke, launches, local, state, table
 
 
 def main() -> int:
@@ -38,20 +38,31 @@ def run(folder: Path, checking: bool) -> int:
     """Returns the number of failed checks."""
     local.build()
     local.say("starting moto as AWS and `cargo lambda watch` as Lambda")
-    with local.aws(folder) as endpoint, local.function(folder, endpoint) as port:
-        regions = " and ".join(launches.REGIONS)
-        local.say(f"launching {len(launches.CASES)} instances in {regions}")
-        launched = [launches.launch(case, endpoint) for case in launches.CASES]
-        local.say(
-            "invoking the function with each event (`cargo lambda invoke enforcer --data-file`)"
-        )
-        results = [invoke.invoke(launch, folder, port, endpoint) for launch in launched]
-        table.show(results)
-        if not checking:
-            return 0
-        local.say("invoking the function with the same events again")
-        repeated = [invoke.invoke(launch, folder, port, endpoint) for launch in launched]
-        return check.report(results, repeated)
+    with local.aws(folder) as endpoint:
+        state.create(endpoint)
+        with local.function(folder, endpoint, state.NAME) as port:
+            return handle(folder, endpoint, port, checking)
+
+
+def handle(folder: Path, endpoint: str, port: int, checking: bool) -> int:
+    """Launches, invokes, and shows; returns the number of failed checks."""
+    regions = " and ".join(launches.REGIONS)
+    local.say(f"launching {len(launches.CASES)} instances in {regions}")
+    launched = [launches.launch(case, endpoint) for case in launches.CASES]
+    for each in launched:
+        if each.case.exempted:
+            state.exempt(each.instance_id, endpoint)
+    local.say("invoking the function with each event (`cargo lambda invoke enforcer --data-file`)")
+    results = [invoke.invoke(launch, folder, port, endpoint) for launch in launched]
+    table.show(results)
+    local.say("the state table has what people exempt, and counts what the function disrupts")
+    items = state.items(endpoint)
+    table.show_items(items)
+    if not checking:
+        return 0
+    local.say("invoking the function with the same events again")
+    repeated = [invoke.invoke(launch, folder, port, endpoint) for launch in launched]
+    return check.report(results, repeated, (items, state.items(endpoint)))
 
 
 def stop(number: int, _frame: FrameType | None) -> None:

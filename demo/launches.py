@@ -1,4 +1,4 @@
-"""Launches the four instances of the demo through the EC2 API."""
+"""Launches the six instances of the demo through the EC2 API."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ class Case:
     name: str
     region: str
     launch: Callable[[str, str], events.Launch]
+    # Whether a person exempts it, by an item of the state table.
+    exempted: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Description:
     def tokens(self) -> str:
         """Returns `required` or `optional`."""
         return str(self.options["HttpTokens"])
+
+    @property
+    def is_ended(self) -> bool:
+        """Returns whether it is terminated, or will be."""
+        return self.state in {"shutting-down", "terminated"}
 
 
 def launch(case: Case, endpoint: str) -> Launched:
@@ -142,7 +149,9 @@ CASES = (
     Case("compliant", "eu-central-1", standalone("required", app="shop")),
     Case("non-compliant", "us-east-1", standalone("optional", app="shop")),
     Case("Auto Scaling", "eu-central-1", auto_scaling("optional", stage="sandbox")),
+    Case("sandbox", "eu-central-1", standalone("optional", stage="sandbox")),
     Case("exempt by tag", "us-east-1", standalone("optional", app="scanner-eu")),
+    Case("exempt by ada", "us-east-1", standalone("optional", stage="sandbox"), exempted=True),
 )
 
 

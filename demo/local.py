@@ -34,7 +34,10 @@ class Failure(Exception):
 def shield_environment() -> None:
     """Removes settings that could connect to a real account or through a proxy."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "BOTO_", "IMDS_POLICY", "CARGO_LAMBDA_")) or name == "RUST_LOG":
+        if (
+            name.startswith(("AWS_", "BOTO_", "IMDS_POLICY", "IMDS_STATE", "CARGO_LAMBDA_"))
+            or name == "RUST_LOG"
+        ):
             del os.environ[name]
     nothing = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), os.devnull)
     keys = dict.fromkeys(("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"), "demo")
@@ -88,12 +91,13 @@ def authorise_after(endpoint: str, calls: str) -> None:
 
 
 @contextmanager
-def function(folder: Path, endpoint: str) -> Iterator[int]:
+def function(folder: Path, endpoint: str, table: str) -> Iterator[int]:
     """Runs the function in `cargo lambda watch`; yields the port for invocations."""
     port = free_port()
     command = ["cargo-lambda", "lambda", "watch", "--ignore-changes", "--color", "never"]
     command += ["--invoke-address", HOST, "--invoke-port", str(port), "--package", "enforcer"]
     env = {"AWS_ENDPOINT_URL": endpoint, "IMDS_POLICY_FILE": str(POLICY)}
+    env["IMDS_STATE_TABLE"] = table
     log = folder / "function.log"
     with running("cargo lambda watch", command, log, lambda: listens(port), env):
         yield port

@@ -18,6 +18,7 @@ TESTS = ("--workspace", "--edges", "dev")
 # AWS clients, and the selections that build them.
 CLIENTS = {
     "aws-sdk-cloudwatch": (FUNCTION, COMMAND, WORKSPACE, TESTS),
+    "aws-sdk-dynamodb": (FUNCTION, COMMAND, WORKSPACE, TESTS),
     "aws-sdk-ec2": (FUNCTION, COMMAND, WORKSPACE, TESTS),
     "aws-sdk-autoscaling": (COMMAND, WORKSPACE, TESTS),
     "aws-sdk-sts": (COMMAND, WORKSPACE, TESTS),

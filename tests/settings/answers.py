@@ -1,6 +1,7 @@
 """The answers of AWS."""
 
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 from listener import Answer, Request
 
@@ -55,7 +56,14 @@ ROLE = f"""<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"
   </Credentials></AssumeRoleResult>
 </AssumeRoleResponse>"""
 
-KNOWN = {"GetCallerIdentity": CALLER, "AssumeRole": ROLE}
+# A state table without items.
+TABLE = {
+    "GetItem": "{}",
+    "BatchGetItem": '{"Responses": {"imds-enforcer": []}}',
+    "UpdateItem": "{}",
+}
+
+KNOWN = {"GetCallerIdentity": CALLER, "AssumeRole": ROLE} | TABLE
 
 
 def account_with_one_instance(request: Request) -> Answer:
@@ -66,7 +74,8 @@ def account_with_one_instance(request: Request) -> Answer:
     body = KNOWN.get(request.action)
     if request.action == "DescribeInstances":
         body = instances(datetime.now(UTC) if b"instance-id" in request.body else MONTH_AGO)
-    return Answer(200, body) if body else Answer(403)
+    date = format_datetime(datetime.now(UTC), usegmt=True)
+    return Answer(200, body, {"Date": date}) if body else Answer(403)
 
 
 def ec2_error(code: str) -> str:

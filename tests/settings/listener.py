@@ -27,7 +27,10 @@ class Request:
 
     @property
     def action(self) -> str:
-        """The operation, from the body or, with CBOR, from the path."""
+        """The operation, from the body, or with CBOR from the path, or with JSON from a header."""
+        target = self.headers["X-Amz-Target"]
+        if target:
+            return str(target).rpartition(".")[2]
         found = ACTION.search(self.body)
         return found[1].decode() if found else self.target.rpartition("/")[2]
 

@@ -70,6 +70,7 @@ class Function:
             "AWS_LAMBDA_LOG_STREAM_NAME": "stream",
             "AWS_REGION": REGION,
             "IMDS_POLICY_FILE": str(EVENTS / "policy.json"),
+            "IMDS_STATE_TABLE": "imds-enforcer",
             **KEYS,
             **settings,
         }

@@ -9,6 +9,8 @@ from botocore.loaders import create_loader
 
 # botocore's names, by the names in signatures.
 SERVICES = {"ec2": "ec2", "sts": "sts", "monitoring": "cloudwatch", "autoscaling": "autoscaling"}
+# Only the function calls it.
+TABLE = "dynamodb"
 
 MODES = {
     "plain": {},
@@ -33,7 +35,7 @@ LOADER = create_loader()
 DATA: Any = LOADER.load_data("partitions")
 PROVIDERS = {
     service: EndpointProvider(LOADER.load_service_model(name, "endpoint-rule-set-1"), DATA)
-    for service, name in SERVICES.items()
+    for service, name in (SERVICES | {TABLE: TABLE}).items()
 }
 
 
@@ -67,8 +69,8 @@ def url(service: str, region: str, mode: str, **more: str) -> str:
     return PROVIDERS[service].resolve_endpoint(**asked, **more).url
 
 
-def host(service: str, region: str, mode: str) -> str:
+def host(service: str, region: str, mode: str, **more: str) -> str:
     """The `host:port` of the service in a CONNECT request."""
-    parts = urlsplit(url(service, region, mode))
+    parts = urlsplit(url(service, region, mode, **more))
     assert (parts.scheme, parts.path, parts.port) == ("https", "", None)
     return f"{parts.hostname}:443"

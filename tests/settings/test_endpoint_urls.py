@@ -13,7 +13,7 @@ from urls import Urls
 
 # Calls all four services.
 SCAN = ("scan", "--templates", "--usage", "14", "--region", REGION)
-SWEPT = ("ec2", "monitoring")
+SWEPT = ("ec2", "monitoring", "dynamodb")
 IGNORE = {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}
 
 

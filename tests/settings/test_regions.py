@@ -6,13 +6,13 @@ from pathlib import Path
 
 import boto3
 import pytest
-from answers import account_with_one_instance
+from answers import ACCOUNT, REGION, account_with_one_instance
 from authority import Authority
 from botocore.exceptions import EndpointProviderError
 from conftest import Inspect
 from listener import Listener
 from programs import KEYS, Function, imdsctl, launch, sweep
-from rules import DATA, MODES, REGIONS, SERVICES, host, known, url
+from rules import DATA, MODES, REGIONS, SERVICES, TABLE, host, known, url
 
 CONCURRENT_SCANS = 4
 EVERY_REGION = [region for regions in REGIONS.values() for region in regions]
@@ -83,7 +83,45 @@ def test_a_sweep_calls_the_hosts_that_botocore_would(
         Function(tmp_path, through(proxy, authority, mode)) as function,
     ):
         function.invoke(sweep(*EVERY_REGION))
-    assert called(proxy) == expected(["ec2", "monitoring"], EVERY_REGION, mode)
+    swept = expected(["ec2", "monitoring"], EVERY_REGION, mode)
+    # The table is in the function's region.
+    assert called(proxy) == swept | expected([TABLE], [REGION], mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_state_table_is_called_at_the_host_that_botocore_would(
+    authority: Authority, tmp_path: Path, mode: str
+) -> None:
+    def ask(region: str) -> Called:
+        home = tmp_path / region
+        home.mkdir()
+        with Listener(account_with_one_instance, every_host=authority) as proxy:
+            settings = through(proxy, authority, mode) | {"AWS_REGION": region}
+            with Function(home, settings) as function:
+                function.invoke(sweep(region))
+        return {row: found for row, found in called(proxy).items() if row[1] == TABLE}
+
+    asked: Called = {}
+    with ThreadPoolExecutor(CONCURRENT_SCANS) as pool:
+        for found in pool.map(ask, EVERY_REGION):
+            asked |= found
+    assert asked == expected([TABLE], EVERY_REGION, mode)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_state_table_with_an_arn_is_called_at_the_host_that_botocore_would(
+    authority: Authority, tmp_path: Path, mode: str
+) -> None:
+    region = "eu-west-1"
+    arn = f"arn:aws:dynamodb:{region}:{ACCOUNT}:table/imds-enforcer"
+    with Listener(account_with_one_instance, every_host=authority) as proxy:
+        settings = through(proxy, authority, mode) | {"IMDS_STATE_TABLE": arn}
+        with Function(tmp_path, settings) as function:
+            function.invoke(sweep(REGION))
+    tables = {row: found for row, found in called(proxy).items() if row[1] == TABLE}
+    # It has the account's own host, where there is one.
+    asked = {"ResourceArn": arn, "AccountIdEndpointMode": "preferred"}
+    assert tables == {(region, TABLE): host(TABLE, region, mode, **asked)}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -12,6 +12,7 @@ VARIABLES = {
     "sts": "AWS_ENDPOINT_URL_STS",
     "monitoring": "AWS_ENDPOINT_URL_CLOUDWATCH",
     "autoscaling": "AWS_ENDPOINT_URL_AUTO_SCALING",
+    "dynamodb": "AWS_ENDPOINT_URL_DYNAMODB",
 }
 # AWS documents `auto_scaling`, and botocore reads that; the SDK for Rust reads it with a hyphen:
 # `format_service_id_for_profile` of aws-runtime 1.10.2.

@@ -12,7 +12,7 @@ use std::time::Duration;
 #[path = "enforcer/support.rs"]
 mod support;
 
-use imds_tests::{CallOutcome, FakeAws, Function, LaunchBuilder, REGIONS, launch};
+use imds_tests::{CallOutcome, FakeAws, Function, Invocation, LaunchBuilder, REGIONS, launch};
 use serde_json::json;
 use support::*;
 
@@ -27,9 +27,10 @@ fn existing(region: &str) -> LaunchBuilder {
 fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
     // 14 days have up to 338 hours, each instance two metrics, and an answer 100,800 datapoints.
     const ASKED_AT_ONCE: usize = 100_800 / 338 / 2;
+    const READ_AT_ONCE: usize = 100;
     let ec2 = FakeAws::start();
     ec2.set_regions(&REGIONS);
-    let (mut non_compliant, mut pages, mut metrics) = (0, 0, 0);
+    let (mut non_compliant, mut pages, mut metrics, mut batches) = (0, 0, 0, 0);
     for (n, region) in REGIONS.iter().enumerate() {
         let instances = 1176 + usize::from(n == 0) * 8;
         let open = if n == 0 { 1100 } else { 30 };
@@ -39,6 +40,8 @@ fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
         non_compliant += open;
         pages += instances.div_ceil(1000);
         metrics += open.div_ceil(ASKED_AT_ONCE);
+        // What people have exempted, and two items for what they have paused.
+        batches += (open + 2).div_ceil(READ_AT_ONCE);
     }
     ec2.set_latency(Duration::from_millis(20));
     // A long timeout, because debug builds and busy machines are slow.
@@ -54,6 +57,10 @@ fn a_sweep_of_20_000_instances_makes_the_least_calls_and_stays_small() {
         ("DescribeInstances", pages),
         ("GetMetricData", metrics),
         (MODIFY, non_compliant),
+        // The pauses of all regions first.
+        ("BatchGetItem", 1 + batches),
+        // The lease, at the beginning and at the end.
+        ("UpdateItem", 2),
     ];
     let made = least.map(|(action, _)| (action, ec2.count(action)));
     assert_eq!(made, least);
@@ -90,7 +97,7 @@ fn at_ec2_s_rates_a_fleet_of_20_000_is_enforced_in_a_few_sweeps() {
     loop {
         let run = function.invoke_with_timeout(&sweep(&[]), seconds(300 / SCALE as u64));
         left.push(open(&ec2, &REGIONS) * SCALE);
-        if run.result.is_ok() {
+        if is_complete(&run) {
             break;
         }
         assert!(left.len() < 24, "{left:?}");
@@ -100,7 +107,7 @@ fn at_ec2_s_rates_a_fleet_of_20_000_is_enforced_in_a_few_sweeps() {
          all enforced by sweep {}; left after each: {left:?}",
         left.len()
     );
-    assert_eq!(left.last(), Some(&0), "it fails while work is left");
+    assert_eq!(left.last(), Some(&0), "it says what is left");
     // 10,000 at five a second for 85 % of five minutes are eight sweeps.
     assert!(left.len() >= 7);
 }
@@ -143,11 +150,7 @@ fn concurrent_large_launches_stay_within_ec2_s_rates_and_a_sweep_leaves_nothing(
     );
     let function = sweeper(&ec2);
     let mut sweeps = 1;
-    while function
-        .invoke_with_timeout(&sweep(&[]), seconds(30))
-        .result
-        .is_err()
-    {
+    while !is_complete(&function.invoke_with_timeout(&sweep(&[]), seconds(30))) {
         sweeps += 1;
         assert!(sweeps < 8);
     }
@@ -165,8 +168,43 @@ fn concurrent_large_launches_stay_within_ec2_s_rates_and_a_sweep_leaves_nothing(
     );
 }
 
+/// A policy change finds a fleet that was launched before it.
+#[test]
+fn a_first_sweep_of_10_000_open_instances_enforces_50_in_an_hour_and_region_and_says_what_is_left()
+{
+    const INSTANCES: usize = 10_000;
+    const PER_HOUR: usize = 50;
+    let ec2 = FakeAws::start();
+    ec2.set_regions(&[REGION]);
+    ec2.launch_many(existing(REGION), INSTANCES);
+    let policy = enforcing(json!({ "unknown": "enforce" }));
+    let function = function(&ec2, &policy);
+    for enforced in [PER_HOUR, 0] {
+        let run = function.invoke_with_timeout(&sweep(&[]), seconds(300));
+        assert!(is_complete(&run), "what is held back is not a failure");
+        let report = report(&run);
+        assert_eq!(report["summary"]["enforced"], enforced);
+        assert_eq!(report["left"], INSTANCES - PER_HOUR);
+        assert_eq!(metric(&run, "LeftForNextSweep"), [INSTANCES - PER_HOUR]);
+    }
+    assert_eq!(open(&ec2, &[REGION]), INSTANCES - PER_HOUR);
+    let counted = ec2.item("existing#111122223333#eu-central-1").unwrap();
+    assert_eq!(counted["entries"].as_object().unwrap().len(), PER_HOUR);
+}
+
+/// Without an hourly limit.
 fn sweeper(ec2: &FakeAws) -> Function {
-    function(ec2, &enforcing(json!({ "unknown": "enforce" })))
+    let policy = json!({
+        "version": 1, "require": { "http_tokens": "required" }, "on_violation": "enforce",
+        "existing": { "unknown": "enforce" }, "limits": { "existing_per_hour": null }
+    });
+    function(ec2, &policy.to_string())
+}
+
+/// A sweep succeeds, and its gauge says whether it left something.
+fn is_complete(sweep: &Invocation) -> bool {
+    assert!(sweep.result.is_ok(), "{:?}", sweep.result);
+    metric(sweep, "SweepIncomplete") == [0]
 }
 
 fn open(ec2: &FakeAws, regions: &[&str]) -> usize {

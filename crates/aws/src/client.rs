@@ -285,7 +285,12 @@ impl Services {
                 .operation_attempt_timeout(timing::STATE_ATTEMPT_TIMEOUT)
                 .build();
             let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-                .retry_config(retries.with_initial_backoff(timing::STATE_FIRST_RETRY))
+                .retry_config(
+                    retries
+                        .with_initial_backoff(timing::STATE_FIRST_RETRY)
+                        .with_max_backoff(timing::STATE_LONGEST_RETRY)
+                        .with_max_attempts(timing::STATE_ATTEMPTS),
+                )
                 .timeout_config(timeouts)
                 .retry_classifier(LeaveThrottling);
             aws_sdk_dynamodb::Client::from_conf(config.build())

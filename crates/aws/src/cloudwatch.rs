@@ -65,7 +65,7 @@ impl Client {
         (begin, end): (Timestamp, Timestamp),
     ) -> Result<BTreeMap<InstanceId, CallData>, CallError> {
         // CloudWatch refuses an empty window.
-        let begin = begin.min(end.checked_sub(PERIOD).unwrap_or(begin));
+        let begin = begin.min(whole_hour(end.checked_sub(PERIOD).unwrap_or(begin)));
         let mut all = BTreeMap::new();
         for ids in ids.chunks(instances_at_once(metrics, end.duration_since(begin))) {
             let batch = Batch { metrics, ids };
@@ -117,6 +117,12 @@ fn instances_at_once(metrics: &[Metric], window: SignedDuration) -> usize {
     let periods = window.as_hours().saturating_add(2).max(1);
     let by_points = usize::try_from(DATAPOINTS.div_euclid(periods)).unwrap_or(METRICS);
     (by_points.min(METRICS) / metrics.len().max(1)).max(1)
+}
+
+/// The beginning of the hour, as periods begin on whole hours.
+fn whole_hour(time: Timestamp) -> Timestamp {
+    let second = time.as_second();
+    Timestamp::from_second(second - second.rem_euclid(PERIOD.as_secs())).unwrap_or(time)
 }
 
 /// The metrics of one call.

@@ -63,6 +63,12 @@ pub(crate) const STATE_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The first wait before a call of DynamoDB is tried again.
 pub(crate) const STATE_FIRST_RETRY: Duration = Duration::from_millis(50);
 
+/// The longest wait between attempts.
+pub(crate) const STATE_LONGEST_RETRY: Duration = Duration::from_secs(1);
+
+/// More than fit into [`STATE_WITHIN`].
+pub(crate) const STATE_ATTEMPTS: u32 = 12;
+
 /// The command's time for one change: EC2 accepts five changes per second in a region, of which other
 /// software may use four.
 ///

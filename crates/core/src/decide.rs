@@ -98,6 +98,8 @@ pub struct NonCompliant {
     pub question: Option<Question>,
     /// The hourly limit that enforcing it counts towards.
     pub quota: Option<Quota>,
+    /// Whether the decision depends on who launched the instance, and that is not known.
+    pub needs_launcher: bool,
     /// When the instance was first launched; `None`: not known.
     pub first_launched_at: Option<Timestamp>,
     /// Exemptions that would have matched, had they not expired.
@@ -165,13 +167,20 @@ pub fn decide(
         return Decision::Compliant(Compliant::EndpointDisabled);
     }
     let name = |rule: &Rule| rule.name.clone();
-    let violations = policy.required_by(rule).violations(&instance.options);
+    let mut violations = policy.required_by(rule).violations(&instance.options);
+    let mut milder_for_unknown = None;
     if violations.is_empty() {
-        let rule = rule.filter(|rule| rule.require.is_some()).map(name);
-        return Decision::Compliant(Compliant::AsRequired { rule });
+        let Some((unknown, violated)) = violated_perhaps(policy, &unknown, instance) else {
+            let rule = rule.filter(|rule| rule.require.is_some()).map(name);
+            return Decision::Compliant(Compliant::AsRequired { rule });
+        };
+        violations = violated;
+        milder_for_unknown = Some((Action::Report, unknown_because(unknown, instance)));
     }
+    let needs_launcher = unknown.iter().any(|rule| lacks_launcher(rule, instance));
     let even_if_replaced = rule.is_some_and(|rule| rule.even_if_replaced);
     let mut milder = not_disrupted(instance, required, even_if_replaced);
+    milder.extend(milder_for_unknown);
     milder.extend(
         unknown
             .into_iter()
@@ -194,6 +203,7 @@ pub fn decide(
         instead,
         question,
         quota: table.quota,
+        needs_launcher,
         first_launched_at: instance.first_launched_at(now),
         change: Change::remediating(&violations),
         violations,
@@ -288,12 +298,33 @@ fn perhaps(rule: &Rule, instance: &Instance) -> Option<(Action, Because)> {
         RuleAction::Exempt => Action::Report,
         RuleAction::Act(action) => action,
     };
-    let because = if rule.when.principals.is_some() && instance.principals.is_empty() {
-        Because::LauncherUnknown(rule.name.clone())
-    } else {
-        Because::RuleUnknown(rule.name.clone())
-    };
-    Some((action, because))
+    Some((action, unknown_because(rule, instance)))
+}
+
+/// What a rule that may match requires, where the instance does not satisfy it.
+fn violated_perhaps<'p>(
+    policy: &Policy,
+    unknown: &[&'p Rule],
+    instance: &Instance,
+) -> Option<(&'p Rule, Vec<Violation>)> {
+    let requires = unknown.iter().filter(|rule| rule.require.is_some());
+    let mut violated = requires.map(|rule| {
+        let required = policy.required_by(Some(rule));
+        (*rule, required.violations(&instance.options))
+    });
+    violated.find(|(_, violations)| !violations.is_empty())
+}
+
+fn unknown_because(rule: &Rule, instance: &Instance) -> Because {
+    let name = rule.name.clone();
+    match lacks_launcher(rule, instance) {
+        true => Because::LauncherUnknown(name),
+        false => Because::RuleUnknown(name),
+    }
+}
+
+fn lacks_launcher(rule: &Rule, instance: &Instance) -> bool {
+    rule.when.principals.is_some() && instance.principals.is_empty()
 }
 
 /// Whether a rule by `principals` decides about an instance: a later decision must know them too.

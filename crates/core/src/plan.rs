@@ -142,7 +142,7 @@ impl Step {
         };
         let is_new = discovery.is_new_launch(non_compliant.first_launched_at, now);
         match non_compliant.action {
-            Action::Report => non_compliant.question.is_some() || self.needs_launcher(),
+            Action::Report => non_compliant.question.is_some() || non_compliant.needs_launcher,
             Action::Enforce => !is_new,
             Action::Stop | Action::Terminate => true,
         }
@@ -150,8 +150,7 @@ impl Step {
 
     /// Whether the decision depends on who launched the instance, and that is not known.
     pub fn needs_launcher(&self) -> bool {
-        let instead = self.non_compliant().and_then(|it| it.instead.as_ref());
-        instead.is_some_and(|instead| matches!(instead.because, Because::LauncherUnknown(_)))
+        self.non_compliant().is_some_and(|it| it.needs_launcher)
     }
 
     /// The instance is exempt by a person's entry.

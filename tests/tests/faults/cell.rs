@@ -6,11 +6,12 @@ use imds_tests::{FakeAws, Function, InjectedFault, Invocation, wait_until};
 use serde_json::Value;
 
 use crate::calls::{are_in_flight, naming, repeated_changes};
+use crate::delivery::{Delivery, LATE};
 use crate::fleet::SceneFleet;
 use crate::scenes::{Purpose, SCENES, Scene};
 use crate::support::function;
 use crate::troubles::{TROUBLES, Trouble, TroubleKind};
-use crate::verdict::{CellRun, Delivery, LATE};
+use crate::verdict::CellRun;
 
 pub(crate) struct MatrixCell {
     scene: &'static Scene,
@@ -45,6 +46,9 @@ pub(crate) fn cells() -> Vec<MatrixCell> {
 /// The function's timeout; its own deadline is at 85 % of it.
 const TIME: Duration = Duration::from_secs(5);
 
+/// Nobody can set a shorter timeout than a minute; the table may take 5 seconds of it.
+const TIME_WITH_TABLE: Duration = Duration::from_secs(16);
+
 /// The timeout of a second attempt, so that a busy machine does not fail the test.
 const MORE_TIME: Duration = Duration::from_secs(25);
 
@@ -53,7 +57,10 @@ const AMPLE_TIME: Duration = Duration::from_secs(60);
 
 impl MatrixCell {
     pub(crate) fn run(&self) -> MatrixRow {
-        let row = self.run_within(TIME);
+        let row = self.run_within(match self.scene.is_of_table() {
+            true => TIME_WITH_TABLE,
+            false => TIME,
+        });
         let is_late = |fault: &String| {
             ["Sandbox.Timedout", LATE]
                 .iter()
@@ -84,8 +91,7 @@ impl MatrixCell {
         let first = self.first_delivery((&ec2, &function), &event, &fleet, time);
         let first_calls = ec2.calls();
         let mut row = self.check_first(&ec2, &fleet, &first);
-        ec2.clear_faults();
-        fleet.complete_data(&ec2, self.trouble);
+        fleet.recover(&ec2, self.scene, self.trouble);
         let second = function.invoke_with_timeout(&event, AMPLE_TIME);
         wait_until("the calls in flight", || {
             !are_in_flight(&ec2.calls(), self.scene, self.trouble)
@@ -103,6 +109,7 @@ impl MatrixCell {
             }
         }
         row.faults.extend(fleet.forbidden(&ec2, self.trouble));
+        row.faults.extend(self.scene.missing_items(&ec2, &fleet));
         row
     }
 
@@ -116,15 +123,15 @@ impl MatrixCell {
         let late = time + Duration::from_secs(1);
         match self.trouble.kind {
             TroubleKind::Plain(fault) | TroubleKind::Lost(fault) => {
-                self.inject(ec2, fault());
+                self.inject(ec2, fleet, fault());
                 function.invoke_with_timeout(event, time)
             }
             TroubleKind::TimeOut => {
-                self.inject(ec2, InjectedFault::delay(late));
+                self.inject(ec2, fleet, InjectedFault::delay(late));
                 function.invoke_with_timeout(event, time)
             }
             TroubleKind::ThrottledFor(long) => {
-                self.inject(ec2, InjectedFault::throttle());
+                self.inject(ec2, fleet, InjectedFault::throttle());
                 let over = || {
                     std::thread::sleep(long);
                     ec2.clear_faults();
@@ -132,7 +139,7 @@ impl MatrixCell {
                 meanwhile(over, || function.invoke_with_timeout(event, long * 2))
             }
             TroubleKind::OwnersDisable => {
-                self.inject(ec2, InjectedFault::throttle());
+                self.inject(ec2, fleet, InjectedFault::throttle());
                 let disable = || {
                     wait_until("a call", || ec2.count(self.scene.action) > 0);
                     fleet.disable_endpoints(ec2);
@@ -140,17 +147,25 @@ impl MatrixCell {
                 };
                 meanwhile(disable, || function.invoke_with_timeout(event, AMPLE_TIME))
             }
-            TroubleKind::Shown(_) | TroubleKind::Status(_) | TroubleKind::NoData => {
-                function.invoke_with_timeout(event, time)
-            }
+            TroubleKind::Shown(_)
+            | TroubleKind::Status(_)
+            | TroubleKind::NoData
+            | TroubleKind::Item
+            | TroubleKind::Unprocessed(_) => function.invoke_with_timeout(event, time),
         }
     }
 
-    fn inject(&self, ec2: &FakeAws, fault: InjectedFault) {
-        let fault = fault
+    fn inject(&self, ec2: &FakeAws, fleet: &SceneFleet, fault: InjectedFault) {
+        let mut fault = fault
             .action(self.scene.action)
             .after(self.scene.earlier_calls)
             .region(self.scene.region());
+        // Other calls of the same action name other items, or other instances.
+        if self.scene.is_of_table() {
+            fault = fault.instance(self.scene.purpose.item().unwrap());
+        } else if self.scene.purpose == Purpose::Watch {
+            fault = fault.instance(&fleet.compliant);
+        }
         ec2.fault(match self.trouble.times {
             Some(times) => fault.times(times),
             None => fault,
@@ -164,11 +179,7 @@ impl MatrixCell {
             Ok(delivery) => MatrixRow {
                 key: self.key(),
                 outcomes: delivery.outcomes(),
-                function: if delivery.error.is_some() {
-                    "failed"
-                } else {
-                    "ok"
-                },
+                function: delivery.ended(),
                 calls,
                 again: String::new(),
                 faults: self.run_of(ec2, fleet, &delivery).faults_of_first(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use imds_tests::{FakeAws, FakeInstance, LaunchBuilder, Options, Settle, launch};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::scenes::{Purpose, Scene, SceneTrigger};
 use crate::support::{DAY, MINUTE, REGION, ago, hourly, seconds, unused};
@@ -31,6 +31,8 @@ pub(crate) struct SceneFleet {
     pub(crate) in_use: Option<String>,
     /// Managed by a service that denies every change.
     pub(crate) denying: Option<String>,
+    /// Not compliant, and exempt or paused by an item of the state table.
+    pub(crate) held: Vec<String>,
     pub(crate) client_token: String,
     before: BTreeMap<String, Options>,
 }
@@ -41,9 +43,6 @@ impl Scene {
         let new = self.new_instances(ec2, trouble);
         let spared = self.spared_instances(ec2, trouble);
         let mut compliant = self.here().tokens("required");
-        if self.purpose == Purpose::Watch {
-            compliant = compliant.tag("imds-enforcer:enforced", &Timestamp::now().to_string());
-        }
         if self.purpose == Purpose::TokensAlone {
             compliant = compliant.metadata_tags("enabled");
         }
@@ -61,8 +60,15 @@ impl Scene {
         }
         let is_drift = self.trigger == SceneTrigger::Drift;
         let may_disrupt = self.disrupts() && !is_drift && !trouble.hides_age_for_ever();
+        let is_paused = self.purpose == Purpose::Pauses;
+        let may_disrupt = may_disrupt && !is_paused;
         let disruptable = new.iter().filter(|_| may_disrupt).cloned().collect();
-        let changeable = new.into_iter().chain(spared).collect();
+        let non_compliant = new.into_iter().chain(spared);
+        let (mut held, changeable) = non_compliant.partition(|_| is_paused);
+        if self.purpose == Purpose::Exemptions && !is_drift {
+            held = vec![ec2.launch(old())];
+            self.add_data(ec2, trouble, &held);
+        }
         let mut fleet = SceneFleet {
             changeable,
             disruptable,
@@ -70,6 +76,7 @@ impl Scene {
             exempt,
             in_use,
             denying,
+            held,
             client_token: "token".to_owned(),
             before: BTreeMap::new(),
         };
@@ -78,6 +85,7 @@ impl Scene {
             .into_iter()
             .map(|id| (id.clone(), ec2.instance(&id).options))
             .collect();
+        self.put_items(ec2, &fleet, trouble);
         fleet
     }
 
@@ -195,9 +203,21 @@ fn old() -> LaunchBuilder {
 }
 
 impl SceneFleet {
+    /// Ends the fault.
+    pub(crate) fn recover(&self, ec2: &FakeAws, scene: &Scene, trouble: &Trouble) {
+        ec2.clear_faults();
+        self.complete_data(ec2, trouble);
+        scene.recover_items(ec2, self, trouble);
+    }
+
     /// The instances that are not compliant and must not stay so.
     pub(crate) fn to_change(&self) -> &[String] {
         &self.changeable
+    }
+
+    /// Whether this instance may be stopped or terminated.
+    pub(crate) fn disrupts(&self, id: &str) -> bool {
+        self.disruptable.iter().any(|it| it == id)
     }
 
     /// The instances that must not be changed.
@@ -205,6 +225,7 @@ impl SceneFleet {
         [&self.compliant, &self.exempt]
             .into_iter()
             .chain(&self.in_use)
+            .chain(&self.held)
     }
 
     pub(crate) fn all(&self) -> Vec<String> {
@@ -220,7 +241,7 @@ impl SceneFleet {
     }
 
     /// Makes CloudWatch answer wholly.
-    pub(crate) fn complete_data(&self, ec2: &FakeAws, trouble: &Trouble) {
+    fn complete_data(&self, ec2: &FakeAws, trouble: &Trouble) {
         for id in self.to_change() {
             match trouble.kind {
                 TroubleKind::NoData => hourly(ec2, id, "MetadataNoToken", 48, 1, 0.0),
@@ -246,7 +267,7 @@ impl SceneFleet {
         }
         for disruption in ec2.disruptions() {
             let age = disruption.at.duration_since(disruption.oldest_attachment);
-            if age > NEW || !self.disruptable.contains(&disruption.id) {
+            if age > NEW || !self.disrupts(&disruption.id) {
                 let id = &disruption.id;
                 forbidden.push(format!("{} of {id}, {age:#} old", disruption.action));
             }

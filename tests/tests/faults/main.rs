@@ -9,7 +9,10 @@
 
 mod calls;
 mod cell;
+mod delivery;
 mod fleet;
+mod items;
+mod promise;
 mod scenes;
 #[path = "../enforcer/support.rs"]
 mod support;

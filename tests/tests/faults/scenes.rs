@@ -37,10 +37,6 @@ pub(crate) enum Purpose {
     Any,
     OwnRegion,
     OtherRegion,
-    /// Claims of terminations, or the tag of one.
-    Claims,
-    /// Counts how often options were enforced.
-    Enforcements,
     /// Whether IMDSv1 is used.
     Usage,
     /// Whether calls were rejected before somebody changed the options.
@@ -51,11 +47,27 @@ pub(crate) enum Purpose {
     Again,
     /// After EC2 has refused one of several options.
     TokensAlone,
+    /// Of the state table: the limit of disruptions.
+    Limit,
+    /// The limit of enforcements of existing instances.
+    Existing,
+    /// The limit of enforcements after drift.
+    DriftLimit,
+    /// What people have exempted.
+    Exemptions,
+    /// What people have paused.
+    Pauses,
+    /// Who launched the instances.
+    Launchers,
+    /// Who sweeps the account.
+    Lease,
+    /// That the sweep is over.
+    Release,
 }
 
 use Purpose::{
-    Again, Any, Claims, Enforcements, OtherRegion, OwnRegion, RejectedCalls, TokensAlone, Usage,
-    Watch,
+    Again, Any, DriftLimit, Exemptions, Existing, Launchers, Lease, Limit, OtherRegion, OwnRegion,
+    Pauses, RejectedCalls, Release, TokensAlone, Usage, Watch,
 };
 use SceneTrigger::{
     CutLaunch, Drift, ForgedLaunch, Launch as Launched, Replay, Start, Sweep, SweepOfAll,
@@ -91,14 +103,40 @@ impl Purpose {
             Any => "",
             OwnRegion => "own region",
             OtherRegion => "other region",
-            Claims => "claims",
-            Enforcements => "enforcements",
             Usage => "usage",
             RejectedCalls => "rejected calls",
             Watch => "watch",
             Again => "again",
             TokensAlone => "tokens alone",
+            Limit => "limit",
+            Existing => "existing",
+            DriftLimit => "drift",
+            Exemptions => "exemptions",
+            Pauses => "pauses",
+            Launchers => "launchers",
+            Lease => "lease",
+            Release => "release",
         }
+    }
+
+    /// How the keys of the items begin that a call of the state table names.
+    pub(crate) fn item(self) -> Option<&'static str> {
+        match self {
+            Limit => Some("limit"),
+            Existing => Some("existing"),
+            DriftLimit => Some("drift"),
+            Exemptions => Some("exempt"),
+            Pauses => Some("pause"),
+            Launchers => Some("launcher"),
+            Lease | Release => Some("lease"),
+            Watch => Some("watch"),
+            Any | OwnRegion | OtherRegion | Usage | RejectedCalls | Again | TokensAlone => None,
+        }
+    }
+
+    /// Whether something is counted before it is done.
+    pub(crate) fn counts(self) -> bool {
+        matches!(self, Limit | Existing | DriftLimit)
     }
 }
 
@@ -106,8 +144,13 @@ const DESCRIBE: &str = "DescribeInstances";
 const MODIFY: &str = "ModifyInstanceMetadataOptions";
 const TERMINATE: &str = "TerminateInstances";
 const STOP: &str = "StopInstances";
-const TAG: &str = "CreateTags";
+const GET: &str = "GetItem";
+const BATCH: &str = "BatchGetItem";
+const UPDATE: &str = "UpdateItem";
 const METRICS: &str = "GetMetricData";
+
+/// Who launches in events.
+pub(crate) const LAUNCHER: &str = "arn:aws:iam::111122223333:user/ada";
 
 pub(crate) const SCENES: &[Scene] = &[
     scene(Launched, "enforce", DESCRIBE, Any, 0),
@@ -120,8 +163,6 @@ pub(crate) const SCENES: &[Scene] = &[
     scene(SweepOfAll, "enforce", DESCRIBE, OwnRegion, 0),
     scene(SweepOfAll, "enforce", DESCRIBE, OtherRegion, 0),
     scene(Launched, "stop", DESCRIBE, Again, 1),
-    scene(Launched, "terminate", DESCRIBE, Claims, 1),
-    scene(Sweep, "terminate", DESCRIBE, Claims, 1),
     scene(Launched, "enforce", MODIFY, Any, 0),
     scene(Launched, "enforce", MODIFY, TokensAlone, 1),
     scene(Launched, "stop", MODIFY, Any, 0),
@@ -133,10 +174,6 @@ pub(crate) const SCENES: &[Scene] = &[
     scene(Sweep, "terminate", TERMINATE, Any, 0),
     scene(Launched, "stop", STOP, Any, 0),
     scene(Sweep, "stop", STOP, Any, 0),
-    scene(Launched, "terminate", TAG, Claims, 0),
-    scene(Sweep, "terminate", TAG, Claims, 0),
-    scene(Drift, "enforce", TAG, Enforcements, 0),
-    scene(Sweep, "enforce", TAG, Watch, 0),
     scene(SweepOfAll, "enforce", "DescribeRegions", Any, 0),
     scene(
         Launched,
@@ -151,7 +188,32 @@ pub(crate) const SCENES: &[Scene] = &[
     scene(Drift, "terminate", METRICS, RejectedCalls, 0),
     scene(Sweep, "enforce", METRICS, Usage, 0),
     scene(Sweep, "terminate", METRICS, Usage, 0),
-    scene(Sweep, "enforce", METRICS, Watch, 1),
+    scene(Sweep, "enforce", METRICS, Watch, 0),
+    scene(Launched, "terminate", BATCH, Exemptions, 0),
+    scene(Replay, "terminate", BATCH, Exemptions, 0),
+    scene(Start, "stop", BATCH, Exemptions, 0),
+    scene(Drift, "enforce", BATCH, Exemptions, 0),
+    scene(Sweep, "enforce", BATCH, Exemptions, 0),
+    scene(Sweep, "terminate", BATCH, Exemptions, 0),
+    scene(Drift, "enforce", BATCH, Launchers, 0),
+    scene(SweepOfAll, "terminate", BATCH, Pauses, 0),
+    scene(Sweep, "enforce", BATCH, Watch, 0),
+    scene(Launched, "terminate", GET, Limit, 0),
+    scene(Launched, "stop", GET, Limit, 0),
+    scene(Sweep, "terminate", GET, Limit, 0),
+    scene(Start, "stop", GET, Existing, 0),
+    scene(Sweep, "enforce", GET, Existing, 0),
+    scene(Drift, "enforce", GET, DriftLimit, 0),
+    scene(Launched, "terminate", UPDATE, Limit, 0),
+    scene(Launched, "stop", UPDATE, Limit, 0),
+    scene(Sweep, "terminate", UPDATE, Limit, 0),
+    scene(Start, "stop", UPDATE, Existing, 0),
+    scene(Sweep, "enforce", UPDATE, Existing, 0),
+    scene(Drift, "enforce", UPDATE, DriftLimit, 0),
+    scene(Launched, "enforce", UPDATE, Launchers, 0),
+    scene(Sweep, "terminate", UPDATE, Lease, 0),
+    scene(Sweep, "enforce", UPDATE, Release, 1),
+    scene(Sweep, "enforce", UPDATE, Watch, 0),
 ];
 
 const fn scene(
@@ -183,14 +245,36 @@ impl Scene {
         ["stop", "terminate"].contains(&self.on_violation)
     }
 
+    /// Whether it is told of a launch.
+    pub(crate) fn launches(&self) -> bool {
+        matches!(self.trigger, Launched | CutLaunch | Replay | ForgedLaunch)
+    }
+
+    /// Whether it calls the state table.
+    pub(crate) fn is_of_table(&self) -> bool {
+        [GET, BATCH, UPDATE].contains(&self.action)
+    }
+
     pub(crate) fn policy(&self) -> String {
         let mut require = json!({ "http_tokens": "required" });
         if self.purpose == TokensAlone {
             require["instance_metadata_tags"] = json!("enabled");
         }
+        let exempt =
+            json!({ "name": "exempt", "when": { "tags": { "exempt": "*" } }, "action": "exempt" });
+        let mut rules = vec![exempt];
+        if self.purpose == Launchers {
+            // Where it is not known who launched an instance, the first may match.
+            let (bob, ada) = ("arn:aws:iam::*:user/bob", LAUNCHER);
+            rules.push(
+                json!({ "name": "bob", "when": { "principals": [bob] }, "action": "report" }),
+            );
+            rules.push(
+                json!({ "name": "ada", "when": { "principals": [ada] }, "action": "enforce" }),
+            );
+        }
         json!({
-            "version": 1, "require": require, "on_violation": self.on_violation,
-            "rules": [{ "name": "exempt", "when": { "tags": { "exempt": "*" } }, "action": "exempt" }],
+            "version": 1, "require": require, "on_violation": self.on_violation, "rules": rules,
             "new_instances": { "grace_seconds": 0 },
             "existing": { "watch_days": if self.purpose == Watch { 7 } else { 0 } }
         })

@@ -34,6 +34,10 @@ pub(crate) enum TroubleKind {
     NoData,
     /// While the calls wait, the instances' owners disable the endpoints.
     OwnersDisable,
+    /// The item of the state table is not as the function writes it.
+    Item,
+    /// DynamoDB leaves the keys unprocessed so many times.
+    Unprocessed(u32),
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +59,10 @@ pub(crate) enum AffectedActions {
     UsualLong,
     /// This action only.
     Only(&'static str),
+    /// The calls of the state table.
+    Table,
+    /// The reads and the writes of what is counted before it is done.
+    Counts(&'static str),
 }
 
 impl AffectedActions {
@@ -68,8 +76,7 @@ impl AffectedActions {
         let first_describe = action == "DescribeInstances" && scene.earlier_calls == 0;
         match self {
             AffectedActions::All => true,
-            AffectedActions::Named => stateful.contains(&action) || action == "CreateTags",
-            AffectedActions::Stateful => stateful.contains(&action),
+            AffectedActions::Named | AffectedActions::Stateful => stateful.contains(&action),
             AffectedActions::FirstDescribe => first_describe,
             AffectedActions::FirstDescribeWithoutLaunch => {
                 let is_launch = [SceneTrigger::Launch, SceneTrigger::CutLaunch];
@@ -79,15 +86,22 @@ impl AffectedActions {
             AffectedActions::Usual => is_usual(scene),
             AffectedActions::UsualLong => {
                 let actions = ["DescribeInstances", "ModifyInstanceMetadataOptions"];
-                is_usual(scene) && actions.contains(&action)
+                is_usual(scene) && (actions.contains(&action) || scene.is_of_table())
             }
             AffectedActions::Only(one) => action == one,
+            AffectedActions::Table => scene.is_of_table(),
+            AffectedActions::Counts(one) => action == one && scene.purpose.counts(),
         }
     }
 }
 
 fn is_usual(scene: &Scene) -> bool {
-    let rare = [Purpose::Again, Purpose::TokensAlone, Purpose::RejectedCalls];
+    let rare = [
+        Purpose::Again,
+        Purpose::TokensAlone,
+        Purpose::RejectedCalls,
+        Purpose::Release,
+    ];
     !rare.contains(&scene.purpose)
         && !scene.trigger.is_of_old_instances()
         && scene.on_violation != "stop"
@@ -129,10 +143,12 @@ const INTERFACE_NEVER: &str = "interface never visible";
 const INTERFACE_WITHOUT_TIME: &str = "interface without a time";
 
 use AffectedActions::{
-    All, FirstDescribe, FirstDescribeWithoutLaunch, Named, Only, Questions, Stateful, Usual,
-    UsualLong,
+    All, Counts, FirstDescribe, FirstDescribeWithoutLaunch, Named, Only, Questions, Stateful,
+    Table, Usual, UsualLong,
 };
-use TroubleKind::{Lost, NoData, OwnersDisable, Plain, Shown, Status, ThrottledFor, TimeOut};
+use TroubleKind::{
+    Item, Lost, NoData, OwnersDisable, Plain, Shown, Status, ThrottledFor, TimeOut, Unprocessed,
+};
 
 pub(crate) const TROUBLES: &[Trouble] = &[
     trouble(
@@ -297,6 +313,37 @@ pub(crate) const TROUBLES: &[Trouble] = &[
         None,
         Usual,
     ),
+    trouble(
+        "no table",
+        Plain(|| InjectedFault::error("ResourceNotFoundException", 400)),
+        None,
+        Table,
+    ),
+    trouble(
+        "written by others once",
+        Plain(written_by_others),
+        Some(1),
+        Counts("UpdateItem"),
+    ),
+    trouble(
+        "written by others every time",
+        Plain(written_by_others),
+        None,
+        Counts("UpdateItem"),
+    ),
+    trouble("item of another form", Item, None, Counts("GetItem")),
+    trouble(
+        "unprocessed once",
+        Unprocessed(1),
+        Some(1),
+        Only("BatchGetItem"),
+    ),
+    trouble(
+        "unprocessed every time",
+        Unprocessed(u32::MAX),
+        None,
+        Only("BatchGetItem"),
+    ),
 ];
 
 const fn trouble(
@@ -311,6 +358,10 @@ const fn trouble(
         times,
         affects,
     }
+}
+
+fn written_by_others() -> InjectedFault {
+    InjectedFault::error("ConditionalCheckFailedException", 400)
 }
 
 fn incorrect_state() -> InjectedFault {

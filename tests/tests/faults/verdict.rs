@@ -2,94 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use imds_tests::{FakeAws, FakeInstance, Invocation};
+use imds_tests::{FakeAws, FakeInstance};
 use serde_json::Value;
 
+use crate::delivery::{Delivery, LATE};
 use crate::fleet::SceneFleet;
 use crate::scenes::{Purpose, Scene, SceneTrigger};
-use crate::support::{REGION, logged_report};
+use crate::support::REGION;
 use crate::troubles::{NOT_VISIBLE, Trouble, TroubleKind};
-
-/// What the function says of a call whose answer it could not wait for.
-pub(crate) const LATE: &str = "no answer before the deadline";
-
-/// One delivery of the event.
-pub(crate) struct Delivery {
-    pub(crate) report: Value,
-    /// The error's message.
-    pub(crate) error: Option<String>,
-    /// The records of what was done, from the log.
-    records: Vec<Value>,
-}
-
-impl Delivery {
-    /// # Errors
-    /// When the function logged no report.
-    pub(crate) fn read(run: &Invocation) -> Result<Self, String> {
-        let (report, error) = match &run.result {
-            Ok(report) => (report.clone(), None),
-            Err(error) if error.error_type == "Incomplete" => {
-                (logged_report(run), Some(error.error_message.clone()))
-            }
-            Err(error) => return Err(format!("{}: {}", error.error_type, error.error_message)),
-        };
-        let lines = run.stdout.iter();
-        let lines = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
-        let records = lines.filter_map(|line| serde_json::from_str(line["entry"].as_str()?).ok());
-        Ok(Delivery {
-            report,
-            error,
-            records: records.collect(),
-        })
-    }
-
-    /// Instances to which something was done, without a record of it.
-    fn unrecorded(&self) -> Vec<String> {
-        let entries = self.report["instances"].as_array().unwrap().iter();
-        let is_record = |entry: &&Value| {
-            let outcome = entry["outcome"].as_str().unwrap();
-            ["enforced", "stopped", "terminated", "failed"].contains(&outcome)
-        };
-        let unrecorded = entries.filter(is_record).filter(|entry| {
-            let same = self.records.iter().filter(|record| record == entry);
-            same.count() != 1
-        });
-        unrecorded
-            .map(|entry| format!("the log has no record of {entry}"))
-            .collect()
-    }
-
-    /// Such as `enforced 2, exempt 1`.
-    pub(crate) fn outcomes(&self) -> String {
-        let summary = self.report["summary"].as_object().unwrap();
-        let mut words: Vec<String> = summary
-            .iter()
-            .filter(|(_, count)| **count != 0)
-            .map(|(outcome, count)| format!("{outcome} {count}"))
-            .collect();
-        if !self.unreachable().is_empty() {
-            words.push(format!("unreachable {}", self.unreachable().len()));
-        }
-        words.join(", ")
-    }
-
-    fn unreachable(&self) -> &[Value] {
-        self.report["unreachable"].as_array().unwrap()
-    }
-
-    fn is_unreachable(&self, region: &str) -> bool {
-        self.unreachable()
-            .iter()
-            .any(|unreachable| unreachable["region"] == region || unreachable["region"] == "all")
-    }
-
-    fn entries(&self, id: &str) -> Vec<&Value> {
-        let all = self.report["instances"].as_array().unwrap();
-        all.iter()
-            .filter(|entry| entry["instance_id"] == id)
-            .collect()
-    }
-}
 
 /// A delivery with the fleet and the fake's state after it.
 pub(crate) struct CellRun<'r> {
@@ -132,34 +52,36 @@ impl CellRun<'_> {
             .collect();
         if scene.action == "GetMetricData" && delivery.report["summary"]["failed"] != 0 {
             let failed = "a question without an answer left no time for what needs none";
-            faults.push(format!("{failed}: {:?}", delivery.error));
+            faults.push(format!("{failed}: {:?}", delivery.left));
         }
-        let denying = fleet.denying.iter();
-        let mut denying = denying.flat_map(|id| delivery.entries(id));
-        let denying_failed = denying.any(|entry| entry["outcome"] == "failed");
-        match &delivery.error {
+        let others = fleet.denying.iter().chain(&fleet.held);
+        let mut others = others.flat_map(|id| delivery.entries(id));
+        let others_failed = others.any(|entry| entry["outcome"] == "failed");
+        match &delivery.left {
             None if !undone.is_empty() => {
                 faults.push(format!(
-                    "it did not fail, and left {} open",
+                    "it did not say that it left {} open",
                     undone.join(", ")
                 ));
             }
-            Some(message) if open.is_empty() && !denying_failed => {
+            Some(message) if open.is_empty() && !others_failed => {
                 // On a busy machine an answer may come too late.
                 let is_lost = trouble.loses_answers() || message.contains(LATE);
-                let needless = || format!("it failed with nothing left to do: {message}");
+                let is_lost = is_lost || self.forgets_launchers() || self.lacks_watch();
+                let needless = || format!("it left nothing, and says it did: {message}");
                 faults.extend((!is_lost).then(needless));
             }
             None | Some(_) => {}
         }
+        faults.extend(self.faults_of_promise());
         faults
     }
 
     /// The errors of the second delivery, after the fault.
     pub(crate) fn faults_of_second(&self) -> Vec<String> {
         let mut faults = self.faults_of_outcomes(&self.scene.concerned(self.fleet));
-        if let Some(message) = &self.delivery.error {
-            faults.push(format!("it failed: {message}"));
+        if let Some(message) = &self.delivery.left {
+            faults.push(format!("it left something: {message}"));
         }
         let known = |instance: &FakeInstance| {
             let mut entries = self.delivery.entries(&instance.id).into_iter();
@@ -179,6 +101,7 @@ impl CellRun<'_> {
             ..
         } = *self;
         let mut faults = delivery.unrecorded();
+        faults.extend(delivery.miscounted());
         let mut counted: BTreeMap<&str, usize> = BTreeMap::new();
         let mut all_reachable = true;
         let mut compliant_here = 0;
@@ -225,14 +148,23 @@ impl CellRun<'_> {
                     entry["instead_of"] == self.scene.on_violation && entry["because"].is_string();
                 is_closed(instance) && (says_why || !self.scene.disrupts())
             }
-            "exempt" => instance.id == fleet.exempt,
+            "exempt" => {
+                let exempt = self.scene.purpose == Purpose::Exemptions;
+                instance.id == fleet.exempt || exempt && fleet.held.contains(&instance.id)
+            }
             "stopped" => is_stopped(instance) && is_closed(instance),
             "terminated" | "gone" => is_ended(instance),
             "reported" if is(&fleet.denying) => entry["because"] == "managed",
             "reported" if self.scene.purpose == Purpose::TokensAlone => {
                 is_closed(instance) && entry["refused"][0]["option"] == "instance_metadata_tags"
             }
+            "reported" if fleet.held.contains(&instance.id) => entry["because"] == "paused",
+            "reported" if self.lacks_watch() => entry["because"] == "rejected_calls",
             "reported" => is(&fleet.in_use) || self.is_of_unknown_use(entry),
+            "failed" if fleet.held.contains(&instance.id) => {
+                entry["because"] == "state_unavailable"
+            }
+            "failed" if self.forgets_launchers() => entry["because"] == "state_unavailable",
             "failed" => {
                 fleet.to_change().contains(&instance.id)
                     || is(&fleet.denying)
@@ -262,7 +194,7 @@ impl CellRun<'_> {
     }
 
     /// The instances that should have been changed and still allow IMDSv1.
-    fn open(&self) -> Vec<FakeInstance> {
+    pub(crate) fn open(&self) -> Vec<FakeInstance> {
         let to_change = self.fleet.to_change().iter();
         let instances = to_change.map(|id| self.ec2.instance(id));
         instances
@@ -272,7 +204,7 @@ impl CellRun<'_> {
 }
 
 /// Whether there is no IMDSv1 to attack. A stopped instance that allows it opens when it is started.
-fn is_closed(instance: &FakeInstance) -> bool {
+pub(crate) fn is_closed(instance: &FakeInstance) -> bool {
     instance.options.tokens == "required" || instance.options.endpoint == "disabled"
 }
 

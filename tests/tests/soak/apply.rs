@@ -1,19 +1,20 @@
 //! Does what a plan says: sets options, and hands on what is to be stopped or terminated.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
-use imds_core::decide::{Decision, NonCompliant};
+use imds_core::decide::{Because, Decision, Exempt, NonCompliant, Quota};
 use imds_core::instance::{Instance, InstanceId, State};
-use imds_core::marks;
-use imds_core::options::{HttpTokens, MetadataOptions};
+use imds_core::options::MetadataOptions;
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Action;
+use imds_core::report::Outcome;
+use imds_core::state::Key;
 
-use crate::changes::SimTag;
-use crate::ec2::{MINUTE, SECOND, SimError, timestamp};
-use crate::events;
+use crate::ENFORCEMENTS;
+use crate::ec2::{HOUR, MINUTE, SECOND, SimError, Time};
+use crate::events::{self, ACCOUNT};
 use crate::function::SimInvocation;
-use crate::oracle::ToldBy;
 use crate::sim::Sim;
 
 /// A step that takes calls.
@@ -34,13 +35,14 @@ enum Set {
 
 impl Sim {
     pub(crate) fn apply(&mut self, run: &Rc<SimInvocation>, mut plan: Plan) {
-        plan.limit_terminations(self.policy.limits.disruptions_per_hour);
+        plan.limit_disruptions(self.policy.limits.disruptions_per_hour);
         let observed_at = plan.observed_at.as_millisecond();
-        let (mut enforce, mut stop, mut terminate) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut enforce, mut disrupt) = (Vec::new(), Vec::new());
         for Step { instance, decision } in plan.steps {
             let outcome = match decision {
                 Decision::Compliant(_) => "compliant",
-                Decision::Exempt(_) => "exempt",
+                Decision::Exempt(Exempt::Rule { .. }) => "exempt",
+                Decision::Exempt(Exempt::Entry(_)) => "exempt by an entry",
                 Decision::Gone(_) => "gone",
                 Decision::NonCompliant(decided) => {
                     let tasks = match decided.action {
@@ -49,8 +51,7 @@ impl Sim {
                             continue;
                         }
                         Action::Enforce => &mut enforce,
-                        Action::Stop => &mut stop,
-                        Action::Terminate => &mut terminate,
+                        Action::Stop | Action::Terminate => &mut disrupt,
                     };
                     tasks.push(SimTask { instance, decided });
                     continue;
@@ -60,31 +61,109 @@ impl Sim {
         }
         let soon = self.now + self.latency();
         if !enforce.is_empty() {
-            self.later(run, soon, move |sim, run| {
-                sim.enforce(run, enforce, 0, Sim::enforced)
+            self.later(run, soon, |sim, run| {
+                sim.enforce_within_quotas(run, enforce)
             });
         }
-        if !stop.is_empty() {
-            // Its options are set first.
-            self.later(run, soon, move |sim, run| {
-                sim.enforce(run, stop, 0, move |sim, run, tasks| {
-                    sim.disrupt(run, Action::Stop, tasks, observed_at, 0);
-                });
-            });
-        }
-        if !terminate.is_empty() {
-            self.claim(run, terminate, observed_at);
+        if !disrupt.is_empty() {
+            self.disrupt_permitted(run, disrupt, observed_at);
         }
     }
 
+    /// Sets the options of those that the hourly limits allow, and reports the others.
+    fn enforce_within_quotas(&mut self, run: &Rc<SimInvocation>, tasks: Vec<SimTask>) {
+        let (mut allowed, mut existing) = (Vec::new(), Vec::new());
+        for task in tasks {
+            match task.decided.quota {
+                None => allowed.push(task),
+                Some(Quota::Existing) => existing.push(task),
+                Some(Quota::Drift) => self.enforce_drift(run, task),
+            }
+        }
+        self.enforce(run, allowed, 0, Sim::enforced);
+        let Some(first) = existing.first() else {
+            return;
+        };
+        let limit = self.policy.limits.existing_per_hour.unwrap();
+        let key = Key::existing(ACCOUNT, &first.instance.region);
+        let wanted = existing.iter().map(|it| it.instance.id.to_string());
+        self.permits(
+            run,
+            (key, limit),
+            wanted.collect(),
+            move |sim, run, permits| {
+                let mut allowed = Vec::new();
+                for task in existing {
+                    let because = match &permits {
+                        Ok(it) if it.granted.contains(task.instance.id.as_str()) => {
+                            allowed.push(task);
+                            continue;
+                        }
+                        Ok(_) => Because::ExistingLimit { limit },
+                        Err(error) => Because::StateUnavailable(error.clone()),
+                    };
+                    sim.reported_instead(run, task, because);
+                }
+                sim.enforce(run, allowed, 0, Sim::enforced);
+            },
+        );
+    }
+
+    /// A change of options counts once, however often its event comes.
+    fn enforce_drift(&mut self, run: &Rc<SimInvocation>, task: SimTask) {
+        let limit = self.policy.limits.enforcements_per_hour;
+        let key = Key::drift(&task.instance.id);
+        let change = vec![run.at.to_string()];
+        self.permits(run, (key, limit), change, |sim, run, permits| {
+            let because = match permits {
+                Ok(it) if !it.granted.is_empty() => {
+                    return sim.enforce(run, vec![task], 0, Sim::enforced);
+                }
+                Ok(it) => Because::DriftLimit {
+                    enforcements: u32::try_from(it.counted).unwrap(),
+                },
+                Err(error) => Because::StateUnavailable(error),
+            };
+            sim.reported_instead(run, task, because);
+        });
+    }
+
+    pub(crate) fn reported_instead(
+        &mut self,
+        run: &SimInvocation,
+        task: SimTask,
+        because: Because,
+    ) {
+        let decided = task.decided.milder(Action::Report, because);
+        self.reported(run, &task.instance.id, &decided);
+    }
+
     fn reported(&mut self, run: &SimInvocation, id: &InstanceId, decided: &NonCompliant) {
-        let because = decided
-            .instead
-            .as_ref()
-            .map(|instead| instead.because.word());
-        let word = because.map(|word| format!("{word:?}")).unwrap_or_default();
-        self.outcome(run, id, "reported");
+        let because = decided.instead.as_ref().map(|instead| &instead.because);
+        let word = because.map(Because::word);
+        let word = word.map(|word| format!("{word:?}")).unwrap_or_default();
+        if let Some(Because::DriftLimit { .. }) = because {
+            self.is_drift_limit_reached(id);
+        }
+        // What is not known to the function is not an outcome.
+        if Decision::NonCompliant(decided.clone()).outcome() == Outcome::Failed {
+            run.fail();
+        } else {
+            self.outcome(run, id, "reported");
+        }
         *self.reported.entry(word).or_default() += 1;
+    }
+
+    /// People have changed the options more often within the hour than they may be enforced.
+    fn is_drift_limit_reached(&mut self, id: &InstanceId) {
+        let (now, told) = (self.now, self.drifts.get(id));
+        let within = told.into_iter().flatten();
+        let within = within.filter(|(told, _)| now - told < HOUR + 3 * MINUTE);
+        let changes: BTreeSet<Time> = within.map(|(_, at)| *at).collect();
+        if changes.len() <= ENFORCEMENTS {
+            self.ec2
+                .forbid("left open, by the limit of drift", "", id, now);
+        }
     }
 
     fn enforced(&mut self, run: &Rc<SimInvocation>, tasks: Vec<SimTask>) {
@@ -179,14 +258,6 @@ impl Sim {
             let event = events::modified(instance, events::ROLE, set, now);
             let delivered = now + self.rng.i64(SECOND..2 * MINUTE);
             self.at(delivered, move |sim| sim.deliver(event, 0));
-        }
-        if matches!(run.by, ToldBy::Drift(..)) && set.http_tokens == Some(HttpTokens::Required) {
-            let value = marks::one_more_enforcement(&instance.tags, timestamp(now));
-            let times = self.enforcements.entry(instance.id.clone());
-            times.or_default().push(now);
-            let tag = SimTag::visible_now(marks::DRIFT, value, now);
-            let ids = std::slice::from_ref(&instance.id);
-            let _ = self.call("CreateTags", region, |ec2| ec2.tag(ids, &tag));
         }
         Ok(())
     }

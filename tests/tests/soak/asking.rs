@@ -20,7 +20,7 @@ const ATTEMPTS: u32 = 2;
 pub(crate) type Then = fn(&mut Sim, &Rc<SimInvocation>, Plan);
 
 impl Sim {
-    pub(crate) fn ask(&mut self, run: &Rc<SimInvocation>, plan: Plan, tries: u32, then: Then) {
+    pub(crate) fn question(&mut self, run: &Rc<SimInvocation>, plan: Plan, tries: u32, then: Then) {
         let region = plan.steps[0].instance.region.clone();
         let now = self.now;
         let window = self.policy.existing.usage_window(timestamp(now));
@@ -39,7 +39,7 @@ impl Sim {
             && let Some(next) = self.backoff(tries, run.ask_until)
         {
             return self.later(run, next, move |sim, run| {
-                sim.ask(run, plan, tries + 1, then)
+                sim.question(run, plan, tries + 1, then)
             });
         }
         if !is_answered {
@@ -48,7 +48,10 @@ impl Sim {
         }
         let now = timestamp(now);
         let answer = |mut step: Step| {
-            let evidence = match step.question().unwrap() {
+            let Some(question) = step.question() else {
+                return step;
+            };
+            let evidence = match question {
                 Question::Usage => Evidence::Usage(window.evaluate_answer(&step.instance, &usage)),
                 Question::RejectedCalls => {
                     Evidence::RejectedCalls(counted(&step.instance, &rejected))

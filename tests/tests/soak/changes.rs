@@ -5,48 +5,11 @@ use imds_core::options::{MetadataOptions, Toggle};
 use imds_core::policy::Action;
 
 use crate::ec2::{SimEc2, SimError, Time};
-use crate::oracle::{Told, may_disrupt, may_enforce, widens};
-
-/// A tag that a call sets.
-pub(crate) struct SimTag {
-    pub(crate) key: &'static str,
-    pub(crate) value: String,
-    /// When the call is made.
-    pub(crate) now: Time,
-    /// When EC2 begins to show it.
-    pub(crate) visible_at: Time,
-}
-
-impl SimTag {
-    pub(crate) fn visible_now(key: &'static str, value: String, now: Time) -> Self {
-        SimTag {
-            key,
-            value,
-            now,
-            visible_at: now,
-        }
-    }
-}
+use crate::oracle::{
+    Counts, Told, counts_towards, is_new_launch, may_disrupt, may_enforce, widens,
+};
 
 impl SimEc2 {
-    /// Tags all instances or none; EC2 shows the tag from `visible_at` on.
-    pub(crate) fn tag(&mut self, ids: &[InstanceId], tag: &SimTag) -> Result<(), SimError> {
-        if ids.iter().any(|id| !self.machine(id).is_known(tag.now)) {
-            return Err(SimError::NotFound);
-        }
-        for id in ids {
-            let machine = self.machine(id);
-            machine.late_tags.retain(|(_, late, _)| late != tag.key);
-            let late = (tag.visible_at, tag.key.to_owned(), tag.value.clone());
-            machine.late_tags.push(late);
-            if tag.key == imds_core::marks::TERMINATE {
-                let region = machine.instance.region.clone();
-                self.claimed(id, region);
-            }
-        }
-        Ok(())
-    }
-
     /// Sets options of an instance that the function has described.
     pub(crate) fn modify(
         &mut self,
@@ -84,8 +47,11 @@ impl SimEc2 {
         let unasked = may_enforce(machine, told, now)
             .err()
             .filter(|_| after != has);
+        let counts = counts_towards(machine, told, now).filter(|_| after != has);
+        let is_new_launch = is_new_launch(machine, told, now);
         machine.instance.options = after;
         machine.options_set(now);
+        let region = machine.instance.region.clone();
         self.needless += usize::from(after == has);
         self.raced += usize::from(raced);
         if let Some(what) = broken {
@@ -93,6 +59,24 @@ impl SimEc2 {
         }
         if let Some(what) = unasked {
             self.forbid("options set of an instance", what, &described.id, now);
+        }
+        let id = &described.id;
+        match counts {
+            None => {}
+            Some(Counts::Drift(at)) => {
+                let drifted = self.drifted.entry(id.clone()).or_default();
+                drifted.push((now, at));
+            }
+            Some(Counts::Existing) => {
+                let existing = self.existing.entry(region.clone()).or_default();
+                existing.push((now, id.clone()));
+            }
+        }
+        if after != has
+            && !is_new_launch
+            && let Some(what) = self.written.forbids(id, &region, told.begun, now)
+        {
+            self.forbid("options set of an instance", what, id, now);
         }
         Ok(after)
     }
@@ -130,11 +114,16 @@ impl SimEc2 {
             let broken = may_disrupt(machine, (told, action.as_str()), now).err();
             if action == Action::Terminate {
                 machine.end(now);
-                let region = machine.instance.region.clone();
-                self.terminations.entry(region).or_default().push(now);
             } else {
                 machine.set_state(State::Stopped, now);
             }
+            let region = machine.instance.region.clone();
+            let written = self.written.forbids(id, &region, told.begun, now);
+            let broken = broken.or(written);
+            self.disruptions
+                .entry(region)
+                .or_default()
+                .push((now, id.clone()));
             if let Some(what) = broken {
                 self.forbid("disrupted an instance", what, id, now);
             }

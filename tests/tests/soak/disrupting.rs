@@ -5,17 +5,14 @@ use std::rc::Rc;
 
 use imds_core::decide::{Because, Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId};
-use imds_core::marks;
 use imds_core::policy::Action;
+use imds_core::state::Key;
 
 use crate::apply::SimTask;
-use crate::changes::SimTag;
 use crate::ec2::{MINUTE, SECOND, SimError, Time, timestamp};
+use crate::events::ACCOUNT;
 use crate::function::SimInvocation;
 use crate::sim::Sim;
-
-/// How long a claim needs to become visible, and the longest that writing it may take.
-const SETTLED: Time = 2 * SECOND;
 
 /// How long an observation counts.
 const COUNTS: Time = MINUTE;
@@ -23,98 +20,142 @@ const COUNTS: Time = MINUTE;
 /// How long before the end of its time a call must be sent.
 const ARRIVES: Time = 5 * SECOND;
 
+/// A disruption by permits of the hourly limit.
+#[derive(Clone, Copy)]
+struct SimDisruption {
+    action: Action,
+    observed_at: Time,
+    permitted_until: Time,
+    round: u32,
+}
+
 impl Sim {
-    pub(crate) fn claim(
+    /// Stops and terminates those that the hourly limit permits. What is to be stopped is enforced first.
+    pub(crate) fn disrupt_permitted(
         &mut self,
         run: &Rc<SimInvocation>,
         tasks: Vec<SimTask>,
         observed_at: Time,
     ) {
-        let limit = self.policy.limits.disruptions_per_hour;
-        let ids = ids(&tasks);
-        let region = tasks[0].instance.region.clone();
-        let now = self.now;
-        // When the tag is written, and when EC2 shows it.
-        let (written, retried) = self.tries(&region);
-        let latency = self.latency() + retried;
-        let visible_at = now + latency + self.rng.i64(0..SECOND);
-        let claim = SimTag {
-            key: marks::TERMINATE,
-            value: marks::claim(timestamp(now)),
-            now,
-            visible_at,
-        };
-        let marked = written
-            && self
-                .call("CreateTags", &region, |ec2| ec2.tag(&ids, &claim))
-                .is_ok();
-        if !marked || latency >= SETTLED {
-            self.release(&ids);
-            return self.over_limit(run, tasks);
-        }
-        self.later(run, now + latency + SETTLED, move |sim, run| {
-            let now = sim.now;
-            let observed = sim.call("DescribeInstances", &region, |ec2| {
-                Ok(ec2.with_claims(&region, now))
-            });
-            let observed = observed.unwrap_or_default();
-            let allowed = marks::may_terminate(&observed, &ids, limit, timestamp(now));
-            let (go, stay): (Vec<SimTask>, Vec<SimTask>) = tasks
+        self.permit(run, tasks, move |sim, run, permitted, left| {
+            for (task, because) in left {
+                match because {
+                    Because::StateUnavailable(_) if !sim.is_new_launch(run, &task) => {
+                        sim.reported_instead(run, task, because);
+                    }
+                    _ => sim.enforce_instead(run, vec![task]),
+                }
+            }
+            let (tasks, permitted_until) = permitted;
+            let disruption = move |action| SimDisruption {
+                action,
+                observed_at,
+                permitted_until,
+                round: 0,
+            };
+            let (stop, terminate): (Vec<SimTask>, Vec<SimTask>) = tasks
                 .into_iter()
-                .partition(|task| allowed.contains(&task.instance.id));
-            sim.release(&self::ids(&stay));
-            sim.over_limit(run, stay);
-            sim.disrupt(run, Action::Terminate, go, observed_at, 0);
+                .partition(|task| task.decided.action == Action::Stop);
+            sim.enforce(run, stop, 0, move |sim, run, tasks| {
+                sim.disrupt(run, disruption(Action::Stop), tasks);
+            });
+            sim.disrupt(run, disruption(Action::Terminate), terminate);
         });
     }
 
-    fn over_limit(&mut self, run: &Rc<SimInvocation>, tasks: Vec<SimTask>) {
-        tasks
-            .iter()
-            .for_each(|_| self.count("disruption", "over its limit"));
-        let limit = self.policy.limits.disruptions_per_hour;
-        let milder = tasks.into_iter().map(|task| SimTask {
-            decided: task
-                .decided
-                .milder(Action::Enforce, Because::DisruptionLimit { limit }),
-            ..task
-        });
-        self.enforce_instead(run, milder.collect());
+    fn is_new_launch(&self, run: &SimInvocation, task: &SimTask) -> bool {
+        let first = task.decided.first_launched_at;
+        run.discovery.is_new_launch(first, timestamp(self.now))
     }
 
-    fn release(&mut self, ids: &[InstanceId]) {
-        let now = self.now;
-        let Some(first) = ids.first() else { return };
-        let region = self.ec2.machine(first).instance.region.clone();
-        // A claim that is left behind counts against the limit, and terminates nothing.
-        let tag = SimTag::visible_now(marks::TERMINATE, marks::release(timestamp(now)), now);
-        let _ = self.call("CreateTags", &region, |ec2| ec2.tag(ids, &tag));
-    }
-
-    /// Disrupts instances while they are new.
-    pub(crate) fn disrupt(
+    /// Counts disruptions before they are done: those that are permitted until a time, and the others, with
+    /// the reason.
+    fn permit(
         &mut self,
         run: &Rc<SimInvocation>,
-        action: Action,
-        mut open: Vec<SimTask>,
-        mut observed_at: Time,
-        round: u32,
+        tasks: Vec<SimTask>,
+        then: impl FnOnce(&mut Sim, &Rc<SimInvocation>, (Vec<SimTask>, Time), Vec<(SimTask, Because)>)
+        + 'static,
     ) {
-        if open.is_empty() {
-            return;
-        }
-        if self.now - observed_at > COUNTS {
-            observed_at = self.now;
+        let limit = self.policy.limits.disruptions_per_hour;
+        let key = Key::limit(ACCOUNT, &tasks[0].instance.region);
+        let wanted = tasks.iter().map(|it| it.instance.id.to_string()).collect();
+        self.permits(run, (key, limit), wanted, move |sim, run, permits| {
+            let (mut permitted, mut left) = (Vec::new(), Vec::new());
+            for task in tasks {
+                match &permits {
+                    Ok(it) if it.granted.contains(task.instance.id.as_str()) => {
+                        permitted.push(task);
+                    }
+                    Ok(_) => {
+                        sim.count("disruption", "over its limit");
+                        left.push((task, Because::DisruptionLimit { limit }));
+                    }
+                    Err(error) => {
+                        sim.count("disruption", "not counted");
+                        left.push((task, Because::StateUnavailable(error.clone())));
+                    }
+                }
+            }
+            let until = permits.map_or(sim.now, |it| it.until);
+            then(sim, run, (permitted, until), left);
+        });
+    }
+
+    /// Disrupts instances while they are new and permitted.
+    fn disrupt(
+        &mut self,
+        run: &Rc<SimInvocation>,
+        mut disruption: SimDisruption,
+        mut open: Vec<SimTask>,
+    ) {
+        let action = disruption.action;
+        if self.now - disruption.observed_at > COUNTS {
+            disruption.observed_at = self.now;
             open = self.observe_again(run, action, open);
         }
         open = self.new_ones(run, action, open);
-        // What waits for EC2's rates is not sent when it is too late.
+        if open.is_empty() {
+            return;
+        }
+        if self.now < disruption.permitted_until {
+            return self.send(run, disruption, open);
+        }
+        self.count("disruption", "permitted again");
+        self.permit(run, open, move |sim, run, (open, permitted_until), left| {
+            let (unknown, limited): (Vec<_>, Vec<_>) = left
+                .into_iter()
+                .partition(|(_, because)| matches!(because, Because::StateUnavailable(_)));
+            let not = limited.into_iter().map(|(task, _)| task).collect();
+            sim.not_disrupted(run, action, not);
+            for (task, because) in unknown {
+                match action == Action::Terminate && !sim.is_new_launch(run, &task) {
+                    true => sim.reported_instead(run, task, because),
+                    false => sim.not_disrupted(run, action, vec![task]),
+                }
+            }
+            let disruption = SimDisruption {
+                permitted_until,
+                ..disruption
+            };
+            if !open.is_empty() {
+                sim.send(run, disruption, open);
+            }
+        });
+    }
+
+    /// What waits for EC2's rates is not sent when it is too late.
+    fn send(&mut self, run: &Rc<SimInvocation>, disruption: SimDisruption, open: Vec<SimTask>) {
+        let SimDisruption {
+            action,
+            observed_at,
+            permitted_until,
+            round,
+        } = disruption;
         let sent = self.now + self.latency() + self.waits_for_rates();
-        let until = open
-            .iter()
-            .filter_map(|task| self.new_until(&task.instance))
-            .min();
-        let until = until.unwrap_or(sent).min(observed_at + COUNTS);
+        let new_until = open.iter().filter_map(|it| self.new_until(&it.instance));
+        let until = new_until.min().unwrap_or(sent);
+        let until = until.min(observed_at + COUNTS).min(permitted_until);
         self.later(run, sent.min(until), move |sim, run| {
             let failed = match sent <= until {
                 true => sim.call_all(run, action, open),
@@ -125,9 +166,12 @@ impl Sim {
                 _ if failed.is_empty() => {}
                 Some(next) if round < 2 || action == Action::Stop => {
                     // It may have terminated, or its tags may have come.
-                    sim.later(run, next, move |sim, run| {
-                        sim.disrupt(run, action, failed, 0, round + 1);
-                    });
+                    let again = SimDisruption {
+                        observed_at: 0,
+                        round: round + 1,
+                        ..disruption
+                    };
+                    sim.later(run, next, move |sim, run| sim.disrupt(run, again, failed));
                 }
                 _ => sim.not_disrupted(run, action, failed),
             }
@@ -270,7 +314,6 @@ impl Sim {
             }
             return;
         }
-        self.release(&ids(&tasks));
         self.enforce_instead(run, tasks);
     }
 

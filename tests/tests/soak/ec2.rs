@@ -8,6 +8,7 @@ use imds_core::options::HttpTokens;
 use jiff::Timestamp;
 
 use crate::cloudwatch::{Metered, Software};
+use crate::table::Written;
 
 /// Milliseconds since 1970.
 pub(crate) type Time = i64;
@@ -199,11 +200,15 @@ pub(crate) struct SimEc2 {
     machines: BTreeMap<u64, SimInstance>,
     by_region: BTreeMap<String, Vec<u64>>,
     by_token: BTreeMap<String, Vec<InstanceId>>,
-    by_claim: BTreeMap<String, Vec<InstanceId>>,
     /// By region, and by the minute in which they were started.
     by_start: BTreeMap<(String, Time), Vec<InstanceId>>,
-    /// When the function terminated instances, by region.
-    pub(crate) terminations: BTreeMap<String, Vec<Time>>,
+    /// When the function stopped and terminated instances, by region.
+    pub(crate) disruptions: BTreeMap<String, Vec<(Time, InstanceId)>>,
+    /// When it set the options of which existing instances, by region.
+    pub(crate) existing: BTreeMap<String, Vec<(Time, InstanceId)>>,
+    /// When it set options that somebody had changed, and when they were changed, by instance.
+    pub(crate) drifted: BTreeMap<InstanceId, Vec<(Time, Time)>>,
+    pub(crate) written: Written,
     pub(crate) forbidden: BTreeMap<String, Vec<String>>,
     /// Changes that changed nothing.
     pub(crate) needless: usize,
@@ -284,20 +289,6 @@ impl SimEc2 {
                 of_each(machine.describe(now));
             }
         }
-    }
-
-    pub(crate) fn with_claims(&mut self, region: &str, now: Time) -> Vec<Instance> {
-        let mut ids = self.by_claim.get(region).cloned().unwrap_or_default();
-        ids.sort_unstable();
-        ids.dedup();
-        let mut described = self.describe(&ids, now);
-        let claim = imds_core::marks::TERMINATE;
-        described.retain(|instance| instance.tags.contains_key(claim));
-        described
-    }
-
-    pub(crate) fn claimed(&mut self, id: &InstanceId, region: String) {
-        self.by_claim.entry(region).or_default().push(id.clone());
     }
 
     pub(crate) fn forbid(&mut self, what: &str, why: &str, id: &InstanceId, now: Time) {

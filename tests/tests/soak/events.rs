@@ -14,7 +14,10 @@ pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/enforcer";
 /// The role of people, whose sessions have the name of the function's.
 pub(crate) const PEOPLE: &str = "arn:aws:iam::111122223333:role/people";
 
-const ACCOUNT: &str = "111122223333";
+pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// A tag whose value is the user who launches the instance. A rule exempts those of the user `ci`.
+pub(crate) const PIPELINE: &str = "pipeline";
 
 /// Whether a record of a launch names its instances.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,9 +36,11 @@ pub(crate) fn launched(
     let region = &instances[0].region;
     let items: Vec<Value> = instances.iter().map(|it| item(it, at)).collect();
     let count = instances.len();
+    let user = instances[0].tags.get(PIPELINE).map_or("ada", |user| user);
+    let arn = format!("arn:aws:iam::{ACCOUNT}:user/{user}");
     let mut detail = json!({
         "eventSource": "ec2.amazonaws.com", "eventName": "RunInstances",
-        "userIdentity": { "type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/ada" },
+        "userIdentity": { "type": "IAMUser", "arn": arn },
         "requestParameters": {
             "instancesSet": { "items": [{ "minCount": count, "maxCount": count }] } },
         "responseElements": (ids == RecordedIds::All).then(|| json!({ "instancesSet": { "items": items } }))

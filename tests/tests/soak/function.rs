@@ -32,6 +32,7 @@ pub(crate) struct SimInvocation {
     pub(crate) ask_until: Time,
     pub(crate) act_until: Time,
     failed: Cell<bool>,
+    killed: Cell<bool>,
     /// Instances without an outcome.
     left: RefCell<BTreeSet<InstanceId>>,
 }
@@ -39,6 +40,12 @@ pub(crate) struct SimInvocation {
 impl SimInvocation {
     pub(crate) fn fail(&self) {
         self.failed.set(true);
+    }
+
+    /// Lambda ends it, and nothing that it would do follows.
+    pub(crate) fn kill(&self) {
+        self.failed.set(true);
+        self.killed.set(true);
     }
 
     /// A question has no answer.
@@ -119,6 +126,7 @@ impl Sim {
             ask_until: self.now + TIMEOUT * 72 / 100,
             act_until: self.now + TIMEOUT * 85 / 100,
             failed: Cell::new(false),
+            killed: Cell::new(false),
             left: RefCell::default(),
         })
     }
@@ -129,13 +137,19 @@ impl Sim {
             event,
             tries,
             failed,
+            killed,
             left,
+            by,
             ..
         }) = Rc::into_inner(run)
         else {
             return;
         };
         self.count("invocation", "ended");
+        // The next sweep is the retry of what a sweep leaves.
+        if by == ToldBy::Sweep && failed.get() && !killed.get() {
+            return self.count("invocation", "done, and something left");
+        }
         let Some(event) = event.filter(|_| failed.get()) else {
             self.count("invocation", "done");
             for id in left.into_inner() {
@@ -166,14 +180,19 @@ impl Sim {
         };
         self.count("event", kind);
         let plan = Plan::for_launch(&self.policy, launch, timestamp(self.now));
-        let mut open = Vec::new();
+        let (mut open, mut settled) = (Vec::new(), Vec::new());
         for step in plan.steps {
             match step.decision {
                 Decision::Compliant(_) => self.count("outcome", "compliant, without a call"),
                 Decision::Exempt(_) => self.count("outcome", "exempt, without a call"),
-                Decision::Gone(_) | Decision::NonCompliant(_) => open.push(step.instance),
+                Decision::Gone(_) | Decision::NonCompliant(_) => {
+                    open.push(step.instance);
+                    continue;
+                }
             }
+            settled.push(step.instance);
         }
+        self.remember_launchers(run, settled.iter());
         self.observe(run, open, 0);
         if launch.is_cut() {
             let known = launch.instances.iter().map(|it| it.id.clone()).collect();
@@ -241,6 +260,8 @@ impl Sim {
             return self.count("event", "own change");
         }
         self.count("event", "drift");
+        let told = self.drifts.entry(change.instance_id.clone());
+        told.or_default().push((self.now, run.at));
         let instances = named(vec![change.instance_id], &change.origin);
         self.observe(run, instances, 0);
     }
@@ -262,7 +283,9 @@ impl Sim {
     ) {
         let run = Rc::clone(run);
         self.at(time, move |sim| {
-            act(sim, &run);
+            if !run.killed.get() {
+                act(sim, &run);
+            }
             sim.finish(run);
         });
     }

@@ -85,7 +85,10 @@ impl Sim {
             .for_each(|_| self.count("observation", "no interface yet"));
         let lacking = lacking.into_iter().map(|step| step.instance).collect();
         self.look_again(run, lacking, tries);
-        let asking = plan.split_off_questions();
+        if let Discovery::Launch { .. } = run.discovery {
+            self.remember_launchers(run, plan.steps.iter().map(|step| &step.instance));
+        }
+        let asking = plan.split_off_asking(run.discovery, now);
         if !asking.steps.is_empty() {
             self.ask(run, asking, 0, Sim::act);
         }

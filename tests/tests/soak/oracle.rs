@@ -6,6 +6,7 @@ use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 
 use crate::cloudwatch::Metered;
 use crate::ec2::{DAY, HOUR, MINUTE, SimInstance, Time, is_exempt};
+use crate::events::PIPELINE;
 
 /// What told the function of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,10 @@ pub(crate) fn may_disrupt(
         (age.is_some_and(|age| age > NEW), "that is not new"),
         (!asked, "that the policy does not disrupt"),
         (machine.will_be_exempt(), "that is exempt"),
+        (
+            is_launched_exempt(machine),
+            "that is exempt by its launcher",
+        ),
         (opened, "whose options somebody changed"),
         (is_replaced(machine), "that would be replaced"),
         (is_restored(machine, now - OBSERVED), "that was restored"),
@@ -143,6 +148,44 @@ fn is_restored(machine: &SimInstance, now: Time) -> bool {
             .attached
             .volumes(now)
             .any(|volume| volume > launched)
+}
+
+/// The hourly limit that setting options counts towards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counts {
+    Existing,
+    /// When they were changed: an event that comes twice counts once.
+    Drift(Time),
+}
+
+/// Towards which limit it counts to set an instance's options now, as far as that is sure: an instance may
+/// have become old since it was observed.
+pub(crate) fn counts_towards(machine: &SimInstance, told: &Told, now: Time) -> Option<Counts> {
+    if let ToldBy::Drift(at, set) = told.by
+        && has_caused(machine, &set)
+    {
+        return Some(Counts::Drift(at));
+    }
+    let is_old = |at| first_launched(machine, at).is_none_or(|first| at - first > RECENT);
+    (is_old(told.begun) && is_old(now)).then_some(Counts::Existing)
+}
+
+/// Whether a launch event names an instance that was new when it began to be handled, which nobody can have
+/// exempted yet.
+pub(crate) fn is_new_launch(machine: &SimInstance, told: &Told, now: Time) -> bool {
+    let mut ages = [told.begun, now]
+        .into_iter()
+        .filter_map(|at| Some(at - first_launched(machine, at)?));
+    matches!(told.by, ToldBy::Launch(_)) && ages.any(|age| age <= NEW)
+}
+
+/// Whether it was launched by somebody whose launches are exempt.
+fn is_launched_exempt(machine: &SimInstance) -> bool {
+    machine
+        .instance
+        .tags
+        .get(PIPELINE)
+        .is_some_and(|user| user == "ci")
 }
 
 /// Why nobody may set the options of an instance now. What was asked for when the function began to handle
@@ -245,6 +288,8 @@ pub(crate) fn is_as_required_after(machine: &SimInstance, asked: Time) -> bool {
         || is_compliant(machine)
         || machine.touched >= asked - MINUTE
         || launched_now
+        // By its launcher, who is not always known.
+        || machine.instance.tags.contains_key(PIPELINE)
         || machine.denies
         || may_enforce_at(machine, ToldBy::Sweep, asked).is_err()
         || usage(machine, asked) == Use::Either
@@ -318,6 +363,10 @@ pub(crate) fn widens(
             "an option set that the policy does not name",
         ),
         (is_exempt(&described.tags), "exempt instance enforced"),
+        (
+            is_launched_exempt(machine),
+            "enforced, and exempt by its launcher",
+        ),
     ];
     let broken = broken.into_iter().find(|(holds, _)| *holds);
     broken.map(|(_, what)| what)

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
+use imds_core::state::{Item, Key, Value};
 
-use crate::DAWN;
 use crate::ec2::{DAY, HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp};
-use crate::events::{self, RecordedIds};
+use crate::events::{self, ACCOUNT, RecordedIds};
 use crate::sim::Sim;
 use crate::traffic::deliver;
+use crate::{DAWN, REGIONS};
 
 const OPEN: MetadataOptions = MetadataOptions {
     http_tokens: Some(HttpTokens::Optional),
@@ -23,6 +24,18 @@ const OPEN: MetadataOptions = MetadataOptions {
 pub(crate) fn act(sim: &mut Sim, machine: &SimInstance, launched: Time) {
     let instance = &machine.instance;
     let at = launched + sim.rng.i64(MINUTE..8 * HOUR);
+    match sim.rng.u32(0..100) {
+        // While it waits for its tags.
+        0 => {
+            let at = launched + sim.rng.i64(SECOND..MINUTE);
+            exempt(sim, instance, at);
+        }
+        1..3 => {
+            exempt(sim, instance, at);
+            change(sim, instance, at + MINUTE, OPEN);
+        }
+        _ => {}
+    }
     let uses = machine.software.calls.0 != NEVER;
     if uses && sim.rng.u32(0..100) < 40 {
         // Software fails, and its owner opens the instance again.
@@ -67,6 +80,10 @@ pub(crate) fn act(sim: &mut Sim, machine: &SimInstance, launched: Time) {
 pub(crate) fn act_on_old(sim: &mut Sim, machine: &SimInstance) {
     let instance = &machine.instance;
     let at = DAWN + sim.rng.i64(0..20 * HOUR);
+    if sim.rng.u32(0..100) < 10 {
+        let at = DAWN + sim.rng.i64(0..6 * HOUR);
+        exempt(sim, instance, at);
+    }
     if instance.state == Some(State::Stopped) && sim.rng.bool() {
         start(sim, instance, at);
     }
@@ -156,4 +173,56 @@ fn change(sim: &mut Sim, instance: &Instance, at: Time, set: MetadataOptions) {
         machine.touched = at;
     });
     deliver(sim, event, at);
+}
+
+/// Writes that an instance is exempt for hours or days, or what cannot be read and is removed after hours.
+fn exempt(sim: &mut Sim, instance: &Instance, at: Time) {
+    let key = Key::exemption(&instance.id);
+    let until = at + [sim.rng.i64(HOUR..10 * HOUR), 40 * DAY][sim.rng.usize(0..2)];
+    let id = instance.id.clone();
+    write(sim, key, (at, until));
+    sim.at(at, move |sim| sim.ec2.written.exempt(&id, (at, until)));
+}
+
+/// Pauses of one region, and of all, during the day and when events are handed over again.
+pub(crate) fn pause(sim: &mut Sim) {
+    for day in [DAWN, DAWN + 30 * DAY] {
+        for n in 0..15 {
+            let region = [Some(REGIONS[n % 5]), None][usize::from(n > 12)];
+            let slot = HOUR + Time::try_from(n).unwrap() * 85 * MINUTE;
+            let at = day + slot + sim.rng.i64(0..40 * MINUTE);
+            let until = at + sim.rng.i64(5 * MINUTE..40 * MINUTE);
+            write(sim, Key::pause(ACCOUNT, region), (at, until));
+            let name = region.unwrap_or_default();
+            sim.at(at, move |sim| sim.ec2.written.paused(name, (at, until)));
+        }
+    }
+}
+
+/// Writes an item that holds during a time.
+fn write(sim: &mut Sim, key: Key, (at, until): (Time, Time)) {
+    let text = |text: String| Value::Text(text);
+    let by = ("by".to_owned(), text("ada".to_owned()));
+    let is_readable = sim.rng.u32(0..10) > 0;
+    let written = match is_readable {
+        true => text(timestamp(until).to_string()),
+        false => text("next week".to_owned()),
+    };
+    let item = Item::from([("until".to_owned(), written), by]);
+    if !is_readable {
+        let key = key.clone();
+        sim.at(until, move |sim| sim.table.remove(&key));
+    }
+    sim.at(at, move |sim| sim.table.put(key, item));
+}
+
+/// The table is not available for a while, a few times during the day.
+pub(crate) fn outages(sim: &mut Sim) {
+    for hours in [2, 7, 12, 17, 22, 30 * 24 + 3, 30 * 24 + 15] {
+        let from = DAWN + hours * HOUR + sim.rng.i64(0..HOUR);
+        let until = from + sim.rng.i64(3 * MINUTE..25 * MINUTE);
+        sim.at(from, |sim| sim.table.is_down = true);
+        sim.at(until, |sim| sim.table.is_down = false);
+        sim.ec2.written.outage((from, until));
+    }
 }

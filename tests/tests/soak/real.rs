@@ -10,14 +10,17 @@ use std::time::Duration;
 
 use check::RealFleet;
 use fastrand::Rng;
-use imds_tests::{CallOutcome, FakeAws, Function, InjectedFault, RecordedCall, binary};
+use imds_tests::{CallOutcome, FakeAws, Function, InjectedFault, RecordedCall, binary, launch};
 use serde_json::{Value, json};
 
-use crate::support::{REGION, sweep};
+use crate::support::{self, DAY, REGION, ahead, done, launched_one, report, sweep, without_grace};
 
 const CALLS: usize = 400;
 const FUNCTIONS: usize = 14;
-const TERMINATIONS: usize = 25;
+const DISRUPTIONS: usize = 15;
+
+/// A region that is paused.
+const PAUSED: &str = "eu-west-1";
 
 /// How long an instance is left alone before it is stopped or terminated.
 const GRACE: Duration = Duration::from_secs(12);
@@ -35,6 +38,8 @@ struct RealEvent {
 fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
     let mut rng = Rng::with_seed(11);
     let ec2 = FakeAws::start();
+    let entry = json!({ "until": ahead(DAY).to_string(), "reason": "moves", "by": "ada" });
+    ec2.put_item(&format!("pause#111122223333#{PAUSED}"), entry);
     let mut fleet = RealFleet::default();
     for call in 0..CALLS {
         fleet.launch(&ec2, &mut rng, call);
@@ -55,6 +60,9 @@ fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
     ec2.clear_faults();
     let swept = function(&ec2).invoke_with_timeout(&sweep(&[REGION]), Duration::from_secs(60));
     assert!(swept.result.is_ok(), "{swept:?}");
+    let paused = function(&ec2).invoke_with_timeout(&sweep(&[PAUSED]), Duration::from_secs(60));
+    let paused = paused.result.unwrap();
+    assert_eq!(paused["paused"]["by"], "ada", "{paused:#}");
     let before = ec2.changing_calls().len();
     let again = function(&ec2).invoke_with_timeout(&sweep(&[REGION]), Duration::from_secs(60));
     fleet.is_denied_once(again.result.as_ref().unwrap());
@@ -68,12 +76,24 @@ fn the_real_function_converges_under_faults_and_does_nothing_forbidden() {
     print_calls(&ec2);
     fleet.is_of_every_kind();
     fleet.check(&ec2, &delivered.answered);
-    let done = |call: &&RecordedCall| call.outcome == CallOutcome::Ok;
+    let done = |call: &&RecordedCall| call.service == "ec2" && call.outcome == CallOutcome::Ok;
     let calls = ec2.changing_calls();
     let needless: Vec<_> = calls[before..].iter().filter(done).collect();
     assert!(needless.is_empty(), "a second sweep changed {needless:?}");
     let rejected = |call: &&RecordedCall| matches!(&call.outcome, CallOutcome::Err(code) if code != "IncorrectInstanceState");
     assert!(ec2.calls().iter().filter(rejected).count() >= 20);
+}
+
+#[test]
+fn a_new_spot_instance_that_a_person_exempts_is_not_terminated() {
+    let ec2 = FakeAws::start();
+    let id = ec2.launch(launch(REGION).spot());
+    let entry = json!({ "until": ahead(DAY).to_string(), "by": "ada" });
+    ec2.put_item(&format!("exempt#{id}"), entry);
+    let function = support::function(&ec2, &without_grace("terminate"));
+    let run = function.invoke(&launched_one(&ec2, &id));
+    assert_eq!(done(report(&run), &id)[0], "exempt");
+    assert!(ec2.disruptions().is_empty());
 }
 
 /// What became of the events.
@@ -196,7 +216,7 @@ fn function(ec2: &FakeAws) -> Function {
               "require": { "http_protocol_ipv6": "enabled" } }
         ],
         "new_instances": { "grace_seconds": GRACE.as_secs() },
-        "limits": { "disruptions_per_hour": TERMINATIONS }
+        "limits": { "disruptions_per_hour": DISRUPTIONS, "existing_per_hour": null }
     });
     Function::builder(binary("enforcer"))
         .fake(ec2)

@@ -7,6 +7,7 @@ use imds_core::instance::InstanceId;
 use imds_core::policy::Policy;
 
 use crate::ec2::{HOUR, MINUTE, SECOND, SimEc2, SimError, Time};
+use crate::table::SimTable;
 
 /// Something that happens at a scheduled time.
 type ScheduledAct = Box<dyn FnOnce(&mut Sim)>;
@@ -21,8 +22,9 @@ pub(crate) struct Sim {
     pub(crate) faults: u32,
     /// Counts, by kind and by result.
     pub(crate) ledger: BTreeMap<(&'static str, &'static str), usize>,
-    /// Enforcements of drift, by instance.
-    pub(crate) enforcements: BTreeMap<InstanceId, Vec<Time>>,
+    pub(crate) table: SimTable,
+    /// Changes of options by people, by instance: when the function was told, and when they happened.
+    pub(crate) drifts: BTreeMap<InstanceId, Vec<(Time, Time)>>,
     /// Why instances were only reported, and why they were only enforced.
     pub(crate) reported: BTreeMap<String, usize>,
     pub(crate) enforced: BTreeMap<String, usize>,
@@ -39,7 +41,8 @@ impl Sim {
             rng: Rng::with_seed(seed),
             faults: 0,
             ledger: BTreeMap::new(),
-            enforcements: BTreeMap::new(),
+            table: SimTable::default(),
+            drifts: BTreeMap::new(),
             reported: BTreeMap::new(),
             enforced: BTreeMap::new(),
             order: 0,
@@ -110,18 +113,6 @@ impl Sim {
     fn is_down(&self, region: &str) -> bool {
         let phase: Time = region.bytes().map(Time::from).sum::<Time>() % 180 * MINUTE;
         self.faults > 0 && (self.now + phase) % (3 * HOUR) < 7 * MINUTE
-    }
-
-    /// Whether one of three attempts succeeds, and how long the failed ones took.
-    pub(crate) fn tries(&mut self, region: &str) -> (bool, Time) {
-        let mut took = 0;
-        for attempt in 0..3 {
-            if !self.is_down(region) && self.rng.u32(0..100) >= self.faults {
-                return (true, took);
-            }
-            took += (SECOND / 2) << attempt;
-        }
-        (false, took)
     }
 
     /// How long a call waits because other software uses up EC2's rates.

@@ -44,12 +44,14 @@ impl Sim {
         for (outcome, count) in decided {
             *self.ledger.entry(("outcome", outcome)).or_default() += count;
         }
+        // The order differs from hour to hour, so that each gets its turn.
+        self.rng.shuffle(&mut steps);
         run.expect(steps.iter().map(|step| &step.instance.id));
         let mut plan = Plan {
             steps,
             observed_at: now,
         };
-        let asking = plan.split_off_questions();
+        let asking = plan.split_off_asking(Discovery::Sweep, now);
         if !asking.steps.is_empty() {
             self.ask(run, asking, 0, Sim::apply_swept);
         }

@@ -10,17 +10,22 @@ use crate::cloudwatch::{Metered, Software, ToldByCloudWatch};
 use crate::ec2::{
     Attached, AttachedVolume, DAY, HOUR, MINUTE, NEVER, SECOND, SimInstance, Time, timestamp,
 };
-use crate::events::{self, RecordedIds};
+use crate::events::{self, PIPELINE, RecordedIds};
 use crate::people;
 use crate::sim::Sim;
 use crate::{DAWN, REGIONS};
 
 /// How many instances are there at dawn.
-pub(crate) const OLD: usize = 5_000;
+pub(crate) const OLD: usize = 1_000;
 
 /// One call of RunInstances and everything that follows from it outside the function.
 pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
-    let at = DAWN + sim.rng.i64(0..24 * HOUR);
+    let mut at = DAWN + sim.rng.i64(0..24 * HOUR);
+    // Some launches come together, and so do the disruptions after their grace.
+    let is_surge = sim.rng.u32(0..100) < 15;
+    if is_surge {
+        at = at / HOUR * HOUR + sim.rng.i64(0..SECOND / 4);
+    }
     let count = match sim.rng.u32(0..1000) {
         0 => 60,
         1..100 => sim.rng.usize(2..10),
@@ -31,12 +36,20 @@ pub(crate) fn launch(sim: &mut Sim, number: usize) -> usize {
         0 => "*".to_owned(),
         _ => format!("token-{number}"),
     };
-    let kind = kind(&mut sim.rng);
+    let mut kind = kind(&mut sim.rng);
+    if is_surge && sim.rng.bool() {
+        kind.tags = &["sandbox"];
+    }
+    let is_pattern = token == "*";
     let mut machines = Vec::new();
     for n in 0..count {
         let mut machine = new_instance(&mut sim.rng, (number + n, region), at);
         machine.instance.client_token = Some(token.clone());
         kind.give(&mut machine, at);
+        if is_pattern {
+            // Several launches have it, and their users differ.
+            machine.instance.tags.remove(PIPELINE);
+        }
         machines.push(machine);
     }
     // CloudTrail leaves the ids of large launches out.
@@ -216,6 +229,7 @@ fn kind(rng: &mut Rng) -> Kind {
         20..25 => &["edge"],
         25..27 => &["shows-tags"],
         27 => &["shows-tags", "example.com/team"],
+        28..31 => &[PIPELINE],
         _ => &[],
     };
     let plain = Kind {
@@ -239,7 +253,12 @@ impl Kind {
     fn give(&self, machine: &mut SimInstance, at: Time) {
         let instance = &mut machine.instance;
         for tag in self.tags {
-            instance.tags.insert((*tag).to_owned(), "x".to_owned());
+            let value = match *tag {
+                PIPELINE if at % 3 > 0 => "ci",
+                PIPELINE => "ada",
+                _ => "x",
+            };
+            instance.tags.insert((*tag).to_owned(), value.to_owned());
         }
         match self.feature {
             None => {}

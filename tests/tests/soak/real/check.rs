@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use imds_tests::{FakeAws, FakeInstance, Options};
+use imds_tests::{Disruption, FakeAws, FakeInstance, Options};
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::kinds::{Expected, RealKind, kind};
 use super::tell::Tell;
-use super::{RealEvent, TERMINATIONS};
-use crate::support::{done, reason};
+use super::{DISRUPTIONS, RealEvent};
+use crate::support::{DAY, REGION, ahead, done, reason};
 
 /// The longest after its first launch that an instance may be stopped or terminated.
 const NEW: SignedDuration = SignedDuration::from_mins(15);
@@ -51,6 +51,17 @@ impl RealFleet {
         for id in &ids {
             use_of.tell(ec2, id);
         }
+        if expected == Expected::ExemptByEntry {
+            let until = ahead(DAY).to_string();
+            // What cannot be read counts as one.
+            let entry = [
+                json!({ "until": until, "by": "ada" }),
+                json!({ "until": 1 }),
+            ];
+            for (id, entry) in ids.iter().zip(entry.iter().cycle()) {
+                ec2.put_item(&format!("exempt#{id}"), entry.clone());
+            }
+        }
         if expected == Expected::EndpointDisabled {
             self.owned.extend(ids.iter().cloned());
         }
@@ -85,7 +96,7 @@ impl RealFleet {
             }
         }
         println!("launches, by what tells of them and what is expected: {kinds:?}");
-        assert_eq!(kinds.len(), 14 + 10, "{kinds:?}");
+        assert_eq!(kinds.len(), 14 + 12, "{kinds:?}");
         assert!(kinds.values().all(|count| *count >= 3), "{kinds:?}");
     }
 
@@ -109,13 +120,16 @@ impl RealFleet {
             let age = disruption.at.duration_since(disruption.oldest_attachment);
             assert!(age <= NEW, "{age:#}: {disruption:?}");
         }
-        let terminated = disruptions
-            .iter()
-            .filter(|it| it.action == "TerminateInstances");
-        let terminated = terminated.count();
-        assert!((1..=TERMINATIONS).contains(&terminated), "{terminated}");
+        let most = 1..=DISRUPTIONS;
+        assert!(most.contains(&disruptions.len()), "{}", disruptions.len());
+        let terminated = |it: &&Disruption| it.action == "TerminateInstances";
+        assert!(disruptions.iter().filter(terminated).count() > 0);
+        let counted = ec2.item(&format!("limit#111122223333#{REGION}")).unwrap();
+        let counted = counted["entries"].as_object().unwrap().len();
+        assert_eq!(counted, DISRUPTIONS, "the limit is not reached");
         let mut named: BTreeMap<String, usize> = BTreeMap::new();
-        for call in ec2.changing_calls() {
+        let calls = ec2.changing_calls().into_iter();
+        for call in calls.filter(|call| call.service == "ec2") {
             assert_eq!(call.param("HttpPutResponseHopLimit"), None, "{call:?}");
             call.params
                 .values()
@@ -154,7 +168,9 @@ impl RealGroup {
             Expected::Disrupted => is_ended || is_enforced,
             Expected::EnforcedIfTold => runs && is_enforced || is_ended && !is_told,
             Expected::Stopped => !is_ended && is_enforced,
-            Expected::Left => runs && changes == 0 && *options == self.before,
+            Expected::Left | Expected::ExemptByEntry | Expected::Paused => {
+                runs && changes == 0 && *options == self.before
+            }
             Expected::Denied => runs && *options == self.before,
             Expected::EndpointDisabled => runs && options.endpoint == "disabled",
             Expected::EnforcedOrLeft | Expected::MostlyLeft => {

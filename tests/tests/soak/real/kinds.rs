@@ -5,8 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 use imds_tests::{FakeAws, LaunchBuilder, Settle, launch};
 
-use super::GRACE;
 use super::tell::Tell;
+use super::{GRACE, PAUSED};
 use crate::support::{DAY, HOUR, MINUTE, REGION, ago, hourly, in_use, seconds, unused};
 
 /// Instances of one launch.
@@ -35,6 +35,10 @@ pub(super) enum Expected {
     Stopped,
     /// No changing call names it.
     Left,
+    /// The same, because a person exempts it.
+    ExemptByEntry,
+    /// The same, because a person has paused its region.
+    Paused,
     /// The same, but where CloudWatch gave no answer, so that most of them are left.
     MostlyLeft,
     /// It is as it was; EC2 denies every change.
@@ -163,11 +167,12 @@ fn tempting(rng: &mut Rng) -> LaunchBuilder {
 pub(super) fn kind(rng: &mut Rng) -> RealKind {
     match rng.u32(0..100) {
         0..40 => ordinary(rng),
-        40..65 => old(rng),
-        65..78 => milder(rng),
+        40..62 => old(rng),
+        62..78 => milder(rng),
         78..83 => refused(rng),
         83..90 => hard_to_see(rng),
-        90..95 => recent(rng),
+        90..94 => recent(rng),
+        94..97 => left_by_people(rng),
         _ => tagged_late_or_early(rng),
     }
 }
@@ -308,6 +313,28 @@ fn recent(rng: &mut Rng) -> RealKind {
     RealKind::new(recent, expected)
         .using(use_of)
         .told_by(one_of(rng, TOLD_OF_RECENT))
+}
+
+/// Instances that people exempt, or in a region that they have paused.
+fn left_by_people(rng: &mut Rng) -> RealKind {
+    let new = tempting(rng);
+    let old = new.clone().launched(seconds(90 * DAY));
+    match rng.u8(0..4) {
+        // A launch is enforced where the table is not available.
+        0 => RealKind::new(new, Expected::ExemptByEntry).told_by(Tell::StateChange("running")),
+        1 => RealKind::new(old, Expected::ExemptByEntry)
+            .using(UseOf::Unused)
+            .told_by(one_of(rng, TOLD_OF_OLD)),
+        _ => {
+            let old = launch(PAUSED)
+                .tag("sandbox", "x")
+                .launched(seconds(90 * DAY));
+            let tells = [Tell::ForgedLaunch, Tell::ReplayedLaunch];
+            RealKind::new(old, Expected::Paused)
+                .using(UseOf::Unused)
+                .told_by(one_of(rng, &tells))
+        }
+    }
 }
 
 /// Instances whose tags come after the launch, or are in its record only.
