@@ -30,7 +30,7 @@ FUZZ := CARGO_TARGET_DIR='$(CURDIR)/target/fuzz' PATH='$(CURDIR)/target/tools/bi
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV) ## Handles four launches, on a local fake of AWS
+demo: $(VENV) ## Handles six launches, on a local fake of AWS
 	@python -m demo
 
 test: $(VENV) ## Runs every test and the demo, and checks the demo's outcome; the last line has the counts

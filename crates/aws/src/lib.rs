@@ -14,6 +14,7 @@ mod dry_run;
 mod ec2;
 mod environment;
 mod error;
+mod expression;
 #[cfg(feature = "command")]
 mod login;
 mod options;
@@ -39,12 +40,13 @@ pub use describe::DescribedIds;
 pub use ec2::{FILTER_VALUES, Filter, Pages};
 pub use environment::{SettingError, SettingErrors, environment};
 pub use error::{CallError, Fault};
+pub use expression::Condition;
 #[cfg(feature = "command")]
 pub use login::{Login, LoginError, LoginOptions, login};
 pub use page::{DescribedPage, UnreadableInstance};
 pub use permissions::PERMISSIONS;
 pub use power::DISRUPTED_AT_ONCE;
-pub use state_table::{Condition, DatedItem, StateTable, TableNameError, Written};
+pub use state_table::{DatedItem, StateTable, TableNameError, Written};
 #[cfg(feature = "command")]
 pub use templates::Launcher;
 pub use trust::{BundleError, CaBundle};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure,
+    AttributeValue, KeysAndAttributes, ReturnValuesOnConditionCheckFailure,
 };
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -18,23 +18,24 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
-use imds_core::state::{Item, Key, Value};
+use futures_util::{StreamExt, stream};
+use imds_core::state::{Item, Key};
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::client::Client;
 use crate::convert::timestamp;
 use crate::error::CallError;
-use crate::timing::Backoff;
+use crate::expression::{Condition, Expression, KEY, item};
+use crate::timing::{self, Backoff};
+
+const BATCH: &str = "BatchGetItem";
 
 /// The maximum number of items in one `BatchGetItem` call.
 const KEYS: usize = 100;
 
-/// The name of the partition key.
-const KEY: &str = "key";
-
-/// When an item expires, in seconds since 1970.
-const EXPIRES_AT: &str = "expires_at";
+/// `BatchGetItem` calls side by side.
+const BATCHES_AT_ONCE: usize = 8;
 
 /// The state table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,19 +97,6 @@ impl DatedItem {
     }
 }
 
-/// What a write depends on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition<'a> {
-    /// Nothing.
-    Always,
-    /// The item has this version; `None`: there is no item.
-    Version(Option<i64>),
-    /// Nobody else holds the lease at this time.
-    LeaseFree(&'a str, Timestamp),
-    /// It is this holder's lease.
-    LeaseHeld(&'a str),
-}
-
 /// What came of a conditional write.
 #[derive(Debug)]
 pub enum Written {
@@ -153,50 +141,72 @@ impl Client {
     /// Reads items, with all writes before. Those that do not exist are not in the result.
     ///
     /// # Errors
-    /// If DynamoDB does not answer or rejects a call, or does not process all keys before the deadline.
+    /// If DynamoDB does not answer a call within [`timing::STATE_WITHIN`], rejects it, or does not process all
+    /// of its keys by then.
     pub async fn get_items(
         &self,
         table: &StateTable,
         keys: &[Key],
-        deadline: Instant,
     ) -> Result<BTreeMap<Key, Item>, CallError> {
-        const ACTION: &str = "BatchGetItem";
-        let mut found = HashMap::new();
-        for keys in keys.chunks(KEYS) {
-            let mut left: Vec<HashMap<String, AttributeValue>> = keys.iter().map(key).collect();
-            let mut backoff = Backoff::default();
-            while !left.is_empty() {
-                let answer = self
-                    .call_at_once(ACTION, &table.region, |services| {
-                        let request = KeysAndAttributes::builder()
-                            .set_keys(Some(left.clone()))
-                            .consistent_read(true);
-                        let batch = services.dynamodb().batch_get_item();
-                        match request.build() {
-                            Ok(request) => batch.request_items(&table.name, request),
-                            // The keys are given.
-                            Err(_) => batch,
-                        }
-                        .send()
-                    })
-                    .await?;
-                for attributes in answer.responses.unwrap_or_default().into_values().flatten() {
-                    if let Some(AttributeValue::S(key)) = attributes.get(KEY) {
-                        found.insert(key.clone(), attributes);
-                    }
-                }
-                let unprocessed = answer.unprocessed_keys.unwrap_or_default();
-                left = unprocessed.into_values().flat_map(|it| it.keys).collect();
-                if !left.is_empty() && !backoff.wait(deadline).await {
-                    let why = format!("{} keys were not processed", left.len());
-                    return Err(CallError::unreadable(ACTION, &table.region, why));
+        let batches = keys.chunks(KEYS).map(|keys| async move {
+            let deadline = Instant::now() + timing::STATE_WITHIN;
+            match timeout_at(deadline, self.get_batch(table, keys, deadline)).await {
+                Ok(found) => found,
+                Err(_elapsed) => {
+                    let why = format!("no answer within {:?}", timing::STATE_WITHIN);
+                    Err(CallError::unreadable(BATCH, &table.region, why))
                 }
             }
+        });
+        let mut batches = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
+        let mut found = HashMap::new();
+        while let Some(batch) = batches.next().await {
+            found.extend(batch?);
         }
         let items = keys
             .iter()
             .filter_map(|key| Some((key.clone(), item(found.remove(key.as_str())?))));
         Ok(items.collect())
+    }
+
+    /// The attributes of items, by key.
+    async fn get_batch(
+        &self,
+        table: &StateTable,
+        keys: &[Key],
+        deadline: Instant,
+    ) -> Result<HashMap<String, HashMap<String, AttributeValue>>, CallError> {
+        let mut found = HashMap::new();
+        let mut left: Vec<HashMap<String, AttributeValue>> = keys.iter().map(key).collect();
+        let mut backoff = Backoff::default();
+        while !left.is_empty() {
+            let answer = self
+                .call_at_once(BATCH, &table.region, |services| {
+                    let request = KeysAndAttributes::builder()
+                        .set_keys(Some(left.clone()))
+                        .consistent_read(true);
+                    let batch = services.dynamodb().batch_get_item();
+                    match request.build() {
+                        Ok(request) => batch.request_items(&table.name, request),
+                        // The keys are given.
+                        Err(_) => batch,
+                    }
+                    .send()
+                })
+                .await?;
+            for attributes in answer.responses.unwrap_or_default().into_values().flatten() {
+                if let Some(AttributeValue::S(key)) = attributes.get(KEY) {
+                    found.insert(key.clone(), attributes);
+                }
+            }
+            let unprocessed = answer.unprocessed_keys.unwrap_or_default();
+            left = unprocessed.into_values().flat_map(|it| it.keys).collect();
+            if !left.is_empty() && !backoff.wait(deadline).await {
+                let why = format!("{} keys were not processed", left.len());
+                return Err(CallError::unreadable(BATCH, &table.region, why));
+            }
+        }
+        Ok(found)
     }
 
     /// Sets attributes of an item, and when it expires.
@@ -245,134 +255,9 @@ impl Client {
     }
 }
 
-/// The expressions of an `UpdateItem` call. Every name is a placeholder, because many words are reserved.
-struct Expression {
-    update: String,
-    condition: Option<String>,
-    names: HashMap<String, String>,
-    values: HashMap<String, AttributeValue>,
-    answers: ReturnValue,
-}
-
-impl Expression {
-    fn new(attributes: &Item, expires_at: Timestamp, condition: Condition<'_>) -> Self {
-        let mut expression = Expression {
-            update: String::new(),
-            condition: None,
-            names: HashMap::new(),
-            values: HashMap::new(),
-            answers: ReturnValue::None,
-        };
-        let expires_at = Value::Number(expires_at.as_second());
-        let set = attributes
-            .iter()
-            .map(|(name, value)| (name.as_str(), value));
-        let set: Vec<String> = set
-            .chain([(EXPIRES_AT, &expires_at)])
-            .map(|(name, value)| {
-                let name = expression.name(name);
-                let value = expression.value(value);
-                format!("{name} = {value}")
-            })
-            .collect();
-        expression.update = format!("SET {}", set.join(", "));
-        expression.condition = match condition {
-            Condition::Always => None,
-            Condition::Version(None) => {
-                let key = expression.name(KEY);
-                Some(format!("attribute_not_exists({key})"))
-            }
-            Condition::Version(Some(version)) => {
-                let name = expression.name("version");
-                let value = expression.value(&Value::Number(version));
-                Some(format!("{name} = {value}"))
-            }
-            Condition::LeaseFree(holder, now) => {
-                expression.answers = ReturnValue::AllOld;
-                let until = expression.name("until");
-                let now = expression.value(&Value::Number(now.as_millisecond()));
-                let held = expression.is_held_by(holder);
-                Some(format!(
-                    "attribute_not_exists({until}) OR {until} <= {now} OR {held}"
-                ))
-            }
-            Condition::LeaseHeld(holder) => Some(expression.is_held_by(holder)),
-        };
-        expression
-    }
-
-    fn is_held_by(&mut self, holder: &str) -> String {
-        let name = self.name("holder");
-        let value = self.value(&Value::Text(holder.to_owned()));
-        format!("{name} = {value}")
-    }
-
-    fn name(&mut self, name: &str) -> String {
-        let placeholder = format!("#{name}");
-        self.names.insert(placeholder.clone(), name.to_owned());
-        placeholder
-    }
-
-    fn value(&mut self, value: &Value) -> String {
-        let placeholder = format!(":v{}", self.values.len());
-        self.values.insert(placeholder.clone(), attribute(value));
-        placeholder
-    }
-}
-
 fn key(key: &Key) -> HashMap<String, AttributeValue> {
     let value = AttributeValue::S(key.as_str().to_owned());
     HashMap::from([(KEY.to_owned(), value)])
-}
-
-fn item(attributes: HashMap<String, AttributeValue>) -> Item {
-    let own = |name: &String| name != KEY && name != EXPIRES_AT;
-    let attributes = attributes.into_iter().filter(|(name, _)| own(name));
-    attributes
-        .map(|(name, value)| (name, self::value(value)))
-        .collect()
-}
-
-fn value(attribute: AttributeValue) -> Value {
-    let read = match attribute {
-        AttributeValue::S(text) => Some(Value::Text(text)),
-        AttributeValue::N(number) => number.parse().ok().map(Value::Number),
-        AttributeValue::L(items) => {
-            let texts = items.into_iter().map(|item| match item {
-                AttributeValue::S(text) => Some(text),
-                _ => None,
-            });
-            texts.collect::<Option<_>>().map(Value::Texts)
-        }
-        AttributeValue::M(map) => {
-            let numbers = map.into_iter().map(|(key, value)| match value {
-                AttributeValue::N(number) => Some((key, number.parse().ok()?)),
-                _ => None,
-            });
-            numbers.collect::<Option<_>>().map(Value::Numbers)
-        }
-        _ => None,
-    };
-    read.unwrap_or(Value::Other)
-}
-
-fn attribute(value: &Value) -> AttributeValue {
-    let number = |number: &i64| AttributeValue::N(number.to_string());
-    match value {
-        Value::Text(text) => AttributeValue::S(text.clone()),
-        Value::Number(value) => number(value),
-        Value::Texts(texts) => {
-            let texts = texts.iter().cloned().map(AttributeValue::S);
-            AttributeValue::L(texts.collect())
-        }
-        Value::Numbers(numbers) => {
-            let numbers = numbers
-                .iter()
-                .map(|(key, value)| (key.clone(), number(value)));
-            AttributeValue::M(numbers.collect())
-        }
-        Value::Other => AttributeValue::Null(true),
-    }
 }
 
 /// Keeps the date of the answer, by the server's clock.

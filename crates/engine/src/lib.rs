@@ -35,6 +35,7 @@ mod task;
 mod usage;
 #[cfg(feature = "command")]
 mod user_data;
+mod work;
 
 pub use apply::ApplyOptions;
 #[cfg(feature = "command")]

@@ -13,13 +13,13 @@ use imds_core::event::{Launch, Origin};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Step, Waiting};
 use imds_core::report::{InstanceReport, Outcome};
-use imds_core::state::Pause;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::apply::ApplyOptions;
 use crate::engine::Engine;
 use crate::observed::Observed;
+use crate::work::{Finished, Work, WorkTask};
 
 /// Observes instances of one region, and handles each as soon as EC2 describes it.
 pub(crate) struct Observer<'a> {
@@ -29,43 +29,6 @@ pub(crate) struct Observer<'a> {
     /// When what the event describes happened.
     at: Option<Timestamp>,
     principals: &'a [String],
-}
-
-/// Work, and when it is due.
-struct Work<'a> {
-    due: Instant,
-    task: WorkTask<'a>,
-}
-
-enum WorkTask<'a> {
-    /// Describe these instances.
-    Describe(Vec<Instance>, Backoff),
-    /// Find the instances that the launch's record leaves out; these are known.
-    Find(&'a Launch, BTreeSet<InstanceId>, Backoff),
-    /// Ask what the plan depends on.
-    Ask(Plan),
-    /// Apply the plan.
-    Apply(Plan),
-    /// Remember who launched these instances.
-    Remember(Vec<InstanceId>),
-}
-
-/// What came of work; without an answer in time, `None`.
-enum Finished<'a> {
-    Described(
-        Vec<Instance>,
-        Backoff,
-        Option<Result<DescribedIds, CallError>>,
-    ),
-    Found(
-        &'a Launch,
-        BTreeSet<InstanceId>,
-        Backoff,
-        Option<Result<DescribedPage, CallError>>,
-    ),
-    Asked(Plan, Option<Pause>),
-    Applied(Vec<InstanceReport>),
-    Remembered(BTreeMap<InstanceId, String>),
 }
 
 const LATE: &str = "could not be described before the deadline";
@@ -392,22 +355,5 @@ impl<'a> Observer<'a> {
         let visible_after = SignedDuration::from_mins(VISIBLE_AFTER_MINUTES);
         let age = self.at.map(|at| (self.engine.now)().duration_since(at));
         age.is_some_and(|age| age > visible_after)
-    }
-}
-
-impl<'a> Work<'a> {
-    fn now(task: WorkTask<'a>) -> Self {
-        let due = Instant::now();
-        Work { due, task }
-    }
-
-    fn at(due: Instant, task: WorkTask<'a>) -> Vec<Self> {
-        vec![Work { due, task }]
-    }
-}
-
-impl WorkTask<'_> {
-    fn first_describe(instances: Vec<Instance>) -> Self {
-        WorkTask::Describe(instances, Backoff::default())
     }
 }

@@ -117,8 +117,8 @@ impl Engine<'_> {
         }
         let pauses = [None, Some(region)].map(|region| Key::pause(self.account, region));
         keys.extend(pauses.clone());
-        let deadline = self.state_deadline(self.deadline.ask());
-        let items = match in_time(deadline, self.client.get_items(table, &keys, deadline)).await {
+        let call = self.client.get_items(table, &keys);
+        let items = match in_time(self.deadline.ask(), call).await {
             Ok(items) => items,
             Err(error) => {
                 let error = error.to_string();
@@ -183,8 +183,8 @@ impl Engine<'_> {
         let regions = regions.iter().map(|region| Some(region.as_str()));
         let keys = [None].into_iter().chain(regions);
         let keys: Vec<Key> = keys.map(|it| Key::pause(self.account, it)).collect();
-        let deadline = self.state_deadline(self.deadline.observe);
-        let items = in_time(deadline, self.client.get_items(table, &keys, deadline)).await?;
+        let call = self.client.get_items(table, &keys);
+        let items = in_time(self.deadline.observe, call).await?;
         Ok(keys
             .iter()
             .filter_map(|key| pause(key, &items, now))
@@ -202,9 +202,8 @@ impl Engine<'_> {
         };
         let now = (self.now)();
         let keys: Vec<Key> = ids.iter().map(|id| Key::watch(id)).collect();
-        // Ten thousand instances take a hundred calls.
-        let deadline = self.deadline.observe;
-        let items = in_time(deadline, self.client.get_items(table, &keys, deadline)).await;
+        let call = self.client.get_items(table, &keys);
+        let items = in_time(self.deadline.observe, call).await;
         let items = items.map_err(|error| error.to_string())?;
         let mut watched = BTreeMap::new();
         for (id, key) in ids.iter().zip(&keys) {

@@ -90,13 +90,13 @@ fn twenty_events_at_once_enforce_no_more_often_than_the_limit() {
     let ec2 = FakeAws::start();
     let id = old(&ec2);
     ec2.discard_changes(&id);
-    let policy = policy(6);
+    let (policy, first) = (policy(6), ago(80));
     let outcomes: Vec<[String; 3]> = scope(|scope| {
         let runs = (0..20).map(|n| {
             let (ec2, id, policy) = (&ec2, &id, &policy);
             scope.spawn(move || {
                 let function = builder(ec2, policy).timeout(seconds(60)).start();
-                let run = function.invoke(&opened(id, ago(60 + n)));
+                let run = function.invoke(&opened(id, first + seconds(n)));
                 done(report(&run), id).map(str::to_owned)
             })
         });

@@ -146,19 +146,34 @@ fn rejected_calls_in_one_region_keep_sweeps_from_enforcing_existing_instances_in
     }
 }
 
+/// Unknown is not "none": neither an item nor an answer that cannot be read lets a sweep go on.
 #[test]
-fn a_sweep_says_where_it_does_not_know_what_is_watched() {
-    let ec2 = FakeAws::start();
-    let id = enforced(&ec2, REGION, DAY);
-    ec2.put_item(&format!("watch#{id}"), json!({ "enforced_at": 1 }));
-    let run = function(&ec2, &watching(7)).invoke(&sweep_here());
-    let unreachable = &report(&run)["unreachable"][0];
-    let error = unreachable["error"].as_str().unwrap();
-    assert!(
-        error.contains("watched") && error.contains(&format!("`watch#{id}`")),
-        "{error}"
-    );
-    assert_eq!(metric(&run, "SweepIncomplete"), [1]);
+fn where_rejected_calls_are_not_known_existing_instances_are_left_alone_and_the_sweep_says_so() {
+    for unreadable in ["item", "answer"] {
+        let ec2 = FakeAws::start();
+        let id = enforced(&ec2, "us-east-1", DAY);
+        if unreadable == "item" {
+            ec2.put_item(&format!("watch#{id}"), json!({ "enforced_at": 1 }));
+        } else {
+            let fault = InjectedFault::unauthorized().action("GetMetricData");
+            ec2.fault(fault.region("us-east-1"));
+        }
+        let open = old(&ec2, REGION);
+        let run = function(&ec2, &watching(7)).invoke(&sweep(&[REGION, "us-east-1"]));
+        assert_eq!(outcome(report(&run), &open), "reported", "{unreadable}");
+        assert_eq!(ec2.instance(&open).options.tokens, "optional");
+        let unreachable = &report(&run)["unreachable"];
+        let error = unreachable[0]["error"].as_str().unwrap();
+        let cause = match unreadable {
+            "item" => format!("`watch#{id}`"),
+            _ => "UnauthorizedOperation".to_owned(),
+        };
+        assert!(
+            error.contains("watched") && error.contains(&cause),
+            "{error}"
+        );
+        assert_eq!(metric(&run, "SweepIncomplete"), [1]);
+    }
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Sim {
     }
 
     fn again(&self, counting: &Counting) -> Option<Time> {
-        let next = self.now + (SECOND / 50 << counting.tries.min(8));
+        let next = self.now + ((SECOND / 50) << counting.tries.min(8));
         (next < counting.deadline).then_some(next)
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use imds_core::decide::{Because, Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::policy::Action;
-use imds_core::state::Key;
+use imds_core::state::{Key, Value};
 
 use crate::apply::SimTask;
 use crate::ec2::{MINUTE, SECOND, SimError, Time, timestamp};
@@ -294,6 +294,7 @@ impl Sim {
             Action::Terminate => ("TerminateInstances", "terminated"),
             _ => ("StopInstances", "stopped"),
         };
+        self.are_counted(&region, ids);
         self.call(name, &region, |ec2| {
             ec2.disrupt(action, ids, &run.told(), now)
         })?;
@@ -301,6 +302,23 @@ impl Sim {
             self.outcome(run, id, outcome);
         }
         Ok(())
+    }
+
+    /// The table counts them since a minute at most, or what counts for 62 minutes may be called too late.
+    fn are_counted(&mut self, region: &str, ids: &[InstanceId]) {
+        let (now, key) = (self.now, Key::limit(ACCOUNT, region));
+        let item = self.table.get(&key);
+        let counted = match item.and_then(|item| item.get("entries")) {
+            Some(Value::Numbers(entries)) => entries.clone(),
+            _ => BTreeMap::new(),
+        };
+        for id in ids {
+            let at = counted.get(id.as_str());
+            if at.is_none_or(|at| now - at > MINUTE + 3 * SECOND) {
+                let what = "a call to disrupt that is not counted";
+                self.ec2.forbid(what, "", id, now);
+            }
+        }
     }
 
     /// Their options are set instead; before a stop they have been.

@@ -44,7 +44,7 @@ const LAUNCHES: usize = 10_000;
 const SEEDS: std::ops::Range<u64> = 0..10;
 
 /// Sweeps without faults after the first.
-const SWEEPS: Time = 9;
+const SWEEPS: Time = 14;
 const REGIONS: [&str; 5] = [
     "ap-south-1",
     "eu-central-1",
@@ -158,8 +158,10 @@ fn soak(seed: u64) -> Soaked {
     every_event_ended_in_an_answer_or_an_error(&sim);
     let broken = broken(&sim);
     let broken = broken.into_iter().map(|it| format!("seed {seed}: {it}"));
+    let broken: Vec<String> = broken.collect();
+    println!("seed {seed}: broken: {broken:#?}");
     Soaked {
-        broken: broken.collect(),
+        broken,
         ledger: sim.ledger,
         reported: sim.reported,
         enforced: sim.enforced,

@@ -115,11 +115,15 @@ impl Sim {
         self.faults > 0 && (self.now + phase) % (3 * HOUR) < 7 * MINUTE
     }
 
-    /// How long a call waits because other software uses up EC2's rates.
+    /// How long a call waits because other software uses up EC2's rates, which it does every third hour.
     pub(crate) fn waits_for_rates(&mut self) -> Time {
-        match self.rng.u32(0..100) {
-            0..10 => self.rng.i64(0..80 * SECOND),
-            _ => 0,
+        let often = match (self.now / HOUR) % 3 {
+            0 => 60,
+            _ => 10,
+        };
+        match self.rng.u32(0..100) < often {
+            true => self.rng.i64(0..100 * SECOND),
+            false => 0,
         }
     }
 
