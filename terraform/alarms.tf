@@ -1,85 +1,168 @@
-# CloudWatch alarms. Alarms in the home Region notify the topic directly. An alarm can notify only in its own Region, so
-# state changes of dead-letter alarms are sent to the home Region as events.
+# CloudWatch alarms. Alarms of the function and its sweeps notify the topic directly. An alarm can notify only in its own
+# Region, so state changes of the alarms that every Region has are sent to the home Region as events.
 
 locals {
+  namespace           = "ImdsEnforcer/${var.name}"
   function_dimensions = { FunctionName = var.name }
+  operations          = "docs/operations.md"
 
-  alarms = merge(
+  # How alarms count. `breaching` of the last `periods` periods raise an alarm.
+  counting = {
+    # Something was lost. The alarm is over after 25 minutes, so that the next loss raises it again. SQS and EventBridge can
+    # deliver their metrics up to 15 minutes late; a single period of 5 minutes would miss them.
+    loss = { statistic = "Sum", period = 300, periods = 5, breaching = 1, comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "notBreaching", ok = false }
+    # Something occurred that often occurs again within the hour, for example in each hourly sweep: one notification.
+    episode = { statistic = "Sum", period = 300, periods = 15, breaching = 1, comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "notBreaching", ok = false }
+    # Something that a sweep finds once.
+    found = { statistic = "Maximum", period = local.interval, periods = 1, breaching = 1, comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "notBreaching", ok = false }
+    # Something that each sweep finds again until it is resolved. Sweeps differ in duration, so that a period can be without one.
+    found_again = { statistic = "Maximum", period = local.interval, periods = 2, breaching = 1, comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "notBreaching", ok = true }
+    # Sweeps that are incomplete, or that do not run.
+    every_sweep = { statistic = "Maximum", period = local.interval, periods = 3, breaching = 3, comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "breaching", ok = true }
+    paused = {
+      statistic  = "Maximum", period = local.interval, periods = local.paused.periods, breaching = local.paused.sweeps
+      comparison = "GreaterThanOrEqualToThreshold", threshold = 1, missing = "notBreaching", ok = true
+    }
+  }
+
+  # More sweeps than a pause of 23 hours can contain. All periods together are limited to a day if they are shorter than an
+  # hour, and the alarm is evaluated every minute only up to a day: somewhere in the hour, each period has its sweep.
+  paused_sweeps = ceil(23 * 60 * 60 / local.interval) + 1
+  paused = {
+    periods = local.interval <= 3600 ? floor(86400 / local.interval) : local.paused_sweeps
+    sweeps  = local.interval <= 3600 ? min(local.paused_sweeps, floor(86400 / local.interval)) : local.paused_sweeps
+  }
+
+  function_alarms = {
+    errors = merge(local.counting.loss, {
+      # An attempt can fail and the next one succeed. An event that fails in all attempts raises launches-lost.
+      periods     = 6, breaching = 3, ok = true, metric = "Errors"
+      description = "The function keeps failing: in three of the last six periods of 5 minutes. New instances might still accept IMDSv1. Read the latest errors in log group ${local.log_group}; if all invocations fail, undo the last change of the policy or the module."
+    })
+    throttles = merge(local.counting.loss, {
+      periods     = 3, breaching = 3, ok = true, metric = "Throttles"
+      description = "Lambda has throttled the function for 15 minutes, so that new instances are enforced late. Check whether somebody set its reserved concurrency to 0. If not, increase reserved_concurrency or the concurrency quota of the account."
+    })
+    event-age = merge(local.counting.loss, {
+      statistic   = "Maximum", periods = 2, breaching = 2, comparison = "GreaterThanThreshold", threshold = 300000, ok = true, metric = "AsyncEventAge"
+      description = "Events wait more than 5 minutes for the function, and until it processes them, new instances might accept IMDSv1. Lambda discards events after 6 hours. Check the alarms throttles and errors first."
+    })
+    destination-failures = merge(local.counting.loss, {
+      metric      = "DestinationDeliveryFailures"
+      description = "Lambda could not send a result to the bus ${var.name}: a notification is missing, or an event that the function failed to process is lost and in no queue. Find the result in log group ${local.log_group}, and check that the bus exists and that the role ${var.name}-function can put events on it."
+    })
+  }
+
+  queue_alarms = {
+    launches-lost = {
+      queue       = "${var.name}-on-failure"
+      description = "The function failed to process an event in all attempts, so that a new instance might still accept IMDSv1. The event is in the queue ${var.name}-on-failure. Resolve the cause, and then redrive the event."
+    }
+    sweep-failures = {
+      queue       = "${var.name}-sweep-failures"
+      description = "A sweep could not be started, or failed in all attempts: it crashed or timed out. Launches are still enforced by their events, and the next sweep scans everything again. Read the last lines of the sweep in log group ${local.log_group}, or the error in the message in the queue ${var.name}-sweep-failures."
+    }
+  }
+
+  guard_alarms = merge(
     {
-      errors = {
-        namespace = "AWS/Lambda", metric = "Errors", dimensions = local.function_dimensions, statistic = "Sum"
-        period    = 900, periods = 1, comparison = "GreaterThanOrEqualToThreshold", threshold = 3, missing = "notBreaching"
-        # Lambda makes three attempts to process an event, within about four minutes.
-        description = "The function failed three times within 15 minutes: it cannot start, or all attempts to process an event failed. The affected instances might still accept IMDSv1. For instance IDs and causes, see the errors in log group ${local.log_group}."
-      }
-      throttles = {
-        namespace   = "AWS/Lambda", metric = "Throttles", dimensions = local.function_dimensions, statistic = "Sum"
-        period      = 300, periods = 3, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Lambda has throttled the function for 15 minutes. If reserved_concurrency is 0, the function is turned off. Otherwise, increase reserved_concurrency or the concurrency quota of the account."
-      }
-      event-age = {
-        namespace   = "AWS/Lambda", metric = "AsyncEventAge", dimensions = local.function_dimensions, statistic = "Maximum"
-        period      = 300, periods = 2, comparison = "GreaterThanThreshold", threshold = 300000, missing = "notBreaching"
-        description = "Events wait more than 5 minutes for the function. Until it processes them, new instances might accept IMDSv1. Check for throttles and errors. Lambda discards events after 6 hours."
-      }
-      destination-failures = {
-        namespace   = "AWS/Lambda", metric = "DestinationDeliveryFailures", dimensions = local.function_dimensions, statistic = "Sum"
-        period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Lambda could not send a result to the bus ${var.name}, so no notification was published. The result is in log group ${local.log_group}. Check that the bus exists and that the role ${var.name}-function can put events on it. Very large reports cannot be sent."
-      }
-      dead-letter-errors = {
-        namespace   = "AWS/Lambda", metric = "DeadLetterErrors", dimensions = local.function_dimensions, statistic = "Sum"
-        period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Lambda could not send a failed event to the queue ${var.name}-on-failure. The event is lost, and only a sweep will find its instances. Check that the queue exists and that the role ${var.name}-function can send messages to it."
-      }
-      on-failure-queue = {
-        namespace   = "AWS/SQS", metric = "ApproximateNumberOfMessagesVisible", dimensions = { QueueName = "${var.name}-on-failure" }, statistic = "Maximum"
-        period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "The function failed to process an event. The queue ${var.name}-on-failure keeps it for 14 days; the message attributes ErrorCode and ErrorMessage describe the error. Resolve the cause, invoke the function with the message body (terraform output invoke_command), and then delete the message."
-      }
-      regions-not-scanned = {
-        namespace   = "ImdsEnforcer", metric = "RegionsScanned", dimensions = {}, statistic = "Sum"
-        period      = local.interval, periods = 2, comparison = "LessThanThreshold", threshold = length(local.regions), missing = "breaching"
-        description = "Two consecutive sweeps did not scan ${length(local.regions) == 1 ? "the Region" : "all ${length(local.regions)} Regions"} completely. See `unreachable` in the report of the latest sweep in log group ${local.log_group}. If there is no report, check the schedule ${var.name}-sweep and the queue ${var.name}-dead-letters."
-      }
-      rejected-calls = {
-        namespace   = "ImdsEnforcer", metric = "RejectedCalls", dimensions = {}, statistic = "Maximum"
-        period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "Software on an enforced instance still calls IMDSv1, and its calls are rejected, so it might be failing. For the instances, see the reports in log group ${local.log_group}. Update the software, or exempt the instance and restore the metadata options in `before` of its report."
-      }
-      drift-limit-reached = {
-        namespace   = "ImdsEnforcer", metric = "DriftLimitReached", dimensions = {}, statistic = "Maximum"
-        period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-        description = "The metadata options of an instance were changed back so often that the function no longer enforces them (policy.limits.enforcements_per_hour). To find the caller, search CloudTrail for ModifyInstanceMetadataOptions. Change that automation, or exempt the instance."
-      }
+      sweep-incomplete = merge(local.counting.every_sweep, {
+        metric      = "SweepIncomplete"
+        description = "In the last three intervals of ${var.sweep_schedule}, every sweep left a Region unobserved or a needed action undone, or no sweep ran. Instances that no event told might accept IMDSv1. Read `unreachable` and the failed instances of the latest sweep in log group ${local.log_group}; if there is none, check the schedule ${var.name}-sweep."
+      })
+      rejected-calls = merge(local.counting.found_again, {
+        metric      = "RejectedCalls"
+        description = "Software on an enforced instance still calls IMDSv1 and its calls are rejected, so it might be failing. Find the instances in log group ${local.log_group}. If a service is down, exempt the instance and roll it back."
+      })
+      drift-limit-reached = merge(local.counting.episode, {
+        metric      = "DriftLimitReached"
+        description = "Somebody or something changes the metadata options of an instance back again and again, and the function no longer enforces them (policy.limits.enforcements_per_hour). The instance accepts IMDSv1. Find the caller of ModifyInstanceMetadataOptions in CloudTrail, and stop it or exempt the instance."
+      })
+      missed-launches = merge(local.counting.found, {
+        metric      = "MissedLaunches"
+        description = "A sweep enforced instances that were launched since yesterday and that no event told. They accepted IMDSv1 until the sweep. Check in their Region that a trail logs management events and that the rule ${var.name}-api-calls is enabled."
+      })
+      missed-launches-in-use = merge(local.counting.found_again, {
+        metric      = "MissedLaunchesInUse"
+        description = "Sweeps find instances that were launched since yesterday, that no event told, and that use IMDSv1. They are only reported, and still accept IMDSv1. Find them in log group ${local.log_group}, and enforce them by hand as soon as their software can use IMDSv2."
+      })
+      state-unavailable = merge(local.counting.episode, {
+        metric      = "StateUnavailable"
+        description = "The function could not read or write its DynamoDB table. It terminates and stops nothing, still enforces new launches, and leaves other instances unchanged until the table is back. Check the health of DynamoDB in ${local.home}, the table, and the role ${var.name}-function."
+      })
+      paused = merge(local.counting.paused, {
+        metric      = "Paused"
+        description = "Enforcement has been paused for about 24 hours, and the function only reports. Read the item pause#${local.account} (or pause#${local.account}#REGION) in the state table for who paused it, why, and until when. Delete the item if the reason no longer holds."
+      })
     },
     {
       for name, alarm in {
-        disruption-limit-reached = {
-          namespace   = "ImdsEnforcer", metric = "DisruptionLimitReached", dimensions = {}, statistic = "Sum"
-          period      = 300, periods = 1, comparison = "GreaterThanThreshold", threshold = 0, missing = "notBreaching"
-          description = "Instances were enforced instead of terminated, because policy.limits.disruptions_per_hour (${var.policy.limits.disruptions_per_hour}) was reached or the terminations of the last hour could not be counted. Find out what launches so many non-compliant instances: the reports in log group ${local.log_group} name the launch templates."
-        }
-      } : name => alarm if local.can.terminate
+        disruption-limit-reached = merge(local.counting.episode, {
+          metric      = "DisruptionLimitReached"
+          description = "Instances were enforced instead of stopped or terminated, because policy.limits.disruptions_per_hour (${local.policy_values.limits.disruptions_per_hour}) was reached. Something launches many non-compliant instances. The reports in log group ${local.log_group} name the launch templates: correct or stop what launches from them."
+        })
+      } : name => alarm if local.can.stop || local.can.terminate
     },
   )
+
+  # Rules with a dead-letter queue. EventBridge's metrics have both dimensions only on custom buses.
+  rules_to_watch = merge([
+    for region, rules in local.rules_with_queue : {
+      for rule in rules : "${region}/${trimprefix(reverse(split("/", rule))[0], "${var.name}-")}" => {
+        region     = region
+        name       = reverse(split("/", rule))[0]
+        suffix     = trimprefix(reverse(split("/", rule))[0], "${var.name}-")
+        is_on_home = length(split("/", rule)) == 3
+        dimensions = merge(
+          { RuleName = reverse(split("/", rule))[0] },
+          length(split("/", rule)) == 3 ? { EventBusName = var.name } : {},
+        )
+      }
+    }
+  ]...)
+
+  # Rules of the home Region that publish messages or keep lost events.
+  telling = { for key, rule in local.rules_to_watch : key => rule if(
+    rule.region == local.home && (rule.is_on_home || rule.name == "${var.name}-alarms") && rule.name != "${var.name}-function"
+  ) }
+
+  alarms = merge(
+    { for name, alarm in local.function_alarms : name => merge(alarm, { namespace = "AWS/Lambda", dimensions = local.function_dimensions, section = name }) },
+    { for name, alarm in local.queue_alarms : name => merge(local.counting.loss, alarm, { namespace = "AWS/SQS", metric = "NumberOfMessagesSent", dimensions = { QueueName = alarm.queue }, section = name }) },
+    { for name, alarm in local.guard_alarms : name => merge(alarm, { namespace = local.namespace, dimensions = {}, section = name }) },
+    {
+      for key, rule in local.telling : "failed-invocations-${rule.suffix}" => merge(local.counting.loss, {
+        namespace   = "AWS/Events", metric = "FailedInvocations", dimensions = rule.dimensions, section = "failed-invocations"
+        description = "The rule ${rule.name} could not deliver to its target, so that a notification is missing or a lost event is not in its queue. Look for the event in the queue ${var.name}-dead-letters. Check that the target exists and that its policy allows events.amazonaws.com without conditions."
+      })
+    },
+  )
+
+  # Alarms of every Region.
+  dead_letters = merge(local.counting.loss, {
+    description = "An event could not be delivered, so that only a sweep will find its instances. It is in the queue ${var.name}-dead-letters in this Region; the message attributes RULE_ARN and ERROR_MESSAGE tell why. Resolve the cause, and then redrive the event."
+  })
+  undelivered = merge(local.counting.loss, {
+    description = "An event was neither delivered nor kept in the queue ${var.name}-dead-letters of this Region, and is lost. Start a sweep, which finds its instances. Then check that the queue exists and that its policy names the rule."
+  })
 }
 
 resource "aws_cloudwatch_metric_alarm" "home" {
   for_each            = local.alarms
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description} See ${local.operations}#${each.value.section}."
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = each.value.statistic
   period              = each.value.period
   evaluation_periods  = each.value.periods
+  datapoints_to_alarm = each.value.breaching
   comparison_operator = each.value.comparison
   threshold           = each.value.threshold
   treat_missing_data  = each.value.missing
   alarm_actions       = [aws_sns_topic.this.arn]
-  ok_actions          = [aws_sns_topic.this.arn]
+  ok_actions          = each.value.ok ? [aws_sns_topic.this.arn] : []
   tags                = var.tags
 }
 
@@ -87,25 +170,48 @@ resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each            = local.with_queue
   region              = each.key
   alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "An event was not delivered. The queue ${var.name}-dead-letters in this Region keeps it for 14 days; the message attributes RULE_ARN, ERROR_CODE, and ERROR_MESSAGE describe the error. Resolve the cause, invoke the function with the message body (terraform output invoke_command), and then delete the message. Until then, only a sweep will find the instances of the event."
+  alarm_description   = "${local.dead_letters.description} See ${local.operations}#dead-letters."
   namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
+  metric_name         = "NumberOfMessagesSent"
   dimensions          = { QueueName = "${var.name}-dead-letters" }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
+  statistic           = local.dead_letters.statistic
+  period              = local.dead_letters.period
+  evaluation_periods  = local.dead_letters.periods
+  datapoints_to_alarm = local.dead_letters.breaching
+  comparison_operator = local.dead_letters.comparison
+  threshold           = local.dead_letters.threshold
+  treat_missing_data  = local.dead_letters.missing
+  tags                = var.tags
+}
+
+resource "aws_cloudwatch_metric_alarm" "undelivered" {
+  for_each            = local.rules_to_watch
+  region              = each.value.region
+  alarm_name          = "${var.name}-undelivered-${each.value.suffix}"
+  alarm_description   = "${local.undelivered.description} See ${local.operations}#undelivered."
+  namespace           = "AWS/Events"
+  metric_name         = "InvocationsFailedToBeSentToDlq"
+  dimensions          = each.value.dimensions
+  statistic           = local.undelivered.statistic
+  period              = local.undelivered.period
+  evaluation_periods  = local.undelivered.periods
+  datapoints_to_alarm = local.undelivered.breaching
+  comparison_operator = local.undelivered.comparison
+  threshold           = local.undelivered.threshold
+  treat_missing_data  = local.undelivered.missing
   tags                = var.tags
 }
 
 locals {
-  dead_letter_alarm = {
+  regional_alarms = concat(
+    ["${var.name}-dead-letters"],
+    sort(distinct([for rule in local.rules_to_watch : "${var.name}-undelivered-${rule.suffix}"])),
+  )
+  regional_alarm = {
     source      = ["aws.cloudwatch"]
     account     = [local.account]
     detail-type = ["CloudWatch Alarm State Change"]
-    detail      = { alarmName = ["${var.name}-dead-letters"], state = { value = ["ALARM"] } }
+    detail      = { alarmName = local.regional_alarms, state = { value = ["ALARM"] } }
   }
 }
 
@@ -114,8 +220,8 @@ resource "aws_cloudwatch_event_rule" "alarms" {
   for_each      = local.with_queue
   region        = each.key
   name          = "${var.name}-alarms"
-  description   = each.key == local.home ? "Publishes dead-letter alarms from all Regions" : "Sends dead-letter alarms to ${local.home}"
-  event_pattern = jsonencode(local.dead_letter_alarm)
+  description   = each.key == local.home ? "Publishes alarms of all Regions" : "Sends alarms to ${local.home}"
+  event_pattern = jsonencode(local.regional_alarm)
   tags          = var.tags
 }
 
@@ -161,7 +267,7 @@ resource "aws_cloudwatch_event_target" "alarms_to_topic" {
 
 resource "aws_iam_role" "alarms" {
   name                 = "${var.name}-alarms"
-  description          = "Sends dead-letter alarms to ${local.home}"
+  description          = "Sends alarms to ${local.home}"
   permissions_boundary = var.permissions_boundary_arn
   tags                 = var.tags
   assume_role_policy   = aws_iam_role.forward.assume_role_policy

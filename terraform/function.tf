@@ -1,15 +1,23 @@
-# The Lambda function, its log group, and the queue for events that it failed to process.
+# The Lambda function, its log group, and the queues for events that it failed to process.
 
 locals {
   zip = coalesce(var.zip, "${path.module}/../dist/enforcer-${var.architecture}.zip")
 
-  variables = {
-    IMDS_POLICY = local.policy
+  settings = {
     # The function recognizes its own changes by the role.
-    IMDS_ROLE_ARN = local.arn.role
+    IMDS_ROLE_ARN    = local.arn.role
+    IMDS_STATE_TABLE = var.name
   }
-  # Lambda limits the size of all names and values in bytes.
-  largest_policy = 4096 - length(join("", keys(local.variables))) - length(local.arn.role)
+  with_policy = merge(local.settings, { IMDS_POLICY = local.policy })
+
+  # Lambda limits all variables together to 4 KB, as JSON. `length` returns characters, which `base64encode` turns to bytes.
+  policy_fits = length(base64encode(jsonencode(local.with_policy))) / 4 * 3 <= 4096
+  policy_hash = sha256(local.policy)
+  variables   = local.policy_fits ? local.with_policy : merge(local.settings, { IMDS_POLICY_SHA256 = local.policy_hash })
+
+  # A DynamoDB item can have 400 KB, including the names of its attributes.
+  policy_bytes   = length(base64encode(local.policy)) / 4 * 3
+  largest_policy = 390000
 }
 
 resource "aws_lambda_function" "enforcer" {
@@ -37,26 +45,17 @@ resource "aws_lambda_function" "enforcer" {
   logging_config {
     log_format            = "JSON"
     application_log_level = var.log_level
+    system_log_level      = var.system_log_level
     log_group             = aws_cloudwatch_log_group.function.name
   }
 
-  # Holds the original events for a redrive. Lambda sends them directly, not through the home bus, so that a problem with
-  # the bus cannot lose both the event and the notification.
-  dead_letter_config {
-    target_arn = aws_sqs_queue.on_failure.arn
-  }
-
-  # Lambda verifies that the role can write to the queue.
-  depends_on = [aws_iam_role_policy.function]
+  # At its start, the function reads the policy and writes to the log group.
+  depends_on = [aws_iam_role_policy.function, aws_dynamodb_table.state, aws_dynamodb_table_item.policy]
 
   lifecycle {
     precondition {
       condition     = fileexists(local.zip)
       error_message = "zip: the file `${local.zip}` does not exist. To create it, run `make build${var.architecture == "arm64" ? " ARCH=arm64" : ""}`."
-    }
-    precondition {
-      condition     = local.policy_bytes <= local.largest_policy
-      error_message = "policy: the JSON document must not exceed ${local.largest_policy} bytes, but it has ${local.policy_bytes}. Merge rules that differ in only one list, use wildcards, shorten `name` and `reason`, or exempt instances by one tag instead of many IDs."
     }
   }
 }
@@ -80,14 +79,98 @@ resource "aws_lambda_function_event_invoke_config" "enforcer" {
 resource "aws_cloudwatch_log_group" "function" {
   name              = local.log_group
   retention_in_days = var.log_retention_days
+  skip_destroy      = var.log_skip_destroy
   kms_key_id        = var.kms_key_arn
   tags              = var.tags
 }
 
 resource "aws_sqs_queue" "on_failure" {
   name                      = "${var.name}-on-failure"
-  message_retention_seconds = 14 * 24 * 60 * 60 # the maximum
+  message_retention_seconds = local.queue_retention
+  max_message_size          = var.max_message_size
   sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
   kms_master_key_id         = var.kms_key_arn
   tags                      = var.tags
+}
+
+# Separate, because the next sweep is the retry of a sweep, but nothing repeats a launch.
+resource "aws_sqs_queue" "sweep_failures" {
+  name                      = "${var.name}-sweep-failures"
+  message_retention_seconds = local.queue_retention
+  max_message_size          = var.max_message_size
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
+  tags                      = var.tags
+}
+
+locals {
+  # Queues for the events that the function failed to process, by the source of the event.
+  failures = {
+    on-failure = {
+      description = "Sends the events that ${var.name} failed to process to a queue"
+      queue       = aws_sqs_queue.on_failure
+      arn         = local.arn.on_failure
+      # `anything-but` alone does not match events without a source.
+      source = [{ anything-but = [local.sweep_source] }, { exists = false }]
+    }
+    sweep-failures = {
+      description = "Sends the sweeps in which ${var.name} failed to a queue"
+      queue       = aws_sqs_queue.sweep_failures
+      arn         = local.arn.sweep_failures
+      source      = [local.sweep_source]
+    }
+  }
+}
+
+resource "aws_cloudwatch_event_rule" "failures" {
+  for_each       = local.failures
+  name           = "${var.name}-${each.key}"
+  description    = each.value.description
+  event_bus_name = aws_cloudwatch_event_bus.home.name
+  tags           = var.tags
+  event_pattern = jsonencode({
+    source      = ["lambda"]
+    account     = [local.account]
+    detail-type = ["Lambda Function Invocation Result - Failure"]
+    detail = {
+      requestContext = { functionArn = local.this_function }
+      requestPayload = { source = each.value.source }
+    }
+  })
+}
+
+# The queues hold the original events, for a redrive.
+resource "aws_cloudwatch_event_target" "failures" {
+  for_each       = local.failures
+  rule           = aws_cloudwatch_event_rule.failures[each.key].name
+  event_bus_name = aws_cloudwatch_event_bus.home.name
+  target_id      = "queue"
+  arn            = each.value.queue.arn
+  input_path     = "$.detail.requestPayload"
+
+  retry_policy {
+    maximum_event_age_in_seconds = local.retry.age
+    maximum_retry_attempts       = local.retry.attempts
+  }
+  dead_letter_config {
+    arn = aws_sqs_queue.dead_letters[local.home].arn
+  }
+}
+
+resource "aws_sqs_queue_policy" "failures" {
+  for_each  = local.failures
+  queue_url = each.value.queue.url
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "FailedEvents"
+      Effect    = "Allow"
+      Principal = { Service = "events.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = each.value.arn
+      Condition = { ArnEquals = { "aws:SourceArn" = [
+        "arn:${local.partition}:events:${local.home}:${local.account}:rule/${var.name}/${var.name}-${each.key}",
+      ] } }
+    }]
+  })
 }

@@ -9,13 +9,27 @@ resource "aws_cloudwatch_event_bus_policy" "home" {
   event_bus_name = aws_cloudwatch_event_bus.home.name
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [{
-      Sid       = "ThisAccount"
-      Effect    = "Allow"
-      Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
-      Action    = "events:PutEvents"
-      Resource  = local.arn.bus
-    }]
+    Statement = [
+      {
+        Sid       = "ThisAccount"
+        Effect    = "Allow"
+        Principal = { AWS = "arn:${local.partition}:iam::${local.account}:root" }
+        Action    = "events:PutEvents"
+        Resource  = local.arn.bus
+      },
+      {
+        # Results are recognized by their content, which anybody can write. Without this denial, every principal of the
+        # account whose own policy allows PutEvents could forge notifications.
+        Sid       = "DenyOthers"
+        Effect    = "Deny"
+        Principal = "*"
+        Action    = "events:PutEvents"
+        Resource  = local.arn.bus
+        Condition = { ArnNotEquals = { "aws:PrincipalArn" = [
+          local.arn.role, "arn:${local.partition}:iam::${local.account}:role/${var.name}-forward",
+        ] } }
+      },
+    ]
   })
 }
 

@@ -25,14 +25,15 @@ locals {
 
   # Built from names, not from resource attributes, so that plans show complete policy documents.
   arn = {
-    bus          = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/${var.name}"
-    default_bus  = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/default"
-    function     = "arn:${local.partition}:lambda:${local.home}:${local.account}:function:${var.name}"
-    log_group    = "arn:${local.partition}:logs:${local.home}:${local.account}:log-group:${local.log_group}"
-    role         = "arn:${local.partition}:iam::${local.account}:role/${var.name}-function"
-    on_failure   = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-on-failure"
-    dead_letters = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-dead-letters"
-    topic        = "arn:${local.partition}:sns:${local.home}:${local.account}:${var.name}"
+    bus            = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/${var.name}"
+    default_bus    = "arn:${local.partition}:events:${local.home}:${local.account}:event-bus/default"
+    function       = "arn:${local.partition}:lambda:${local.home}:${local.account}:function:${var.name}"
+    log_group      = "arn:${local.partition}:logs:${local.home}:${local.account}:log-group:${local.log_group}"
+    role           = "arn:${local.partition}:iam::${local.account}:role/${var.name}-function"
+    on_failure     = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-on-failure"
+    sweep_failures = "arn:${local.partition}:sqs:${local.home}:${local.account}:${var.name}-sweep-failures"
+    table          = "arn:${local.partition}:dynamodb:${local.home}:${local.account}:table/${var.name}"
+    topic          = "arn:${local.partition}:sns:${local.home}:${local.account}:${var.name}-${terraform_data.topic.output}"
   }
   log_group = "/aws/lambda/${var.name}"
 }

@@ -58,9 +58,29 @@ output "on_failure_queue_url" {
   value       = aws_sqs_queue.on_failure.url
 }
 
+output "sweep_failures_queue_url" {
+  description = "URL of the queue for sweeps that the schedule could not start or that failed."
+  value       = aws_sqs_queue.sweep_failures.url
+}
+
 output "dead_letter_queue_urls" {
   description = "URLs of the queues for events that were not delivered, by Region."
   value       = { for region, queue in aws_sqs_queue.dead_letters : region => queue.url }
+}
+
+output "state_table_name" {
+  description = "Name of the state table."
+  value       = aws_dynamodb_table.state.name
+}
+
+output "state_table_arn" {
+  description = "ARN of the state table."
+  value       = aws_dynamodb_table.state.arn
+}
+
+output "exemptions_policy" {
+  description = "IAM policy document for people who exempt instances and pause the function."
+  value       = local.exemptions_policy
 }
 
 output "topic_arn" {
@@ -74,7 +94,7 @@ output "schedule_name" {
 }
 
 output "alarm_names" {
-  description = "Names of the alarms in the home Region. In addition, every Region with a dead-letter queue has an alarm for it."
+  description = "Names of the alarms in the home Region. In addition, every Region with a dead-letter queue has alarms of its own."
   value       = sort([for alarm in aws_cloudwatch_metric_alarm.home : alarm.alarm_name])
 }
 
@@ -100,5 +120,57 @@ output "invoke_command" {
 
 output "sweep_command" {
   description = "Command that starts a sweep and prints the report."
-  value       = "cargo lambda invoke --remote --region ${local.home} --data-ascii '${aws_scheduler_schedule.sweep.target[0].input}' ${var.name}"
+  value       = "cargo lambda invoke --remote --region ${local.home} --data-ascii '${local.sweep}' ${var.name}"
+}
+
+locals {
+  # Only the schedule's event names no account.
+  sweep = jsonencode({
+    source      = local.sweep_source
+    detail-type = "Sweep"
+    detail      = { accounts = [local.account], regions = local.regions }
+  })
+
+  # The AWS CLI waits for the report, and does not invoke the function again.
+  invoke = "AWS_MAX_ATTEMPTS=1 aws lambda invoke --region ${local.home} --function-name ${var.name} --cli-read-timeout 0"
+  state  = "--region ${local.home} --table-name ${var.name}"
+  queues = merge(
+    { "${var.name}-on-failure in ${local.home}" = { region = local.home, url = aws_sqs_queue.on_failure.url } },
+    { "${var.name}-sweep-failures in ${local.home}" = { region = local.home, url = aws_sqs_queue.sweep_failures.url } },
+    { for region, queue in aws_sqs_queue.dead_letters : "${var.name}-dead-letters in ${region}" => { region = region, url = queue.url } },
+  )
+}
+
+output "commands" {
+  description = "Commands of the AWS CLI, one a line, each below its description. Replace the words in capital letters."
+  value = join("\n", concat(
+    [
+      "# Invoke the function with an event file, and print the report.",
+      "${local.invoke} --payload fileb://EVENT.json /dev/stdout",
+      "# Start a sweep, and print the report.",
+      "printf %s '${local.sweep}' | ${local.invoke} --payload fileb:///dev/stdin /dev/stdout",
+      "# Show the exemption of an instance.",
+      "aws dynamodb get-item ${local.state} --consistent-read --key '${jsonencode({ key = { S = "exempt#INSTANCE" } })}'",
+      "# Exempt an instance until a time in UTC such as 2027-03-31T08:00:00Z.",
+      "aws dynamodb put-item ${local.state} --item '${jsonencode({ key = { S = "exempt#INSTANCE" }, until = { S = "UNTIL" }, reason = { S = "REASON" }, by = { S = "NAME" } })}'",
+      "# End the exemption of an instance.",
+      "aws dynamodb delete-item ${local.state} --key '${jsonencode({ key = { S = "exempt#INSTANCE" } })}'",
+      "# Show the pause of the account.",
+      "aws dynamodb get-item ${local.state} --consistent-read --key '${jsonencode({ key = { S = "pause#${local.account}" } })}'",
+      "# Pause the account until a time in UTC: the function reports instead of acting.",
+      "aws dynamodb put-item ${local.state} --item '${jsonencode({ key = { S = "pause#${local.account}" }, until = { S = "UNTIL" }, reason = { S = "REASON" }, by = { S = "NAME" } })}'",
+      "# End the pause of the account.",
+      "aws dynamodb delete-item ${local.state} --key '${jsonencode({ key = { S = "pause#${local.account}" } })}'",
+    ],
+    flatten([
+      for name, queue in local.queues : [
+        "# Receive a message from the queue ${name}. Other receivers do not see it for 15 minutes.",
+        "aws sqs receive-message --region ${queue.region} --queue-url ${queue.url} --visibility-timeout 900 --query 'Messages[0].[ReceiptHandle,Body]' --output text > MESSAGE",
+        "# Invoke the function with the event in the message, and print the report.",
+        "cut -f 2- MESSAGE > EVENT.json && ${local.invoke} --payload fileb://EVENT.json /dev/stdout",
+        "# Delete the message from the queue ${name}.",
+        "aws sqs delete-message --region ${queue.region} --queue-url ${queue.url} --receipt-handle \"$(cut -f 1 MESSAGE)\"",
+      ]
+    ]),
+  ))
 }

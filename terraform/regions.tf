@@ -4,6 +4,9 @@ locals {
   # The maximum that EventBridge allows.
   retry = { age = 24 * 60 * 60, attempts = 185 }
 
+  # The maximum that SQS allows, in seconds.
+  queue_retention = 14 * 24 * 60 * 60
+
   # The keys are part of resource addresses.
   watch_rules = merge(
     {
@@ -52,7 +55,7 @@ locals {
     for region in local.with_queue : region => sort(concat(
       contains(local.watched, region) ? [for rule in local.watch_rules : "rule/${rule.name}"] : [],
       region == local.home
-      ? concat([for name in ["function", "done", "failed"] : "rule/${var.name}/${var.name}-${name}"], ["rule/${var.name}-alarms"])
+      ? concat([for name in concat(["function"], keys(local.results), keys(local.failures)) : "rule/${var.name}/${var.name}-${name}"], ["rule/${var.name}-alarms"])
       : ["rule/${var.name}-alarms"],
     ))
   }
@@ -121,7 +124,8 @@ resource "aws_sqs_queue" "dead_letters" {
   for_each                  = local.with_queue
   region                    = each.key
   name                      = "${var.name}-dead-letters"
-  message_retention_seconds = 14 * 24 * 60 * 60 # the maximum
+  message_retention_seconds = local.queue_retention
+  max_message_size          = var.max_message_size
   # A KMS key can be used only in its own Region.
   sqs_managed_sse_enabled = each.key == local.home && var.kms_key_arn != null ? null : true
   kms_master_key_id       = each.key == local.home ? var.kms_key_arn : null

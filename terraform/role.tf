@@ -10,6 +10,9 @@ locals {
   # A persistent Spot Instance request would launch a stopped or terminated instance again.
   describe_spot = ["ec2:DescribeSpotInstanceRequests"]
 
+  # People and Terraform write the other items of the state table: see state.tf.
+  write_state = ["dynamodb:UpdateItem"]
+
   statements = concat(
     [
       {
@@ -36,11 +39,18 @@ locals {
         Condition = {}
       },
       {
-        Sid       = "SendFailedEvents"
+        Sid       = "ReadState"
         Effect    = "Allow"
-        Action    = ["sqs:SendMessage"]
-        Resource  = [local.arn.on_failure]
+        Action    = setsubtract(local.permissions.state, local.write_state)
+        Resource  = [local.arn.table]
         Condition = {}
+      },
+      {
+        Sid       = "WriteState"
+        Effect    = "Allow"
+        Action    = setintersection(local.permissions.state, local.write_state)
+        Resource  = [local.arn.table]
+        Condition = local.on_keys.function
       },
       # The function cannot weaken an instance, whatever the policy says. `StringNotEquals` also matches calls that do not
       # set the option, and `Null` exempts these.
@@ -66,26 +76,13 @@ locals {
       },
     ],
     [
-      for statement in [
-        {
-          Sid       = "Enforce"
-          Effect    = "Allow"
-          Action    = setsubtract(local.permissions.enforce, ["ec2:CreateTags"])
-          Resource  = [local.instances]
-          Condition = local.in_regions
-        },
-        {
-          Sid      = "Tag"
-          Effect   = "Allow"
-          Action   = setintersection(local.permissions.enforce, ["ec2:CreateTags"])
-          Resource = [local.instances]
-          Condition = merge(local.in_regions, {
-            "ForAllValues:StringLike" = { "aws:TagKeys" = ["imds-enforcer:*"] }
-            # `ForAllValues` also matches a request without tag keys.
-            Null = { "aws:TagKeys" = "false" }
-          })
-        },
-      ] : statement if local.can.enforce
+      for statement in [{
+        Sid       = "Enforce"
+        Effect    = "Allow"
+        Action    = local.permissions.enforce
+        Resource  = [local.instances]
+        Condition = local.in_regions
+      }] : statement if local.can.enforce
     ],
     [
       for statement in [{
@@ -138,6 +135,7 @@ resource "aws_iam_role" "function" {
       Effect    = "Allow"
       Action    = "sts:AssumeRole"
       Principal = { Service = "lambda.amazonaws.com" }
+      Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
     }]
   })
 }

@@ -1,6 +1,9 @@
 # The scheduled sweep, which finds instances that no event reported.
 
 locals {
+  # The source of the event that starts a sweep. Only the schedule's event names no account.
+  sweep_source = "imds-enforcer"
+
   interval = (
     tonumber(regex("[0-9]+", var.sweep_schedule)) *
     { minute = 60, hour = 60 * 60, day = 24 * 60 * 60 }[regex("minute|hour|day", var.sweep_schedule)]
@@ -20,7 +23,7 @@ resource "aws_scheduler_schedule" "sweep" {
     arn      = aws_lambda_function.enforcer.arn
     role_arn = aws_iam_role.sweep.arn
     input = jsonencode({
-      source      = "imds-enforcer"
+      source      = local.sweep_source
       detail-type = "Sweep"
       detail      = { regions = local.regions }
     })
@@ -30,7 +33,7 @@ resource "aws_scheduler_schedule" "sweep" {
       maximum_retry_attempts       = local.retry.attempts
     }
     dead_letter_config {
-      arn = aws_sqs_queue.dead_letters[local.home].arn
+      arn = aws_sqs_queue.sweep_failures.arn
     }
   }
 
@@ -62,7 +65,7 @@ resource "aws_iam_role_policy" "sweep" {
     Statement = concat(
       [
         { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = local.arn.function },
-        { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.arn.dead_letters },
+        { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = local.arn.sweep_failures },
       ],
       [
         for key in [var.kms_key_arn] :

@@ -1,9 +1,14 @@
 # A multi-Region trail of management events (optional). EventBridge receives API calls only if a trail logs them.
 
 locals {
+  # S3 limits names to 63 characters.
+  trail_suffix = "trail-${local.account}-${local.home}"
+  trail_name   = "${var.name}-${local.trail_suffix}"
   trail = {
-    bucket = "${var.name}-trail-${local.account}-${local.home}"
-    arn    = "arn:${local.partition}:cloudtrail:${local.home}:${local.account}:trail/${var.name}"
+    bucket = length(local.trail_name) <= 63 ? local.trail_name : join("-", [
+      trimsuffix(substr(var.name, 0, 63 - 10 - length(local.trail_suffix)), "-"), substr(sha256(local.trail_name), 0, 8), local.trail_suffix
+    ])
+    arn = "arn:${local.partition}:cloudtrail:${local.home}:${local.account}:trail/${var.name}"
   }
 }
 

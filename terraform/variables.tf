@@ -4,8 +4,8 @@ variable "name" {
   default     = "imds-enforcer"
   nullable    = false
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{0,38}[a-z0-9]$", var.name))
-    error_message = "name must have 2 to 40 lowercase letters, digits, and hyphens, start with a letter, and not end with a hyphen, but it is `${var.name}`."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name))
+    error_message = "name must have 3 to 40 lowercase letters, digits, and hyphens, start with a letter, and not end with a hyphen, but it is `${var.name}`."
   }
 }
 
@@ -117,8 +117,8 @@ variable "timeout" {
   }
   validation {
     # 30 seconds to describe the instance before and after the grace period.
-    condition     = var.timeout * 0.6 >= max(var.policy.new_instances.grace_seconds, coalesce(var.policy.new_instances.enforce_grace_seconds, 0)) + 30
-    error_message = "timeout must be at least ${ceil((max(var.policy.new_instances.grace_seconds, coalesce(var.policy.new_instances.enforce_grace_seconds, 0)) + 30) / 0.6)}, not ${var.timeout}: policy.new_instances.grace_seconds (${var.policy.new_instances.grace_seconds}) and enforce_grace_seconds (${coalesce(var.policy.new_instances.enforce_grace_seconds, 0)}) must pass within the first 60 % of it."
+    condition     = var.timeout * 0.6 >= max(local.policy_values.new_instances.grace_seconds, local.policy_values.new_instances.enforce_grace_seconds) + 30
+    error_message = "timeout must be at least ${ceil((max(local.policy_values.new_instances.grace_seconds, local.policy_values.new_instances.enforce_grace_seconds) + 30) / 0.6)}, not ${var.timeout}: policy.new_instances.grace_seconds (${local.policy_values.new_instances.grace_seconds}) and enforce_grace_seconds (${local.policy_values.new_instances.enforce_grace_seconds}) must pass within the first 60 % of it."
   }
 }
 
@@ -147,7 +147,7 @@ variable "log_level" {
 }
 
 variable "log_retention_days" {
-  description = "Retention period of the logs in days. The logs contain the reports that a rollback needs."
+  description = "Retention period of the logs in days. The logs contain the reports that a rollback needs, so it must be longer than `policy.existing.usage_window_days`."
   type        = number
   default     = 90
   nullable    = false
@@ -157,6 +157,46 @@ variable "log_retention_days" {
       var.log_retention_days,
     )
     error_message = "log_retention_days must be a retention period that CloudWatch Logs supports, such as 30, 90, or 365, not ${var.log_retention_days}."
+  }
+  validation {
+    condition     = var.log_retention_days > local.policy_values.existing.usage_window_days
+    error_message = "log_retention_days must be longer than policy.existing.usage_window_days (${local.policy_values.existing.usage_window_days}), not ${var.log_retention_days}: a rollback needs the reports of the instances that were enforced after that window."
+  }
+}
+
+variable "log_skip_destroy" {
+  description = "Whether the log group remains when the module is destroyed. It contains the reports that a rollback needs."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "system_log_level" {
+  description = "Log level of the Lambda platform: `DEBUG`, `INFO`, or `WARN`."
+  type        = string
+  default     = "WARN"
+  nullable    = false
+  validation {
+    condition     = contains(["DEBUG", "INFO", "WARN"], var.system_log_level)
+    error_message = "system_log_level must be `DEBUG`, `INFO`, or `WARN`, not `${var.system_log_level}`."
+  }
+}
+
+variable "state_deletion_protection" {
+  description = "Whether DynamoDB refuses to delete the state table. The table contains exemptions and pauses. Set it to false and apply before you destroy the module."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "max_message_size" {
+  description = "Maximum size in bytes of a message in the queues for events that failed. Versions of the AWS provider before 6.8 accept at most 262144."
+  type        = number
+  default     = 1048576
+  nullable    = false
+  validation {
+    condition     = var.max_message_size >= 262144 && var.max_message_size <= 1048576 && floor(var.max_message_size) == var.max_message_size
+    error_message = "max_message_size must be a whole number from 262144 to 1048576, not ${var.max_message_size}."
   }
 }
 
@@ -251,7 +291,7 @@ variable "create_trail" {
 }
 
 variable "kms_key_arn" {
-  description = "ARN of a KMS key in the home Region that encrypts environment variables, logs, the topic, and the queues there. Defaults to the default encryption of each service. See README.md for the required key policy."
+  description = "ARN of a KMS key in the home Region that encrypts environment variables, logs, the state table, the topic, and the queues there. Defaults to the default encryption of each service. See README.md for the required key policy."
   type        = string
   default     = null
   validation {

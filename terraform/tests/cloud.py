@@ -20,6 +20,7 @@ LISTS = (
     ("cloudtrail", "describe_trails", "trailList", "TrailARN"),
     ("iam", "list_roles", "Roles", "Arn"),
     ("s3", "list_buckets", "Buckets", "Name"),
+    ("dynamodb", "list_tables", "TableNames", None),
 )
 
 

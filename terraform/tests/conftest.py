@@ -58,8 +58,9 @@ class Deployed:
     role: dict[str, Any]
 
     def change_policy(self, policy: dict[str, Any]) -> None:
-        """Applies another policy to the function and its role only."""
-        names = ("aws_lambda_function.enforcer", "aws_iam_role_policy.function")
+        """Applies another policy to the function, its role, and the state table only."""
+        names = ["aws_lambda_function.enforcer", "aws_iam_role_policy.function"]
+        names += ["aws_dynamodb_table_item.policy"]
         targets = [f"-target={name}" for name in names]
         self.terraform.apply(self.variables | {"policy": policy}, "-refresh=false", *targets)
 
@@ -90,6 +91,20 @@ def zip_file() -> Path:
     if subprocess.run([sys.executable, "scripts/build.py", ARCH], cwd=ROOT, check=False).returncode:
         pytest.fail("could not build the deployment package: see the output above")
     return ROOT / "dist" / f"enforcer-{ARCH}.zip"
+
+
+@pytest.fixture(scope="session")
+def imdsctl() -> Path:
+    """The command, whose parser of policies is the one of the function."""
+    folder = os.environ.get("IMDS_BIN_DIR")
+    if folder is None:
+        build = ["cargo", "build", "--quiet", "--package", "imdsctl"]
+        asked = ["cargo", "metadata", "--format-version=1", "--no-deps"]
+        if subprocess.run(build, cwd=ROOT, check=False).returncode:
+            pytest.fail("could not build `imdsctl`: see the output above")
+        told = subprocess.run(asked, cwd=ROOT, check=True, capture_output=True)
+        folder = f"{json.loads(told.stdout)['target_directory']}/debug"
+    return Path(folder) / "imdsctl"
 
 
 @pytest.fixture(scope="session")
@@ -155,9 +170,12 @@ def deployed(terraform: Terraform, endpoint: str, background: subprocess.Popen[s
         "architecture": ARCH,
         "watch_state_changes": True,
         "subscriptions": [{"protocol": "sqs", "endpoint": arn}],
+        "notify_reported": True,
         "account_defaults": {"hop_limit": 2},
         "archive_days": 7,
         "create_trail": True,
+        "log_skip_destroy": False,
+        "state_deletion_protection": False,
         "tags": {"owner": "security"},
     }
     outputs = terraform.apply(variables)

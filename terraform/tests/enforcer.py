@@ -116,6 +116,7 @@ def refusal(zip_file: Path, folder: Path, policy: str) -> str | None:
     """Returns the log if the function does not start with this policy."""
     env = {"IMDS_POLICY": policy, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
     env |= {"AWS_LAMBDA_FUNCTION_NAME": "enforcer", "AWS_REGION": "us-east-1"}
+    env |= {"IMDS_STATE_TABLE": "imds-enforcer"}
     with running(zip_file, folder, env, timeout=60) as function:
         try:
             function.invoke({"source": "aws.events", "detail-type": "Scheduled Event"})

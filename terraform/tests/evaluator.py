@@ -42,17 +42,22 @@ class Evaluator:
         self.lock = Lock()
 
     def evaluate(
-        self, policies: list[Any], role: str, action: str, resource: str, context: Context
+        self,
+        policies: list[Any],
+        role: str,
+        action: str,
+        resource: str | tuple[str, Any],
+        context: Context,
     ) -> str:
-        """Returns `Allowed`, `ExplicitlyDenied`, or `ImplicitlyDenied` for a role's policies."""
-        of = {"resource": resource, "accountId": role.split(":")[4]}
+        """Returns `Allowed`, `ExplicitlyDenied`, or `ImplicitlyDenied` for a role's policies.
+
+        A resource can be given with its own policy."""
+        arn, own = resource if isinstance(resource, tuple) else (resource, None)
+        of = {"resource": arn, "accountId": role.split(":")[4]}
         request = {"principal": role, "action": action, "resource": of, "contextVariables": context}
+        asked = {"policies": policies, "resourcePolicy": own, "request": request}
         with self.lock:
-            print(
-                json.dumps({"policies": policies, "request": request}),
-                file=self.process.stdin,
-                flush=True,
-            )
+            print(json.dumps(asked), file=self.process.stdin, flush=True)
             answer = json.loads(self.process.stdout.readline())
         if answer.get("errors") or answer.get("ignored"):
             raise Invalid(f"{request}: {answer}")

@@ -1,22 +1,24 @@
 """Runs moto's server with additions and corrections that the tests of the module need."""
 
 import copy
+import json
 import sys
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from evaluator import Evaluator
+from evaluator import Context, Evaluator
 from moto.awslambda.models import LambdaFunction
 from moto.cloudtrail.models import CloudTrailBackend
 from moto.core.responses import ActionResult
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 from moto.events.models import Rule
-from moto.events.utils import EventTemplateParser
 from moto.iam.access_control import IAMPolicy, IAMRequest
 from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 from moto.utilities.utils import get_partition
+from transformer import transform
 
 from demo.aws import main
 
@@ -65,7 +67,7 @@ def tag_and_age(self: Instance, tag_map: dict[str, str]) -> None:
 
 
 # Function settings that moto does not store.
-NOT_STORED = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
+NOT_STORED = ("LoggingConfig", "KMSKeyArn")
 
 create = LambdaFunction.__init__
 update_configuration = LambdaFunction.update_configuration
@@ -89,6 +91,11 @@ def configuration(self: LambdaFunction, on_create: bool = False) -> Any:
     return get_configuration(self, on_create) | self.kept
 
 
+def invoke(_: LambdaFunction, body: str, *_more: Any, **_named: Any) -> str:
+    """Returns the event, because moto would run the function in Docker."""
+    return body
+
+
 delete_by_name = CloudTrailBackend.delete_trail
 
 
@@ -101,7 +108,9 @@ send_to_other_targets = Rule.send_to_targets
 
 
 def send_to_targets(self: Rule, original_event: Any, transform_input: bool = True) -> None:
-    """Sends events to topics, but not to functions, for which moto would fail PutEvents."""
+    """Sends events to topics and parts of events to queues, which moto does not support.
+
+    Does not send events to functions, for which moto would fail PutEvents."""
     if not self.event_pattern.matches_event(original_event):
         return
     others = copy.copy(self)
@@ -110,6 +119,8 @@ def send_to_targets(self: Rule, original_event: Any, transform_input: bool = Tru
         service = target["Arn"].split(":")[2]
         if service == "sns":
             publish(target, original_event)
+        elif service == "sqs" and "InputPath" in target:
+            send_part(target, original_event)
         elif service != "lambda":
             others.targets.append(target)
     send_to_other_targets(others, original_event, transform_input)
@@ -118,11 +129,18 @@ def send_to_targets(self: Rule, original_event: Any, transform_input: bool = Tru
 def publish(target: Any, event: Any) -> None:
     """Publishes the message of the target's input transformer."""
     transformer = target["InputTransformer"]
-    text = EventTemplateParser.parse(
-        transformer["InputTemplate"], transformer["InputPathsMap"], event
-    )
+    text = transform(transformer["InputTemplate"], transformer["InputPathsMap"], event)
     _, _, _, region, account, _ = target["Arn"].split(":")
-    sns_backends[account][region].publish(str(text), arn=target["Arn"])
+    sns_backends[account][region].publish(text, arn=target["Arn"])
+
+
+def send_part(target: Any, event: Any) -> None:
+    """Sends the part of the event that the target's input path selects."""
+    part = event
+    for key in target["InputPath"].removeprefix("$.").split("."):
+        part = part[key]
+    _, _, _, region, account, queue = target["Arn"].split(":")
+    sqs_backends[account][region].send_message(queue, json.dumps(part))
 
 
 @cache
@@ -141,13 +159,23 @@ def check_action_permitted(self: IAMRequest, resource: str) -> None:
     instances = f"arn:aws:ec2:{self._region}:{self._access_key.account_id}:instance"
     ids = [value for key, value in given.items() if key.startswith(("InstanceId", "ResourceId"))]
     options = {key: value for key, value in given.items() if key.startswith("Http")}
-    tags = [value for key, value in given.items() if key.startswith("Tag.") and "Key" in key]
-    context = {"aws:RequestedRegion": self._region}
+    context: Context = {"aws:RequestedRegion": self._region}
     context |= {f"ec2:Attribute/{key}": value for key, value in options.items()}
-    context |= {"aws:TagKeys": tags} if tags else {}
+    if self._service == "dynamodb":
+        call = json.loads(self._body)
+        resource, context["dynamodb:LeadingKeys"] = items(self, call)
     for each in [f"{instances}/{each}" for each in ids] or [resource]:
         if evaluator().evaluate(policies, role, action, each, context) != "Allowed":
             self._raise_access_denied()
+
+
+def items(request: IAMRequest, call: dict[str, Any]) -> tuple[str, list[str]]:
+    """Returns the table and the partition keys of a call of DynamoDB."""
+    requested = call.get("RequestItems", {})
+    keys = [key for table in requested.values() for key in table["Keys"]]
+    name = next(iter(requested), call.get("TableName"))
+    table = f"arn:aws:dynamodb:{request._region}:{request._access_key.account_id}:table/{name}"
+    return table, [key["key"]["S"] for key in keys or [call["Key"]]]
 
 
 CloudTrailBackend.delete_trail = delete_trail
@@ -157,6 +185,7 @@ EC2Response.get_instance_metadata_defaults = get_instance_metadata_defaults
 LambdaFunction.__init__ = create_and_keep
 LambdaFunction.update_configuration = update_and_keep
 LambdaFunction.get_configuration = configuration
+LambdaFunction.invoke = invoke
 Rule.send_to_targets = send_to_targets
 IAMRequest.check_action_permitted = check_action_permitted
 Instance.add_tags = tag_and_age

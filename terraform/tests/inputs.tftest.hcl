@@ -11,23 +11,24 @@ variables {
 run "minimum_values_are_accepted" {
   command = plan
   variables {
-    name                 = "a0"
+    name                 = "a00"
     regions              = ["us-east-1"]
     excluded_regions     = ["ap-east-1"]
     sweep_only_regions   = ["us-east-1"]
     memory               = 128
     timeout              = 60
-    policy               = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace_seconds = 6 } }
+    policy               = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace_seconds = 6 }, existing = { usage_window_days = 1 } }
     reserved_concurrency = 0
     log_level            = "TRACE"
-    log_retention_days   = 1
+    system_log_level     = "DEBUG"
+    log_retention_days   = 3
     sweep_schedule       = "rate(5 minutes)"
     archive_days         = 0
     account_defaults     = { hop_limit = 1, instance_metadata_tags = "disabled" }
   }
 
   assert {
-    condition     = length(aws_cloudwatch_event_rule.watch) == 0 && aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 300
+    condition     = length(aws_cloudwatch_event_rule.watch) == 0 && aws_cloudwatch_metric_alarm.home["sweep-incomplete"].period == 300
     error_message = "expected no rules and a period of 5 minutes"
   }
 }
@@ -42,6 +43,7 @@ run "maximum_values_are_accepted" {
     timeout                  = 900
     policy                   = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace_seconds = 510 } }
     log_level                = "DEBUG"
+    system_log_level         = "INFO"
     log_retention_days       = 3653
     sweep_schedule           = "rate(1 day)"
     subscriptions            = [{ protocol = "email", endpoint = "a@example.org" }, { protocol = "email", endpoint = "b@example.org" }]
@@ -50,7 +52,7 @@ run "maximum_values_are_accepted" {
   }
 
   assert {
-    condition     = aws_lambda_function.enforcer.architectures == tolist(["arm64"]) && aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 86400
+    condition     = aws_lambda_function.enforcer.architectures == tolist(["arm64"]) && aws_cloudwatch_metric_alarm.home["sweep-incomplete"].period == 86400
     error_message = "expected the architecture `arm64` and a period of 1 day"
   }
 }
@@ -194,6 +196,14 @@ run "a_name_of_41_characters_is_rejected" {
   expect_failures = [var.name]
 }
 
+run "a_name_of_2_characters_is_rejected" {
+  command = plan
+  variables {
+    name = "a0"
+  }
+  expect_failures = [var.name]
+}
+
 run "an_unknown_architecture_is_rejected" {
   command = plan
   variables {
@@ -242,6 +252,30 @@ run "a_timeout_too_short_for_the_grace_period_is_rejected" {
   expect_failures = [var.timeout]
 }
 
+run "a_message_size_below_the_minimum_is_rejected" {
+  command = plan
+  variables {
+    max_message_size = 262143
+  }
+  expect_failures = [var.max_message_size]
+}
+
+run "a_message_size_above_the_maximum_of_sqs_is_rejected" {
+  command = plan
+  variables {
+    max_message_size = 1048577
+  }
+  expect_failures = [var.max_message_size]
+}
+
+run "a_fractional_message_size_is_rejected" {
+  command = plan
+  variables {
+    max_message_size = 262144.5
+  }
+  expect_failures = [var.max_message_size]
+}
+
 run "a_negative_concurrency_is_rejected" {
   command = plan
   variables {
@@ -264,6 +298,31 @@ run "an_unsupported_log_retention_is_rejected" {
     log_retention_days = 91
   }
   expect_failures = [var.log_retention_days]
+}
+
+run "a_log_retention_as_long_as_the_default_usage_window_is_rejected" {
+  command = plan
+  variables {
+    log_retention_days = 14
+  }
+  expect_failures = [var.log_retention_days]
+}
+
+run "a_log_retention_shorter_than_the_usage_window_is_rejected" {
+  command = plan
+  variables {
+    log_retention_days = 60
+    policy             = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { usage_window_days = 63 } }
+  }
+  expect_failures = [var.log_retention_days]
+}
+
+run "an_unknown_system_log_level_is_rejected" {
+  command = plan
+  variables {
+    system_log_level = "ERROR"
+  }
+  expect_failures = [var.system_log_level]
 }
 
 run "a_cron_schedule_is_rejected" {

@@ -4,6 +4,12 @@ mock_provider "aws" {
   source = "./tests/mocks"
 }
 
+override_resource {
+  target          = terraform_data.topic
+  override_during = plan
+  values          = { output = "0e3a5b1c-0000-4000-8000-9d8f70642000" }
+}
+
 variables {
   zip = "./permissions.json" # any file is sufficient for a plan
 }
@@ -20,15 +26,94 @@ run "actions_and_failures_are_published" {
           "arn:aws:lambda:eu-central-1:111122223333:function:imds-enforcer",
           "arn:aws:lambda:eu-central-1:111122223333:function:imds-enforcer:$LATEST",
         ] }
-        responsePayload = { summary = { "$or" = [
-          { enforced = [{ numeric = [">", 0] }] },
-          { stopped = [{ numeric = [">", 0] }] },
-          { terminated = [{ numeric = [">", 0] }] },
-          { failed = [{ numeric = [">", 0] }] },
-        ] } }
+        responsePayload = {
+          trigger = [{ anything-but = ["sweep"] }]
+          summary = { "$or" = [
+            { enforced = [{ numeric = [">", 0] }] },
+            { stopped = [{ numeric = [">", 0] }] },
+            { terminated = [{ numeric = [">", 0] }] },
+            { failed = [{ numeric = [">", 0] }] },
+          ] }
+        }
       }
     }
     error_message = "event_pattern: ${aws_cloudwatch_event_rule.results["done"].event_pattern}"
+  }
+}
+
+run "what_sweeps_do_is_published_in_numbers" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_cloudwatch_event_rule.results["sweep"].event_pattern).detail.responsePayload == {
+      trigger = ["sweep"]
+      summary = { "$or" = [
+        { enforced = [{ numeric = [">", 0] }] },
+        { stopped = [{ numeric = [">", 0] }] },
+        { terminated = [{ numeric = [">", 0] }] },
+      ] }
+    }
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.results["sweep"].event_pattern}"
+  }
+  assert {
+    condition     = !anytrue([for path in values(aws_cloudwatch_event_target.results["sweep"].input_transformer[0].input_paths) : strcontains(path, "instances[")])
+    error_message = "input_paths: ${jsonencode(aws_cloudwatch_event_target.results["sweep"].input_transformer[0].input_paths)}"
+  }
+}
+
+run "there_is_no_digest_by_default" {
+  command = plan
+
+  assert {
+    condition     = keys(aws_cloudwatch_event_rule.results) == ["done", "failed", "paused", "sweep"]
+    error_message = "rules: ${jsonencode(keys(aws_cloudwatch_event_rule.results))}"
+  }
+}
+
+run "a_digest_tells_once_a_day_what_is_only_reported" {
+  command = plan
+  variables {
+    notify_reported = true
+  }
+
+  assert {
+    condition     = jsondecode(aws_cloudwatch_event_rule.results["digest"].event_pattern).detail.responsePayload == { trigger = ["sweep"], first_of_day = [true] }
+    error_message = "event_pattern: ${aws_cloudwatch_event_rule.results["digest"].event_pattern}"
+  }
+  assert {
+    condition     = contains(output.alarm_names, "imds-enforcer-failed-invocations-digest") && contains(keys(aws_cloudwatch_metric_alarm.undelivered), "eu-central-1/digest")
+    error_message = "expected alarms for the rule"
+  }
+  assert {
+    condition     = contains(jsondecode(aws_sqs_queue_policy.dead_letters["eu-central-1"].policy).Statement[0].Condition.ArnEquals["aws:SourceArn"], "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-digest")
+    error_message = "expected that the dead-letter queue accepts messages from the rule"
+  }
+}
+
+run "messages_fit_the_limits_of_eventbridge" {
+  command = plan
+  variables {
+    name            = "a-name-of-forty-characters-the-maximum-x"
+    notify_reported = true
+  }
+
+  assert {
+    condition = alltrue([
+      for target in aws_cloudwatch_event_target.results :
+      length(target.input_transformer[0].input_paths) <= 100 && length(target.input_transformer[0].input_template) <= 8192
+    ])
+    error_message = "templates: ${jsonencode({ for name, target in aws_cloudwatch_event_target.results : name => length(target.input_transformer[0].input_template) })}"
+  }
+  assert {
+    condition = alltrue([
+      for target in aws_cloudwatch_event_target.results :
+      toset(flatten(regexall("<([a-z]+)>", target.input_transformer[0].input_template))) == toset(keys(target.input_transformer[0].input_paths))
+    ])
+    error_message = "expected each path in its template, and each placeholder among the paths"
+  }
+  assert {
+    condition     = alltrue([for rule in concat(values(aws_cloudwatch_event_rule.results), values(aws_cloudwatch_event_rule.alarms)) : length(rule.event_pattern) <= 2048])
+    error_message = "patterns: ${jsonencode([for rule in values(aws_cloudwatch_event_rule.alarms) : length(rule.event_pattern)])}"
   }
 }
 
@@ -60,7 +145,7 @@ run "alarms_and_rules_can_publish" {
           Effect    = "Allow"
           Principal = { Service = "cloudwatch.amazonaws.com" }
           Action    = "sns:Publish"
-          Resource  = "arn:aws:sns:eu-central-1:111122223333:imds-enforcer"
+          Resource  = "arn:aws:sns:eu-central-1:111122223333:imds-enforcer-0e3a5b1c-0000-4000-8000-9d8f70642000"
           Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
         },
         {
@@ -68,11 +153,27 @@ run "alarms_and_rules_can_publish" {
           Effect    = "Allow"
           Principal = { Service = "events.amazonaws.com" }
           Action    = "sns:Publish"
-          Resource  = "arn:aws:sns:eu-central-1:111122223333:imds-enforcer"
+          Resource  = "arn:aws:sns:eu-central-1:111122223333:imds-enforcer-0e3a5b1c-0000-4000-8000-9d8f70642000"
         },
       ]
     }
     error_message = "policy: ${aws_sns_topic_policy.this.policy}"
+  }
+  assert {
+    condition = [
+      for statement in jsondecode(aws_sns_topic_policy.this.policy).Statement :
+      statement if statement.Principal == { Service = "events.amazonaws.com" } && can(statement.Condition)
+    ] == []
+    error_message = "AWS drops messages of rules if their statement has a condition"
+  }
+}
+
+run "the_name_of_the_topic_cannot_be_guessed" {
+  command = plan
+
+  assert {
+    condition     = aws_sns_topic.this.name == "imds-enforcer-0e3a5b1c-0000-4000-8000-9d8f70642000" && aws_sns_topic.this.display_name == "imds-enforcer"
+    error_message = "name: ${aws_sns_topic.this.name}"
   }
 }
 
@@ -85,7 +186,12 @@ run "dead_letter_alarms_are_sent_to_the_home_region_separately" {
         source      = ["aws.cloudwatch"]
         account     = ["111122223333"]
         detail-type = ["CloudWatch Alarm State Change"]
-        detail      = { alarmName = ["imds-enforcer-dead-letters"], state = { value = ["ALARM"] } }
+        detail = {
+          alarmName = concat(["imds-enforcer-dead-letters"], [
+            for rule in ["alarms", "api-calls", "done", "failed", "function", "on-failure", "paused", "sweep", "sweep-failures"] : "imds-enforcer-undelivered-${rule}"
+          ])
+          state = { value = ["ALARM"] }
+        }
       }
     ])
     error_message = "event_pattern: ${aws_cloudwatch_event_rule.alarms["us-east-1"].event_pattern}"
@@ -107,38 +213,70 @@ run "dead_letter_alarms_are_sent_to_the_home_region_separately" {
   }
 }
 
-run "every_alarm_has_a_description" {
+run "every_alarm_has_a_description_that_names_its_section" {
   command = plan
 
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.home : length(alarm.alarm_description) > 80 && length(alarm.alarm_description) <= 1024])
-    error_message = "lengths of the descriptions: ${jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.home : name => length(alarm.alarm_description) })}"
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.home), values(aws_cloudwatch_metric_alarm.dead_letters), values(aws_cloudwatch_metric_alarm.undelivered)) :
+      length(alarm.alarm_description) > 150 && length(alarm.alarm_description) <= 1024 && can(regex(" See docs/operations.md#[a-z-]+\\.$", alarm.alarm_description))
+    ])
+    error_message = "descriptions: ${jsonencode({ for name, alarm in aws_cloudwatch_metric_alarm.home : name => alarm.alarm_description })}"
   }
   assert {
-    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.dead_letters : length(alarm.alarm_description) <= 1024])
-    error_message = "expected at most 1024 characters"
-  }
-  assert {
-    condition     = output.alarm_names == tolist([for name in ["dead-letter-errors", "destination-failures", "drift-limit-reached", "errors", "event-age", "on-failure-queue", "regions-not-scanned", "rejected-calls", "throttles"] : "imds-enforcer-${name}"])
+    condition = output.alarm_names == tolist([for name in concat(
+      ["destination-failures", "drift-limit-reached", "errors", "event-age"],
+      [for rule in ["alarms", "done", "failed", "on-failure", "paused", "sweep", "sweep-failures"] : "failed-invocations-${rule}"],
+      ["launches-lost", "missed-launches", "missed-launches-in-use", "paused", "rejected-calls", "state-unavailable", "sweep-failures", "sweep-incomplete", "throttles"],
+    ) : "imds-enforcer-${name}"])
     error_message = "alarm_names: ${jsonencode(output.alarm_names)}"
   }
 }
 
-run "two_incomplete_sweeps_raise_an_alarm" {
+run "every_rule_with_a_dead_letter_queue_has_an_alarm_for_events_that_are_lost" {
+  command = plan
+
+  assert {
+    condition = toset(keys(aws_cloudwatch_metric_alarm.undelivered)) == toset(flatten([
+      for region, policy in aws_sqs_queue_policy.dead_letters : [
+        for arn in jsondecode(policy.policy).Statement[0].Condition.ArnEquals["aws:SourceArn"] : "${region}/${trimprefix(reverse(split("/", arn))[0], "imds-enforcer-")}"
+      ]
+    ]))
+    error_message = "alarms: ${jsonencode(keys(aws_cloudwatch_metric_alarm.undelivered))}"
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.undelivered["us-east-1/api-calls"].dimensions == tomap({ RuleName = "imds-enforcer-api-calls" }) &&
+      aws_cloudwatch_metric_alarm.undelivered["eu-central-1/function"].dimensions == tomap({ RuleName = "imds-enforcer-function", EventBusName = "imds-enforcer" })
+    )
+    error_message = "expected both dimensions only for rules of the home bus"
+  }
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.undelivered), values(aws_cloudwatch_metric_alarm.dead_letters)) :
+      alarm.alarm_actions == null && contains(jsondecode(aws_cloudwatch_event_rule.alarms[alarm.region].event_pattern).detail.alarmName, alarm.alarm_name)
+    ])
+    error_message = "expected that events publish the alarms of every Region"
+  }
+}
+
+run "two_guards_do_not_share_metrics" {
   command = plan
   variables {
-    sweep_schedule = "rate(15 minutes)"
+    name = "guard"
   }
 
   assert {
-    condition = (
-      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].period == 900 &&
-      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].evaluation_periods == 2 &&
-      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].threshold == 4 &&
-      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].comparison_operator == "LessThanThreshold" &&
-      aws_cloudwatch_metric_alarm.home["regions-not-scanned"].treat_missing_data == "breaching"
-    )
-    error_message = "expected an alarm if two consecutive sweeps scan fewer than four Regions"
+    condition     = [for alarm in aws_cloudwatch_metric_alarm.home : alarm.dimensions if alarm.namespace == "ImdsEnforcer/guard" && alarm.dimensions != null && length(alarm.dimensions) > 0] == []
+    error_message = "expected metrics without dimensions"
+  }
+  assert {
+    condition     = toset([for alarm in aws_cloudwatch_metric_alarm.home : alarm.namespace]) == toset(["AWS/Events", "AWS/Lambda", "AWS/SQS", "ImdsEnforcer/guard"])
+    error_message = "expected the name of the function in the namespace"
+  }
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"ImdsEnforcer\"") && strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"ImdsEnforcer/guard\"")
+    error_message = "dashboard_body: ${aws_cloudwatch_dashboard.this.dashboard_body}"
   }
 }
 
@@ -154,21 +292,24 @@ run "reaching_the_disruption_limit_raises_an_alarm_if_the_policy_terminates" {
   }
 }
 
-run "the_dashboard_shows_every_region_and_queue" {
+run "the_dashboard_shows_every_queue_and_reads_regions_from_the_logs" {
   command = plan
 
   assert {
-    condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 8
-    error_message = "expected eight widgets"
+    condition     = [for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.type] == concat([for _ in range(7) : "metric"], ["log", "log"])
+    error_message = "dashboard_body: ${aws_cloudwatch_dashboard.this.dashboard_body}"
   }
   assert {
-    condition = alltrue(flatten([
-      for region in output.regions : [
-        strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "dead-letters ${region}"),
-        strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "Region=\\\\\\\"${region}\\\\\\\"") || strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "Region=\\\"${region}\\\""),
-      ]
-    ]))
+    condition     = alltrue([for region in output.regions : strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "dead-letters ${region}")])
     error_message = "dashboard_body: ${aws_cloudwatch_dashboard.this.dashboard_body}"
+  }
+  assert {
+    condition     = strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "SOURCE '/aws/lambda/imds-enforcer' | filter ispresent(outcome)")
+    error_message = "dashboard_body: ${aws_cloudwatch_dashboard.this.dashboard_body}"
+  }
+  assert {
+    condition     = !strcontains(aws_cloudwatch_dashboard.this.dashboard_body, "\"Region\"")
+    error_message = "expected no metric with the dimension Region, which does not exist"
   }
 }
 

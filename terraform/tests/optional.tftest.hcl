@@ -40,20 +40,13 @@ run "the_function_uses_the_documented_defaults" {
       aws_lambda_function.enforcer.memory_size == 256 && aws_lambda_function.enforcer.timeout == 300 &&
       aws_lambda_function.enforcer.logging_config[0].log_format == "JSON" &&
       aws_lambda_function.enforcer.logging_config[0].application_log_level == "INFO" &&
+      aws_lambda_function.enforcer.logging_config[0].system_log_level == "WARN" && aws_cloudwatch_log_group.function.skip_destroy &&
       aws_cloudwatch_log_group.function.name == "/aws/lambda/imds-enforcer" && aws_cloudwatch_log_group.function.retention_in_days == 90
     )
     error_message = "expected the defaults in README.md"
   }
   assert {
-    condition = jsondecode(aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY) == {
-      version       = 1
-      require       = { http_tokens = "required" }
-      on_violation  = "report"
-      rules         = []
-      new_instances = { grace_seconds = 60 }
-      existing      = { usage_window_days = 14, in_use = "report", unknown = "report" }
-      limits        = { disruptions_per_hour = 10 }
-    }
+    condition     = aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY == jsonencode({ version = 1, require = { http_tokens = "required" }, on_violation = "report" })
     error_message = "policy: ${aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY}"
   }
   assert {
@@ -61,8 +54,28 @@ run "the_function_uses_the_documented_defaults" {
     error_message = "IMDS_ROLE_ARN: ${aws_lambda_function.enforcer.environment[0].variables.IMDS_ROLE_ARN}"
   }
   assert {
+    condition     = aws_lambda_function.enforcer.environment[0].variables.IMDS_STATE_TABLE == "imds-enforcer"
+    error_message = "IMDS_STATE_TABLE: ${aws_lambda_function.enforcer.environment[0].variables.IMDS_STATE_TABLE}"
+  }
+  assert {
+    condition     = length(aws_lambda_function.enforcer.dead_letter_config) == 0
+    error_message = "expected failed events in the queues only once, from the rules"
+  }
+  assert {
     condition     = aws_lambda_function_event_invoke_config.enforcer.maximum_retry_attempts == 2 && aws_lambda_function_event_invoke_config.enforcer.maximum_event_age_in_seconds == 21600
     error_message = "expected two retries within six hours"
+  }
+}
+
+run "the_log_group_can_be_destroyed" {
+  command = plan
+  variables {
+    log_skip_destroy = false
+  }
+
+  assert {
+    condition     = !aws_cloudwatch_log_group.function.skip_destroy
+    error_message = "expected a log group that is destroyed with the module"
   }
 }
 
@@ -163,9 +176,11 @@ run "the_key_is_used_only_in_the_home_region" {
   assert {
     condition = (
       aws_lambda_function.enforcer.kms_key_arn == var.kms_key_arn && aws_cloudwatch_log_group.function.kms_key_id == var.kms_key_arn &&
-      aws_sns_topic.this.kms_master_key_id == var.kms_key_arn && aws_sqs_queue.on_failure.kms_master_key_id == var.kms_key_arn
+      aws_sns_topic.this.kms_master_key_id == var.kms_key_arn && aws_sqs_queue.on_failure.kms_master_key_id == var.kms_key_arn &&
+      aws_sqs_queue.sweep_failures.kms_master_key_id == var.kms_key_arn && aws_dynamodb_table.state.server_side_encryption[0].enabled &&
+      aws_dynamodb_table.state.server_side_encryption[0].kms_key_arn == var.kms_key_arn
     )
-    error_message = "expected the key for variables, logs, topic, and queue"
+    error_message = "expected the key for variables, logs, state table, topic, and queues"
   }
   assert {
     condition     = [for region, queue in aws_sqs_queue.dead_letters : region if queue.kms_master_key_id != null] == ["eu-central-1"]
@@ -202,10 +217,10 @@ run "every_resource_has_the_tags_and_the_name" {
   assert {
     condition = alltrue([
       for resource in concat(
-        [aws_lambda_function.enforcer, aws_cloudwatch_log_group.function, aws_sqs_queue.on_failure, aws_cloudwatch_event_bus.home, aws_sns_topic.this],
+        [aws_lambda_function.enforcer, aws_cloudwatch_log_group.function, aws_sqs_queue.on_failure, aws_sqs_queue.sweep_failures, aws_dynamodb_table.state, aws_cloudwatch_event_bus.home, aws_sns_topic.this],
         [aws_iam_role.function, aws_iam_role.forward, aws_iam_role.alarms, aws_iam_role.sweep, aws_cloudwatch_event_rule.function],
         [aws_cloudtrail.this[0], aws_s3_bucket.trail[0]],
-        values(aws_sqs_queue.dead_letters), values(aws_cloudwatch_event_rule.watch), values(aws_cloudwatch_event_rule.results),
+        values(aws_sqs_queue.dead_letters), values(aws_cloudwatch_event_rule.watch), values(aws_cloudwatch_event_rule.results), values(aws_cloudwatch_event_rule.failures),
         values(aws_cloudwatch_event_rule.alarms), values(aws_cloudwatch_metric_alarm.home), values(aws_cloudwatch_metric_alarm.dead_letters),
       ) : resource.tags == tomap({ owner = "security" })
     ])

@@ -74,8 +74,8 @@ run "maximum_values_are_accepted" {
         },
       ]
       new_instances = { grace_seconds = 510 }
-      existing      = { usage_window_days = 63, usage_data_hours = 168, in_use = "enforce", unknown = "enforce", watch_days = 63 }
-      limits        = { disruptions_per_hour = 100000, enforcements_per_hour = 1000 }
+      existing      = { usage_window_days = 63, usage_data_hours = 168, in_use = "enforce", unknown = "enforce", watch_days = 63, stop_when_rejected = false }
+      limits        = { disruptions_per_hour = 1000, enforcements_per_hour = 1000, existing_per_hour = 10000 }
     }
   }
 
@@ -85,37 +85,324 @@ run "maximum_values_are_accepted" {
   }
 }
 
-# Lambda limits variables to 4096 bytes, of which the two names and the ARN of the role take 77.
-run "a_policy_of_4019_bytes_is_accepted" {
+run "fields_that_are_left_out_or_null_have_the_defaults_of_the_function" {
   command = plan
   variables {
     policy = {
-      require      = { http_tokens = "required" }
-      on_violation = "enforce"
-      rules = [
-        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03712s", "ü") },
-      ]
+      require       = { http_tokens = "required", hop_limit = { at_most = 2, at_least = null }, http_endpoint = null }
+      on_violation  = "enforce"
+      rules         = [{ name = "a", when = { regions = ["us-*"], images = null }, require = null, action = "report", reason = null }]
+      new_instances = { grace_seconds = null }
+      existing      = { watch_days = 7, in_use = null }
+      limits        = null
     }
   }
 
   assert {
-    condition     = length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy))) == 4019
-    error_message = "bytes: ${length(base64encode(output.policy)) / 4 * 3 - length(regexall("=", base64encode(output.policy)))}"
+    condition = output.policy == jsonencode({
+      version       = 1
+      require       = { http_tokens = "required", hop_limit = { at_most = 2 } }
+      on_violation  = "enforce"
+      rules         = [{ name = "a", when = { regions = ["us-*"] }, action = "report" }]
+      new_instances = {}
+      existing      = { watch_days = 7 }
+    })
+    error_message = "policy: ${output.policy}"
   }
 }
 
-run "a_policy_of_4020_bytes_is_rejected" {
+run "null_means_no_limit_on_existing_instances" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { existing_per_hour = null, disruptions_per_hour = null } }
+  }
+
+  assert {
+    condition     = output.policy == jsonencode({ version = 1, require = { http_tokens = "required" }, on_violation = "enforce", limits = { existing_per_hour = null } })
+    error_message = "policy: ${output.policy}"
+  }
+}
+
+run "a_policy_document_is_accepted_as_it_is" {
+  command = plan
+  variables {
+    policy = {
+      "$schema"    = "../policy.schema.json"
+      version      = 1
+      require      = { http_tokens = "required" }
+      on_violation = "report"
+      rules        = [{ name = "a", when = { regions = "us-*", tags = { app = "x", stage = ["y", "z"] } }, action = "enforce" }]
+    }
+  }
+
+  assert {
+    condition = output.policy == jsonencode({
+      version      = 1
+      require      = { http_tokens = "required" }
+      on_violation = "report"
+      rules        = [{ name = "a", when = { regions = "us-*", tags = { app = "x", stage = ["y", "z"] } }, action = "enforce" }]
+    })
+    error_message = "policy: ${output.policy}"
+  }
+}
+
+# Lambda limits the variables to 4096 bytes; the module counts in steps of three.
+run "a_policy_that_fits_is_in_a_variable" {
   command = plan
   variables {
     policy = {
       require      = { http_tokens = "required" }
       on_violation = "enforce"
-      rules = [
-        { name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03713s", "ü") },
-      ]
+      rules        = [{ name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03778s", "ü") }]
     }
   }
-  expect_failures = [aws_lambda_function.enforcer]
+
+  assert {
+    condition     = length(aws_dynamodb_table_item.policy) == 0 && aws_lambda_function.enforcer.environment[0].variables.IMDS_POLICY == output.policy
+    error_message = "variables: ${jsonencode(aws_lambda_function.enforcer.environment[0].variables)}"
+  }
+  assert {
+    condition     = length(base64encode(jsonencode(aws_lambda_function.enforcer.environment[0].variables))) / 4 * 3 == 4095
+    error_message = "bytes: ${length(base64encode(jsonencode(aws_lambda_function.enforcer.environment[0].variables))) / 4 * 3}"
+  }
+}
+
+run "a_policy_that_does_not_fit_is_in_the_state_table" {
+  command = plan
+  variables {
+    policy = {
+      require      = { http_tokens = "required" }
+      on_violation = "enforce"
+      rules        = [{ name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%03779s", "ü") }]
+    }
+  }
+
+  assert {
+    condition = aws_lambda_function.enforcer.environment[0].variables == tomap({
+      IMDS_ROLE_ARN      = "arn:aws:iam::111122223333:role/imds-enforcer-function"
+      IMDS_STATE_TABLE   = "imds-enforcer"
+      IMDS_POLICY_SHA256 = sha256(output.policy)
+    })
+    error_message = "variables: ${jsonencode(aws_lambda_function.enforcer.environment[0].variables)}"
+  }
+  assert {
+    condition = { for hash, item in aws_dynamodb_table_item.policy : hash => jsondecode(item.item) } == {
+      (sha256(output.policy)) = { key = { S = "policy#${sha256(output.policy)}" }, document = { S = output.policy } }
+    }
+    error_message = "items: ${jsonencode([for item in aws_dynamodb_table_item.policy : item.item])}"
+  }
+}
+
+run "a_policy_of_390000_bytes_is_accepted" {
+  command = plan
+  variables {
+    policy = {
+      require      = { http_tokens = "required" }
+      on_violation = "enforce"
+      rules        = [{ name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%0389841s", "x") }]
+    }
+  }
+
+  assert {
+    condition     = length(output.policy) == 390000
+    error_message = "bytes: ${length(output.policy)}"
+  }
+}
+
+run "a_policy_of_390001_bytes_is_rejected" {
+  command = plan
+  variables {
+    policy = {
+      require      = { http_tokens = "required" }
+      on_violation = "enforce"
+      rules        = [{ name = "long", when = { regions = ["us-*"] }, action = "report", reason = format("%0389842s", "x") }]
+    }
+  }
+  expect_failures = [aws_dynamodb_table_item.policy]
+}
+
+run "an_unknown_field_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", exceptions = [] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_that_is_null_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", exceptions = null }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_require_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required", tokens = "required" }, on_violation = "enforce" }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_hop_limit_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { hop_limit = { at_most = 2, exactly = 2 } }, on_violation = "enforce" }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_a_rule_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, action = "exempt", expire = "2027-03-31" }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_condition_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"], tag = { app = ["x"] } }, action = "exempt" }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_the_require_of_a_rule_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, require = { http_tokens = "required", hops = 2 } }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_the_hop_limit_of_a_rule_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = ["us-*"] }, require = { hop_limit = { at_most = 2, max = 2 } } }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_new_instances_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", new_instances = { grace = 60 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_field_in_existing_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { window = 14 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_unknown_limit_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { terminations_per_hour = 3 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_policy_that_is_not_an_object_is_rejected" {
+  command = plan
+  variables {
+    policy = "enforce"
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_policy_without_require_is_rejected" {
+  command = plan
+  variables {
+    policy = { on_violation = "enforce" }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_policy_without_on_violation_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "another_version_is_rejected" {
+  command = plan
+  variables {
+    policy = { version = 2, require = { http_tokens = "required" }, on_violation = "enforce" }
+  }
+  expect_failures = [var.policy]
+}
+
+run "rules_that_are_not_a_list_are_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = { name = "a", when = { regions = ["us-*"] }, action = "report" } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_rule_that_is_null_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [null] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_rule_without_when_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", action = "report" }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_number_in_a_string_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", existing = { usage_window_days = "30" } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "a_boolean_in_a_string_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { auto_scaling = "true" }, action = "report" }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "an_object_for_a_list_is_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", rules = [{ name = "a", when = { regions = { us = "us-*" } }, action = "report" }] }
+  }
+  expect_failures = [var.policy]
+}
+
+run "more_than_1000_disruptions_per_hour_are_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { disruptions_per_hour = 1001 } }
+  }
+  expect_failures = [var.policy]
+}
+
+run "more_than_10000_existing_instances_per_hour_are_rejected" {
+  command = plan
+  variables {
+    policy = { require = { http_tokens = "required" }, on_violation = "enforce", limits = { existing_per_hour = 10001 } }
+  }
+  expect_failures = [var.policy]
 }
 
 run "a_policy_that_requires_nothing_is_rejected" {

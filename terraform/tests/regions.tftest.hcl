@@ -179,6 +179,10 @@ run "dead_letter_queues_accept_messages_only_from_rules_of_the_module" {
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-done",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-failed",
           "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-function",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-on-failure",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-paused",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-sweep",
+          "arn:aws:events:eu-central-1:111122223333:rule/imds-enforcer/imds-enforcer-sweep-failures",
         ] } }
       }]
     }
@@ -214,19 +218,32 @@ run "the_forwarding_role_can_only_put_events_on_the_home_bus" {
   }
 }
 
-run "the_home_bus_accepts_events_only_from_this_account" {
+run "the_home_bus_accepts_events_only_from_the_module" {
   command = plan
 
   assert {
     condition = jsondecode(aws_cloudwatch_event_bus_policy.home.policy) == {
       Version = "2012-10-17"
-      Statement = [{
-        Sid       = "ThisAccount"
-        Effect    = "Allow"
-        Principal = { AWS = "arn:aws:iam::111122223333:root" }
-        Action    = "events:PutEvents"
-        Resource  = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
-      }]
+      Statement = [
+        {
+          Sid       = "ThisAccount"
+          Effect    = "Allow"
+          Principal = { AWS = "arn:aws:iam::111122223333:root" }
+          Action    = "events:PutEvents"
+          Resource  = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
+        },
+        {
+          Sid       = "DenyOthers"
+          Effect    = "Deny"
+          Principal = "*"
+          Action    = "events:PutEvents"
+          Resource  = "arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"
+          Condition = { ArnNotEquals = { "aws:PrincipalArn" = [
+            "arn:aws:iam::111122223333:role/imds-enforcer-function",
+            "arn:aws:iam::111122223333:role/imds-enforcer-forward",
+          ] } }
+        },
+      ]
     }
     error_message = "policy: ${aws_cloudwatch_event_bus_policy.home.policy}"
   }

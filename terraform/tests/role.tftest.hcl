@@ -36,10 +36,20 @@ run "a_policy_that_reports_grants_read_access_only_and_denies_weakening_instance
           Resource = ["arn:aws:events:eu-central-1:111122223333:event-bus/imds-enforcer"]
         },
         {
-          Sid      = "SendFailedEvents"
+          Sid      = "ReadState"
           Effect   = "Allow"
-          Action   = ["sqs:SendMessage"]
-          Resource = ["arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-on-failure"]
+          Action   = ["dynamodb:BatchGetItem", "dynamodb:GetItem"]
+          Resource = ["arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer"]
+        },
+        {
+          Sid      = "WriteState"
+          Effect   = "Allow"
+          Action   = ["dynamodb:UpdateItem"]
+          Resource = ["arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer"]
+          Condition = {
+            "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["limit#*", "drift#*", "existing#*", "watch#*", "launcher#*", "lease#*"] }
+            Null                      = { "dynamodb:LeadingKeys" = "false" }
+          }
         },
         {
           Sid      = "DenyOptionalTokens"
@@ -67,31 +77,20 @@ run "a_policy_that_reports_grants_read_access_only_and_denies_weakening_instance
   }
 }
 
-run "a_policy_that_enforces_grants_changing_options_and_its_own_tags" {
+run "a_policy_that_enforces_grants_changing_options" {
   command = plan
   variables {
     policy = { require = { http_tokens = "required" }, on_violation = "enforce" }
   }
 
   assert {
-    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 6, length(jsondecode(aws_iam_role_policy.function.policy).Statement)) == [
+    condition = slice(jsondecode(aws_iam_role_policy.function.policy).Statement, 7, length(jsondecode(aws_iam_role_policy.function.policy).Statement)) == [
       {
         Sid       = "Enforce"
         Effect    = "Allow"
         Action    = ["ec2:ModifyInstanceMetadataOptions"]
         Resource  = ["arn:aws:ec2:*:111122223333:instance/*"]
         Condition = { StringEquals = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] } }
-      },
-      {
-        Sid      = "Tag"
-        Effect   = "Allow"
-        Action   = ["ec2:CreateTags"]
-        Resource = ["arn:aws:ec2:*:111122223333:instance/*"]
-        Condition = {
-          StringEquals              = { "aws:RequestedRegion" = ["eu-west-1", "us-east-1"] }
-          "ForAllValues:StringLike" = { "aws:TagKeys" = ["imds-enforcer:*"] }
-          Null                      = { "aws:TagKeys" = "false" }
-        }
       },
     ]
     error_message = "policy: ${aws_iam_role_policy.function.policy}"
@@ -105,7 +104,7 @@ run "a_policy_that_stops_also_grants_enforcing_but_not_terminating" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Stop", "DescribeSpotRequests"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "ReadState", "WriteState", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Stop", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
@@ -136,7 +135,7 @@ run "a_policy_that_terminates_also_grants_enforcing_but_not_stopping" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Terminate", "DescribeSpotRequests"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "ReadState", "WriteState", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Terminate", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
   assert {
@@ -171,7 +170,7 @@ run "the_action_of_a_rule_is_granted" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag", "Terminate", "DescribeSpotRequests"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "ReadState", "WriteState", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Terminate", "DescribeSpotRequests"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
@@ -187,7 +186,7 @@ run "the_actions_for_existing_instances_are_granted" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce", "Tag"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "ReadState", "WriteState", "DenyOptionalTokens", "DenyEnabledEndpoint", "Enforce"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
@@ -203,7 +202,7 @@ run "an_exemption_grants_nothing" {
   }
 
   assert {
-    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "SendFailedEvents", "DenyOptionalTokens", "DenyEnabledEndpoint"]
+    condition     = jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid == ["Describe", "WriteLogs", "SendResults", "ReadState", "WriteState", "DenyOptionalTokens", "DenyEnabledEndpoint"]
     error_message = "statements: ${jsonencode(jsondecode(aws_iam_role_policy.function.policy).Statement[*].Sid)}"
   }
 }
@@ -216,7 +215,7 @@ run "the_schedule_can_invoke_the_function_and_send_failures_to_the_queue" {
       Version = "2012-10-17"
       Statement = [
         { Effect = "Allow", Action = ["lambda:InvokeFunction"], Resource = "arn:aws:lambda:eu-central-1:111122223333:function:imds-enforcer" },
-        { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = "arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-dead-letters" },
+        { Effect = "Allow", Action = ["sqs:SendMessage"], Resource = "arn:aws:sqs:eu-central-1:111122223333:imds-enforcer-sweep-failures" },
       ]
     }
     error_message = "policy: ${aws_iam_role_policy.sweep.policy}"
@@ -236,8 +235,13 @@ run "each_role_trusts_only_its_service" {
 
   assert {
     condition = jsondecode(aws_iam_role.function.assume_role_policy) == {
-      Version   = "2012-10-17"
-      Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "lambda.amazonaws.com" } }]
+      Version = "2012-10-17"
+      Statement = [{
+        Effect    = "Allow"
+        Action    = "sts:AssumeRole"
+        Principal = { Service = "lambda.amazonaws.com" }
+        Condition = { StringEquals = { "aws:SourceAccount" = "111122223333" } }
+      }]
     }
     error_message = "assume_role_policy: ${aws_iam_role.function.assume_role_policy}"
   }

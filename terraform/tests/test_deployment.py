@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import shlex
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -120,7 +118,8 @@ def test_an_alarm_monitors_the_dead_letter_queue(deployed: Deployed, region: str
     client = deployed.cloud.client("cloudwatch", region)
     (alarm,) = client.describe_alarms(AlarmNames=["imds-enforcer-dead-letters"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": "imds-enforcer-dead-letters"}]
-    assert (alarm["Namespace"], alarm["Threshold"]) == ("AWS/SQS", 0)
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "NumberOfMessagesSent")
+    assert (alarm["Threshold"], alarm["DatapointsToAlarm"]) == (1, 1)
 
 
 @IN_EVERY_REGION
@@ -170,15 +169,26 @@ def test_the_home_bus_sends_events_only_to_the_function(deployed: Deployed) -> N
     assert statement["Condition"] == {"ArnLike": {"AWS:SourceArn": rule}}
 
 
-def test_failed_events_are_kept_and_results_are_published(deployed: Deployed) -> None:
+def test_results_are_sent_to_the_home_bus(deployed: Deployed) -> None:
     client = deployed.cloud.client("lambda", HOME)
-    config = client.get_function_configuration(FunctionName="imds-enforcer")
-    queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-on-failure"
-    assert config["DeadLetterConfig"] == {"TargetArn": queue}
     invoked = client.get_function_event_invoke_config(FunctionName="imds-enforcer")
     bus = {"Destination": deployed.outputs["bus_arn"]}
     assert invoked["DestinationConfig"] == {"OnSuccess": bus, "OnFailure": bus}
     assert (invoked["MaximumRetryAttempts"], invoked["MaximumEventAgeInSeconds"]) == (2, 21600)
+
+
+def test_the_state_table_expires_items_and_can_be_restored(deployed: Deployed) -> None:
+    client = deployed.cloud.client("dynamodb", HOME)
+    name = deployed.outputs["state_table_name"]
+    table = client.describe_table(TableName=name)["Table"]
+    assert table["KeySchema"] == [{"AttributeName": "key", "KeyType": "HASH"}]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TableArn"] == deployed.outputs["state_table_arn"]
+    expiry = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    assert expiry == {"TimeToLiveStatus": "ENABLED", "AttributeName": "expires_at"}
+    backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]
+    assert recovery["PointInTimeRecoveryStatus"] == "ENABLED"
 
 
 def test_the_scheduled_sweep_enforces_unused_instances_in_every_region(
@@ -189,9 +199,10 @@ def test_the_scheduled_sweep_enforces_unused_instances_in_every_region(
     target = schedule["Target"]
     assert target["Arn"] == deployed.outputs["function_arn"]
     assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] == 3600
-    queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-dead-letters"
+    queue = f"arn:aws:sqs:{HOME}:{ACCOUNT}:imds-enforcer-sweep-failures"
     assert target["DeadLetterConfig"] == {"Arn": queue}
     event = json.loads(target["Input"])
+    assert "accounts" not in event["detail"]
     assert event["detail"]["regions"] == sorted(REGIONS)
     unused = {region: launch(deployed, region, hours="2")[0] for region in REGIONS}
     in_use, _ = launch(deployed, HOME, hours="2")
@@ -299,6 +310,48 @@ def policy_with(action: str) -> dict[str, Any]:
     return policy | {"new_instances": {"grace_seconds": 0}}
 
 
+def test_the_function_reads_a_long_policy_from_the_state_table(
+    deployed: Deployed, folder: Path, zip_file: Path
+) -> None:
+    long = {"name": "long", "when": {"tags": {"app": "x"}}, "action": "report"}
+    policies = [
+        policy_with("enforce") | {"rules": [long | {"reason": letter * 5000}]} for letter in "ab"
+    ]
+    for policy in policies:
+        deployed.change_policy(policy)
+        (digest,) = policy_items(deployed)
+        assert variables_of(deployed)["IMDS_POLICY_SHA256"] == digest
+        assert "IMDS_POLICY" not in variables_of(deployed)
+        instance_id, event = launch(deployed, HOME)
+        with function(deployed, folder, zip_file) as running:
+            report = running.invoke(event)
+        assert report["summary"]["enforced"] == 1, report
+        assert describe(deployed, HOME, instance_id).tokens == "required"
+    deployed.change_policy(deployed.variables["policy"])
+    assert policy_items(deployed) == []
+    assert "IMDS_POLICY_SHA256" not in variables_of(deployed)
+
+
+def policy_items(deployed: Deployed) -> list[str]:
+    """Returns the hashes of the policies in the state table, which are right."""
+    client = deployed.cloud.client("dynamodb", HOME)
+    items = client.scan(TableName=deployed.outputs["state_table_name"])["Items"]
+    found = {
+        item["key"]["S"].removeprefix("policy#"): item["document"]["S"].encode()
+        for item in items
+        if item["key"]["S"].startswith("policy#")
+    }
+    assert all(hashlib.sha256(found[digest]).hexdigest() == digest for digest in found)
+    return list(found)
+
+
+def variables_of(deployed: Deployed) -> dict[str, str]:
+    """Returns the environment variables of the function."""
+    client = deployed.cloud.client("lambda", HOME)
+    config = client.get_function_configuration(FunctionName="imds-enforcer")
+    return dict(config["Environment"]["Variables"])
+
+
 def publish(deployed: Deployed, kind: str, detail: dict[str, Any]) -> list[str]:
     """Puts a result on the home bus as Lambda does; returns the published messages."""
     context = {
@@ -324,11 +377,77 @@ def test_actions_are_published_as_a_message(
         report = running.invoke(event)
     (message,) = publish(deployed, "Success", {"responsePayload": report})
     assert message == (
-        f"imds-enforcer in account {ACCOUNT} processed an event (launch) in Region eu-west-1: "
+        f"imds-enforcer processed an event (launch) in account {ACCOUNT}, Region eu-west-1: "
         "0 enforced, 0 stopped, 1 terminated, 0 failed. "
-        f"Instances: {instance_id}. Outcomes, in the same order: terminated. "
-        "For reasons and metadata options before and after, see request 6f1d3c1e in log group "
-        f"/aws/lambda/imds-enforcer ({HOME})."
+        f"Instances: [{instance_id}]. In the same order: outcomes [terminated]; "
+        "rules [sandboxes]; violations [[http_tokens]]. "
+        "Launch templates, of instances that have one: [], versions []. "
+        f"For reasons and metadata options before and after, see {WHERE}."
+    )
+
+
+WHERE = f"request 6f1d3c1e in log group /aws/lambda/imds-enforcer (account {ACCOUNT}, {HOME})"
+
+
+def test_a_message_names_rules_and_launch_templates_of_every_instance(deployed: Deployed) -> None:
+    one = {"instance_id": "i-1", "outcome": "enforced", "rule": None, "violations": ["hop_limit"]}
+    two = one | {"instance_id": "i-2", "launch_template": {"id": "lt-7", "version": "3"}}
+    report = REPORT | {"trigger": "launch", "region": HOME, "instances": [one, two]}
+    report["summary"] = SUMMARY | {"enforced": 2}
+    (message,) = publish(deployed, "Success", {"responsePayload": report})
+    assert (
+        "Instances: [i-1,i-2]. In the same order: outcomes [enforced,enforced]; rules [null,null]; "
+        "violations [[hop_limit],[hop_limit]]. "
+        "Launch templates, of instances that have one: [lt-7], versions [3]."
+    ) in message
+
+
+SUMMARY = dict.fromkeys(
+    ("compliant", "exempt", "reported", "enforced", "stopped", "terminated", "gone", "failed"), 0
+)
+REPORT: dict[str, Any] = {"version": 1, "account": ACCOUNT, "region": None, "unreachable": []}
+
+
+def test_a_sweep_tells_in_numbers(deployed: Deployed) -> None:
+    summary = SUMMARY | {"reported": 9900, "enforced": 50, "failed": 1}
+    report = REPORT | {"trigger": "sweep", "summary": summary, "left": 9850}
+    report |= {"instances": [{"instance_id": "i-1"}], "unreachable": [{"region": "ap-east-1"}]}
+    (message,) = publish(deployed, "Success", {"responsePayload": report})
+    assert message == (
+        f"A sweep of imds-enforcer in account {ACCOUNT}: "
+        "50 enforced, 0 stopped, 0 terminated, 9900 reported, 1 failed. "
+        "Left for the next sweep: 9850. "
+        "Regions that could not be scanned: [ap-east-1]. "
+        f"For the instances, see {WHERE}."
+    )
+
+
+def test_a_sweep_that_did_nothing_is_not_published(deployed: Deployed) -> None:
+    report = REPORT | {"trigger": "sweep", "summary": SUMMARY | {"reported": 3, "failed": 1}}
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
+
+
+def test_a_pause_is_published_once_a_day(deployed: Deployed) -> None:
+    pause = {"until": "2027-03-31T08:00:00Z", "reason": "incident 4711", "by": "ada"}
+    report = REPORT | {"trigger": "sweep", "summary": SUMMARY | {"reported": 3}, "paused": pause}
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
+    report |= {"first_of_day": True}
+    messages = publish(deployed, "Success", {"responsePayload": report})
+    (message,) = [each for each in messages if "paused" in each]
+    assert message.startswith(
+        f"imds-enforcer is paused in account {ACCOUNT}, or in a Region of it, "
+        "until 2027-03-31T08:00:00Z, by ada: incident 4711. "
+        "The first sweep of the day: 0 enforced, 3 reported, 0 failed."
+    )
+
+
+def test_the_digest_is_published_once_a_day(deployed: Deployed) -> None:
+    report = REPORT | {"trigger": "sweep", "summary": SUMMARY | {"reported": 3, "exempt": 2}}
+    assert publish(deployed, "Success", {"responsePayload": report}) == []
+    (message,) = publish(deployed, "Success", {"responsePayload": report | {"first_of_day": True}})
+    assert message.startswith(
+        f"The first sweep of the day of imds-enforcer in account {ACCOUNT}: "
+        "3 non-compliant and only reported, 2 exempt, 0 compliant, "
     )
 
 
@@ -349,13 +468,51 @@ def test_failed_events_are_published_with_the_error(
     with function(deployed, folder, zip_file) as running:
         error = running.invoke(event)
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    (message,) = publish(deployed, "Failure", {"context": context, "responsePayload": error})
+    asked = event | {"account": ACCOUNT, "region": "us-east-1"}
+    detail = {"context": context, "responsePayload": error, "requestPayload": asked}
+    (message,) = publish(deployed, "Failure", detail)
     assert message.startswith(
-        f"imds-enforcer in account {ACCOUNT} failed to process an event "
-        "(RetriesExhausted, 3 attempts): MalformedEvent: "
+        "imds-enforcer failed to process an event (AWS API Call via CloudTrail) of account "
+        f"{ACCOUNT}, Region us-east-1 (RetriesExhausted, 3 attempts): MalformedEvent: "
     )
     assert error["errorMessage"] in message
-    assert f"in the queue imds-enforcer-on-failure ({HOME})" in message
+    assert "in the queue imds-enforcer-on-failure, or of a sweep in " in message
+
+
+SWEEP = {"source": "imds-enforcer", "detail-type": "Sweep", "detail": {"regions": [HOME]}}
+LAUNCH = {"source": "aws.ec2", "detail-type": "AWS API Call via CloudTrail", "detail": {}}
+QUEUES = ("on_failure", "sweep_failures")
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (LAUNCH, "on_failure"),
+        (SWEEP, "sweep_failures"),
+        ({"eventName": "RunInstances"}, "on_failure"),
+        ({"source": "aws.events"}, "on_failure"),
+    ],
+    ids=["a launch", "a sweep", "an event without a source", "another event"],
+)
+def test_a_failed_event_is_kept_in_its_queue(
+    deployed: Deployed, event: dict[str, Any], expected: str
+) -> None:
+    urls = {name: deployed.outputs[f"{name}_queue_url"] for name in QUEUES}
+    for url in urls.values():
+        deployed.cloud.receive_all(HOME, url)
+    context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
+    detail = {"context": context, "requestPayload": event, "responsePayload": {"errorType": "E"}}
+    publish(deployed, "Failure", detail)
+    kept = {name: deployed.cloud.receive_all(HOME, url) for name, url in urls.items()}
+    assert {name: list(map(json.loads, bodies)) for name, bodies in kept.items()} == {
+        name: [event] if name == expected else [] for name in QUEUES
+    }
+
+
+def test_events_that_succeed_are_in_no_queue(deployed: Deployed) -> None:
+    publish(deployed, "Success", {"requestPayload": SWEEP, "responsePayload": {}})
+    for name in QUEUES:
+        assert deployed.cloud.receive_all(HOME, deployed.outputs[f"{name}_queue_url"]) == []
 
 
 @pytest.mark.parametrize("region", ["us-east-1", HOME])
@@ -377,15 +534,6 @@ def test_dead_letter_alarms_of_all_regions_are_published(deployed: Deployed, reg
 
 def test_no_result_was_sent_back_to_the_function(deployed: Deployed) -> None:
     assert deployed.new_events() == []
-
-
-def test_cargo_lambda_accepts_the_commands_in_the_outputs(deployed: Deployed) -> None:
-    for name in ("invoke_command", "sweep_command"):
-        program, *arguments = shlex.split(deployed.outputs[name])
-        assert (program, *arguments[:3]) == ("cargo", "lambda", "invoke", "--remote")
-        command = ["cargo-lambda", "lambda", "invoke", *arguments[2:], "--help"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("removed")

@@ -134,7 +134,7 @@ def test_events_of_other_accounts_are_not_sent_to_the_function(
     assert not matches(deployed.patterns["function"], event)
 
 
-def result(**summary: int) -> dict[str, Any]:
+def result(trigger: str = "launch", **summary: int) -> dict[str, Any]:
     """Returns a result as Lambda puts it on the home bus."""
     outcomes = ("compliant", "exempt", "reported", "enforced", "stopped", "terminated")
     outcomes += ("gone", "failed")
@@ -146,7 +146,10 @@ def result(**summary: int) -> dict[str, Any]:
         "detail": {
             "requestContext": {"functionArn": arn, "condition": "Success"},
             "requestPayload": EVENTS["launch-open"],
-            "responsePayload": {"summary": dict.fromkeys(outcomes, 0) | summary},
+            "responsePayload": {
+                "trigger": trigger,
+                "summary": dict.fromkeys(outcomes, 0) | summary,
+            },
         },
     }
 
@@ -154,6 +157,16 @@ def result(**summary: int) -> dict[str, Any]:
 @pytest.mark.parametrize("outcome", ["enforced", "stopped", "terminated", "failed"])
 def test_actions_and_failures_are_published(deployed: Deployed, outcome: str) -> None:
     assert by_moto(deployed.patterns["done"], result(compliant=3, **{outcome: 1}))
+    assert not by_moto(deployed.patterns["sweep"], result(compliant=3, **{outcome: 1}))
+
+
+@pytest.mark.parametrize("outcome", ["enforced", "stopped", "terminated"])
+def test_what_sweeps_do_is_published_only_in_numbers(deployed: Deployed, outcome: str) -> None:
+    event = result("sweep", compliant=3, **{outcome: 1})
+    assert by_moto(deployed.patterns["sweep"], event)
+    assert not by_moto(deployed.patterns["done"], event)
+    # Another message tells of the first sweep of a day.
+    assert not by_moto(deployed.patterns["digest"], event)
 
 
 @pytest.mark.parametrize("outcome", ["compliant", "exempt", "reported", "gone"])

@@ -1,15 +1,18 @@
 """The function accepts the policies that Terraform renders."""
 
 import json
+import re
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import enforcer
 import pytest
 from conftest import ROOT, Deployed
+from tf import MODULE, Terraform
 
 EXAMPLES = sorted(ROOT.glob("policies/*.json"))
-SCHEMA = json.loads((ROOT / "policy.schema.json").read_text())
 EVERYTHING = {
     "version": 1,
     "require": {
@@ -54,55 +57,95 @@ EVERYTHING = {
         "in_use": "enforce",
         "unknown": "enforce",
         "watch_days": 7,
+        "stop_when_rejected": False,
     },
-    "limits": {"disruptions_per_hour": 0, "enforcements_per_hour": 1},
+    "limits": {"disruptions_per_hour": 0, "enforcements_per_hour": 1, "existing_per_hour": None},
 }
 MINIMUM = {"version": 1, "require": {"hop_limit": {"at_least": 2}}, "on_violation": "report"}
 POLICIES = {path.stem: json.loads(path.read_text()) for path in EXAMPLES}
 POLICIES |= {"everything": EVERYTHING, "minimum": MINIMUM}
 
 
-def with_lists(value: Any, key: str = "") -> Any:
-    """Converts single patterns in conditions to lists, because the variable takes only lists."""
-    if key == "when":
-        return {
-            name: {tag: as_list(texts) for tag, texts in part.items()}
-            if name == "tags"
-            else as_list(part)
-            for name, part in value.items()
-        }
-    if isinstance(value, dict):
-        return {name: with_lists(part, name) for name, part in value.items() if name != "$schema"}
-    return [with_lists(part) for part in value] if isinstance(value, list) else value
+# A policy in the source of a module or a test, or in a snippet.
+SOURCE = re.compile(r"^( *)policy +?= (\{[^\n]*\}|\{\n.*?^\1\})$", re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(r"^```hcl\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUN = re.compile(r'^run "(\w+)".*?^\}', re.MULTILINE | re.DOTALL)
 
 
-def as_list(value: Any) -> Any:
-    """Converts a string to a list."""
-    return [value] if isinstance(value, str) else value
+def sources() -> Iterator[tuple[str, str]]:
+    """Returns the policies of examples, of snippets in README.md, and of accepting tests."""
+    texts = [(path.parent.name, path.read_text()) for path in MODULE.glob("examples/*/main.tf")]
+    texts += [("README.md", text) for text in SNIPPET.findall((MODULE / "README.md").read_text())]
+    for path in sorted(MODULE.glob("tests/*.tftest.hcl")):
+        runs = [found for found in RUN.finditer(path.read_text()) if is_accepted(found[0])]
+        texts += [(f"{path.name} {found[1]}", found[0]) for found in runs]
+    for name, text in texts:
+        yield from ((name, found[2]) for found in SOURCE.finditer(text))
+
+
+def is_accepted(run: str) -> bool:
+    """Returns whether a run has a valid policy, without functions."""
+    return "expect_failures" not in run and "format(" not in run
+
+
+SOURCES = list(sources())
+
+
+def errors_of(imdsctl: Path, policy: str) -> str:
+    """Returns the errors of a policy, or nothing."""
+    done = subprocess.run(
+        [imdsctl, "policy", "check", "-"], input=policy, capture_output=True, text=True, check=False
+    )
+    return done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize(
+    ("name", "policy"), SOURCES, ids=[f"{n}-{name}" for n, (name, _) in enumerate(SOURCES)]
+)
+def test_the_parser_of_the_function_accepts_every_documented_policy(
+    initialised: Terraform, imdsctl: Path, name: str, policy: str
+) -> None:
+    rendered = initialised.evaluate("local.policy", policy)
+    assert errors_of(imdsctl, rendered) == "", name
+
+
+def test_policies_of_examples_snippets_and_tests_are_checked() -> None:
+    names = {name.partition(" ")[0] for name, _ in SOURCES}
+    examples = {path.name for path in MODULE.glob("examples/*")}
+    assert names >= {*examples, "README.md", "policy.tftest.hcl", "role.tftest.hcl"}
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_the_rendered_policy_is_equivalent_and_accepted(
+def test_the_rendered_policy_is_the_document(
+    initialised: Terraform, imdsctl: Path, name: str
+) -> None:
+    policy = POLICIES[name]
+    rendered = initialised.evaluate("local.policy", json.dumps(policy))
+    assert json.loads(rendered) == {"version": 1} | without_schema(policy)
+    assert errors_of(imdsctl, rendered) == ""
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_terraform_accepts_and_the_function_starts_with(
     deployed: Deployed, folder: Path, zip_file: Path, name: str
 ) -> None:
-    policy = with_lists(POLICIES[name])
-    rendered = deployed.terraform.outputs_of(deployed.variables | {"policy": policy})["policy"]
-    assert with_defaults(json.loads(rendered)) == with_defaults(policy)
-    assert enforcer.refusal(zip_file, folder, rendered) is None
+    policy = POLICIES[name]
+    outputs = deployed.terraform.outputs_of(deployed.variables | {"policy": policy})
+    assert json.loads(outputs["policy"]) == {"version": 1} | without_schema(policy)
+    assert enforcer.refusal(zip_file, folder, outputs["policy"]) is None
+
+
+def without_schema(policy: dict[str, Any]) -> dict[str, Any]:
+    """Returns the policy without the reference for editors."""
+    return {name: value for name, value in policy.items() if name != "$schema"}
+
+
+def test_the_parser_rejects_an_unknown_field(imdsctl: Path) -> None:
+    errors = errors_of(imdsctl, json.dumps(MINIMUM | {"exceptions": []}))
+    assert "exceptions" in errors
 
 
 def test_the_function_rejects_an_invalid_policy(folder: Path, zip_file: Path) -> None:
     refusal = enforcer.refusal(zip_file, folder, '{"version": 1, "require": {}}')
     assert refusal is not None
     assert "`IMDS_POLICY`" in refusal
-
-
-def with_defaults(policy: dict[str, Any]) -> dict[str, Any]:
-    """Adds the defaults of the schema."""
-    filled = {"rules": []} | policy
-    for part in ("new_instances", "existing", "limits"):
-        definition = SCHEMA["properties"][part]["$ref"].rpartition("/")[2]
-        fields = SCHEMA["$defs"][definition]["properties"]
-        defaults = {name: field["default"] for name, field in fields.items()}
-        filled[part] = defaults | policy.get(part, {})
-    return filled

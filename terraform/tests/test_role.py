@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from conftest import OPTED_OUT, Deployed
+from conftest import HOME, OPTED_OUT, Deployed
 from evaluator import Context, Evaluator
 
 ACCOUNT = "123456789012"
@@ -23,6 +23,7 @@ ALLOWED = {
     "all": {MODIFY, "ec2:StopInstances", "ec2:TerminateInstances", SPOT},
 }
 NEVER_ALLOWED = {"ec2:StartInstances", "ec2:RebootInstances", "ec2:ModifyInstanceAttribute"}
+NEVER_ALLOWED |= {"ec2:CreateTags", "ec2:DeleteTags"}
 EACH = pytest.mark.parametrize("policy", ALLOWED)
 EACH_THAT_ACTS = pytest.mark.parametrize("policy", [each for each in ALLOWED if ALLOWED[each]])
 
@@ -157,18 +158,99 @@ def test_the_role_can_do_nothing_in_other_accounts(roles: dict[str, Role], polic
         assert answer == "ImplicitlyDenied", action
 
 
-@EACH_THAT_ACTS
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [
-        (["imds-enforcer:terminate"], "Allowed"),
-        (["app"], "ImplicitlyDenied"),
-        (["imds-enforcer:terminate", "app"], "ImplicitlyDenied"),
-        ([], "ImplicitlyDenied"),
-    ],
-)
-def test_the_role_can_set_only_its_own_tags(
-    roles: dict[str, Role], policy: str, keys: list[str], expected: str
+TABLE = f"arn:aws:dynamodb:{HOME}:{ACCOUNT}:table/imds-enforcer"
+OF_THE_FUNCTION = ["limit#1", "drift#i-1", "existing#1", "watch#i-1", "launcher#i-1", "lease#1"]
+OF_PEOPLE = ["exempt#i-1", f"pause#{ACCOUNT}", f"pause#{ACCOUNT}#eu-west-1"]
+OF_TERRAFORM = ["policy#0123456789abcdef"]
+WRITES = [f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "BatchWrite")]
+OTHERS = [f"dynamodb:{action}" for action in ("Scan", "Query", "DeleteTable", "UpdateTimeToLive")]
+Documents = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def people(deployed: Deployed) -> Documents:
+    """The policy of people who exempt and pause."""
+    return [json.loads(deployed.outputs["exemptions_policy"])]
+
+
+def on_table(
+    evaluator: Evaluator, policies: Documents, action: str, keys: list[str], table: str = TABLE
+) -> str:
+    """Returns the result for an action on items with these keys."""
+    context = {"dynamodb:LeadingKeys": keys} if keys else {}
+    context |= {"aws:RequestedRegion": HOME}
+    role = f"arn:aws:iam::{ACCOUNT}:role/imds-enforcer-function"
+    return evaluator.evaluate(policies, role, action, table, context)
+
+
+@EACH
+@pytest.mark.parametrize("key", [*OF_THE_FUNCTION, *OF_PEOPLE, *OF_TERRAFORM])
+def test_the_function_reads_every_item_and_writes_only_its_own(
+    roles: dict[str, Role], evaluator: Evaluator, policy: str, key: str
 ) -> None:
-    context = {"aws:TagKeys": keys} if keys else None
-    assert roles[policy].answer("ec2:CreateTags", context) == expected
+    policies = roles[policy].policies
+    for action in ("dynamodb:GetItem", "dynamodb:BatchGetItem"):
+        assert on_table(evaluator, policies, action, [key]) == "Allowed", action
+    allowed = {each for each in WRITES if on_table(evaluator, policies, each, [key]) == "Allowed"}
+    assert allowed == ({"dynamodb:UpdateItem"} if key in OF_THE_FUNCTION else set())
+
+
+@EACH
+def test_the_function_cannot_scan_query_or_change_the_table(
+    roles: dict[str, Role], evaluator: Evaluator, policy: str
+) -> None:
+    for action in OTHERS:
+        answer = on_table(evaluator, roles[policy].policies, action, [])
+        assert answer == "ImplicitlyDenied", action
+
+
+def test_the_function_can_do_nothing_on_other_tables(
+    roles: dict[str, Role], evaluator: Evaluator
+) -> None:
+    for action in ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:UpdateItem"):
+        answer = on_table(evaluator, roles["all"].policies, action, ["limit#1"], f"{TABLE}-2")
+        assert answer == "ImplicitlyDenied", action
+
+
+@pytest.mark.parametrize("keys", [[], ["limit#1", "exempt#i-1"], ["limit"], ["xlimit#1"]])
+def test_the_function_cannot_write_items_without_its_prefixes(
+    roles: dict[str, Role], evaluator: Evaluator, keys: list[str]
+) -> None:
+    answer = on_table(evaluator, roles["all"].policies, "dynamodb:UpdateItem", keys)
+    assert answer == "ImplicitlyDenied"
+
+
+@pytest.mark.parametrize("key", [*OF_THE_FUNCTION, *OF_PEOPLE, *OF_TERRAFORM])
+def test_people_write_only_exemptions_and_pauses(
+    people: Documents, evaluator: Evaluator, key: str
+) -> None:
+    actions = ["dynamodb:GetItem", "dynamodb:BatchGetItem", *WRITES]
+    allowed = {each for each in actions if on_table(evaluator, people, each, [key]) == "Allowed"}
+    expected = {f"dynamodb:{name}Item" for name in ("Get", "Put", "Update", "Delete")}
+    assert allowed == (expected if key in OF_PEOPLE else set())
+
+
+def test_people_can_do_nothing_else(people: Documents, evaluator: Evaluator) -> None:
+    for action in OTHERS:
+        assert on_table(evaluator, people, action, []) == "ImplicitlyDenied", action
+    for keys in ([], ["exempt#i-1", "limit#1"]):
+        answer = on_table(evaluator, people, "dynamodb:PutItem", keys)
+        assert answer == "ImplicitlyDenied", keys
+    answer = on_table(evaluator, people, "dynamodb:PutItem", ["exempt#i-1"], f"{TABLE}-2")
+    assert answer == "ImplicitlyDenied"
+
+
+@pytest.mark.parametrize("part", ["ForAllValues:StringLike", "Null"])
+def test_every_part_of_the_conditions_on_keys_is_necessary(
+    roles: dict[str, Role], people: Documents, evaluator: Evaluator, part: str
+) -> None:
+    keys = {"ForAllValues:StringLike": ["policy#0"], "Null": []}[part]
+    for policies, sid, action in (
+        (roles["all"].policies, "WriteState", "dynamodb:UpdateItem"),
+        (people, "ExemptAndPause", "dynamodb:PutItem"),
+    ):
+        changed = copy.deepcopy(policies)
+        (statement,) = [each for each in changed[0]["Statement"] if each["Sid"] == sid]
+        assert on_table(evaluator, changed, action, keys) == "ImplicitlyDenied"
+        del statement["Condition"][part]
+        assert on_table(evaluator, changed, action, keys) == "Allowed"

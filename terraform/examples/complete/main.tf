@@ -1,4 +1,4 @@
-# Sets every input, with a policy that uses every action.
+# Sets most inputs, with a policy that uses every action.
 
 terraform {
   required_providers {
@@ -50,8 +50,8 @@ module "imds_enforcer" {
       },
     ]
     new_instances = { grace_seconds = 120 }
-    existing      = { usage_window_days = 30, in_use = "report", unknown = "enforce" }
-    limits        = { disruptions_per_hour = 5 }
+    existing      = { usage_window_days = 30, in_use = "report", unknown = "enforce", stop_when_rejected = true }
+    limits        = { disruptions_per_hour = 5, existing_per_hour = 100 }
   }
 
   memory               = 512
@@ -59,6 +59,8 @@ module "imds_enforcer" {
   reserved_concurrency = 20
   log_level            = "DEBUG"
   log_retention_days   = 365
+  log_skip_destroy     = true
+  system_log_level     = "INFO"
   sweep_schedule       = "rate(30 minutes)"
   watch_state_changes  = true
   subscriptions = [
@@ -66,17 +68,18 @@ module "imds_enforcer" {
     { protocol = "https", endpoint = "https://alerts.example.org/imds" },
   ]
 
-  account_defaults         = { http_tokens = "required", hop_limit = 2 }
-  archive_days             = 30
-  create_trail             = true
-  kms_key_arn              = aws_kms_key.imds_enforcer.arn
-  permissions_boundary_arn = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:policy/boundary"
-  tags                     = { owner = "security" }
+  account_defaults          = { http_tokens = "required", hop_limit = 2 }
+  archive_days              = 30
+  state_deletion_protection = true
+  create_trail              = true
+  kms_key_arn               = aws_kms_key.imds_enforcer.arn
+  permissions_boundary_arn  = "arn:aws:iam::${data.aws_caller_identity.current.account_id}:policy/boundary"
+  tags                      = { owner = "security" }
 }
 
 # The key policy that the module requires, in addition to administration of the key.
 resource "aws_kms_key" "imds_enforcer" {
-  description = "imds-enforcer: environment variables, logs, topic, and queues"
+  description = "imds-enforcer: environment variables, logs, state table, topic, and queues"
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [

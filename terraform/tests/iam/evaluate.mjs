@@ -4,11 +4,12 @@ import { createInterface } from 'node:readline'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const { policies, request } = JSON.parse(line)
+  const { policies, resourcePolicy, request } = JSON.parse(line)
   const { overallResult, errors, result } = await runSimulation(
     {
       request,
       identityPolicies: policies.map((policy, index) => ({ name: `${index}`, policy })),
+      resourcePolicy,
       serviceControlPolicies: [],
       resourceControlPolicies: [],
     },
