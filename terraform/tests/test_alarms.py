@@ -514,3 +514,16 @@ def test_the_model_evaluates_missing_data_as_aws_documents(
         )  # fmt: skip
         values = [{"-": None, "0": 0, "X": 1}[each] for each in reversed(data)]
         assert alarm.state(values) == is_alarm, missing
+
+
+def test_the_table_of_costs_counts_the_alarms_of_the_module(hourly: Alarms) -> None:
+    prices = (ROOT / "tests/tests/costs/prices.rs").read_text()
+
+    def number(name: str) -> int:
+        terms = re.search(rf"const {name}: usize = ([0-9 +]+);", prices)
+        assert terms
+        return sum(int(term) for term in terms[1].split("+"))
+
+    defaults = number("HOME_ALARMS") + number("HOME_BUS_ALARMS") + 2 * number("REGION_ALARMS")
+    # A policy that terminates adds one, and the digest two, for its rule.
+    assert len(hourly) == defaults + 1 + 2
