@@ -66,8 +66,8 @@ pub(crate) const STATE_FIRST_RETRY: Duration = Duration::from_millis(50);
 /// The longest wait between attempts.
 pub(crate) const STATE_LONGEST_RETRY: Duration = Duration::from_secs(1);
 
-/// More than fit into [`STATE_WITHIN`].
-pub(crate) const STATE_ATTEMPTS: u32 = 12;
+/// The waits between them take 4.6 s at most of [`STATE_WITHIN`], so that the last error is told.
+pub(crate) const STATE_ATTEMPTS: u32 = 9;
 
 /// The command's time for one change: EC2 accepts five changes per second in a region, of which other
 /// software may use four.
