@@ -17,7 +17,7 @@ MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
 # The version of glibc in the runtime `provided.al2023`.
 GLIBC = (2, 34)
 # In bytes. Lambda fetches and maps the binary on every cold start.
-LARGEST = int(2.5 * 1024 * 1024)
+LARGEST = int(2.75 * 1024 * 1024)
 
 
 def main(arch: str) -> None:

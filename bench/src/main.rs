@@ -153,7 +153,7 @@ fn sizes(arguments: &BenchArguments) -> Vec<ReportRow> {
             arguments.floor_zip.as_deref(),
             arguments.zip.as_deref(),
         )
-        .goal(Goal::AtMost(2.5 * 1024.0 * 1024.0)),
+        .goal(Goal::AtMost(2.75 * 1024.0 * 1024.0)),
         row("imdsctl's binary", None, arguments.imdsctl.as_deref()),
     ]
 }
