@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::timing::LONGEST_PERMIT_GAP;
+use crate::timing::{LEAST_PERMIT_GAP, LONGEST_PERMIT_GAP};
 
 /// The rate of every action in every region, shared by all calls of the process.
 ///
 /// Other software draws from the same token buckets, so their level is not known: calls need no permit
 /// until one is throttled. From then on permits are granted at the bucket's documented refill rate, until
-/// the bucket has had time to refill. A call that is throttled in spite of its permit shares the
-/// bucket with others, such as other invocations: it doubles the gap between permits, and each call that
-/// succeeds reduces the gap by a tenth.
+/// the bucket has had time to refill. That rate is where it begins, because AWS changes rates and raises
+/// them on request: each call that succeeds reduces the gap between permits, by a tenth down to the
+/// documented one, and by a hundredth below it. A call that is throttled in spite of its permit sets a
+/// smaller gap back to the documented one, and doubles any other: the bucket is shared with others, such as
+/// other invocations.
 #[derive(Debug, Default)]
 pub(crate) struct RateLimiter {
     queues: Mutex<HashMap<(&'static str, String), Arc<Queue>>>,
@@ -27,9 +29,10 @@ pub(crate) struct RateLimiter {
 struct Queue {
     /// When the next permit is granted.
     next: tokio::sync::Mutex<Instant>,
-    /// The time between permits; at least the bucket's refill interval.
+    /// The time between permits.
     gap: Mutex<Duration>,
-    least: Duration,
+    /// The bucket's documented refill interval.
+    documented: Duration,
 }
 
 /// A permit for a call; `None` where none was needed.
@@ -41,15 +44,26 @@ impl Queue {
         Queue {
             next: tokio::sync::Mutex::new(Instant::now() + gap),
             gap: Mutex::new(gap),
-            least: gap,
+            documented: gap,
         }
     }
 
-    fn scale_gap(&self, by: f64) {
+    fn accepted(&self) {
         let mut gap = self.gap();
-        *gap = gap
-            .mul_f64(by)
-            .clamp(self.least, LONGEST_PERMIT_GAP.max(self.least));
+        *gap = if *gap > self.documented {
+            gap.mul_f64(0.9).max(self.documented)
+        } else {
+            gap.mul_f64(0.99).max(LEAST_PERMIT_GAP)
+        };
+    }
+
+    fn throttled(&self) {
+        let mut gap = self.gap();
+        *gap = if *gap < self.documented {
+            self.documented
+        } else {
+            (*gap * 2).min(LONGEST_PERMIT_GAP.max(self.documented))
+        };
     }
 
     fn gap(&self) -> MutexGuard<'_, Duration> {
@@ -61,7 +75,7 @@ impl Permit {
     /// EC2 accepted the call.
     pub(crate) fn accepted(self) {
         if let Some(queue) = self.0 {
-            queue.scale_gap(0.9);
+            queue.accepted();
         }
     }
 }
@@ -117,7 +131,7 @@ impl RateLimiter {
     /// EC2 throttled the call: the bucket is empty.
     pub(crate) fn throttled(&self, action: &'static str, region: &str, permit: Permit) {
         if let Permit(Some(queue)) = permit {
-            queue.scale_gap(2.0);
+            queue.throttled();
             return;
         }
         // Concurrent calls that are throttled together indicate one empty bucket.
@@ -195,6 +209,30 @@ mod tests {
         assert!(
             again.abs_diff(Duration::from_millis(200)) < Duration::from_millis(20),
             "{again:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_accepted_come_faster_than_documented_until_one_is_throttled() {
+        let rate_limiter = RateLimiter::default();
+        rate_limiter.throttled(MODIFY, "eu-central-1", Permit(None));
+        for _ in 0..70 {
+            rate_limiter.permit(MODIFY, "eu-central-1").await.accepted();
+        }
+        took(&rate_limiter, "eu-central-1").await;
+        let fast = took(&rate_limiter, "eu-central-1").await;
+        let expected = Duration::from_secs_f64(0.2 * 0.99_f64.powi(70));
+        assert!(
+            fast.abs_diff(expected) < Duration::from_millis(3),
+            "{fast:?}"
+        );
+        let permit = rate_limiter.permit(MODIFY, "eu-central-1").await;
+        rate_limiter.throttled(MODIFY, "eu-central-1", permit);
+        took(&rate_limiter, "eu-central-1").await;
+        let documented = took(&rate_limiter, "eu-central-1").await;
+        assert!(
+            documented.abs_diff(Duration::from_millis(200)) < Duration::from_millis(3),
+            "{documented:?}"
         );
     }
 

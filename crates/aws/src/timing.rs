@@ -23,6 +23,9 @@ pub const PERMITS: u32 = 20;
 /// every call.
 pub(crate) const LONGEST_PERMIT_GAP: Duration = Duration::from_secs(2);
 
+/// The shortest wait between two permits.
+pub(crate) const LEAST_PERMIT_GAP: Duration = Duration::from_millis(5);
+
 /// The share of an invocation's time after which the function no longer waits for instances.
 pub const OBSERVE_SHARE: f64 = 0.6;
 
