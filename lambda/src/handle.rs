@@ -135,8 +135,8 @@ fn read(event: &str, function_arn: &str) -> Result<(Event, String), Failure> {
     let event = parse(event)?;
     let own = function_arn.split(':').nth(4).filter(|own| is_account(own));
     let accounts: Vec<&str> = event.accounts().collect();
-    let (Some(own), accounts) = (own, accounts) else {
-        let account = event.accounts().next().unwrap_or_default().to_owned();
+    let Some(own) = own else {
+        let account = accounts.first().copied().unwrap_or_default().to_owned();
         return Ok((event, account));
     };
     if let Some(other) = accounts.iter().find(|it| is_account(it) && **it != own) {

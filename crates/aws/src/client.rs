@@ -132,7 +132,6 @@ impl Client {
     {
         let mut permits: u32 = 0;
         loop {
-            let (services, http) = self.services(region);
             let mut halted = self.halted.subscribe();
             let (permit, in_flight) = tokio::select! {
                 biased;
@@ -140,16 +139,12 @@ impl Client {
                 ready = async { (self.rate_limiter.permit(action, region).await, self.in_flight.acquire().await) } => ready,
             };
             permits += 1;
-            // The SDK's future takes 10 KB; without the box, every future around it would be as large.
-            let answer = Box::pin(send(&services)).await;
+            let answer = self.send(region, &send).await;
             drop(in_flight);
             match answer {
                 Ok(answer) => {
                     permit.accepted();
                     return Ok(answer);
-                }
-                Err(source) if *http.roots() == Roots::Amazon && is_untrusted(&source) => {
-                    self.trust_the_system();
                 }
                 Err(source) => {
                     let error = CallError::new(action, region, source);
@@ -177,17 +172,29 @@ impl Client {
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
+        let _in_flight = self.in_flight.acquire().await;
+        let answer = self.send(region, &send).await;
+        answer.map_err(|source| CallError::new(action, region, source))
+    }
+
+    /// Sends a call, and again with the system's roots where Amazon's do not trust the certificate.
+    async fn send<T, E, F>(
+        &self,
+        region: &str,
+        send: &impl Fn(&Services) -> F,
+    ) -> Result<T, SdkError<E, HttpResponse>>
+    where
+        E: Error + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    {
         loop {
             let (services, http) = self.services(region);
-            let in_flight = self.in_flight.acquire().await;
-            let answer = Box::pin(send(&services)).await;
-            drop(in_flight);
-            match answer {
-                Ok(answer) => return Ok(answer),
+            // The SDK's future takes 10 KB; without the box, every future around it would be as large.
+            match Box::pin(send(&services)).await {
                 Err(source) if *http.roots() == Roots::Amazon && is_untrusted(&source) => {
                     self.trust_the_system();
                 }
-                Err(source) => return Err(CallError::new(action, region, source)),
+                answer => return answer,
             }
         }
     }

@@ -9,7 +9,7 @@ use aws_sdk_cloudwatch::types::{
 };
 use aws_smithy_types::DateTime;
 use imds_core::instance::InstanceId;
-use imds_core::usage::{CallData, Datapoint};
+use imds_core::usage::{CallData, Datapoint, whole_hour};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::client::Client;
@@ -117,12 +117,6 @@ fn instances_at_once(metrics: &[Metric], window: SignedDuration) -> usize {
     let periods = window.as_hours().saturating_add(2).max(1);
     let by_points = usize::try_from(DATAPOINTS.div_euclid(periods)).unwrap_or(METRICS);
     (by_points.min(METRICS) / metrics.len().max(1)).max(1)
-}
-
-/// The beginning of the hour, as periods begin on whole hours.
-fn whole_hour(time: Timestamp) -> Timestamp {
-    let second = time.as_second();
-    Timestamp::from_second(second - second.rem_euclid(PERIOD.as_secs())).unwrap_or(time)
 }
 
 /// The metrics of one call.

@@ -43,13 +43,8 @@ pub struct Report {
     #[serde(skip_serializing_if = "is_zero")]
     pub left: usize,
     /// Whether it is the first complete sweep of a UTC day.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub first_of_day: bool,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]

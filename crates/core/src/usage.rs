@@ -231,6 +231,13 @@ impl fmt::Display for Usage {
     }
 }
 
+/// The beginning of the hour, as CloudWatch's periods of an hour begin on whole hours.
+pub fn whole_hour(time: Timestamp) -> Timestamp {
+    let second = time.as_second();
+    let hour = SignedDuration::from_hours(1).as_secs();
+    Timestamp::from_second(second - second.rem_euclid(hour)).unwrap_or(time)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

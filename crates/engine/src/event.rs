@@ -18,11 +18,13 @@ impl Engine<'_> {
     /// Handles a launch. What the event shows to be compliant or exempt takes no call.
     pub async fn launch(&self, launch: Launch) -> Report {
         let plan = Plan::for_launch(self.policy, &launch, (self.now)());
-        let to_remember = self.launchers_to_remember(&plan);
-        let (mut reports, mut open) = (Vec::new(), Vec::new());
+        let (mut reports, mut open, mut remember) = (Vec::new(), Vec::new(), Vec::new());
         for step in plan.steps {
             match &step.decision {
                 Decision::Compliant(_) | Decision::Exempt(_) => {
+                    if self.remembers_launcher(&step.instance) {
+                        remember.push(step.instance.id.clone());
+                    }
                     let outcome = step.decision.outcome();
                     let report =
                         InstanceReport::decided(step.instance, &step.decision, outcome, None);
@@ -35,7 +37,7 @@ impl Engine<'_> {
         let observer = Observer::new(self, &launch.origin, Discovery::Launch { at });
         let (mut observed, not_remembered) = join(
             observer.observe_launch(open, &launch),
-            self.remember_launchers(settled(to_remember, &reports), &launch.origin.principals),
+            self.remember_launchers(remember, &launch.origin.principals),
         )
         .await;
         reports.append(&mut observed.instances);
@@ -116,12 +118,6 @@ impl Engine<'_> {
             .observe(instances.collect())
             .await
     }
-}
-
-/// What the launch's record has settled; the others are remembered as they are observed.
-fn settled(mut ids: Vec<InstanceId>, reports: &[InstanceReport]) -> Vec<InstanceId> {
-    ids.retain(|id| reports.iter().any(|report| report.instance_id == *id));
-    ids
 }
 
 fn report(trigger: Trigger, origin: Origin, observed: Observed) -> Report {

@@ -279,7 +279,9 @@ impl<'a> Observer<'a> {
         let not_shown = not_shown.into_iter().map(|step| step.instance).collect();
         let mut work = self.look_again(not_shown, backoff, observed);
         if let Discovery::Launch { .. } = self.discovery {
-            let ids = self.engine.launchers_to_remember(&plan);
+            let instances = plan.steps.iter().map(|step| &step.instance);
+            let remembered = instances.filter(|it| self.engine.remembers_launcher(it));
+            let ids: Vec<InstanceId> = remembered.map(|it| it.id.clone()).collect();
             if !ids.is_empty() {
                 work.push(Work::now(WorkTask::Remember(ids)));
             }

@@ -1,6 +1,7 @@
 //! Observes every instance of a region, page by page, and finds out on which watched instances software
 //! fails. Nothing is done before all regions are read.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,8 +11,8 @@ use imds_core::chain::chain;
 use imds_core::decide::{Decision, Discovery, Evidence, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::report::{InstanceReport, Outcome, Unreachable};
-use imds_core::usage::RejectedCalls;
-use jiff::{SignedDuration, Timestamp};
+use imds_core::usage::{RejectedCalls, whole_hour};
+use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
@@ -140,7 +141,7 @@ impl Engine<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Turn {
     /// The youngest first.
-    New(std::cmp::Reverse<Timestamp>, InstanceId),
+    New(Reverse<Timestamp>, InstanceId),
     /// Existing ones, in another order in each hour: no more of them than `KEPT` are handled by a sweep, and
     /// each gets its turn.
     Existing(u64, InstanceId),
@@ -215,7 +216,7 @@ impl<'a> RegionReader<'a> {
             Age::new(&self.engine.policy.new_instances, first, self.now),
             first,
         ) {
-            (Age::New | Age::Recent, Some(first)) => Turn::New(std::cmp::Reverse(first), id),
+            (Age::New | Age::Recent, Some(first)) => Turn::New(Reverse(first), id),
             _ => {
                 let mut hasher = DefaultHasher::new();
                 (id.as_str(), whole_hour(self.now).as_second()).hash(&mut hasher);
@@ -234,11 +235,4 @@ impl HandlePage for RegionReader<'_> {
             self.instance(instance);
         }
     }
-}
-
-/// The beginning of the hour, as CloudWatch's periods begin on whole hours.
-fn whole_hour(time: Timestamp) -> Timestamp {
-    let hour = SignedDuration::from_hours(1).as_secs();
-    let second = time.as_second();
-    Timestamp::from_second(second - second.rem_euclid(hour)).unwrap_or(time)
 }

@@ -7,7 +7,6 @@ use imds_aws::timing::{Backoff, PERMIT_COUNTS, STATE_WITHIN};
 use imds_aws::{Condition, StateTable, Written};
 use imds_core::decide::{Discovery, Evidence, is_decided_by_principals};
 use imds_core::instance::{Instance, InstanceId};
-use imds_core::options::MetadataOptions;
 use imds_core::plan::{Plan, Step};
 use imds_core::state::{self, Entries, Exemption, Grant, Item, Key, Pause};
 use jiff::{SignedDuration, Timestamp};
@@ -35,6 +34,17 @@ pub(crate) struct Permits {
     pub(crate) until: Instant,
 }
 
+impl Permits {
+    /// `at`: when they were counted.
+    fn new(grant: Grant, at: Instant) -> Self {
+        Permits {
+            granted: grant.granted,
+            counted: grant.counted,
+            until: at + PERMIT_COUNTS,
+        }
+    }
+}
+
 impl Engine<'_> {
     /// Counts the first of the wanted ids towards an hourly limit before what they stand for is done. Permits
     /// are never given back: whoever is killed, or hears no answer, may have used them.
@@ -44,17 +54,9 @@ impl Engine<'_> {
         wanted: &[String],
         limit: u32,
     ) -> Result<Permits, String> {
-        let permits = |Grant {
-                           granted, counted, ..
-                       },
-                       at: Instant| Permits {
-            granted,
-            counted,
-            until: at + PERMIT_COUNTS,
-        };
         let Some(table) = self.table.filter(|_| limit > 0 && !wanted.is_empty()) else {
             let grant = Entries::default().grant(wanted, limit, (self.now)());
-            return Ok(permits(grant, Instant::now()));
+            return Ok(Permits::new(grant, Instant::now()));
         };
         let deadline = self.state_deadline(self.deadline.act);
         let failed = |error: FailedCall| error.to_string();
@@ -66,7 +68,7 @@ impl Engine<'_> {
             let (at, now) = (Instant::now(), read.now());
             let grant = entries.grant(wanted, limit, now);
             let Some(write) = &grant.write else {
-                return Ok(permits(grant, at));
+                return Ok(Permits::new(grant, at));
             };
             let condition = Condition::Version(entries.version());
             let item = write.item();
@@ -74,12 +76,12 @@ impl Engine<'_> {
                 self.client
                     .update_item(table, key, &item, later(now, ENTRIES_EXPIRE), condition);
             match in_time(deadline, call).await.map_err(failed)? {
-                Written::Done(_) => return Ok(permits(grant, at)),
+                Written::Done(_) => return Ok(Permits::new(grant, at)),
                 Written::ConditionFailed(item) => {
                     entries = Entries::read(key, item.as_ref()).map_err(|it| it.to_string())?;
                     // The answer to an earlier attempt was lost.
                     if entries.includes(&grant.granted, write) {
-                        return Ok(permits(grant, at));
+                        return Ok(Permits::new(grant, at));
                     }
                 }
             }
@@ -174,7 +176,7 @@ impl Engine<'_> {
         step
     }
 
-    /// The pauses of an account, by region; the empty name is for all regions.
+    /// The pauses of the account and of these regions.
     pub(crate) async fn pauses(&self, regions: &[String]) -> Result<Vec<Pause>, FailedCall> {
         let Some(table) = self.table else {
             return Ok(Vec::new());
@@ -226,18 +228,14 @@ impl Engine<'_> {
         let now = (self.now)();
         let days = i64::from(self.policy.existing.watch_days) + WATCH_OUTLIVES;
         let expires_at = later(now, SignedDuration::from_hours(24 * days));
-        let before: &MetadataOptions = &instance.options;
-        let (key, item) = (Key::watch(&instance.id), state::watch_item(now, before));
+        let key = Key::watch(&instance.id);
+        let item = state::watch_item(now, &instance.options);
         self.put(table, &key, &item, expires_at).await
     }
 
-    /// Those of the instances about which a rule by `principals` decides.
-    pub(crate) fn launchers_to_remember(&self, plan: &Plan) -> Vec<InstanceId> {
-        let now = (self.now)();
-        let decides = |step: &&Step| is_decided_by_principals(self.policy, &step.instance, now);
-        let steps = plan.steps.iter().filter(|_| self.table.is_some());
-        let ids = steps.filter(decides).map(|step| step.instance.id.clone());
-        ids.collect()
+    /// Whether to remember who launched an instance: a rule by `principals` decides.
+    pub(crate) fn remembers_launcher(&self, instance: &Instance) -> bool {
+        self.table.is_some() && is_decided_by_principals(self.policy, instance, (self.now)())
     }
 
     /// Remembers who launched instances. Returns those of which it could not be remembered, and why.
