@@ -1,4 +1,4 @@
-"""Creates RunInstances events as EventBridge delivers them from CloudTrail."""
+"""Creates events of EC2 calls as EventBridge delivers them from CloudTrail."""
 
 import uuid
 from dataclasses import dataclass
@@ -24,52 +24,60 @@ class Launch:
 def run_instances(launch: Launch, region: str) -> Json:
     """Returns the event for a launch, with the IDs, tags, and options of the response."""
     account = launch.response["OwnerId"]
-    request_id = str(uuid.uuid4())
-    token = str(uuid.uuid4())
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    record = {
-        "eventVersion": "1.11",
-        "userIdentity": identity(account, launch.by_auto_scaling),
-        "eventTime": now,
-        "eventSource": "ec2.amazonaws.com",
-        "eventName": "RunInstances",
-        "awsRegion": region,
-        "sourceIPAddress": "autoscaling.amazonaws.com" if launch.by_auto_scaling else "192.0.2.10",
-        "userAgent": "autoscaling.amazonaws.com" if launch.by_auto_scaling else "aws-cli/2.31.0",
-        "requestParameters": request_parameters(launch.request, token),
-        "responseElements": {"requestId": request_id} | response_elements(launch.response, token),
-        "requestID": request_id,
-        "eventID": str(uuid.uuid4()),
-        "readOnly": False,
-        "eventType": "AwsApiCall",
-        "managementEvent": True,
-        "recipientAccountId": account,
-        "eventCategory": "Management",
-    }
+    caller = identity(account, "developer", "ada")
+    if launch.by_auto_scaling:
+        caller = auto_scaling(account)
+    return event(record("RunInstances", launch.request, launch.response, region, caller))
+
+
+def event(detail: Json) -> Json:
+    """Returns the event of a record, as EventBridge delivers it."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": "AWS API Call via CloudTrail",
         "source": "aws.ec2",
-        "account": account,
-        "time": now,
-        "region": region,
+        "account": detail["recipientAccountId"],
+        "time": detail["eventTime"],
+        "region": detail["awsRegion"],
         "resources": [],
-        "detail": record,
+        "detail": detail,
     }
 
 
-def identity(account: str, by_auto_scaling: bool) -> Json:
-    """Returns the caller: a user, or Auto Scaling with its service-linked role."""
-    role, session, path = ("developer", "ada", "developer")
-    if by_auto_scaling:
-        role, session = ("AWSServiceRoleForAutoScaling", "AutoScaling")
-        path = f"aws-service-role/autoscaling.amazonaws.com/{role}"
+def record(name: str, request: Json, response: Json, region: str, caller: Json) -> Json:
+    """Returns CloudTrail's record of a call of EC2; request and response have boto3's format."""
+    request_id = str(uuid.uuid4())
+    service = caller.get("invokedBy")
+    parameters, elements = CALLS[name](request, response)
+    return {
+        "eventVersion": "1.11",
+        "userIdentity": caller,
+        "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "eventSource": "ec2.amazonaws.com",
+        "eventName": name,
+        "awsRegion": region,
+        "sourceIPAddress": service or "192.0.2.10",
+        "userAgent": service or "aws-cli/2.31.0",
+        "requestParameters": parameters,
+        "responseElements": {"requestId": request_id} | elements,
+        "requestID": request_id,
+        "eventID": str(uuid.uuid4()),
+        "readOnly": False,
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": caller["accountId"],
+        "eventCategory": "Management",
+    }
+
+
+def identity(account: str, role: str, session: str, path: str = "") -> Json:
+    """Returns a session of a role."""
     principal = "AROAEXAMPLEEXAMPLEEXA"
     issuer = {
         "type": "Role",
         "principalId": principal,
-        "arn": f"arn:aws:iam::{account}:role/{path}",
+        "arn": f"arn:aws:iam::{account}:role/{path}{role}",
         "accountId": account,
         "userName": role,
     }
@@ -82,7 +90,42 @@ def identity(account: str, by_auto_scaling: bool) -> Json:
             "sessionIssuer": issuer,
             "attributes": {"creationDate": "2026-01-01T08:00:00Z", "mfaAuthenticated": "false"},
         },
-    } | ({"invokedBy": "autoscaling.amazonaws.com"} if by_auto_scaling else {})
+    }
+
+
+def auto_scaling(account: str) -> Json:
+    """Returns Auto Scaling with its service-linked role."""
+    service = "autoscaling.amazonaws.com"
+    caller = identity(
+        account, "AWSServiceRoleForAutoScaling", "AutoScaling", f"aws-service-role/{service}/"
+    )
+    return caller | {"invokedBy": service}
+
+
+def launched(request: Json, response: Json) -> tuple[Json, Json]:
+    """Returns what CloudTrail records of RunInstances."""
+    token = request.get("ClientToken") or str(uuid.uuid4())
+    return request_parameters(request, token), response_elements(response, token)
+
+
+def started(request: Json, response: Json) -> tuple[Json, Json]:
+    """Returns what CloudTrail records of StartInstances."""
+    ids = {"items": [{"instanceId": each} for each in request["InstanceIds"]]}
+    return {"instancesSet": ids}, cloudtrail(response, output("StartInstances"))
+
+
+def modified(request: Json, response: Json) -> tuple[Json, Json]:
+    """Returns what CloudTrail records of ModifyInstanceMetadataOptions."""
+    name = "ModifyInstanceMetadataOptions"
+    elements = cloudtrail(response, output(name))
+    return {f"{name}Request": request}, {f"{name}Response": elements}
+
+
+CALLS = {
+    "RunInstances": launched,
+    "StartInstances": started,
+    "ModifyInstanceMetadataOptions": modified,
+}
 
 
 def request_parameters(request: Json, token: str) -> Json:
@@ -99,7 +142,7 @@ def request_parameters(request: Json, token: str) -> Json:
         "tagSpecificationSet": {
             "items": [
                 {"resourceType": each["ResourceType"], "tags": lower(each["Tags"])}
-                for each in request["TagSpecifications"]
+                for each in request.get("TagSpecifications", [])
             ]
         },
         "metadataOptions": lower(request.get("MetadataOptions")),
@@ -110,7 +153,7 @@ def request_parameters(request: Json, token: str) -> Json:
 
 def response_elements(response: Json, token: str) -> Json:
     """Returns `responseElements` with the pending states of a launch."""
-    elements: Json = cloudtrail(response, reservation())
+    elements: Json = cloudtrail(response, output("RunInstances"))
     for instance in elements["instancesSet"]["items"]:
         instance["clientToken"] = token
         instance["instanceState"] = {"code": 0, "name": "pending"}
@@ -139,10 +182,10 @@ def cloudtrail(value: Any, shape: Shape) -> Any:
 
 
 @cache
-def reservation() -> Shape:
-    """Returns the output shape of RunInstances."""
+def output(operation: str) -> Shape:
+    """Returns the output shape of an operation of EC2."""
     model = botocore.session.get_session().get_service_model("ec2")
-    return model.operation_model("RunInstances").output_shape
+    return model.operation_model(operation).output_shape
 
 
 def lower(value: Any) -> Any:
