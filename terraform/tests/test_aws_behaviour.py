@@ -27,7 +27,7 @@ SPANS = set(re.findall(r"`([^`]+)`", TEXT))
 FILES = sorted(each for each in SPANS if re.fullmatch(r"[\w./-]+/[\w.-]+\.[a-z]+", each))
 TESTS = sorted(each for each in SPANS if re.fullmatch(r"[\w./-]+\.[a-z]+::\w+", each))
 LINKS = sorted({each for each in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in each})
-BELIEFS = re.findall(r'^\| <a id="([^"]+)"></a>(.*)$', TEXT, re.MULTILINE)
+ASSUMPTIONS = re.findall(r'^\| <a id="([^"]+)"></a>(.*)$', TEXT, re.MULTILINE)
 
 
 def path(name: str) -> Path:
@@ -65,11 +65,11 @@ def test_every_link_leads_to_a_section(link: str) -> None:
     assert not anchor or anchor in anchors(page)
 
 
-@pytest.mark.parametrize(("anchor", "row"), BELIEFS, ids=[anchor for anchor, _ in BELIEFS])
-def test_every_belief_names_a_test(anchor: str, row: str) -> None:
+@pytest.mark.parametrize(("anchor", "row"), ASSUMPTIONS, ids=[anchor for anchor, _ in ASSUMPTIONS])
+def test_every_assumption_names_a_test(anchor: str, row: str) -> None:
     assert len(re.findall(rf'id="{anchor}"', TEXT)) == 1
     assert TESTS_IN.search(row)
 
 
 def test_what_is_checked_is_found() -> None:
-    assert min(map(len, (FILES, TESTS, BELIEFS))) > 40
+    assert min(map(len, (FILES, TESTS, ASSUMPTIONS))) > 40
