@@ -44,6 +44,7 @@ def run() -> str:
 
 @pytest.fixture(scope="session")
 def fake(run: str) -> Iterator[Ground]:
+    """The tests' own fake."""
     local.shield_environment()
     with grounds.fake(run) as fake:
         yield fake
@@ -51,6 +52,7 @@ def fake(run: str) -> Iterator[Ground]:
 
 @pytest.fixture(scope="session")
 def moto(run: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """moto."""
     local.shield_environment()
     with grounds.moto(run, tmp_path_factory.mktemp("moto")) as moto:
         yield moto

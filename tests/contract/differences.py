@@ -8,12 +8,22 @@ from typing import Any
 from ground import Ground
 
 KNOWN = {
-    "resets": "a call resets the options that it leaves out",
-    "applied at once": "changed options are applied at once",
-    "terminated accepts": "a terminated instance accepts changed options",
+    "any number of values": "a filter may have more than 200 values",
+    "any token": "a token of no page is an error of the server",
     "any value": "options may have any value",
+    "applied at once": "changed options are applied at once",
+    "empty tokens": "ids and an empty token may be in one call",
+    "filter of client tokens": "there is no filter of client tokens",
+    "filter of launch times": "there is no filter of launch times",
+    "filters of options": "there are no filters of metadata options",
+    "launches again": "a client token launches more than once",
     "malformed ids": "an id of the wrong form is one that does not exist",
+    "pages of any size": "a page may have any size and is counted in reservations",
+    "patterns of types": "a filter of instance types has no patterns",
     "rehearses nothing": "a dry run changes options",
+    "resets": "a call resets the options that it leaves out",
+    "terminated accepts": "a terminated instance accepts changed options",
+    "unknown filters": "an unknown filter is an error of the server",
 }
 
 

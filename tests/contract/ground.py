@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,8 @@ from unittest.mock import patch
 import boto3
 import wire
 from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.parsers import ResponseParserError
 
 from demo import launches, local
 
@@ -31,6 +34,26 @@ CBOR = ("smithy-rpc-v2-cbor", "ec2", "query", "json")
 QUERY = ("ec2", "query", "json")
 
 
+# What is read of moto's answer where it crashes, which is HTML.
+CRASH = ("", 500)
+
+
+def attempt(call: Callable[..., Any], **named: Any) -> Any:
+    """The result of a call, or the code and the status of its error."""
+    try:
+        return call(**named)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    except ResponseParserError:
+        return CRASH
+
+
+def refusal(call: Callable[..., Any], **named: Any) -> tuple[str, int] | None:
+    """The code and the status of a call's error, if it fails."""
+    result = attempt(call, **named)
+    return result if isinstance(result, tuple) else None
+
+
 @dataclass(frozen=True)
 class Call:
     """A call that was answered."""
@@ -39,6 +62,20 @@ class Call:
     operation: str
     parameters: frozenset[str]
     status: int
+
+
+class Like(str):
+    """Is equal to every text that its pattern matches."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        """Matches the other text."""
+        return isinstance(other, str) and bool(re.fullmatch(self, other))
+
+    def __ne__(self, other: object) -> bool:
+        """Does not match it."""
+        return not self == other
 
 
 class Ground:

@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 from conftest import OPTIONS
 from differences import check
-from ground import Ground
+from ground import Ground, refusal
 
 CHANGED = {
     "HttpTokens": "required",
@@ -68,13 +67,13 @@ def test_a_value_that_no_instance_has_is_refused(
     ground: Ground, instance: str, option: str, value: str | int
 ) -> None:
     named = {"InstanceId": instance, option: value}
-    found = outcome(ground.ec2.modify_instance_metadata_options, **named)
+    found = refusal(ground.ec2.modify_instance_metadata_options, **named)
     check(ground, found, ("InvalidParameterValue", 400), moto=("any value", None))
 
 
 def test_a_terminated_instance_refuses_a_change(ground: Ground, ended: str) -> None:
     named = {"InstanceId": ended, "HttpTokens": "required"}
-    found = outcome(ground.ec2.modify_instance_metadata_options, **named)
+    found = refusal(ground.ec2.modify_instance_metadata_options, **named)
     check(ground, found, ("IncorrectInstanceState", 400), moto=("terminated accepts", None))
 
 
@@ -86,23 +85,14 @@ def test_an_instance_that_does_not_exist_is_refused(
     ground: Ground, instance_id: str, code: str
 ) -> None:
     named = {"InstanceId": instance_id, "HttpTokens": "required"}
-    found = outcome(ground.ec2.modify_instance_metadata_options, **named)
+    found = refusal(ground.ec2.modify_instance_metadata_options, **named)
     moto = ("malformed ids", ("InvalidInstanceID.NotFound", 400)) if instance_id == "i-1" else None
     check(ground, found, (code, 400), moto=moto)
 
 
 def test_a_dry_run_changes_nothing(ground: Ground, instance: str) -> None:
     named = {"InstanceId": instance, "HttpTokens": "required", "DryRun": True}
-    found = outcome(ground.ec2.modify_instance_metadata_options, **named)
+    found = refusal(ground.ec2.modify_instance_metadata_options, **named)
     check(ground, found, ("DryRunOperation", 412), moto=("rehearses nothing", None))
     tokens = ground.instance(instance)["MetadataOptions"]["HttpTokens"]
     check(ground, tokens, "optional", moto=("rehearses nothing", "required"))
-
-
-def outcome(call: Any, **named: Any) -> tuple[str, int] | None:
-    """The code and the status of a call's error."""
-    try:
-        call(**named)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return None
