@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,18 +65,22 @@ class Call:
     status: int
 
 
-class Like(str):
+class Like:
     """Is equal to every text that its pattern matches."""
 
-    __hash__ = str.__hash__
+    def __init__(self, pattern: str) -> None:
+        """Compiles the pattern."""
+        self.pattern = re.compile(pattern)
 
     def __eq__(self, other: object) -> bool:
         """Matches the other text."""
-        return isinstance(other, str) and bool(re.fullmatch(self, other))
+        return isinstance(other, str) and bool(self.pattern.fullmatch(other))
 
-    def __ne__(self, other: object) -> bool:
-        """Does not match it."""
-        return not self == other
+    __hash__ = None
+
+    def __repr__(self) -> str:
+        """Shows the pattern."""
+        return f"<{self.pattern.pattern}>"
 
 
 class Ground:
@@ -100,13 +105,13 @@ class Ground:
         self.differences: set[str] = set()
         self.client = cache(self.new_client)
 
-    def new_client(self, service: str) -> Any:
+    def new_client(self, service: str, region: str | None = None) -> Any:
         """A client that records its calls."""
         keys = {} if self.name == "aws" else {"key": "contract", "secret": "contract"}
         with patch("botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", self.protocols):
             client = boto3.client(
                 service,
-                region_name=self.region,
+                region_name=region or self.region,
                 endpoint_url=self.endpoint,
                 aws_access_key_id=keys.get("key"),
                 aws_secret_access_key=keys.get("secret"),
@@ -207,6 +212,7 @@ class Fake(Ground):
         self.input: IO[str] = process.stdin
         self.output: IO[str] = process.stdout
         super().__init__(REGION, self.output.readline().strip(), run)
+        self.seed("person", accessKey="contract")
 
     def answered(self, operation: Any, given: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """Compares the answer with the model."""
@@ -229,6 +235,11 @@ class Fake(Ground):
         data = [{key: each[key] for key in each if key != "InstanceType"} for each in versions]
         what = {"name": name, "versions": data, "default": default}
         return str(self.seed("template", region=self.region, **what))
+
+    def add_spot(self, kind: str, launched: datetime, state: str = "running") -> str:
+        """A Spot instance of a request of this kind."""
+        what = {"region": self.region, "tags": {}, "tenancy": "default", "spot": kind}
+        return str(self.seed("instance", launched=launched, started=launched, state=state, **what))
 
     def add_launch_configuration(self, name: str, origin: dict[str, Any]) -> None:
         """A launch configuration; all of the fake's have the same instance type."""
@@ -276,10 +287,22 @@ class Moto(Ground):
         self.ec2.modify_launch_template(DefaultVersion=str(default), **named)
         return str(made["LaunchTemplate"]["LaunchTemplateId"])
 
+    def add_spot(self, kind: str, _launched: datetime) -> str:
+        """A Spot instance of a request of this kind."""
+        what = {"ImageId": self.image, "InstanceType": self.instance_type}
+        answer = self.ec2.request_spot_instances(Type=kind, LaunchSpecification=what)
+        return str(answer["SpotInstanceRequests"][0]["InstanceId"])
+
     def add_launch_configuration(self, name: str, origin: dict[str, Any]) -> None:
         """A launch configuration."""
+        # botocore encodes it.
+        script = b64decode(origin["UserData"]).decode()
         autoscaling = self.client("autoscaling")
-        autoscaling.create_launch_configuration(LaunchConfigurationName=name, **origin)
+        autoscaling.create_launch_configuration(
+            LaunchConfigurationName=name,
+            InstanceMonitoring={"Enabled": True},
+            **origin | {"UserData": script},
+        )
 
     def add_datapoints(self, instance: str, metric: str, points: dict[datetime, float]) -> None:
         """Datapoints of a metric of an instance."""

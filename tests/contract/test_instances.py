@@ -200,9 +200,7 @@ def test_a_terminated_instance_has_no_network_and_no_volumes(ground: Ground) -> 
     assert ground.instance(instance) == left | ended
 
 
-def test_a_launched_instance_is_described_as_it_was_launched(
-    ground: Ground, instance: str
-) -> None:
+def test_a_launched_instance_is_described_as_it_was_launched(ground: Ground, instance: str) -> None:
     found = ground.instance(instance)
     assert found["State"] == {"Code": 16, "Name": "running"}
     assert found["InstanceType"] == ground.instance_type
@@ -325,7 +323,9 @@ def test_ids_and_pages_exclude_each_other(
 def test_two_hundred_values_are_the_most_of_a_filter(ground: Ground, instance: str) -> None:
     ids = [UNKNOWN] * 199 + [instance]
     assert [each["InstanceId"] for each in ground.describe(*ids)] == [instance]
-    found = refusal(ground.describe, **{"Filters": [{"Name": "instance-id", "Values": [*ids, "x"]}]})
+    found = refusal(
+        ground.describe, **{"Filters": [{"Name": "instance-id", "Values": [*ids, "x"]}]}
+    )
     check(ground, found, ("FilterLimitExceeded", 400), moto=("any number of values", None))
 
 

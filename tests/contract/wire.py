@@ -60,7 +60,11 @@ def document(operation: OperationModel, root: ElementTree.Element) -> Iterator[s
     if service["protocol"] == "ec2":
         id_of_call, *members = root
         yield from is_named(id_of_call, "requestId")
-        yield from structure(operation.output_shape, members, name)
+        if operation.output_shape:
+            yield from structure(operation.output_shape, members, name)
+        elif [(local(each), each.text) for each in members] != [("return", "true")]:
+            # What the model leaves out and the API's reference shows.
+            yield f"{name} has {[local(each) for each in members]}"
         return
     result, metadata = root
     yield from is_named(result, operation.output_shape.serialization["resultWrapper"])
@@ -90,8 +94,9 @@ def is_named(element: ElementTree.Element, name: str, *children: str) -> Iterato
 
 def structure(shape: Shape, elements: list[ElementTree.Element], path: str) -> Iterator[str]:
     """Checks the members of a structure in XML."""
-    members = {} if shape is None else shape.members
-    known = {member.serialization.get("name", name): member for name, member in members.items()}
+    known = {
+        member.serialization.get("name", name): member for name, member in shape.members.items()
+    }
     names = [local(element) for element in elements]
     yield from (f"{path}.{name} is unknown" for name in names if name not in known)
     yield from (f"{path}.{name} is repeated" for name in set(names) if names.count(name) > 1)

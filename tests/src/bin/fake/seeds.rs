@@ -48,6 +48,10 @@ pub(crate) enum Seed {
         region: String,
         tokens: String,
     },
+    /// Somebody who may do everything in the state table.
+    Person { access_key: String },
+    /// An item that the next batch leaves unprocessed.
+    Unprocessed { key: String },
     /// Throttles the next call of the action.
     Throttle {
         action: String,
@@ -151,6 +155,8 @@ impl Seed {
                     ..Defaults::default()
                 },
             ),
+            Seed::Person { access_key } => fake.allow_people(&access_key),
+            Seed::Unprocessed { key } => fake.leave_unprocessed(&key, 1),
             Seed::Throttle { action } => {
                 fake.fault(InjectedFault::throttle().action(&action).times(1));
             }
