@@ -9,11 +9,13 @@ import pytest
 pytest.register_assert_rewrite("differences", "ground")
 
 import ground as grounds  # noqa: E402
+import live  # noqa: E402
 from ground import Ground  # noqa: E402
 
 from demo import local  # noqa: E402
 
-LOCAL = ("fake", "moto")
+# What the tests ran on, by name.
+GROUNDS: dict[str, Ground] = {}
 OPTIONS = {
     "HttpTokens": "optional",
     "HttpPutResponseHopLimit": 1,
@@ -23,17 +25,36 @@ OPTIONS = {
 }
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs a test on each ground, or on those that it names."""
-    if "ground" in metafunc.fixturenames:
-        only = metafunc.definition.get_closest_marker("only")
-        names = [name for name in LOCAL if not only or name in only.args]
-        metafunc.parametrize("ground", names, indirect=True, scope="session")
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets the caller choose AWS."""
+    text = (
+        "run in an account of AWS instead of on the fake and on moto; see tests/contract/README.md"
+    )
+    parser.addoption("--live", action="store_true", help=text)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declares the marker."""
+    """Declares the marker; refuses to begin without what AWS must be told."""
     config.addinivalue_line("markers", "only(ground, …): the grounds where it can run")
+    if config.getoption("--live"):
+        live.asked()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs a test on each local ground, or on those that it names; or on AWS."""
+    if "ground" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("only")
+        names = ["fake", "moto"] if only is None else list(only.args)
+        if metafunc.config.getoption("--live"):
+            names = ["aws"]
+        metafunc.parametrize("ground", names, indirect=True, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what cannot run on AWS."""
+    if config.getoption("--live"):
+        here = [item for item in items if "ground" in getattr(item, "fixturenames", ())]
+        items[:] = [item for item in here if not item.get_closest_marker("only")]
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +80,24 @@ def moto(run: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]
 
 
 @pytest.fixture(scope="session")
+def aws(run: str, pytestconfig: pytest.Config) -> Iterator[Ground]:
+    """An account of AWS."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{line}", flush=True)
+
+    with live.aws(run, say) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
 def ground(request: pytest.FixtureRequest) -> Ground:
     """Where the test runs."""
-    return request.getfixturevalue(request.param)
+    ground: Ground = request.getfixturevalue(request.param)
+    GROUNDS[ground.name] = ground
+    return ground
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +130,9 @@ def ended(ground: Ground) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints one line with the counts."""
+    """Prints what AWS has settled, and one line with the counts."""
+    for line in GROUNDS["aws"].settled if "aws" in GROUNDS else ():
+        print(f"settled: {line}")
     kinds = ("passed", "failed", "error", "skipped")
     passed, failed, error, skipped = (len(terminalreporter.getreports(kind)) for kind in kinds)
     print(f"\ncontract: {passed} passed, {failed + error} failed, {skipped} skipped")

@@ -35,13 +35,15 @@ KNOWN = {
     "pages of templates": "launch templates have a first page only",
     "patterns of types": "a filter of instance types has no patterns",
     "protection": "a launch protects from nothing",
-    "registered images": "a registered image loses its architecture, its root and its `ImdsSupport`",
+    "registered images": "a registered image loses its architecture and `ImdsSupport`",
     "rehearses nothing": "a dry run changes options",
     "reserved keys": "tags may have reserved keys",
     "resets": "a call resets the options that it leaves out",
     "revives": "a terminated instance can be stopped and started",
     "shuts down again": "a terminated instance shuts down again",
+    "starts again": "a running instance starts again",
     "tags of nothing": "an instance that does not exist can be tagged",
+    "tags as metadata": "tags whose keys are no paths can be shown as metadata",
     "terminated accepts": "a terminated instance accepts changed options",
     "types of keys": "a key may have another type than that of the table",
     "unknown filters": "an unknown filter is an error of the server",
@@ -63,7 +65,7 @@ def check(ground: Ground, found: Any, wanted: Any, *, moto: tuple[str, Any] | No
 
 
 def check_members(ground: Ground, found: dict[str, Any], wanted: dict[str, Any]) -> None:
-    """Checks all members of the fake's answer; other grounds may tell more, or leave out nothing."""
+    """Checks all members of the fake's answer; others may have more, and leave out empty ones."""
     if ground.name != "fake":
         found = {name: found[name] for name in wanted if name in found}
         wanted = {name: value for name, value in wanted.items() if name in found or value}

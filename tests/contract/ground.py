@@ -93,6 +93,10 @@ class Ground:
     patience = 10
     image = "ami-0abcdef1234567890"
     instance_type = "t3.micro"
+    # The access key and its secret.
+    key: str | None = "contract"
+    # How often a call is made that fails for a while.
+    attempts = 1
 
     def __init__(self, region: str, endpoint: str | None, run: str) -> None:
         """Tags what it launches with the id of the run."""
@@ -100,22 +104,24 @@ class Ground:
         self.endpoint = endpoint
         self.run = run
         self.calls: list[Call] = []
-        self.launched: list[str] = []
+        self.launched: set[str] = set()
         # The known differences that were found.
         self.differences: set[str] = set()
+        # What was observed of what nobody knows of AWS.
+        self.settled: list[str] = []
         self.client = cache(self.new_client)
 
     def new_client(self, service: str, region: str | None = None) -> Any:
         """A client that records its calls."""
-        keys = {} if self.name == "aws" else {"key": "contract", "secret": "contract"}
+        config = Config(retries={"mode": "standard", "total_max_attempts": self.attempts})
         with patch("botocore.model.PRIORITY_ORDERED_SUPPORTED_PROTOCOLS", self.protocols):
             client = boto3.client(
                 service,
                 region_name=region or self.region,
                 endpoint_url=self.endpoint,
-                aws_access_key_id=keys.get("key"),
-                aws_secret_access_key=keys.get("secret"),
-                config=Config(retries={"mode": "standard", "total_max_attempts": self.attempts}),
+                aws_access_key_id=self.key,
+                aws_secret_access_key=self.key,
+                config=config,
             )
             assert client.meta.service_model.resolved_protocol in self.protocols
         given: dict[str, Any] = {}
@@ -129,8 +135,6 @@ class Ground:
             ),
         )
         return client
-
-    attempts = 1
 
     def answered(self, operation: Any, given: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """Records a call."""
@@ -163,7 +167,7 @@ class Ground:
             }
             | more
         )
-        self.launched += [each["InstanceId"] for each in answer["Instances"]]
+        self.launched |= {each["InstanceId"] for each in answer["Instances"]}
         return answer["Instances"]
 
     def describe(self, *ids: str, **more: Any) -> list[dict[str, Any]]:
@@ -212,7 +216,7 @@ class Fake(Ground):
         self.input: IO[str] = process.stdin
         self.output: IO[str] = process.stdout
         super().__init__(REGION, self.output.readline().strip(), run)
-        self.seed("person", accessKey="contract")
+        self.seed("person", accessKey=self.key)
 
     def answered(self, operation: Any, given: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """Compares the answer with the model."""

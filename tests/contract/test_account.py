@@ -94,7 +94,7 @@ def test_fifty_tags_are_the_most(ground: Ground, instance: str) -> None:
 
 
 @pytest.mark.only("fake", "moto")
-def test_user_data_is_described_in_base64(ground: Ground, instance: str) -> None:
+def test_user_data_is_described_in_base64(ground: Ground) -> None:
     script = bytes([0x1F, 0x8B, 0x08, 0xFF]).decode("latin-1")
     (launched,) = ground.launch(UserData=script, DisableApiStop=True)
     each = launched["InstanceId"]
@@ -111,6 +111,7 @@ def test_user_data_is_described_in_base64(ground: Ground, instance: str) -> None
     check(ground, attribute("disableApiStop"), {"DisableApiStop": {"Value": True}})
 
 
+@pytest.mark.only("fake", "moto")
 def test_an_instance_may_have_no_user_data(ground: Ground, instance: str) -> None:
     describe = ground.ec2.describe_instance_attribute
     answer = describe(InstanceId=instance, Attribute="userData")

@@ -1,4 +1,4 @@
-"""DynamoDB: the fake's expressions have the outcome that moto's have, and each answer is what was meant."""
+"""DynamoDB: answers are what was meant, and expressions have the outcome that moto's have."""
 
 import itertools
 from typing import Any

@@ -227,6 +227,8 @@ def test_the_primary_interface_and_the_root_volume_are_attached_at_the_launch(
 def test_a_launch_is_answered_as_one_reservation(ground: Ground) -> None:
     pair = ground.launch(2, Tags={"pair": ground.run})
     ids = {each["InstanceId"] for each in pair}
+    for each in ids:
+        ground.in_state(each, "running")
     answer = ground.ec2.describe_instances(InstanceIds=sorted(ids))
     (reservation,) = answer["Reservations"]
     assert reservation["ReservationId"].startswith("r-")
@@ -323,9 +325,7 @@ def test_ids_and_pages_exclude_each_other(
 def test_two_hundred_values_are_the_most_of_a_filter(ground: Ground, instance: str) -> None:
     ids = [UNKNOWN] * 199 + [instance]
     assert [each["InstanceId"] for each in ground.describe(*ids)] == [instance]
-    found = refusal(
-        ground.describe, **{"Filters": [{"Name": "instance-id", "Values": [*ids, "x"]}]}
-    )
+    found = refusal(ground.describe, Filters=[{"Name": "instance-id", "Values": [*ids, "x"]}])
     check(ground, found, ("FilterLimitExceeded", 400), moto=("any number of values", None))
 
 
@@ -355,6 +355,8 @@ def test_pages_have_every_instance_once(ground: Ground) -> None:
     ]
     # moto counts reservations.
     check(ground, [len(page) for page in ids], [5, 5, 1], moto=("pages of any size", [11]))
-    assert sorted(sum(ids, [])) == sorted(each["InstanceId"] for each in launched)
+    assert sorted(each for page in ids for each in page) == sorted(
+        each["InstanceId"] for each in launched
+    )
     found = refusal(ground.ec2.describe_instances, MaxResults=5, NextToken="abc")
     check(ground, found, ("InvalidPaginationToken", 400), moto=("any token", CRASH))

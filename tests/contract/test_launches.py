@@ -43,6 +43,7 @@ def made_now(created: datetime) -> bool:
     return abs(datetime.now(UTC) - created) < timedelta(minutes=5)
 
 
+@pytest.mark.only("fake", "moto")
 def test_a_template_is_described_by_id_and_by_name(ground: Ground, template: str) -> None:
     describe = ground.ec2.describe_launch_templates
     named = f"contract-{ground.run}"
@@ -69,6 +70,7 @@ def test_an_unknown_template_is_refused(ground: Ground) -> None:
     check(ground, found, ("InvalidLaunchTemplateName.NotFoundException", 400))
 
 
+@pytest.mark.only("fake", "moto")
 def test_templates_come_in_pages(ground: Ground, template: str) -> None:
     other = ground.add_template(f"contract-{ground.run}-2", [CLOSED], 1)
     describe = ground.ec2.describe_launch_templates
@@ -86,6 +88,7 @@ def test_templates_come_in_pages(ground: Ground, template: str) -> None:
     check(ground, {template, other} <= set(found), True, moto=("pages of templates", False))
 
 
+@pytest.mark.only("fake", "moto")
 def test_a_version_has_the_data_that_was_meant(ground: Ground, template: str) -> None:
     describe = ground.ec2.describe_launch_template_versions
     versions = describe(LaunchTemplateId=template)["LaunchTemplateVersions"]
@@ -105,6 +108,7 @@ def test_a_version_has_the_data_that_was_meant(ground: Ground, template: str) ->
         check_members(ground, found, wanted)
 
 
+@pytest.mark.only("fake", "moto")
 def test_versions_are_found_by_number_and_by_alias(ground: Ground, template: str) -> None:
     describe = ground.ec2.describe_launch_template_versions
 
@@ -119,6 +123,7 @@ def test_versions_are_found_by_number_and_by_alias(ground: Ground, template: str
     check(ground, found, ("InvalidLaunchTemplateId.VersionNotFound", 400))
 
 
+@pytest.mark.only("fake", "moto")
 def test_versions_of_all_templates_are_found_by_alias(ground: Ground, template: str) -> None:
     def numbers(version: str) -> Any:
         answer = ground.ec2.describe_launch_template_versions(Versions=[version])
@@ -131,6 +136,7 @@ def test_versions_of_all_templates_are_found_by_alias(ground: Ground, template: 
     check(ground, attempt(numbers, version="1"), ("MissingParameter", 400), moto=moto)
 
 
+@pytest.mark.only("fake", "moto")
 def test_versions_come_in_pages(ground: Ground, template: str) -> None:
     describe = ground.ec2.describe_launch_template_versions
     named = {"LaunchTemplateId": template, "MaxResults": 2}

@@ -96,3 +96,33 @@ def test_a_dry_run_changes_nothing(ground: Ground, instance: str) -> None:
     check(ground, found, ("DryRunOperation", 412), moto=("rehearses nothing", None))
     tokens = ground.instance(instance)["MetadataOptions"]["HttpTokens"]
     check(ground, tokens, "optional", moto=("rehearses nothing", "required"))
+
+
+def test_tags_whose_keys_are_no_paths_cannot_be_shown_as_metadata(
+    ground: Ground, instance: str
+) -> None:
+    tags = [{"Key": "kubernetes.io/cluster/blue", "Value": "owned"}]
+    ground.ec2.create_tags(Resources=[instance], Tags=tags)
+    try:
+        named = {
+            "InstanceId": instance,
+            "InstanceMetadataTags": "enabled",
+            "HttpTokens": "required",
+        }
+        found = refusal(ground.ec2.modify_instance_metadata_options, **named)
+        check(ground, found, ("InvalidParameterValue", 400), moto=("tags as metadata", None))
+        tokens = ground.instance(instance)["MetadataOptions"]["HttpTokens"]
+        check(ground, tokens, "optional", moto=("tags as metadata", "required"))
+    finally:
+        ground.ec2.delete_tags(Resources=[instance], Tags=tags)
+
+
+def test_a_change_of_a_stopped_instance_holds_after_its_start(
+    ground: Ground, instance: str
+) -> None:
+    ground.ec2.stop_instances(InstanceIds=[instance])
+    ground.in_state(instance, "stopped")
+    ground.ec2.modify_instance_metadata_options(InstanceId=instance, **CHANGED)
+    ground.ec2.start_instances(InstanceIds=[instance])
+    ground.in_state(instance, "running")
+    assert settled(ground, instance, **CHANGED).items() >= CHANGED.items()

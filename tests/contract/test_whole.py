@@ -1,4 +1,7 @@
-"""What the other tests, which run before these, have left out; pytest takes modules in the order of their names."""
+"""What the other tests have left out.
+
+They run before these, because pytest runs modules in the order of their names.
+"""
 
 import json
 import subprocess

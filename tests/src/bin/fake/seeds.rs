@@ -1,6 +1,7 @@
 //! What the account has without a call of its API, as JSON.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -49,9 +50,17 @@ pub(crate) enum Seed {
         tokens: String,
     },
     /// Somebody who may do everything in the state table.
-    Person { access_key: String },
+    Person {
+        access_key: String,
+    },
     /// An item that the next batch leaves unprocessed.
-    Unprocessed { key: String },
+    Unprocessed {
+        key: String,
+    },
+    /// Answers the next call of the action half a minute after it has taken effect.
+    Delay {
+        action: String,
+    },
     /// Throttles the next call of the action.
     Throttle {
         action: String,
@@ -157,6 +166,10 @@ impl Seed {
             ),
             Seed::Person { access_key } => fake.allow_people(&access_key),
             Seed::Unprocessed { key } => fake.leave_unprocessed(&key, 1),
+            Seed::Delay { action } => {
+                let delay = InjectedFault::delay_answer(Duration::from_secs(30));
+                fake.fault(delay.action(&action).times(1));
+            }
             Seed::Throttle { action } => {
                 fake.fault(InjectedFault::throttle().action(&action).times(1));
             }
