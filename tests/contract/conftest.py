@@ -130,9 +130,11 @@ def ended(ground: Ground) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Prints what AWS has settled, and one line with the counts."""
-    for line in GROUNDS["aws"].settled if "aws" in GROUNDS else ():
-        print(f"settled: {line}")
+    """Prints what was called in AWS and what that has settled, and one line with the counts."""
+    if "aws" in GROUNDS:
+        calls = {f"{call.service}:{call.operation}" for call in GROUNDS["aws"].calls}
+        print("\ncalled:", *sorted(calls))
+        print(*(f"settled: {line}" for line in GROUNDS["aws"].settled), sep="\n")
     kinds = ("passed", "failed", "error", "skipped")
     passed, failed, error, skipped = (len(terminalreporter.getreports(kind)) for kind in kinds)
     print(f"\ncontract: {passed} passed, {failed + error} failed, {skipped} skipped")

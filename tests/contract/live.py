@@ -15,6 +15,7 @@ MOST_INSTANCES = 8
 MOST_MINUTES = 45
 # An hour of an instance with its disk and its public address, in USD.
 PRICE = 0.0042 + 0.0009 + 0.005
+MOST_COST = MOST_INSTANCES * PRICE * MOST_MINUTES / 60
 # What ends an instance even if nobody is left who would.
 ENDS_ITSELF = f"#!/bin/sh\nshutdown -h +{MOST_MINUTES + 15}\n"
 ENDED = ("shutting-down", "terminated")
@@ -92,10 +93,9 @@ def aws(run: str, say: Callable[[str], None]) -> Iterator[Aws]:
     found = ground.client("sts").get_caller_identity()["Account"]
     if found != account:
         pytest.exit(f"the credentials are of account {found}, not of {account}", 1)
-    cost = MOST_INSTANCES * PRICE * MOST_MINUTES / 60
     say(
         f"account {account}, {region}: at most {MOST_INSTANCES} instances of {Aws.instance_type} "
-        f"for {MOST_MINUTES} minutes, which is about {cost:.2f} USD; tag {TAG}={run}"
+        f"for {MOST_MINUTES} minutes, which is about {MOST_COST:.2f} USD; tag {TAG}={run}"
     )
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,6 +1,8 @@
 """The tests that run in an account of AWS, against stand-ins for one: what they cost and leave."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -12,7 +14,7 @@ from typing import Any
 import ground as grounds
 import pytest
 from ground import TAG, Ground
-from live import ENDED, MOST_INSTANCES
+from live import ENDED, MOST_COST, MOST_INSTANCES, MOST_MINUTES
 
 HERE = Path(__file__).parent
 TIME_LIMIT = 120
@@ -69,12 +71,30 @@ def check_own(ground: Ground) -> None:
 def test_every_test_passes_and_nothing_is_left(account: Ground) -> None:
     status, output = run(account.endpoint, FAKE_ACCOUNT)
     assert status == 0, output
-    assert f"at most {MOST_INSTANCES} instances" in output
-    assert "USD" in output
+    readme = HERE.joinpath("README.md").read_text()
+    for stated in (
+        f"{MOST_INSTANCES} instances",
+        f"{MOST_MINUTES} minutes",
+        f"{MOST_COST:.2f} USD",
+    ):
+        assert stated in output
+        assert stated in readme
     assert "settled: `HttpTokens` without `HttpEndpoint`: accepted" in output
     assert "cleaned up: nothing is left" in output
     check_left(account)
     check_own(account)
+    check_permissions(readme, output)
+
+
+def check_permissions(readme: str, output: str) -> None:
+    """Checks that the README names the permissions of the calls, and that of finding the image."""
+    policy = readme.partition("```json")[2].partition("```")[0]
+    (statement,) = json.loads(policy)["Statement"]
+    (called,) = re.findall("^called: (.*)$", output, re.MULTILINE)
+    calls = called.replace("monitoring:", "cloudwatch:").split()
+    # This needs no permission.
+    calls.remove("sts:GetCallerIdentity")
+    assert sorted([*calls, "ssm:GetParameters"]) == statement["Action"]
 
 
 def test_nothing_is_left_when_tests_fail(moto: Ground) -> None:
