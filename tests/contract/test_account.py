@@ -95,7 +95,7 @@ def test_fifty_tags_are_the_most(ground: Ground, instance: str) -> None:
 
 @pytest.mark.only("fake", "moto")
 def test_user_data_is_described_in_base64(ground: Ground) -> None:
-    script = bytes([0x1F, 0x8B, 0x08, 0xFF]).decode("latin-1")
+    script = bytes([0x1F, 0x8B, 0x08, 0xFF])
     (launched,) = ground.launch(UserData=script, DisableApiStop=True)
     each = launched["InstanceId"]
 
@@ -105,7 +105,7 @@ def test_user_data_is_described_in_base64(ground: Ground) -> None:
         del answer["ResponseMetadata"]
         return answer
 
-    assert attribute("userData") == {"UserData": {"Value": b64encode(script.encode()).decode()}}
+    assert attribute("userData") == {"UserData": {"Value": b64encode(script).decode()}}
     assert attribute("instanceType") == {"InstanceType": {"Value": "t3.micro"}}
     assert attribute("disableApiTermination") == {"DisableApiTermination": {"Value": False}}
     check(ground, attribute("disableApiStop"), {"DisableApiStop": {"Value": True}})

@@ -301,16 +301,24 @@ def test_the_filter_by_ids_leaves_out_what_it_does_not_know(ground: Ground, inst
     assert [each["InstanceId"] for each in found] == [instance]
 
 
+def test_an_unknown_id_fails_the_whole_call(ground: Ground, instance: str) -> None:
+    describe = ground.ec2.describe_instances
+    for unknown in (UNKNOWN, "i-12345678"):
+        found = refusal(describe, InstanceIds=[instance, unknown])
+        assert found == ("InvalidInstanceID.NotFound", 400)
+    twice = attempt(describe, InstanceIds=[instance, instance])
+    count = twice if twice == CRASH else len(twice["Reservations"])
+    check(ground, count, 1, moto=("ids named twice", CRASH))
+
+
 @pytest.mark.parametrize(
-    ("instance_id", "code"),
-    [(UNKNOWN, "InvalidInstanceID.NotFound"), ("i-1", "InvalidInstanceID.Malformed")],
+    "malformed",
+    ["i-123", "i-0123456789", "ami-0123456789abcdef0", "i-0123456789ABCDEF0", f" {UNKNOWN}"],
 )
-def test_an_unknown_id_fails_the_whole_call(
-    ground: Ground, instance: str, instance_id: str, code: str
-) -> None:
-    found = refusal(ground.ec2.describe_instances, InstanceIds=[instance, instance_id])
-    moto = ("malformed ids", ("InvalidInstanceID.NotFound", 400)) if instance_id == "i-1" else None
-    check(ground, found, (code, 400), moto=moto)
+def test_a_malformed_id_is_not_an_unknown_one(ground: Ground, malformed: str) -> None:
+    found = refusal(ground.ec2.describe_instances, InstanceIds=[UNKNOWN, malformed])
+    moto = ("malformed ids", ("InvalidInstanceID.NotFound", 400))
+    check(ground, found, ("InvalidInstanceID.Malformed", 400), moto=moto)
 
 
 @pytest.mark.parametrize("page", [{"MaxResults": 5}, {"NextToken": ""}])

@@ -124,6 +124,13 @@ def test_versions_are_found_by_number_and_by_alias(ground: Ground, template: str
 
 
 @pytest.mark.only("fake", "moto")
+def test_a_template_has_an_id_or_a_name(ground: Ground, template: str) -> None:
+    both = {"LaunchTemplateId": template, "LaunchTemplateName": f"contract-{ground.run}"}
+    found = refusal(ground.ec2.describe_launch_template_versions, **both)
+    check(ground, found, ("InvalidParameterCombination", 400), moto=("named both ways", None))
+
+
+@pytest.mark.only("fake", "moto")
 def test_versions_of_all_templates_are_found_by_alias(ground: Ground, template: str) -> None:
     def numbers(version: str) -> Any:
         answer = ground.ec2.describe_launch_template_versions(Versions=[version])

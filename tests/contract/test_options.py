@@ -6,10 +6,11 @@ import pytest
 from conftest import OPTIONS
 from differences import check
 from ground import Ground, refusal
+from test_instances import seeded
 
 CHANGED = {
     "HttpTokens": "required",
-    "HttpPutResponseHopLimit": 3,
+    "HttpPutResponseHopLimit": 64,
     "HttpEndpoint": "disabled",
     "HttpProtocolIpv6": "enabled",
     "InstanceMetadataTags": "enabled",
@@ -55,12 +56,13 @@ def test_options_that_a_call_leaves_out_are_kept(
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("HttpTokens", "perhaps"),
+        ("HttpTokens", "Required"),
+        ("HttpTokens", "no-preference"),
         ("HttpEndpoint", "on"),
         ("HttpPutResponseHopLimit", 0),
         ("HttpPutResponseHopLimit", 65),
-        ("HttpProtocolIpv6", "true"),
-        ("InstanceMetadataTags", "no-preference"),
+        ("HttpProtocolIpv6", ""),
+        ("InstanceMetadataTags", "true"),
     ],
 )
 def test_a_value_that_no_instance_has_is_refused(
@@ -69,6 +71,28 @@ def test_a_value_that_no_instance_has_is_refused(
     named = {"InstanceId": instance, option: value}
     found = refusal(ground.ec2.modify_instance_metadata_options, **named)
     check(ground, found, ("InvalidParameterValue", 400), moto=("any value", None))
+
+
+def test_a_change_must_name_an_option(ground: Ground, instance: str) -> None:
+    found = refusal(ground.ec2.modify_instance_metadata_options, InstanceId=instance)
+    check(ground, found, ("MissingParameter", 400), moto=("any value", None))
+
+
+@pytest.mark.only("fake")
+@pytest.mark.parametrize(
+    ("state", "found"),
+    [
+        ("pending", None),
+        ("stopping", None),
+        ("stopped", None),
+        ("shutting-down", ("IncorrectInstanceState", 400)),
+    ],
+)
+def test_the_state_of_an_instance_decides_whether_it_can_be_changed(
+    ground: Any, state: str, found: tuple[str, int] | None
+) -> None:
+    named = {"InstanceId": seeded(ground, state=state), "HttpTokens": "required"}
+    assert refusal(ground.ec2.modify_instance_metadata_options, **named) == found
 
 
 def test_a_terminated_instance_refuses_a_change(ground: Ground, ended: str) -> None:

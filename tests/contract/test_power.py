@@ -83,6 +83,13 @@ def test_with_an_unknown_id_nothing_is_done(
     assert ground.instance(instance)["State"]["Name"] == "running"
 
 
+@pytest.mark.parametrize("name", ["terminate_instances", "stop_instances", "start_instances"])
+def test_a_call_must_name_an_instance(ground: Ground, name: str) -> None:
+    found = refusal(getattr(ground.ec2, name), InstanceIds=[])
+    other = None if name != "terminate_instances" else ("InvalidParameterCombination", 400)
+    check(ground, found, ("MissingParameter", 400), moto=("missing parameters", other))
+
+
 @pytest.mark.parametrize(
     ("name", "more"),
     [

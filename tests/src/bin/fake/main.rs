@@ -1,4 +1,5 @@
 //! A fake AWS for trying things by hand: prints its URL and runs until it is killed.
+#![allow(clippy::expect_used, clippy::panic, reason = "test support")]
 
 mod seeds;
 
