@@ -16,11 +16,13 @@ MOST_MINUTES = 45
 # An hour of an instance with its disk and its public address, in USD.
 PRICE = 0.0042 + 0.0009 + 0.005
 MOST_COST = MOST_INSTANCES * PRICE * MOST_MINUTES / 60
+# For how many seconds a change is waited for.
+PATIENCE = 300
 # What ends an instance even if nobody is left who would.
 ENDS_ITSELF = f"#!/bin/sh\nshutdown -h +{MOST_MINUTES + 15}\n"
 ENDED = ("shutting-down", "terminated")
-# Seconds between two looks for an instance whose launch was never answered.
-LOOKS = (0.2, 0.5, 1, 3)
+# When to look for an instance whose launch was never answered: seconds after the look before.
+LOOKS = (2, 5, 10)
 
 
 class Aws(Ground):
@@ -38,7 +40,7 @@ class Aws(Ground):
         """Begins to count the minutes."""
         super().__init__(region, None, run)
         self.is_real = not any(name.startswith("AWS_ENDPOINT_URL") for name in os.environ)
-        self.patience = 300 if self.is_real else 5
+        self.patience = PATIENCE if self.is_real else 5
         self.end = time.monotonic() + MOST_MINUTES * 60
         self.is_launching = False
 
@@ -75,7 +77,7 @@ class Aws(Ground):
         ended: set[str] = set()
         looks = LOOKS if self.is_launching else ()
         for pause in (0, *looks):
-            time.sleep(pause)
+            time.sleep(pause * self.patience / PATIENCE)
             for each in (self.launched | self.left()) - ended:
                 self.ec2.terminate_instances(InstanceIds=[each])
                 ended.add(each)
