@@ -1,5 +1,6 @@
 """What `docs/aws-behaviour.md` names exists."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -27,6 +28,9 @@ SPANS = set(re.findall(r"`([^`]+)`", TEXT))
 FILES = sorted(each for each in SPANS if re.fullmatch(r"[\w./-]+/[\w.-]+\.[a-z]+", each))
 TESTS = sorted(each for each in SPANS if re.fullmatch(r"[\w./-]+\.[a-z]+::\w+", each))
 LINKS = sorted({each for each in re.findall(r"\]\(([^)]+)\)", TEXT) if "://" not in each})
+LIVE = sorted(
+    {test for cell in re.findall(r"Live: ([^|]+)", TEXT) for test in cell.split("`")[1::2]}
+)
 ASSUMPTIONS = re.findall(r'^\| <a id="([^"]+)"></a>(.*)$', TEXT, re.MULTILINE)
 
 
@@ -55,6 +59,14 @@ def test_every_test_exists(name: str) -> None:
     source = path(file)
     definition = DEFINITIONS[source.suffix].format(re.escape(test))
     assert re.search(definition, source.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_every_live_test_runs_in_an_account(name: str) -> None:
+    file, _, test = name.partition("::")
+    functions = ast.parse(path(file).read_text()).body
+    (function,) = [each for each in functions if getattr(each, "name", None) == test]
+    assert not any("mark.only" in ast.unparse(each) for each in function.decorator_list)
 
 
 @pytest.mark.parametrize("link", LINKS)
