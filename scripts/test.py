@@ -10,13 +10,14 @@ from demo.local import shield_environment
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 OURS = re.compile(
-    r"^(?:demo|moto|settings|terraform): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$"
+    r"^(?:contract|demo|moto|settings|terraform): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$"
 )
 OUTCOMES = ("passed", "failed", "skipped")
 
 STEPS = [
     ["cargo", "test", "--workspace", "--no-fail-fast"],
     [sys.executable, "-m", "demo", "--check"],
+    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/contract"],
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/moto"],
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/settings"],
     [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "terraform/tests"],

@@ -213,6 +213,13 @@ impl ApiAction {
     }
 }
 
+/// Service, name and parameters of every action; `None` where parameters are not checked.
+pub fn actions()
+-> impl Iterator<Item = (&'static str, &'static str, Option<&'static [&'static str]>)> {
+    let actions = ACTIONS.iter();
+    actions.map(|action| (action.service, action.name, action.parameters))
+}
+
 /// The API with XML that a call is signed for; EC2 if it is unknown.
 pub(super) fn service(name: &str) -> &'static XmlService {
     SERVICES

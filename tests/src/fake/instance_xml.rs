@@ -13,7 +13,6 @@ pub(super) fn write_options(xml: &mut Xml, options: &Options, state: &str) {
         .text("httpTokens", &options.tokens)
         .plain("httpPutResponseHopLimit", options.hop_limit)
         .text("httpEndpoint", &options.endpoint)
-        .plain("httpProtocolIpv4", "enabled")
         .text("httpProtocolIpv6", &options.ipv6)
         .text("instanceMetadataTags", &options.metadata_tags);
 }

@@ -182,8 +182,8 @@ struct MetricQuery<'a> {
 }
 
 impl MetricQuery<'_> {
-    /// One value for every period with datapoints, newest first, as far as they are shown; and the
-    /// status of the last page.
+    /// One value for every period with datapoints, newest first unless the call says otherwise, as far
+    /// as they are shown; and the status of the last page.
     fn found(
         &self,
         fake: &FakeState,
@@ -219,12 +219,15 @@ impl MetricQuery<'_> {
         let at = |second: i64| Timestamp::from_second(second).expect("rounded from a time");
         let status = fake.metrics.statuses.get(&series).copied();
         let status = status.unwrap_or(StatusCode::Complete);
-        let points = periods
+        let mut points: Vec<_> = periods
             .iter()
             .rev()
             .take(status.shown_of(periods.len()))
             .map(|(second, values)| (at(*second), value(values)))
             .collect();
+        if request.get("ScanBy") == Some("TimestampAscending") {
+            points.reverse();
+        }
         (points, status)
     }
 }

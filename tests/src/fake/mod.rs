@@ -47,6 +47,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use actions::actions;
 pub use fault::InjectedFault;
 pub use images::{Image, image};
 pub use instance::{FakeInstance, Options};

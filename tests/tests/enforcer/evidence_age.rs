@@ -157,6 +157,22 @@ fn an_instance_whose_interface_has_no_time_is_not_disrupted() {
 }
 
 #[test]
+fn the_interface_0_of_another_network_card_is_not_the_primary_one() {
+    for (card, expected) in [
+        (0, ["terminated", "", ""]),
+        (1, ["enforced", "terminate", "age_unknown"]),
+    ] {
+        let ec2 = FakeAws::start();
+        let id = ec2.launch(launch(REGION));
+        unused(&ec2, &id);
+        let of_card = |card| format!("<networkCardIndex>{card}</networkCardIndex>");
+        ec2.garble(&id, &of_card(0), &of_card(card));
+        let run = function(&ec2, &without_grace("terminate")).invoke(&started(&[&id]));
+        assert_eq!(done(report(&run), &id), expected);
+    }
+}
+
+#[test]
 fn an_instance_with_a_time_in_the_future_is_not_disrupted() {
     let future = ahead(10 * MINUTE);
     let new = || launch(REGION);

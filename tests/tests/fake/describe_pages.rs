@@ -25,36 +25,6 @@ fn all_pages(client: &RawClient, params: &[(&str, &str)]) -> Vec<HttpAnswer> {
 }
 
 #[test]
-fn ids_and_pages_exclude_each_other() {
-    let fake = FakeAws::start();
-    let id = fake.launch(launch(REGION));
-    let client = ec2(&fake, REGION);
-    for page in [("MaxResults", "10"), ("NextToken", "")] {
-        let answer = client.call("DescribeInstances", &[("InstanceId.1", &id), page]);
-        answer.is_rejected(400, "InvalidParameterCombination");
-    }
-}
-
-#[test]
-fn pages_hold_every_instance_once() {
-    let fake = FakeAws::start();
-    let ids = fake.launch_many(launch(REGION), 23);
-    let client = ec2(&fake, REGION);
-    let pages = all_pages(&client, &[("MaxResults", "10")]);
-    assert_eq!(
-        pages
-            .iter()
-            .map(|page| page.ids().len())
-            .collect::<Vec<_>>(),
-        [10, 10, 3]
-    );
-    assert_eq!(
-        pages.iter().flat_map(HttpAnswer::ids).collect::<Vec<_>>(),
-        ids
-    );
-}
-
-#[test]
 fn a_page_holds_a_thousand_even_without_max_results() {
     let fake = FakeAws::start();
     fake.launch_many(launch(REGION), 1_001);

@@ -37,22 +37,6 @@ fn images_have_imds_support() {
 }
 
 #[test]
-fn an_unknown_id_fails_the_call_and_the_filter_leaves_it_out() {
-    let fake = with_images();
-    let unknown = "ami-0cccccccccccccccc";
-    describe(&fake, &[("ImageId.1", NEW), ("ImageId.2", unknown)])
-        .is_rejected(400, "InvalidAMIID.NotFound");
-    describe(&fake, &[("ImageId.1", "resolve:ssm:/golden")])
-        .is_rejected(400, "InvalidAMIID.Malformed");
-    let filter = [
-        ("Filter.1.Name", "image-id"),
-        ("Filter.1.Value.1", NEW),
-        ("Filter.1.Value.2", unknown),
-    ];
-    assert_eq!(describe(&fake, &filter).texts("imageId"), [NEW]);
-}
-
-#[test]
 fn two_hundred_values_are_the_most() {
     let fake = with_images();
     let names: Vec<_> = (1..=201).map(|n| format!("Filter.1.Value.{n}")).collect();
@@ -76,16 +60,6 @@ fn unknown_filters_and_parameters_of_images_are_rejected() {
     describe(&fake, &filter).is_rejected(400, "InvalidParameterValue");
     describe(&fake, &[("MaxResults", "0")]).is_rejected(400, "InvalidParameterValue");
     describe(&fake, &[("DryRun", "true")]).is_rejected(412, "DryRunOperation");
-}
-
-#[test]
-fn images_are_paginated() {
-    let fake = with_images();
-    let first = describe(&fake, &[("MaxResults", "1")]);
-    assert_eq!(first.texts("imageId"), [OLD]);
-    let token = first.text("nextToken");
-    let second = describe(&fake, &[("MaxResults", "1"), ("NextToken", &token)]);
-    assert_eq!(second.texts("imageId"), [NEW]);
 }
 
 #[test]

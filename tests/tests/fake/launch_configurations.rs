@@ -44,24 +44,6 @@ fn launch_configurations_are_described_with_their_options() {
 }
 
 #[test]
-fn an_unknown_name_is_left_out() {
-    let fake = FakeAws::start();
-    for name in ["a", "b", "c"] {
-        fake.add_launch_configuration(REGION, launch_configuration(name));
-    }
-    let asked = [
-        ("LaunchConfigurationNames.member.1", "c"),
-        ("LaunchConfigurationNames.member.2", "x"),
-        ("LaunchConfigurationNames.member.3", "a"),
-    ];
-    assert_eq!(describe(&fake, &asked).texts(NAME), ["a", "c"]);
-    let unknown = [("LaunchConfigurationNames.member.1", "x")];
-    let none = describe(&fake, &unknown);
-    none.is_done();
-    assert!(none.texts(NAME).is_empty());
-}
-
-#[test]
 fn a_page_has_fifty_unless_more_are_requested() {
     let fake = FakeAws::start();
     for number in 0..120 {
@@ -99,16 +81,6 @@ fn errors_have_the_format_of_auto_scaling() {
     }
     let instances = autoscaling(&fake, REGION).call("DescribeInstances", &[]);
     instances.is_rejected(400, "InvalidAction");
-}
-
-#[test]
-fn throttling_has_the_code_of_auto_scaling() {
-    let fake = FakeAws::start();
-    fake.set_rate("DescribeLaunchConfigurations", 1.0, 0.0);
-    describe(&fake, &[]).is_done();
-    describe(&fake, &[]).is_rejected(400, "Throttling");
-    assert_eq!(fake.count("DescribeLaunchConfigurations"), 2);
-    assert!(fake.changing_calls().is_empty());
 }
 
 #[test]

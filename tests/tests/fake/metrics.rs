@@ -197,21 +197,6 @@ fn a_result_may_continue_on_the_next_page() {
 }
 
 #[test]
-fn an_answer_has_at_most_the_requested_datapoints() {
-    let fake = FakeAws::start();
-    let ids = fake.launch_many(launch(REGION), 1);
-    for hour in 1..=3 {
-        fake.datapoint(&ids[0], "MetadataNoToken", ago(3_600 * hour), 1.0);
-    }
-    let mut body = sums(&ids, "MetadataNoToken").body(1);
-    *at(&mut body, "MaxDatapoints") = 2.into();
-    *at(&mut body, "ScanBy") = "TimestampDescending".into();
-    *at(&mut body, "MetricDataQueries.0.ReturnData") = true.into();
-    let answer = cloudwatch(&fake, REGION).get_metric_data(&body);
-    assert_eq!(results(&answer), [result("m1", &[1.0, 1.0], "PartialData")]);
-}
-
-#[test]
 fn five_hundred_queries_are_the_most() {
     let fake = FakeAws::start();
     let ids = fake.launch_many(launch(REGION), 501);

@@ -34,23 +34,6 @@ fn transitions_take_as_long_as_the_test_sets() {
 }
 
 #[test]
-fn with_an_unknown_id_no_instance_is_terminated() {
-    let fake = FakeAws::start();
-    let id = fake.launch(launch(REGION));
-    let client = ec2(&fake, REGION);
-    client
-        .with_ids("TerminateInstances", &[&id, "i-0123456789abcdef0"])
-        .is_rejected(400, "InvalidInstanceID.NotFound");
-    client
-        .with_ids("TerminateInstances", &[&id, "i-nonsense"])
-        .is_rejected(400, "InvalidInstanceID.Malformed");
-    client
-        .with_ids("TerminateInstances", &[])
-        .is_rejected(400, "MissingParameter");
-    assert_eq!(state(&fake, &id), "running");
-}
-
-#[test]
 fn a_protected_instance_protects_its_zone_and_others_terminate() {
     let fake = FakeAws::start();
     let protected = fake.launch(launch(REGION).az("a").protected());
@@ -62,29 +45,6 @@ fn a_protected_instance_protects_its_zone_and_others_terminate() {
     assert!(answer.text("Message").contains(&protected));
     let states = [&protected, &same_zone, &other_zone].map(|id| state(&fake, id));
     assert_eq!(states, ["running", "running", "shutting-down"]);
-}
-
-#[test]
-fn terminating_twice_is_not_an_error() {
-    let fake = FakeAws::start();
-    let id = fake.launch(launch(REGION));
-    let client = ec2(&fake, REGION);
-    client.with_ids("TerminateInstances", &[&id]).is_done();
-    let again = client.with_ids("TerminateInstances", &[&id]);
-    assert_eq!(again.texts("name"), ["shutting-down", "shutting-down"]);
-    client.with_ids("DescribeInstances", &[&id]).is_done();
-    assert_eq!(
-        client.with_ids("TerminateInstances", &[&id]).texts("name"),
-        ["terminated", "terminated"]
-    );
-}
-
-#[test]
-fn an_instance_named_twice_is_terminated_once() {
-    let fake = FakeAws::start();
-    let id = fake.launch(launch(REGION));
-    let answer = ec2(&fake, REGION).with_ids("TerminateInstances", &[&id, &id]);
-    assert_eq!(answer.texts("instanceId"), [id]);
 }
 
 #[test]
@@ -127,31 +87,6 @@ fn a_group_replaces_terminated_instances() {
     );
     assert_eq!(replacement.tags, fake.instance(&id).tags);
     assert_ne!(replacement.id, id);
-}
-
-#[test]
-fn an_instance_stops_and_starts_again() {
-    let fake = FakeAws::start();
-    let id = fake.launch(launch(REGION));
-    let client = ec2(&fake, REGION);
-    let shown = || client.filtered("instance-id", &[&id]).text("name");
-    client.with_ids("StartInstances", &[&id]).is_done();
-    assert_eq!(state(&fake, &id), "running");
-    assert_eq!(
-        client.with_ids("StopInstances", &[&id]).texts("name"),
-        ["stopping", "running"]
-    );
-    client
-        .with_ids("StartInstances", &[&id])
-        .is_rejected(400, "IncorrectInstanceState");
-    assert_eq!([shown(), shown()], ["stopping", "stopped"]);
-    client.with_ids("StopInstances", &[&id]).is_done();
-    assert_eq!(shown(), "stopped");
-    assert_eq!(
-        client.with_ids("StartInstances", &[&id]).texts("name"),
-        ["pending", "stopped"]
-    );
-    assert_eq!([shown(), shown()], ["pending", "running"]);
 }
 
 #[test]
@@ -217,20 +152,6 @@ fn an_instance_that_never_ran_cannot_be_stopped() {
         client.with_ids("DescribeInstances", &[&id]).is_done();
     }
     stop(&id).is_done();
-}
-
-#[test]
-fn a_dry_run_stops_and_terminates_nothing() {
-    let fake = FakeAws::start();
-    let id = fake.launch(launch(REGION));
-    let client = ec2(&fake, REGION);
-    for action in ["StopInstances", "TerminateInstances"] {
-        let dry = |id: &str| client.call(action, &[("InstanceId.1", id), ("DryRun", "true")]);
-        dry(&id).is_rejected(412, "DryRunOperation");
-        dry("i-0123456789abcdef0").is_rejected(400, "InvalidInstanceID.NotFound");
-        dry("i-nonsense").is_rejected(400, "InvalidInstanceID.Malformed");
-    }
-    assert_eq!(state(&fake, &id), "running");
 }
 
 #[test]

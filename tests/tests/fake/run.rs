@@ -58,18 +58,6 @@ fn instances_are_launched_with_options_and_tags() {
 }
 
 #[test]
-fn a_client_token_launches_once() {
-    let fake = FakeAws::start();
-    let client = ec2(&fake, REGION);
-    let first = run(&client, &[("ClientToken", "t")]).ids();
-    assert_eq!(run(&client, &[("ClientToken", "t")]).ids(), first);
-    run(&client, &[("ClientToken", "t"), ("MaxCount", "2")])
-        .is_rejected(400, "IdempotentParameterMismatch");
-    assert_ne!(run(&client, &[("ClientToken", "u")]).ids(), first);
-    assert_eq!(client.filtered("client-token", &["t"]).ids(), first);
-}
-
-#[test]
 fn the_launch_takes_precedence_over_its_template_and_the_template_over_the_defaults() {
     let fake = FakeAws::start();
     let client = ec2(&fake, REGION);

@@ -17,94 +17,6 @@ fn with_versions(fake: &FakeAws) -> String {
     id
 }
 
-#[test]
-fn templates_are_found_by_id_and_name() {
-    let fake = FakeAws::start();
-    let id = with_versions(&fake);
-    fake.template(REGION, "other");
-    let client = ec2(&fake, REGION);
-    let all = client.call("DescribeLaunchTemplates", &[]);
-    assert_eq!(all.texts("launchTemplateName"), ["web", "other"]);
-    assert_eq!(
-        (
-            all.text("defaultVersionNumber"),
-            all.text("latestVersionNumber")
-        ),
-        ("1".into(), "2".into())
-    );
-    let found = |name: &str, value: &str| client.call("DescribeLaunchTemplates", &[(name, value)]);
-    assert_eq!(
-        found("LaunchTemplateId.1", &id).texts("launchTemplateName"),
-        ["web"]
-    );
-    assert_eq!(
-        found("LaunchTemplateName.1", "other").texts("launchTemplateName"),
-        ["other"]
-    );
-    found("LaunchTemplateId.1", "lt-0").is_rejected(400, "InvalidLaunchTemplateId.NotFound");
-    found("LaunchTemplateName.1", "x")
-        .is_rejected(400, "InvalidLaunchTemplateName.NotFoundException");
-    let first = client.call("DescribeLaunchTemplates", &[("MaxResults", "1")]);
-    assert_eq!(first.texts("launchTemplateName"), ["web"]);
-    let params = [
-        ("MaxResults", "1"),
-        ("NextToken", &*first.text("nextToken")),
-    ];
-    assert_eq!(
-        client
-            .call("DescribeLaunchTemplates", &params)
-            .texts("launchTemplateName"),
-        ["other"]
-    );
-}
-
-#[test]
-fn versions_show_the_options_that_they_set() {
-    let fake = FakeAws::start();
-    let id = with_versions(&fake);
-    let client = ec2(&fake, REGION);
-    let versions = |params: &[(&str, &str)]| {
-        let params: Vec<_> = [("LaunchTemplateId", id.as_str())]
-            .into_iter()
-            .chain(params.iter().copied())
-            .collect();
-        client.call("DescribeLaunchTemplateVersions", &params)
-    };
-    let all = versions(&[]);
-    assert_eq!(all.texts("versionNumber"), ["1", "2"]);
-    assert_eq!(all.texts("defaultVersion"), ["true", "false"]);
-    assert_eq!(all.texts("metadataOptions").len(), 1);
-    assert_eq!(
-        (all.text("httpTokens"), all.text("httpPutResponseHopLimit")),
-        ("optional".into(), "2".into())
-    );
-    assert_eq!(
-        versions(&[("LaunchTemplateVersion.1", "$Default")]).texts("versionNumber"),
-        ["1"]
-    );
-    assert_eq!(
-        versions(&[("LaunchTemplateVersion.1", "$Latest")]).texts("versionNumber"),
-        ["2"]
-    );
-    assert_eq!(
-        versions(&[("LaunchTemplateVersion.1", "2")]).texts("versionNumber"),
-        ["2"]
-    );
-    for unknown in ["3", "0", "x"] {
-        versions(&[("LaunchTemplateVersion.1", unknown)])
-            .is_rejected(400, "InvalidLaunchTemplateId.VersionNotFound");
-    }
-    versions(&[("LaunchTemplateName", "web")]).is_rejected(400, "InvalidParameterCombination");
-    client
-        .call("DescribeLaunchTemplateVersions", &[])
-        .is_rejected(400, "MissingParameter");
-    let by_name = client.call(
-        "DescribeLaunchTemplateVersions",
-        &[("LaunchTemplateName", "web")],
-    );
-    assert_eq!(by_name.texts("versionNumber").len(), 2);
-}
-
 fn of_all(fake: &FakeAws, params: &[(&str, &str)]) -> HttpAnswer {
     ec2(fake, REGION).call("DescribeLaunchTemplateVersions", params)
 }
@@ -121,23 +33,6 @@ fn versions(answer: &HttpAnswer) -> Vec<(String, String)> {
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     let owned = |(name, number): &(&str, &str)| ((*name).to_owned(), (*number).to_owned());
     pairs.iter().map(owned).collect()
-}
-
-#[test]
-fn the_default_version_can_be_changed() {
-    let fake = FakeAws::start();
-    let id = with_versions(&fake);
-    fake.set_default_version(&id, 2);
-    let client = ec2(&fake, REGION);
-    let template = client.call("DescribeLaunchTemplates", &[]);
-    assert_eq!(template.text("defaultVersionNumber"), "2");
-    let all = of_all(&fake, &[("LaunchTemplateId", &id)]);
-    assert_eq!(all.texts("defaultVersion"), ["false", "true"]);
-    let default = [
-        ("LaunchTemplateId", id.as_str()),
-        ("LaunchTemplateVersion.1", "$Default"),
-    ];
-    assert_eq!(of_all(&fake, &default).texts("versionNumber"), ["2"]);
 }
 
 #[test]
@@ -170,18 +65,6 @@ fn the_latest_and_default_versions_of_all_templates_are_described() {
         versions(&of_all(&fake, &both)),
         pairs(&[("web", "1"), ("web", "2"), ("single", "1"), ("single", "1")])
     );
-}
-
-#[test]
-fn a_number_needs_a_template() {
-    let fake = FakeAws::start();
-    with_versions(&fake);
-    of_all(&fake, &[("LaunchTemplateVersion.1", "1")]).is_rejected(400, "MissingParameter");
-    let mixed = [
-        ("LaunchTemplateVersion.1", "$Latest"),
-        ("LaunchTemplateVersion.2", "1"),
-    ];
-    of_all(&fake, &mixed).is_rejected(400, "MissingParameter");
 }
 
 #[test]
