@@ -25,7 +25,7 @@ CARGO_FUZZ := target/tools/bin/cargo-fuzz
 FUZZ := CARGO_TARGET_DIR='$(CURDIR)/target/fuzz' PATH='$(CURDIR)/target/tools/bin':"$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults fuzz corpus check build bench schema format venv clean
+.PHONY: help demo test emulated faults fuzz corpus check build bench schema format venv clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ demo: $(VENV) ## Handles six launches, on a local fake of AWS
 
 test: $(VENV) ## Runs every test and the demo, and checks the demo's outcome; the last line has the counts
 	@python -m scripts.test
+
+emulated: $(VENV) ## Deploys the release zip to LocalStack and moto with Terraform, and launches instances
+	@python -m scripts.test emulated
 
 faults: ## Prints the outcome of every kind of failure, for each call and each trigger
 	@cargo build --quiet --package enforcer
@@ -78,4 +81,4 @@ $(VENV): requirements.txt constraints.txt scripts/venv.py
 	@PATH='$(SYSTEM_PATH)' $(PYTHON) scripts/venv.py
 
 clean: ## Removes what the other commands created in this checkout
-	rm -rf .venv dist target fuzz/corpus fuzz/artifacts terraform/tests/iam/node_modules
+	rm -rf .venv .venv-emulated dist target fuzz/corpus fuzz/artifacts terraform/tests/iam/node_modules

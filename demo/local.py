@@ -1,6 +1,7 @@
 """Builds the function, and runs moto and `cargo lambda watch` on this machine."""
 
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -44,6 +45,11 @@ def shield_environment() -> None:
     os.environ.update(nothing | keys, AWS_REGION="us-east-1", AWS_EC2_METADATA_DISABLED="true")
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, (os.environ.get(name), HOST)))
+
+
+def architecture() -> str:
+    """Returns the architecture of this machine, as Lambda names it."""
+    return {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 
 
 def build() -> None:

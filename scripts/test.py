@@ -1,39 +1,57 @@
-"""Runs every test, whatever fails, and ends with one line of counts."""
+"""Runs every test, or the steps that are named, and ends with one line of counts."""
 
 import re
 import subprocess
 import sys
+import threading
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
-from demo.local import shield_environment
+from demo.local import architecture, shield_environment
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 OURS = re.compile(
-    r"^(?:contract|demo|moto|settings|terraform): (\d+) passed, (\d+) failed(?:, (\d+) skipped)?$"
+    r"^(?:contract|demo|emulated|moto|settings|terraform): "
+    r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$"
 )
 OUTCOMES = ("passed", "failed", "skipped")
 
-STEPS = [
-    ["cargo", "test", "--workspace", "--no-fail-fast"],
-    [sys.executable, "-m", "demo", "--check"],
-    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/contract"],
-    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/moto"],
-    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "tests/settings"],
-    [sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", "terraform/tests"],
-]
+PYTEST = (sys.executable, "-m", "pytest", "--quiet", "-p", "no:cacheprovider")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, which is stopped after so many minutes."""
+
+    command: tuple[str, ...]
+    minutes: int = 60
+
+
+STEPS = {
+    "cargo": Step(("cargo", "test", "--workspace", "--no-fail-fast")),
+    "demo": Step((sys.executable, "-m", "demo", "--check")),
+    "contract": Step((*PYTEST, "tests/contract")),
+    "moto": Step((*PYTEST, "tests/moto")),
+    "settings": Step((*PYTEST, "tests/settings")),
+    "terraform": Step((*PYTEST, "terraform/tests")),
+    "emulated": Step((*PYTEST, "tests/emulated"), minutes=15),
+}
+# The deployment package needs a build of its own.
+DEPLOYED = {"terraform", "emulated"}
 # How a step begins the line about what it could not test on this machine.
 UNPROVED = "not proved: "
 
 
 def main() -> None:
-    """Builds the binaries that the tests run, then runs each step."""
+    """Builds what the tests run, then runs each step."""
     shield_environment()
+    names = sys.argv[1:] or list(STEPS)
     total: Counter[str] = Counter()
     unproved: list[str] = []
-    if subprocess.run(["cargo", "build", "--workspace"], check=False).returncode == 0:
-        for step in STEPS:
-            total += outcomes(step, unproved)
+    if all(subprocess.run(command, check=False).returncode == 0 for command in builds(names)):
+        for name in names:
+            total += outcomes(STEPS[name], unproved)
     else:
         total["failed"] += 1
     skipped = f", {total['skipped']} skipped" if total["skipped"] else ""
@@ -42,11 +60,25 @@ def main() -> None:
     sys.exit(1 if total["failed"] else 0)
 
 
-def outcomes(step: list[str], unproved: list[str]) -> Counter[str]:
+def builds(names: list[str]) -> list[list[str]]:
+    """Returns the commands that build what these steps run, so that no limit applies to them."""
+    commands = []
+    if set(names) != {"emulated"}:
+        commands.append(["cargo", "build", "--workspace"])
+    if DEPLOYED & set(names):
+        commands.append([sys.executable, "scripts/build.py", architecture()])
+    return commands
+
+
+def outcomes(step: Step, unproved: list[str]) -> Counter[str]:
     """Runs a step, prints its output and returns its counts; adds to `unproved`."""
-    print(f"\n$ {' '.join([Path(step[0]).name, *step[1:]])}", flush=True)
+    print(f"\n$ {' '.join([Path(step.command[0]).name, *step.command[1:]])}", flush=True)
     counted: Counter[str] = Counter()
-    process = subprocess.Popen(step, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        step.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    limit = threading.Timer(step.minutes * 60, process.terminate)
+    limit.start()
     with process:
         for line in process.stdout or ():
             found = CARGO.match(line) or OURS.match(line)
@@ -57,6 +89,10 @@ def outcomes(step: list[str], unproved: list[str]) -> Counter[str]:
             if line.startswith(UNPROVED):
                 unproved.append(line)
             print(line, end="", flush=True)
+    if not limit.is_alive():
+        print(f"stopped after {step.minutes} minutes", flush=True)
+        counted["failed"] += 1
+    limit.cancel()
     if process.returncode != 0 and not counted["failed"]:
         # It ended before it printed counts, for example with a compiler error or a crash.
         counted["failed"] += 1

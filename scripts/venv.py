@@ -81,11 +81,12 @@ def interpreter(minors: range) -> str:
             # pyenv's shims on PATH fail if the version is not selected.
             if found and run([str(found), "-c", ""], quiet=True) == 0:
                 return str(found)
-    wanted = f"3.{minors.start}" + (
-        " or newer" if minors.stop == ANY else f" to 3.{minors.stop - 1}"
-    )
     version = ".".join(map(str, sys.version_info[:2]))
-    sys.exit(f"Python is {version}: expected {wanted}; set another one with `make PYTHON=…`")
+    if minors.stop == ANY:
+        wanted = f"3.{minors.start} or newer; set another one with `make PYTHON=…`"
+    else:
+        wanted = f"also Python 3.{minors.start} to 3.{minors.stop - 1}, for LocalStack"
+    sys.exit(f"Python is {version}: expected {wanted}")
 
 
 def run(command: list[str], quiet: bool = False) -> int:

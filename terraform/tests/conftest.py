@@ -2,11 +2,9 @@
 
 import json
 import os
-import platform
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,7 +15,7 @@ from typing import Any
 import pytest
 from cloud import Cloud
 from evaluator import Evaluator
-from tf import MODULE, Terraform, Unavailable
+from tf import MODULE, Terraform, Unavailable, deployment_package
 
 from demo import local
 
@@ -26,7 +24,6 @@ HOME = "eu-central-1"
 REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "us-east-1")
 # A Region that requires opt-in, according to moto.
 OPTED_OUT = "ap-east-1"
-ARCH = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 POLICY = {
     "require": {"http_tokens": "required"},
     "on_violation": "enforce",
@@ -88,9 +85,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def zip_file() -> Path:
     """The deployment package for the processor of this machine."""
-    if subprocess.run([sys.executable, "scripts/build.py", ARCH], cwd=ROOT, check=False).returncode:
-        pytest.fail("could not build the deployment package: see the output above")
-    return ROOT / "dist" / f"enforcer-{ARCH}.zip"
+    return deployment_package()
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +162,7 @@ def deployed(terraform: Terraform, endpoint: str, background: subprocess.Popen[s
     variables = {
         "excluded_regions": sorted(enabled - set(REGIONS)),
         "policy": POLICY,
-        "architecture": ARCH,
+        "architecture": local.architecture(),
         "watch_state_changes": True,
         "subscriptions": [{"protocol": "sqs", "endpoint": arn}],
         "notify_reported": True,

@@ -5,10 +5,13 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from demo.local import architecture
 
 MODULE = Path(__file__).resolve().parent.parent
 MINIMUM_VERSION = (1, 11)
@@ -169,6 +172,15 @@ class Terraform:
     def write(self, variables: dict[str, Any]) -> None:
         """Writes the variables file."""
         self.variables.write_text(json.dumps({"zip": str(self.zip_file)} | variables))
+
+
+def deployment_package() -> Path:
+    """Builds the deployment package for the processor of this machine."""
+    arch = architecture()
+    build = [sys.executable, "scripts/build.py", arch]
+    if subprocess.run(build, cwd=MODULE.parent, check=False).returncode:
+        raise Failed("could not build the deployment package: see the output above")
+    return MODULE.parent / "dist" / f"enforcer-{arch}.zip"
 
 
 def plugin_cache() -> Path:

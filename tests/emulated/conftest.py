@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[2]
 sys.path.append(str(ROOT / "terraform/tests"))
@@ -19,7 +19,7 @@ import pytest  # noqa: E402
 from chain import HOME, POLICY, REGIONS, Chain  # noqa: E402
 from cloud import Cloud  # noqa: E402
 from evaluator import Evaluator  # noqa: E402
-from tf import Terraform, Unavailable  # noqa: E402
+from tf import Terraform, Unavailable, deployment_package  # noqa: E402
 
 from demo import local  # noqa: E402
 
@@ -41,10 +41,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def zip_file() -> Path:
     """The deployment package for the processor of this machine."""
-    arch = ground.architecture()
-    if subprocess.run([sys.executable, "scripts/build.py", arch], cwd=ROOT, check=False).returncode:
-        pytest.fail("could not build the deployment package: see the output above")
-    return ROOT / "dist" / f"enforcer-{arch}.zip"
+    return deployment_package()
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +51,21 @@ def terraform(folder: Path) -> Terraform:
     try:
         return Terraform(folder)
     except Unavailable as reason:
-        why = str(reason)
+        unavailable(str(reason))
+
+
+@pytest.fixture(scope="session")
+def localstack() -> None:
+    """LocalStack in a venv of its own; skips all tests if no Python can run it."""
+    create = [sys.executable, str(ROOT / "scripts/venv.py"), "emulated"]
+    created = subprocess.run(create, stderr=subprocess.PIPE, text=True, check=False)
+    print(created.stderr, file=sys.stderr)
+    if created.returncode:
+        unavailable(created.stderr.strip().splitlines()[-1])
+
+
+def unavailable(why: str) -> NoReturn:
+    """Skips the test, or fails it in CI, where no test may be skipped."""
     UNPROVED.append(why)
     if os.environ.get("CI") == "true":
         pytest.fail(why)
@@ -62,8 +73,9 @@ def terraform(folder: Path) -> Terraform:
 
 
 @pytest.fixture(scope="session")
-def chain(terraform: Terraform, folder: Path, zip_file: Path) -> Iterator[Chain]:
+def chain(terraform: Terraform, localstack: None, folder: Path, zip_file: Path) -> Iterator[Chain]:
     """The module, applied to an account of the emulators."""
+    assert localstack is None
     with ground.emulators(folder) as endpoint:
         cloud = Cloud(endpoint)
         before = {region: cloud.resources(region) for region in REGIONS}
@@ -74,7 +86,7 @@ def chain(terraform: Terraform, folder: Path, zip_file: Path) -> Iterator[Chain]
         variables = {
             "excluded_regions": sorted(enabled - set(REGIONS)),
             "policy": POLICY,
-            "architecture": ground.architecture(),
+            "architecture": local.architecture(),
             # LocalStack delivers an event again one minute later than this.
             "timeout": 60,
             "log_skip_destroy": False,

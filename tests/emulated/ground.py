@@ -1,6 +1,5 @@
 """Starts the emulators."""
 
-import platform
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,6 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 # LocalStack's.
 ACCOUNT = "000000000000"
-
-
-def architecture() -> str:
-    """Returns the architecture of this machine, as Lambda names it."""
-    return {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
 
 
 @contextmanager
