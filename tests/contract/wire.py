@@ -15,6 +15,14 @@ from botocore.parsers import RpcV2CBORParser
 
 ERROR_STATUS = 300
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+CONTENT = {
+    "ec2": "text/xml;charset=UTF-8",
+    "query": "text/xml;charset=UTF-8",
+    "json": "application/x-amz-json-1.0",
+    "smithy-rpc-v2-cbor": "application/cbor",
+}
+# An error's code in the Query protocol, and who is to blame.
+BLAMED = re.compile(r"\w+;(Sender|Receiver)")
 # How XML writes what is no text.
 WORDS = {
     "boolean": re.compile(r"true|false"),
@@ -37,17 +45,29 @@ def faults(operation: OperationModel, answer: Mapping[str, Any]) -> list[str]:
     """What the model of the operation does not allow in an answer."""
     failed = answer["status_code"] >= ERROR_STATUS
     protocol = operation.service_model.resolved_protocol
+    found = list(headers(protocol, answer["headers"], failed=failed))
     if protocol in {"ec2", "query"}:
         root = ElementTree.fromstring(answer["body"])
         check = error_document if failed else document
-        return list(check(operation, root))
+        return found + list(check(operation, root))
     if protocol == "json":
         value = json.loads(answer["body"])
     else:
         parser = RpcV2CBORParser(timestamp_parser=datetime.fromtimestamp)
         value = parser._initial_body_parse(answer["body"])
     check = error_value if failed else whole_value
-    return list(check(operation, value))
+    return found + list(check(operation, value))
+
+
+def headers(protocol: str, given: Mapping[str, str], *, failed: bool) -> Iterator[str]:
+    """Checks what the protocol says of headers."""
+    if given.get("content-type") != CONTENT[protocol]:
+        yield f"the content is {given.get('content-type')}"
+    if protocol == "smithy-rpc-v2-cbor":
+        if given.get("smithy-protocol") != "rpc-v2-cbor":
+            yield f"the protocol is {given.get('smithy-protocol')}"
+        if failed and not BLAMED.fullmatch(given.get("x-amzn-query-error", "")):
+            yield f"the error is {given.get('x-amzn-query-error')}"
 
 
 def document(operation: OperationModel, root: ElementTree.Element) -> Iterator[str]:
