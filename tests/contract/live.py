@@ -44,13 +44,13 @@ class Aws(Ground):
         self.end = time.monotonic() + MOST_MINUTES * 60
         self.is_launching = False
 
-    def launch(self, count: int = 1, **more: Any) -> list[dict[str, Any]]:
+    def reserve(self, count: int, **more: Any) -> dict[str, Any]:
         """Launches instances, if so many are left, that end themselves."""
         if len(self.launched) + count > MOST_INSTANCES or time.monotonic() > self.end:
             pytest.exit(f"at most {MOST_INSTANCES} instances and {MOST_MINUTES} minutes", 1)
         self.is_launching = True
         itself = {"UserData": ENDS_ITSELF, "InstanceInitiatedShutdownBehavior": "terminate"}
-        launched = super().launch(count, **itself | more)
+        launched = super().reserve(count, **itself | more)
         self.is_launching = False
         return launched
 

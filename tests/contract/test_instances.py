@@ -225,15 +225,16 @@ def test_the_primary_interface_and_the_root_volume_are_attached_at_the_launch(
 
 
 def test_a_launch_is_answered_as_one_reservation(ground: Ground) -> None:
-    pair = ground.launch(2, Tags={"pair": ground.run})
+    launched = ground.reserve(2, Tags={"pair": ground.run})
+    pair = launched["Instances"]
     ids = {each["InstanceId"] for each in pair}
     for each in ids:
         ground.in_state(each, "running")
     answer = ground.ec2.describe_instances(InstanceIds=sorted(ids))
     (reservation,) = answer["Reservations"]
-    assert reservation["ReservationId"].startswith("r-")
-    assert reservation["OwnerId"].isdigit()
-    assert reservation["Groups"] == []
+    named = {"ReservationId": Like("r-[0-9a-f]{17}"), "OwnerId": Like(r"\d{12}"), "Groups": []}
+    for name, wanted in named.items():
+        assert launched[name] == reservation[name] == wanted
     assert {each["InstanceId"] for each in reservation["Instances"]} == ids
     assert [each["State"]["Name"] for each in pair] == ["pending", "pending"]
     ground.ec2.terminate_instances(InstanceIds=sorted(ids))
