@@ -16,6 +16,8 @@ import pytest
 from ground import TAG, Ground
 from live import ENDED, MOST_COST, MOST_INSTANCES, MOST_MINUTES, Aws
 
+from demo import local
+
 HERE = Path(__file__).parent
 TIME_LIMIT = 120
 FAKE_ACCOUNT = "111122223333"
@@ -104,7 +106,7 @@ def test_nothing_is_left_when_tests_fail(moto: Ground) -> None:
     check_left(moto)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_nothing_is_left_after_an_interruption(account: Ground, number: signal.Signals) -> None:
     with start(account.endpoint, FAKE_ACCOUNT) as process:
         account.eventually(lambda: theirs(account), bool)
@@ -140,6 +142,26 @@ def test_no_more_is_launched_than_stated(account: Any, monkeypatch: pytest.Monke
     assert account.seed("count", action="RunInstances") == before
     aws.clean_up()
     check_left(account)
+
+
+def test_what_ec2_does_not_know_yet_is_terminated_later(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", account.endpoint)
+    account.seed("hide", describes=3)
+    aws = Aws(account.region, "hidden")
+    aws.launch()
+    aws.clean_up()
+    check_left(account)
+
+
+def test_what_cannot_be_terminated_is_named(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", account.endpoint)
+    aws = Aws(account.region, "protected")
+    aws.patience = 1
+    (launched,) = aws.launch(DisableApiTermination=True)
+    with pytest.raises(local.Failure, match=f"TERMINATE THESE.*{launched['InstanceId']}"):
+        aws.clean_up()
 
 
 def test_no_change_is_waited_for_after_the_stated_minutes(account: Any) -> None:
