@@ -49,6 +49,9 @@ def faults(operation: OperationModel, answer: Mapping[str, Any]) -> list[str]:
     if protocol in {"ec2", "query"}:
         root = ElementTree.fromstring(answer["body"])
         check = error_document if failed else document
+        named = {each.text for each in root.iter() if local(each).lower() == "requestid"}
+        if named != {answer["headers"].get("x-amzn-requestid")}:
+            found.append(f"the id of the call is {named}")
         return found + list(check(operation, root))
     if protocol == "json":
         value = json.loads(answer["body"])
