@@ -203,8 +203,9 @@ class Ground:
             return next(iter(self.describe(instance_id)), None)
 
         described = self.eventually(found, lambda each: each and each["State"]["Name"] == state)
-        assert described
-        assert described["State"]["Name"] == state
+        assert described, f"{instance_id} is not shown"
+        found_in = described["State"]["Name"]
+        assert found_in == state, f"{instance_id} is {found_in} instead of {state}"
         return described
 
 

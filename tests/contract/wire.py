@@ -5,7 +5,7 @@ botocore leaves out what its model does not know, so that a wrong name looks lik
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -175,9 +175,6 @@ def error_value(operation: OperationModel, value: Any) -> Iterator[str]:
 
 def data(shape: Shape, value: Any, path: str) -> Iterator[str]:
     """Checks a value of JSON or CBOR."""
-    type_of: Callable[[Shape], tuple[type, ...]] = lambda shape: (  # noqa: E731
-        TYPES.get(shape.type_name, (str,))
-    )
     if isinstance(shape, StructureShape):
         yield from (f"{path}.{name} is unknown" for name in set(value) - set(shape.members))
         yield from (
@@ -191,7 +188,7 @@ def data(shape: Shape, value: Any, path: str) -> Iterator[str]:
     elif isinstance(shape, MapShape):
         for key, item in value.items():
             yield from data(shape.value, item, f"{path}.{key}")
-    elif not isinstance(value, type_of(shape)):
+    elif not isinstance(value, TYPES.get(shape.type_name, (str,))):
         yield f"{path} is no {shape.type_name}: {value!r}"
     else:
         yield from is_one_of(shape, value, path)
