@@ -55,7 +55,7 @@ $(CARGO_FUZZ):
 check: $(VENV) ## Checks format, lints, documentation and dependencies; a warning is an error
 	cargo fmt --all --check
 	python scripts/tree.py
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --features imds-tests/live -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 	ruff format --check --quiet
 	ruff check --quiet

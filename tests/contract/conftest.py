@@ -4,15 +4,12 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+import ground as grounds
+import live
 import pytest
+from ground import Ground
 
-pytest.register_assert_rewrite("differences", "ground")
-
-import ground as grounds  # noqa: E402
-import live  # noqa: E402
-from ground import Ground  # noqa: E402
-
-from demo import local  # noqa: E402
+from demo import local
 
 # What the tests ran on, by name.
 GROUNDS: dict[str, Ground] = {}

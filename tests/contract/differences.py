@@ -58,12 +58,12 @@ KNOWN = {
 def check(ground: Ground, found: Any, wanted: Any, *, moto: tuple[str, Any] | None = None) -> None:
     """Checks what is found; a known difference of moto says what is found there instead."""
     if moto is None or ground.name != "moto":
-        assert found == wanted
+        assert found == wanted, f"{found} instead of {wanted}"
         return
     difference, other = moto
     ground.differences.add(difference)
     assert found != wanted, f"no longer true of moto: {KNOWN[difference]}"
-    assert found == other
+    assert found == other, f"{found} instead of {other}, which moto had"
 
 
 def check_members(ground: Ground, found: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -71,4 +71,4 @@ def check_members(ground: Ground, found: dict[str, Any], wanted: dict[str, Any])
     if ground.name != "fake":
         found = {name: found[name] for name in wanted if name in found}
         wanted = {name: value for name, value in wanted.items() if name in found or value}
-    assert found == wanted
+    assert found == wanted, f"{found} instead of {wanted}"

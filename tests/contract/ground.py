@@ -149,7 +149,11 @@ class Ground:
         return self.client("ec2")
 
     def launch(self, count: int = 1, **more: Any) -> list[dict[str, Any]]:
-        """Launches instances and returns the answer's."""
+        """Launches instances."""
+        return list(self.reserve(count, **more)["Instances"])
+
+    def reserve(self, count: int, **more: Any) -> dict[str, Any]:
+        """Launches instances and returns the whole answer."""
         tags = {TAG: self.run} | more.pop("Tags", {})
         answer = self.ec2.run_instances(
             **{
@@ -168,7 +172,7 @@ class Ground:
             | more
         )
         self.launched |= {each["InstanceId"] for each in answer["Instances"]}
-        return answer["Instances"]
+        return dict(answer)
 
     def describe(self, *ids: str, **more: Any) -> list[dict[str, Any]]:
         """Describes instances that are visible, in the order of the answer."""
@@ -199,8 +203,9 @@ class Ground:
             return next(iter(self.describe(instance_id)), None)
 
         described = self.eventually(found, lambda each: each and each["State"]["Name"] == state)
-        assert described
-        assert described["State"]["Name"] == state
+        assert described, f"{instance_id} is not shown"
+        found_in = described["State"]["Name"]
+        assert found_in == state, f"{instance_id} is {found_in} instead of {state}"
         return described
 
 

@@ -1,5 +1,6 @@
 """An account of AWS as a ground: what it must be told first, what it costs, how it is left."""
 
+import math
 import os
 import signal
 import time
@@ -8,7 +9,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from ground import TAG, Ground
+from botocore.exceptions import BotoCoreError, ClientError
+from ground import TAG, Ground, refusal
+
+from demo import local
 
 # The most that a run launches, and how long it runs.
 MOST_INSTANCES = 8
@@ -44,13 +48,13 @@ class Aws(Ground):
         self.end = time.monotonic() + MOST_MINUTES * 60
         self.is_launching = False
 
-    def launch(self, count: int = 1, **more: Any) -> list[dict[str, Any]]:
+    def reserve(self, count: int, **more: Any) -> dict[str, Any]:
         """Launches instances, if so many are left, that end themselves."""
         if len(self.launched) + count > MOST_INSTANCES or time.monotonic() > self.end:
             pytest.exit(f"at most {MOST_INSTANCES} instances and {MOST_MINUTES} minutes", 1)
         self.is_launching = True
         itself = {"UserData": ENDS_ITSELF, "InstanceInitiatedShutdownBehavior": "terminate"}
-        launched = super().launch(count, **itself | more)
+        launched = super().reserve(count, **itself | more)
         self.is_launching = False
         return launched
 
@@ -72,24 +76,33 @@ class Aws(Ground):
             if each["State"]["Name"] not in ENDED
         }
 
-    def clean_up(self) -> str:
-        """Terminates every instance of this run, whatever has happened; says what is left."""
-        ended: set[str] = set()
-        looks = LOOKS if self.is_launching else ()
-        for pause in (0, *looks):
-            time.sleep(pause * self.patience / PATIENCE)
-            for each in (self.launched | self.left()) - ended:
-                self.ec2.terminate_instances(InstanceIds=[each])
+    def terminate_left(self, ended: set[str]) -> set[str]:
+        """Terminates the instances of this run that may still run, and returns them."""
+        left = (self.launched - ended) | self.left()
+        for each in left:
+            if not refusal(self.ec2.terminate_instances, InstanceIds=[each]):
                 ended.add(each)
-        left = self.eventually(self.left, lambda left: not left)
+        return left
+
+    def clean_up(self) -> None:
+        """Terminates every instance of this run, whatever has happened."""
+        self.end = math.inf
+        ended: set[str] = set()
+        try:
+            for pause in LOOKS if self.is_launching else ():
+                self.terminate_left(ended)
+                time.sleep(pause * self.patience / PATIENCE)
+            left = self.eventually(lambda: self.terminate_left(ended), lambda left: not left)
+            why = "they do not end"
+        except (BotoCoreError, ClientError) as error:
+            left, why = self.launched - ended, str(error)
         if left:
-            return f"NOT TERMINATED, which you must do: {' '.join(sorted(left))}"
-        return f"cleaned up: nothing is left of {len(self.launched)} instances"
+            raise local.Failure(f"TERMINATE THESE YOURSELF, {why}: {' '.join(sorted(left))}")
 
 
 @contextmanager
 def aws(run: str, say: Callable[[str], None]) -> Iterator[Aws]:
-    """The account, which is left as it was found; says what it costs and what was cleaned up."""
+    """The account, which is left as it was found; says what it costs and what is left."""
     account, region = asked()
     ground = Aws(region, run)
     found = ground.client("sts").get_caller_identity()["Account"]
@@ -99,13 +112,19 @@ def aws(run: str, say: Callable[[str], None]) -> Iterator[Aws]:
         f"account {account}, {region}: at most {MOST_INSTANCES} instances of {Aws.instance_type} "
         f"for {MOST_MINUTES} minutes, which is about {MOST_COST:.2f} USD; tag {TAG}={run}"
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         yield ground
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        say(ground.clean_up())
+        try:
+            ground.clean_up()
+            say(f"cleaned up: nothing is left of {len(ground.launched)} instances")
+        except local.Failure as failure:
+            say(str(failure))
+            raise
 
 
 def asked() -> tuple[str, str]:

@@ -14,7 +14,9 @@ from typing import Any
 import ground as grounds
 import pytest
 from ground import TAG, Ground
-from live import ENDED, MOST_COST, MOST_INSTANCES, MOST_MINUTES
+from live import ENDED, MOST_COST, MOST_INSTANCES, MOST_MINUTES, Aws
+
+from demo import local
 
 HERE = Path(__file__).parent
 TIME_LIMIT = 120
@@ -104,7 +106,7 @@ def test_nothing_is_left_when_tests_fail(moto: Ground) -> None:
     check_left(moto)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_nothing_is_left_after_an_interruption(account: Ground, number: signal.Signals) -> None:
     with start(account.endpoint, FAKE_ACCOUNT) as process:
         account.eventually(lambda: theirs(account), bool)
@@ -117,13 +119,56 @@ def test_nothing_is_left_after_an_interruption(account: Ground, number: signal.S
 
 
 def test_a_launch_that_is_interrupted_before_its_answer_is_not_left(account: Any) -> None:
+    before = account.seed("count", action="RunInstances")
     account.seed("delay", action="RunInstances")
+    account.seed("hide", describes=1)
     with start(account.endpoint, FAKE_ACCOUNT) as process:
-        account.eventually(lambda: theirs(account), bool)
+        account.eventually(
+            lambda: account.seed("count", action="RunInstances"), lambda count: count > before
+        )
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=TIME_LIMIT)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, output
     check_left(account)
+
+
+def test_no_more_is_launched_than_stated(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", account.endpoint)
+    aws = Aws(account.region, "more")
+    aws.launch(MOST_INSTANCES - 1)
+    before = account.seed("count", action="RunInstances")
+    with pytest.raises(pytest.exit.Exception, match=f"at most {MOST_INSTANCES} instances"):
+        aws.launch(2)
+    assert account.seed("count", action="RunInstances") == before
+    aws.clean_up()
+    check_left(account)
+
+
+def test_what_ec2_does_not_know_yet_is_terminated_later(
+    account: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", account.endpoint)
+    account.seed("hide", describes=3)
+    aws = Aws(account.region, "hidden")
+    aws.launch()
+    aws.clean_up()
+    check_left(account)
+
+
+def test_what_cannot_be_terminated_is_named(account: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", account.endpoint)
+    aws = Aws(account.region, "protected")
+    aws.patience = 1
+    (launched,) = aws.launch(DisableApiTermination=True)
+    with pytest.raises(local.Failure, match=f"TERMINATE THESE.*{launched['InstanceId']}"):
+        aws.clean_up()
+
+
+def test_no_change_is_waited_for_after_the_stated_minutes(account: Any) -> None:
+    aws = Aws(account.region, "longer")
+    aws.end -= MOST_MINUTES * 60
+    with pytest.raises(pytest.exit.Exception, match=f"{MOST_MINUTES} minutes"):
+        aws.eventually(lambda: None, bool)
 
 
 def test_without_the_id_of_the_account_there_is_no_call() -> None:

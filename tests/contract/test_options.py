@@ -38,6 +38,10 @@ def test_a_change_is_answered_as_pending_with_all_options(ground: Ground, instan
 
 def test_a_change_is_described_as_applied_sooner_or_later(ground: Ground, instance: str) -> None:
     ground.ec2.modify_instance_metadata_options(InstanceId=instance, **CHANGED)
+    first = ground.instance(instance)["MetadataOptions"]["State"]
+    # AWS may have been faster.
+    if ground.name != "aws":
+        check(ground, first, "pending", moto=("applied at once", "applied"))
     options = settled(ground, instance, **CHANGED)
     assert options.items() >= ({"State": "applied"} | CHANGED).items()
 

@@ -5,7 +5,7 @@ botocore leaves out what its model does not know, so that a wrong name looks lik
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree
@@ -15,6 +15,14 @@ from botocore.parsers import RpcV2CBORParser
 
 ERROR_STATUS = 300
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+CONTENT = {
+    "ec2": "text/xml;charset=UTF-8",
+    "query": "text/xml;charset=UTF-8",
+    "json": "application/x-amz-json-1.0",
+    "smithy-rpc-v2-cbor": "application/cbor",
+}
+# An error's code in the Query protocol, and who is to blame.
+BLAMED = re.compile(r"\w+;(Sender|Receiver)")
 # How XML writes what is no text.
 WORDS = {
     "boolean": re.compile(r"true|false"),
@@ -37,17 +45,32 @@ def faults(operation: OperationModel, answer: Mapping[str, Any]) -> list[str]:
     """What the model of the operation does not allow in an answer."""
     failed = answer["status_code"] >= ERROR_STATUS
     protocol = operation.service_model.resolved_protocol
+    found = list(headers(protocol, answer["headers"], failed=failed))
     if protocol in {"ec2", "query"}:
         root = ElementTree.fromstring(answer["body"])
         check = error_document if failed else document
-        return list(check(operation, root))
+        named = {each.text for each in root.iter() if local(each).lower() == "requestid"}
+        if named != {answer["headers"].get("x-amzn-requestid")}:
+            found.append(f"the id of the call is {named}")
+        return found + list(check(operation, root))
     if protocol == "json":
         value = json.loads(answer["body"])
     else:
         parser = RpcV2CBORParser(timestamp_parser=datetime.fromtimestamp)
         value = parser._initial_body_parse(answer["body"])
     check = error_value if failed else whole_value
-    return list(check(operation, value))
+    return found + list(check(operation, value))
+
+
+def headers(protocol: str, given: Mapping[str, str], *, failed: bool) -> Iterator[str]:
+    """Checks what the protocol says of headers."""
+    if given.get("content-type") != CONTENT[protocol]:
+        yield f"the content is {given.get('content-type')}"
+    if protocol == "smithy-rpc-v2-cbor":
+        if given.get("smithy-protocol") != "rpc-v2-cbor":
+            yield f"the protocol is {given.get('smithy-protocol')}"
+        if failed and not BLAMED.fullmatch(given.get("x-amzn-query-error", "")):
+            yield f"the error is {given.get('x-amzn-query-error')}"
 
 
 def document(operation: OperationModel, root: ElementTree.Element) -> Iterator[str]:
@@ -152,9 +175,6 @@ def error_value(operation: OperationModel, value: Any) -> Iterator[str]:
 
 def data(shape: Shape, value: Any, path: str) -> Iterator[str]:
     """Checks a value of JSON or CBOR."""
-    type_of: Callable[[Shape], tuple[type, ...]] = lambda shape: (  # noqa: E731
-        TYPES.get(shape.type_name, (str,))
-    )
     if isinstance(shape, StructureShape):
         yield from (f"{path}.{name} is unknown" for name in set(value) - set(shape.members))
         yield from (
@@ -168,7 +188,7 @@ def data(shape: Shape, value: Any, path: str) -> Iterator[str]:
     elif isinstance(shape, MapShape):
         for key, item in value.items():
             yield from data(shape.value, item, f"{path}.{key}")
-    elif not isinstance(value, type_of(shape)):
+    elif not isinstance(value, TYPES.get(shape.type_name, (str,))):
         yield f"{path} is no {shape.type_name}: {value!r}"
     else:
         yield from is_one_of(shape, value, path)

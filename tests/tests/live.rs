@@ -5,18 +5,16 @@ use std::path::Path;
 use std::process::Command;
 
 /// Becomes pytest, so that it gets the signals and cleans up before its caller goes on.
-fn main() {
+fn main() -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let error = Command::new(root.join(".venv/bin/python"))
-        .args([
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "--live",
-            "tests/contract",
-        ])
-        .current_dir(&root)
+    let python = root.join(".venv/bin/python");
+    let error = Command::new(&python)
+        .args(["-m", "pytest", "-p", "no:cacheprovider", "--live"])
+        .arg("tests/contract")
+        .current_dir(root)
         .exec();
-    panic!("could not run .venv/bin/python, which `make venv` makes: {error}");
+    let python = python.display();
+    Err(format!(
+        "could not run {python}, which `make venv` makes: {error}"
+    ))
 }

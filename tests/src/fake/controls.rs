@@ -87,6 +87,11 @@ impl FakeAws {
         self.shared.lock().settings.transitions = settle;
     }
 
+    /// When DescribeInstances begins to show what RunInstances launches; the default is immediately.
+    pub fn set_launches_visible(&self, settle: Settle) {
+        self.shared.lock().settings.launches_visible = settle;
+    }
+
     /// The most items on a page, whatever `MaxResults` says; the default is 1000.
     pub fn set_page_size(&self, most: usize) {
         self.shared.lock().settings.page_size = most.max(1);

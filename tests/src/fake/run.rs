@@ -43,8 +43,10 @@ pub(super) fn run(
             "You can't launch instances with IMDSv1 because httpTokensEnforced is enabled for this account.",
         ));
     }
-    let transitions = fake.settings.transitions;
-    let ids = fake.launch(&launch.becomes_running(transitions), most.max(least));
+    let launch = launch
+        .becomes_running(fake.settings.transitions)
+        .visible(fake.settings.launches_visible);
+    let ids = fake.launch(&launch, most.max(least));
     let reservation = fake.machine(&ids[0]).instance.reservation.clone();
     if !token.is_empty() {
         let region = fake.region(&request.region);

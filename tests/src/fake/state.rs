@@ -89,6 +89,8 @@ pub(super) struct FakeRegion {
 pub(super) struct FakeSettings {
     pub(super) applied: Settle,
     pub(super) transitions: Settle,
+    /// When DescribeInstances begins to show what RunInstances has launched.
+    pub(super) launches_visible: Settle,
     pub(super) page_size: usize,
     pub(super) last_page: LastPage,
     /// Whether the last page was an empty one.
@@ -120,6 +122,7 @@ impl FakeState {
             settings: FakeSettings {
                 applied: Settle::Describes(1),
                 transitions: Settle::Describes(1),
+                launches_visible: Settle::Now,
                 page_size: 1000,
                 last_page: LastPage::Alternate,
                 alternate: false,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use imds_tests::{
-    Defaults, FakeAws, InjectedFault, LaunchBuilder, TemplateData, TemplateOptions, image, launch,
-    launch_configuration,
+    Defaults, FakeAws, InjectedFault, LaunchBuilder, Settle, TemplateData, TemplateOptions, image,
+    launch, launch_configuration,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -59,6 +59,14 @@ pub(crate) enum Seed {
     },
     /// Answers the next call of the action half a minute after it has taken effect.
     Delay {
+        action: String,
+    },
+    /// Hides what is launched from so many DescribeInstances.
+    Hide {
+        describes: u32,
+    },
+    /// Asks how many calls of the action have arrived.
+    Count {
         action: String,
     },
     /// Throttles the next call of the action.
@@ -170,6 +178,10 @@ impl Seed {
                 let delay = InjectedFault::delay_answer(Duration::from_secs(30));
                 fake.fault(delay.action(&action).times(1));
             }
+            Seed::Hide { describes } => {
+                fake.set_launches_visible(Settle::Describes(describes));
+            }
+            Seed::Count { action } => return json!(fake.count(&action)),
             Seed::Throttle { action } => {
                 fake.fault(InjectedFault::throttle().action(&action).times(1));
             }
