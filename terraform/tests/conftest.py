@@ -2,12 +2,8 @@
 
 import json
 import os
-import shutil
-import signal
 import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,17 @@ from typing import Any
 import pytest
 from cloud import Cloud
 from evaluator import Evaluator
-from tf import MODULE, Terraform, Unavailable, deployment_package
+from shared import (
+    POLICY,
+    evaluator,
+    folder,
+    initialised,
+    pytest_configure,
+    pytest_runtest_logreport,
+    summary,
+    zip_file,
+)
+from tf import MODULE, Terraform
 
 from demo import local
 
@@ -24,17 +30,6 @@ HOME = "eu-central-1"
 REGIONS = ("ap-southeast-2", "eu-central-1", "eu-west-1", "us-east-1")
 # A Region that requires opt-in, according to moto.
 OPTED_OUT = "ap-east-1"
-POLICY = {
-    "require": {"http_tokens": "required"},
-    "on_violation": "enforce",
-    "rules": [
-        {"name": "scanners", "when": {"tags": {"app": ["scanner-*"]}}, "action": "exempt"},
-        {"name": "parked", "when": {"tags": {"stage": ["parked"]}}, "action": "stop"},
-        {"name": "sandboxes", "when": {"tags": {"stage": ["sandbox"]}}, "action": "terminate"},
-    ],
-    "new_instances": {"grace_seconds": 0},
-    "existing": {"in_use": "report", "unknown": "enforce"},
-}
 
 
 @dataclass
@@ -72,23 +67,6 @@ class Deployed:
 
 
 @pytest.fixture(scope="session")
-def folder() -> Iterator[Path]:
-    """A temporary folder, which is kept if a test fails."""
-    path = Path(tempfile.mkdtemp(prefix="imds-enforcer-terraform-"))
-    yield path
-    if FAILED:
-        print(f"\nall files of the tests are in {path}")
-    else:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-@pytest.fixture(scope="session")
-def zip_file() -> Path:
-    """The deployment package for the processor of this machine."""
-    return deployment_package()
-
-
-@pytest.fixture(scope="session")
 def imdsctl() -> Path:
     """The command, whose parser of policies is the one of the function."""
     folder = os.environ.get("IMDS_BIN_DIR")
@@ -103,33 +81,12 @@ def imdsctl() -> Path:
 
 
 @pytest.fixture(scope="session")
-def evaluator() -> Iterator[Evaluator]:
-    """An evaluator of IAM policies."""
-    with closing(Evaluator()) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
 def endpoint(folder: Path, evaluator: Evaluator) -> Iterator[str]:
     """The endpoint of an empty fake account, which starts an evaluator of its own."""
     assert evaluator
     local.shield_environment()
     with local.aws(folder, Path(__file__).with_name("fake_aws.py")) as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def initialised(folder: Path) -> Terraform:
-    """The initialised module without an account; skips the test if Terraform is not installed."""
-    local.shield_environment()
-    try:
-        return Terraform(folder)
-    except Unavailable as reason:
-        why = str(reason)
-    UNPROVED.append(why)
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 @pytest.fixture(scope="session")
@@ -200,30 +157,6 @@ def patterns_of(cloud: Cloud) -> dict[str, str]:
     return patterns
 
 
-UNPROVED: list[str] = []
-FAILED: list[str] = []
-
-
-def pytest_configure() -> None:
-    """Handles SIGTERM, so that fixtures stop their processes."""
-    signal.signal(signal.SIGTERM, stop)
-
-
-def stop(*_signal: Any) -> None:
-    """Exits through the teardown of all fixtures."""
-    pytest.exit("stopped by a signal", returncode=128 + signal.SIGTERM)
-
-
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Records failed tests."""
-    if report.failed:
-        FAILED.append(report.nodeid)
-
-
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Prints what was not tested, and the counts as the last line."""
-    kinds = ("passed", "failed", "error", "skipped")
-    passed, failed, error, skipped = (len(terminalreporter.getreports(kind)) for kind in kinds)
-    for why in UNPROVED:
-        print(f"\nnot proved: the Terraform module was not tested. {why.splitlines()[0]}")
-    print(f"\nterraform: {passed} passed, {failed + error} failed, {skipped} skipped")
+    summary(terminalreporter, "terraform", "the Terraform module")

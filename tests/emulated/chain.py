@@ -14,17 +14,6 @@ from demo import launches, local
 HOME = "eu-central-1"
 REGIONS = ("ap-southeast-2", "eu-central-1", "us-east-1")
 NAME = "imds-enforcer"
-POLICY = {
-    "require": {"http_tokens": "required"},
-    "on_violation": "enforce",
-    "rules": [
-        {"name": "scanners", "when": {"tags": {"app": ["scanner-*"]}}, "action": "exempt"},
-        {"name": "parked", "when": {"tags": {"stage": ["parked"]}}, "action": "stop"},
-        {"name": "sandboxes", "when": {"tags": {"stage": ["sandbox"]}}, "action": "terminate"},
-    ],
-    "new_instances": {"grace_seconds": 0},
-    "existing": {"unknown": "enforce"},
-}
 # An event is processed within seconds; one that was received while the code was replaced, within
 # two minutes.
 TIME_LIMIT = 180
