@@ -28,6 +28,8 @@ MOTO_ACCOUNT = "123456789012"
 def account() -> Iterator[Ground]:
     """An account with an instance that is none of theirs."""
     with grounds.fake("other") as fake:
+        # The run that it waits for needs seconds to start.
+        fake.patience = TIME_LIMIT
         fake.launch()
         yield fake
 
