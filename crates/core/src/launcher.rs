@@ -25,8 +25,10 @@ pub struct LaunchSource<'a> {
 /// What the next instance will be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextInstance {
-    /// Compliant.
+    /// Compliant; what decides about tokens.
     Compliant(DecidedBy),
+    /// Compliant, because its endpoint is disabled; what disables it.
+    EndpointDisabled(DecidedBy),
     /// Not compliant; the violations, as a sentence.
     NonCompliant(String),
     /// The region enforces tokens, so that the launch fails.
@@ -56,7 +58,7 @@ pub enum MissingFact {
     NoImage,
 }
 
-/// What decides about tokens.
+/// What decides about an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecidedBy {
     /// The template itself.
@@ -76,6 +78,9 @@ impl LaunchSource<'_> {
     ///
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence>
     pub fn next_instance(&self, policy: &Policy) -> NextInstance {
+        if let Some(decided_by) = self.disables_endpoint() {
+            return NextInstance::EndpointDisabled(decided_by);
+        }
         let no_defaults = MetadataDefaults::default();
         let defaults = match self.defaults {
             Some(defaults) => defaults,
@@ -90,13 +95,11 @@ impl LaunchSource<'_> {
                 .or(&defaults.options())
                 .or(&self.image_or_ec2_options())
         };
-        let endpoint_off = options.http_endpoint == Some(Toggle::Disabled);
-        if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) && !endpoint_off
-        {
+        if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) {
             return NextInstance::LaunchFails;
         }
         let violations = policy.require.violations(&options);
-        if endpoint_off || violations.is_empty() {
+        if violations.is_empty() {
             return NextInstance::Compliant(decided_by);
         }
         if http_tokens.is_none() {
@@ -108,6 +111,16 @@ impl LaunchSource<'_> {
         let violations = violations.iter().map(ToString::to_string);
         let violations = violations.collect::<Vec<_>>().join(", ");
         NextInstance::NonCompliant(format!("{violations} ({decided_by})"))
+    }
+
+    /// What disables the endpoint of the next instance.
+    fn disables_endpoint(&self) -> Option<DecidedBy> {
+        let disabled = Some(Toggle::Disabled);
+        let by_defaults = self.defaults.and_then(|defaults| defaults.http_endpoint);
+        match self.own.http_endpoint {
+            Some(_) => (self.own.http_endpoint == disabled).then_some(DecidedBy::Template),
+            None => (by_defaults == disabled).then_some(DecidedBy::Defaults),
+        }
     }
 
     fn tokens(&self, defaults: &MetadataDefaults) -> (Option<HttpTokens>, DecidedBy) {
@@ -144,7 +157,9 @@ impl NextInstance {
     /// Whether it will be compliant.
     pub fn compliance(&self) -> TemplateCompliance {
         match self {
-            NextInstance::Compliant(_) => TemplateCompliance::Compliant,
+            NextInstance::Compliant(_) | NextInstance::EndpointDisabled(_) => {
+                TemplateCompliance::Compliant
+            }
             NextInstance::NonCompliant(_) | NextInstance::LaunchFails => {
                 TemplateCompliance::NonCompliant
             }
@@ -157,6 +172,9 @@ impl fmt::Display for NextInstance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             NextInstance::Compliant(decided_by) => write!(f, "as required {decided_by}"),
+            NextInstance::EndpointDisabled(decided_by) => {
+                write!(f, "its endpoint is disabled {decided_by}")
+            }
             NextInstance::NonCompliant(violations) => f.write_str(violations),
             NextInstance::LaunchFails => {
                 f.write_str("http_tokens is optional and HttpTokensEnforced is on: launches fail")

@@ -142,28 +142,55 @@ fn what_decides_and_is_not_known_is_unknown_and_never_compliant() {
 }
 
 #[test]
-fn a_disabled_endpoint_and_a_hop_limit_count_too() {
+fn an_instance_without_an_endpoint_is_compliant_whatever_decides_about_its_tokens() {
     let off = MetadataOptions {
-        http_tokens: OPTIONAL,
         http_endpoint: Some(Toggle::Disabled),
         ..MetadataOptions::default()
     };
+    let on = MetadataOptions {
+        http_endpoint: Some(Toggle::Enabled),
+        ..off
+    };
+    let defaults = MetadataDefaults {
+        http_tokens: OPTIONAL,
+        http_endpoint: Some(Toggle::Disabled),
+        ..MetadataDefaults::default()
+    };
+    let by_template = NextInstance::EndpointDisabled(DecidedBy::Template);
+    let by_defaults = NextInstance::EndpointDisabled(DecidedBy::Defaults);
+    let source = |own, defaults| LaunchSource {
+        own,
+        defaults,
+        image: None,
+        image_requires_tokens: None,
+    };
+    let unset = MetadataOptions::default();
+    assert_eq!(next(TOKENS, &source(&off, None)), by_template);
+    assert_eq!(next(TOKENS, &source(&off, Some(&defaults))), by_template);
+    assert_eq!(next(TOKENS, &source(&unset, Some(&defaults))), by_defaults);
+    assert_eq!(
+        by_defaults.to_string(),
+        "its endpoint is disabled by the account's defaults"
+    );
+    assert_eq!(by_template.compliance(), TemplateCompliance::Compliant);
+    let enabled = next(TOKENS, &source(&on, Some(&defaults)));
+    assert_eq!(enabled.compliance(), TemplateCompliance::NonCompliant);
+}
+
+#[test]
+fn the_hop_limit_of_an_image_counts_too() {
+    let three_hops = r#""hop_limit": {"at_least": 3}"#;
+    let own = MetadataOptions {
+        http_tokens: OPTIONAL,
+        ..MetadataOptions::default()
+    };
     let source = LaunchSource {
-        own: &off,
+        own: &own,
         defaults: Some(&MetadataDefaults::default()),
         image: None,
         image_requires_tokens: Some(true),
     };
-    let three_hops = r#""hop_limit": {"at_least": 3}"#;
-    for require in [TOKENS, three_hops] {
-        let next = next(require, &source);
-        assert!(matches!(next, NextInstance::Compliant(_)), "{next:?}");
-    }
-    let on = MetadataOptions {
-        http_endpoint: None,
-        ..off
-    };
-    let next = next(three_hops, &LaunchSource { own: &on, ..source });
+    let next = next(three_hops, &source);
     assert!(
         matches!(&next, NextInstance::NonCompliant(why) if why.contains("hop_limit is 2")),
         "{next:?}"
