@@ -190,6 +190,8 @@ pub enum Reason {
         /// For example `Client.DryRunOperation`.
         error_code: String,
     },
+    /// An API call that can determine the metadata options of later launches.
+    LaterLaunches(String),
     /// An API call that changes no metadata options.
     OtherCall(String),
     /// An event of another kind.
@@ -204,6 +206,12 @@ impl fmt::Display for Reason {
             Reason::FailedCall { call, error_code } => {
                 write!(f, "{} changed nothing: {}", Plain(call), Plain(error_code))
             }
+            Reason::LaterLaunches(call) => write!(
+                f,
+                "{} changes no instance: it can set the metadata options of launches, which are events of \
+                 their own",
+                Plain(call)
+            ),
             Reason::OtherCall(call) => {
                 write!(f, "{} does not concern metadata options", Plain(call))
             }
