@@ -3,6 +3,7 @@
 //! Events arrive in EventBridge's envelope, in an SNS message around it, or as a bare CloudTrail
 //! record. `aws_lambda_events` reads the envelope; its content is read leniently.
 
+mod delivered;
 mod detail;
 mod envelope;
 mod field;
@@ -19,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::instance::{Instance, InstanceId, State};
 use crate::options::MetadataOptions;
 use crate::plain::Plain;
+pub use delivered::{DeliveredEvent, delivered};
 pub use malformed::Malformed;
 pub use parse::parse;
 
