@@ -62,6 +62,12 @@ impl Events {
     fn text(&mut self, text: &str, path: &str, depth: usize) {
         let documents = Deserializer::from_str(text).into_iter::<&RawValue>();
         match documents.collect::<Result<Vec<_>, _>>() {
+            Err(_) if is_lines(text) => {
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                for (n, line) in lines.enumerate() {
+                    self.text(line, &format!("{path}[{n}]"), depth + 1);
+                }
+            }
             Err(error) => {
                 let line = text.lines().nth(error.line().saturating_sub(1));
                 let found = begin(line.unwrap_or_default());
@@ -155,12 +161,23 @@ fn unknown(fields: &BTreeMap<String, &RawValue>) -> String {
                 these"
             .to_owned();
     }
+    if fields.is_empty() {
+        return format!("{EXPECTED}; found `{{}}`");
+    }
     let names: Vec<String> = fields
         .keys()
         .map(|name| format!("`{}`", begin(name)))
         .collect();
     let names = names.join(", ");
     format!("{EXPECTED}; found an object with the fields {names}")
+}
+
+/// Whether a text, which is not JSON as a whole, has an event in each line.
+fn is_lines(text: &str) -> bool {
+    let is_json = |line| serde_json::from_str::<BTreeMap<String, &RawValue>>(line).is_ok();
+    text.trim()
+        .split_once('\n')
+        .is_some_and(|(first, _)| is_json(first))
 }
 
 /// Exports of CloudWatch Logs begin each line with a time, and `aws logs tail` with the stream too.

@@ -204,14 +204,15 @@ fn what_is_no_event_is_named_with_its_place_and_what_was_found() {
             json!({ "logFiles": [], "digestEndTime": "" }).to_string(),
             format!("{expected}; found an object with the fields `digestEndTime`, `logFiles`"),
         ),
+        ("{}".to_owned(), format!("{expected}; found `{{}}`")),
         (received(&[json!(null)]).to_string(), format!("`Messages[0].Body`: {expected}; found `null`")),
         (
             json!({ "Type": "SubscriptionConfirmation", "Message": "You have chosen to subscribe" }).to_string(),
             "`Message`: not JSON: expected value at line 1 column 1; found `You have chosen to subscribe`".to_owned(),
         ),
         (
-            "{}\n{ \"Records\": [".to_owned(),
-            "not JSON: EOF while parsing a list at line 2 column 14; found `{ \"Records\": [`".to_owned(),
+            "{\n \"Records\": [".to_owned(),
+            "not JSON: EOF while parsing a list at line 2 column 13; found `\"Records\": [`".to_owned(),
         ),
         (s3.to_string(), format!("`Records[0]`: {objects}")),
         (received(&[notification(&s3)]).to_string(), format!("`Messages[0].Body.Message.Records[0]`: {objects}")),
@@ -244,6 +245,20 @@ fn a_fault_hides_no_other_event() {
     let are_events: Vec<bool> = events.iter().map(|it| it.json.is_ok()).collect();
     assert_eq!(are_events, [false, true, false, true]);
     assert_eq!(events[2].json.as_ref().unwrap_err().path, "Records[2]");
+}
+
+#[test]
+fn a_line_that_is_no_json_hides_no_other_line() {
+    let record = record().to_string();
+    let events = delivered(&format!(
+        "{record}\nSTART RequestId: 1\n\n{record}\n{{\"a\""
+    ));
+    let are_events: Vec<bool> = events.iter().map(|it| it.json.is_ok()).collect();
+    assert_eq!(are_events, [true, false, true, false]);
+    assert_eq!(
+        events[1].json.as_ref().unwrap_err().to_string(),
+        "malformed event: `[1]`: not JSON: expected value at line 1 column 1; found `START RequestId: 1`"
+    );
 }
 
 #[test]
