@@ -52,7 +52,7 @@ const MAX_DEPTH: usize = 32;
 /// All events of a text, in its order; at least one.
 pub fn delivered(text: &str) -> Vec<DeliveredEvent> {
     let mut events = Events(Vec::new());
-    events.text(&without_times(text), "", 0);
+    events.text(&without_times(without_footer(text)), "", 0);
     events.0
 }
 
@@ -178,6 +178,14 @@ fn is_lines(text: &str) -> bool {
     text.trim()
         .split_once('\n')
         .is_some_and(|(first, _)| is_json(first))
+}
+
+/// SNS ends an e-mail with how to unsubscribe.
+fn without_footer(text: &str) -> &str {
+    let footer = "If you wish to stop receiving notifications";
+    text.split_once("\n--")
+        .filter(|(_, rest)| rest.trim_start().starts_with(footer))
+        .map_or(text, |(message, _)| message)
 }
 
 /// Exports of CloudWatch Logs begin each line with a time, and `aws logs tail` with the stream too.

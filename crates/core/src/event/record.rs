@@ -158,6 +158,7 @@ impl CloudTrailRecord {
                     | "ModifyImageAttribute"
                     | "ModifyInstanceMetadataDefaults"
                     | "ModifyLaunchTemplate"
+                    | "ModifySpotFleetRequest"
                     | "RegisterImage"
                     | "RequestSpotFleet"
             ),
@@ -165,6 +166,9 @@ impl CloudTrailRecord {
                 call,
                 "CreateAutoScalingGroup" | "CreateLaunchConfiguration" | "UpdateAutoScalingGroup"
             ),
+            Some(("organizations", _)) => {
+                matches!(call, "AttachPolicy" | "DetachPolicy" | "UpdatePolicy")
+            }
             _ => false,
         }
     }

@@ -176,6 +176,22 @@ fn lines_of_a_log_may_begin_with_their_times() {
 }
 
 #[test]
+fn an_e_mail_of_sns_ends_with_how_to_unsubscribe() {
+    let (event, footer) = (
+        bridged().to_string(),
+        "If you wish to stop receiving notifications from this topic, please click or visit the link below",
+    );
+    for text in [
+        format!("{event}\n\n--\n{footer}:\nhttps://sns.example/\n"),
+        format!("{event}\r\n--\r\n{footer}:\r\n"),
+    ] {
+        assert_eq!(found(&delivered(&text)), [&event]);
+    }
+    let other = format!("{event}\n--\n{event}");
+    assert_eq!(paths(&other), ["[0]", "[1]", "[2]"]);
+}
+
+#[test]
 fn what_an_event_itself_contains_is_no_other_event() {
     let mut event = bridged();
     let mut record = record();

@@ -66,6 +66,7 @@ fn a_call_that_sets_the_options_of_later_launches_is_ignored_and_not_called_unre
         ("ec2", "ModifyImageAttribute"),
         ("ec2", "CreateFleet"),
         ("autoscaling", "CreateLaunchConfiguration"),
+        ("organizations", "AttachPolicy"),
     ] {
         let of = |source: &str| {
             let json = event(|e| {
