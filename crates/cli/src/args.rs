@@ -1,6 +1,7 @@
 //! The arguments of the command.
 
 mod defaults;
+mod explain;
 mod values;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::terminal::Destination;
 use values::{hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+pub(crate) use explain::ExplainArgs;
 
 /// Finds EC2 instances that answer IMDSv1, enforces IMDSv2 on them, and rolls it back.
 ///
@@ -340,20 +342,6 @@ pub(crate) struct PlainOutput {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Example:
-  imdsctl explain events/launch-open.json --policy events/policy.json")]
-pub(crate) struct ExplainArgs {
-    /// An event as EventBridge, SNS or CloudTrail delivers it; `-` is standard input
-    #[arg(value_name = "EVENT.json")]
-    pub(crate) event: PathBuf,
-    /// The function's policy
-    #[arg(long, value_name = "FILE")]
-    pub(crate) policy: PathBuf,
-    #[command(flatten)]
-    pub(crate) output: PlainOutput,
 }
 
 #[derive(Debug, Subcommand)]

@@ -54,6 +54,13 @@ pub(crate) enum Problem {
     Policy { path: PathBuf, source: PolicyFaults },
     #[error("the event in `{}` is not valid", path.display())]
     Event { path: PathBuf, source: Malformed },
+    #[error("not valid in `{}`: {malformed} of {of} events, the first", path.display())]
+    Events {
+        path: PathBuf,
+        malformed: usize,
+        of: usize,
+        source: Malformed,
+    },
     #[error(
         "could not describe the enabled regions: name regions with `--region`, or allow ec2:DescribeRegions"
     )]
@@ -128,6 +135,7 @@ impl Problem {
             | Problem::CaBundle { .. }
             | Problem::Policy { .. }
             | Problem::Event { .. }
+            | Problem::Events { .. }
             | Problem::Regions(_)
             | Problem::Identity(_)
             | Problem::Credentials(_)

@@ -13,6 +13,7 @@ mod policy_check;
 mod progress;
 mod quote;
 mod terminal;
+mod text;
 
 use std::process::ExitCode;
 

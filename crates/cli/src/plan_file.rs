@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use imds_core::change::Change;
@@ -14,6 +14,8 @@ use imds_core::policy::{Action, Policy, PolicyFaults};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::text;
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -155,7 +157,8 @@ impl PlanFile {
 
     /// Reads a plan for the caller's account, and its policy.
     pub(crate) fn read(path: &Path, account: &str) -> Result<(Self, Policy), PlanFileError> {
-        let text = std::fs::read_to_string(path).map_err(|source| PlanFileError::Read {
+        let read = File::open(path).and_then(text::read);
+        let text = read.map_err(|source| PlanFileError::Read {
             path: path.to_owned(),
             source,
         })?;
@@ -301,9 +304,11 @@ struct PlanHeader {
 
 fn is_plan(path: &Path) -> bool {
     let file = std::fs::metadata(path).is_ok_and(|file| file.is_file());
-    let mark =
-        || serde_json::from_reader::<_, PlanHeader>(BufReader::new(File::open(path).ok()?)).ok();
-    file && mark().is_some_and(|mark| mark.kind == KIND)
+    let header = || {
+        let text = File::open(path).and_then(text::read).ok()?;
+        serde_json::from_str::<PlanHeader>(&text).ok()
+    };
+    file && header().is_some_and(|header| header.kind == KIND)
 }
 
 fn shown(path: &Path) -> String {

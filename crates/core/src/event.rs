@@ -3,6 +3,7 @@
 //! Events arrive in EventBridge's envelope, in an SNS message around it, or as a bare CloudTrail
 //! record. `aws_lambda_events` reads the envelope; its content is read leniently.
 
+mod delivered;
 mod detail;
 mod envelope;
 mod field;
@@ -19,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::instance::{Instance, InstanceId, State};
 use crate::options::MetadataOptions;
 use crate::plain::Plain;
+pub use delivered::{DeliveredEvent, delivered};
 pub use malformed::Malformed;
 pub use parse::parse;
 
@@ -190,6 +192,8 @@ pub enum Reason {
         /// For example `Client.DryRunOperation`.
         error_code: String,
     },
+    /// An API call that can determine the metadata options of later launches.
+    LaterLaunches(String),
     /// An API call that changes no metadata options.
     OtherCall(String),
     /// An event of another kind.
@@ -204,6 +208,12 @@ impl fmt::Display for Reason {
             Reason::FailedCall { call, error_code } => {
                 write!(f, "{} changed nothing: {}", Plain(call), Plain(error_code))
             }
+            Reason::LaterLaunches(call) => write!(
+                f,
+                "{} changes no instance: it can set the metadata options of launches, which are events of \
+                 their own",
+                Plain(call)
+            ),
             Reason::OtherCall(call) => {
                 write!(f, "{} does not concern metadata options", Plain(call))
             }

@@ -2,6 +2,7 @@
 //! call.
 
 mod calls;
+mod each;
 mod text;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +17,7 @@ use crate::plan::{Plan, Step};
 use crate::policy::{Action, NewInstances, Policy};
 use crate::report::{Outcome, Trigger};
 use crate::trace::{KnownFacts, RuleTrace, trace};
+pub use each::{ExplainedEvent, ExplainedEvents, explain_each};
 
 /// An event, and what the function would do with it. Its `Display` is for the terminal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -125,10 +127,7 @@ pub fn explain(
             region: ignored.region,
             time: None,
             principals: Vec::new(),
-            notes: vec![format!(
-                "nothing is done and no call is made: {}",
-                ignored.reason
-            )],
+            notes: vec![format!("{NOTHING_DONE}{}", ignored.reason)],
             instances: Vec::new(),
             not_recorded: None,
         },
@@ -287,6 +286,8 @@ fn started(start: &Start, policy: &Policy, now: Timestamp) -> Explanation {
     });
     explanation
 }
+
+const NOTHING_DONE: &str = "nothing is done and no call is made: ";
 
 const USAGE_CALL: &str = "GetMetricData MetadataNoToken and MetadataNoTokenRejected, for those that \
                           are neither new nor compliant";

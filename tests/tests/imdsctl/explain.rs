@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::reading::*;
 
-fn events() -> PathBuf {
+pub(crate) fn events() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../events")
 }
 
-fn event(name: &str) -> Value {
+pub(crate) fn event(name: &str) -> Value {
     let text = std::fs::read_to_string(events().join(format!("{name}.json"))).unwrap();
     serde_json::from_str(&text).unwrap()
 }

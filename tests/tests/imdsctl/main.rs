@@ -18,6 +18,7 @@ mod enforce_errors;
 mod enforce_refused;
 mod enforce_usage;
 mod explain;
+mod explain_inputs;
 mod journal;
 mod journal_full_disk;
 mod login;

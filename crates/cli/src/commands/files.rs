@@ -1,7 +1,7 @@
 //! Reads and writes files.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use imds_core::plain::Plain;
@@ -12,21 +12,16 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
-use crate::terminal;
-
-/// The largest policy or event that is read, in bytes.
-const LARGEST: u64 = 16 << 20;
+use crate::{terminal, text};
 
 /// Reads a text file; `-` is standard input.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
-    let mut text = String::new();
     let read = if path == Path::new("-") {
-        io::stdin().lock().take(LARGEST).read_to_string(&mut text)
+        text::read(io::stdin().lock())
     } else {
-        File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text))
+        File::open(path).and_then(text::read)
     };
-    read.map_err(Problem::reading(what, path))?;
-    Ok(text)
+    read.map_err(Problem::reading(what, path))
 }
 
 /// Writes the document to standard output or to the given file.

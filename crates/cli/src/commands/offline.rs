@@ -1,6 +1,9 @@
 //! `imdsctl explain` and `imdsctl policy`, which call no AWS API.
 
-use imds_core::explain::explain as explain_event;
+use std::fmt::Display;
+
+use imds_core::explain::explain_each;
+use serde::Serialize;
 
 use super::{chosen_policy, files};
 use crate::args::{ExplainArgs, PolicyOf};
@@ -10,24 +13,46 @@ use crate::policy_check;
 
 pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<Exit, Problem> {
     let policy = chosen_policy::load(&args.policy)?.policy;
-    let event = files::read("the event", &args.event)?;
-    let explanation =
-        explain_event(&event, &policy, (environment.now)()).map_err(|source| Problem::Event {
-            path: args.event.clone(),
-            source,
-        })?;
-    files::print(|out| {
-        if args.output.json {
-            serde_json::to_writer_pretty(&mut *out, &explanation)?;
-            writeln!(out)
-        } else {
-            write!(out, "{explanation}")
+    let text = files::read("the event", &args.event)?;
+    let events = explain_each(&text, &policy, (environment.now)());
+    let path = || args.event.clone();
+    match events.0.as_slice() {
+        [event] => match &event.explained {
+            Ok(explanation) => print(explanation, args.output.json)?,
+            Err(malformed) => {
+                return Err(Problem::Event {
+                    path: path(),
+                    source: malformed.clone(),
+                });
+            }
+        },
+        several => {
+            print(&events, args.output.json)?;
+            if let Some(first) = events.malformed().next() {
+                return Err(Problem::Events {
+                    path: path(),
+                    malformed: events.malformed().count(),
+                    of: several.len(),
+                    source: first.clone(),
+                });
+            }
         }
-    })?;
-    Ok(if explanation.has_violations() {
+    }
+    Ok(if events.has_violations() {
         Exit::Violations
     } else {
         Exit::Fine
+    })
+}
+
+fn print(explained: &(impl Display + Serialize), as_json: bool) -> Result<(), Problem> {
+    files::print(|out| {
+        if as_json {
+            serde_json::to_writer_pretty(&mut *out, explained)?;
+            writeln!(out)
+        } else {
+            write!(out, "{explained}")
+        }
     })
 }
 

@@ -113,6 +113,18 @@ fn a_plan_is_overwritten_and_nothing_else_is() {
 
 #[cfg(unix)]
 #[test]
+fn a_plan_that_an_editor_marked_is_read_and_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.json");
+    let text = serde_json::to_string(&plan()).unwrap();
+    std::fs::write(&path, format!("\u{feff}{text}")).unwrap();
+    let (read, _) = PlanFile::read(&path, ACCOUNT).unwrap();
+    assert_eq!(read, plan());
+    plan().write(&path).unwrap();
+    assert!(std::fs::read(&path).unwrap().starts_with(b"{"));
+}
+
+#[test]
 fn others_may_read_a_plan_as_any_new_file() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

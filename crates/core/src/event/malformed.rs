@@ -35,7 +35,7 @@ impl Malformed {
     }
 
     /// Puts the path below `parent`.
-    pub(super) fn under(mut self, parent: &str) -> Self {
+    pub(crate) fn under(mut self, parent: &str) -> Self {
         if !parent.is_empty() {
             self.path = if self.path.is_empty() {
                 parent.to_owned()

@@ -133,6 +133,9 @@ impl CloudTrailRecord {
             "RunInstances" if of_ec2 => Self::launch,
             "StartInstances" if of_ec2 => Self::start,
             "ModifyInstanceMetadataOptions" if of_ec2 => Self::metadata_change,
+            _ if self.prepares_launches(&call) => {
+                return Ok(self.ignored(envelope, Reason::LaterLaunches(call)));
+            }
             _ => return Ok(self.ignored(envelope, Reason::OtherCall(call))),
         };
         if let Some(code) = self.error_code.as_deref().filter(|code| !code.is_empty()) {
@@ -140,6 +143,34 @@ impl CloudTrailRecord {
             return Ok(self.ignored(envelope, Reason::FailedCall { call, error_code }));
         }
         read(self, envelope).map_err(|e| if e.path == "region" { e } else { e.under(at) })
+    }
+
+    /// Whether the call can determine the metadata options of later launches.
+    fn prepares_launches(&self, call: &str) -> bool {
+        let source = self.event_source.as_deref().unwrap_or_default();
+        match source.split_once(".amazonaws.com") {
+            Some(("ec2", _)) => matches!(
+                call,
+                "CreateFleet"
+                    | "CreateLaunchTemplate"
+                    | "CreateLaunchTemplateVersion"
+                    | "ModifyFleet"
+                    | "ModifyImageAttribute"
+                    | "ModifyInstanceMetadataDefaults"
+                    | "ModifyLaunchTemplate"
+                    | "ModifySpotFleetRequest"
+                    | "RegisterImage"
+                    | "RequestSpotFleet"
+            ),
+            Some(("autoscaling", _)) => matches!(
+                call,
+                "CreateAutoScalingGroup" | "CreateLaunchConfiguration" | "UpdateAutoScalingGroup"
+            ),
+            Some(("organizations", _)) => {
+                matches!(call, "AttachPolicy" | "DetachPolicy" | "UpdatePolicy")
+            }
+            _ => false,
+        }
     }
 
     fn launch(self, envelope: &Envelope) -> Result<Event, Malformed> {

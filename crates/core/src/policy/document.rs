@@ -12,6 +12,8 @@ use super::{Action, Existing, Limits, NewInstances, Policy};
 const VERSION: &str = "1, the version of the policy's format";
 
 pub(super) fn read(text: &str) -> Result<Policy, PolicyFaults> {
+    // Editors and shells on Windows begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let json: Json = serde_json::from_str(text).map_err(|error| not_json(text, &error))?;
     let reader = Reader::default();
     let policy = policy(&reader.root(&json));

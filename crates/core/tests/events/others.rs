@@ -58,6 +58,30 @@ fn other_calls_and_other_events_are_ignored() {
     );
 }
 
+#[test]
+fn a_call_that_sets_the_options_of_later_launches_is_ignored_and_not_called_unrelated() {
+    for (source, call) in [
+        ("ec2", "ModifyInstanceMetadataDefaults"),
+        ("ec2", "CreateLaunchTemplateVersion"),
+        ("ec2", "ModifyImageAttribute"),
+        ("ec2", "CreateFleet"),
+        ("autoscaling", "CreateLaunchConfiguration"),
+        ("organizations", "AttachPolicy"),
+    ] {
+        let of = |source: &str| {
+            let json = event(|e| {
+                e["detail"]["eventName"] = json!(call);
+                e["detail"]["eventSource"] = json!(format!("{source}.amazonaws.com"));
+            });
+            ignored(&json).reason
+        };
+        assert_eq!(of(source), Reason::LaterLaunches(call.to_owned()));
+        assert_eq!(of("gamelift"), Reason::OtherCall(call.to_owned()));
+        let shown = of(source).to_string();
+        assert!(shown.starts_with(&format!("{call} changes no instance: ")));
+    }
+}
+
 #[track_caller]
 fn metadata_change(json: &str) -> MetadataChange {
     match parse(json).unwrap() {

@@ -8,6 +8,7 @@
 
 mod changes;
 mod new_instances;
+mod several;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -29,6 +29,14 @@ const TOKENS: Require = Require {
 };
 
 #[test]
+fn a_byte_order_mark_before_a_policy_has_no_meaning() {
+    let plain = r#"{ "require": { "http_tokens": "required" }, "on_violation": "enforce" }"#;
+    let marked = format!("\u{feff}{plain}");
+    assert_eq!(Policy::parse(&marked), Policy::parse(plain));
+    assert!(Policy::parse(&marked).is_ok());
+}
+
+#[test]
 fn a_whole_policy_is_read() {
     let given = parse(
         r#"{

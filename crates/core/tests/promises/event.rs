@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use imds_core::event::{Event, Ignored, Origin, Sweep, parse};
+use imds_core::event::{Event, Ignored, Origin, Sweep, delivered, parse};
 use imds_core::instance::{Instance, InstanceId};
 use jiff::Timestamp;
 
@@ -10,6 +10,14 @@ use jiff::Timestamp;
 pub(crate) fn hold(text: &str) {
     let read = parse(text);
     assert_eq!(read, parse(text), "the same text is always read the same");
+    let delivered = delivered(text);
+    assert!(!delivered.is_empty(), "no text is lost in silence");
+    for event in delivered {
+        if let Err(malformed) = event.json {
+            assert_eq!(malformed.path, event.path);
+            is_plain(&malformed.to_string(), 500);
+        }
+    }
     match read {
         Err(malformed) => {
             assert!(!malformed.path.is_empty() || !malformed.problem.is_empty());
