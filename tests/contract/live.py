@@ -112,7 +112,8 @@ def aws(run: str, say: Callable[[str], None]) -> Iterator[Aws]:
         f"account {account}, {region}: at most {MOST_INSTANCES} instances of {Aws.instance_type} "
         f"for {MOST_MINUTES} minutes, which is about {MOST_COST:.2f} USD; tag {TAG}={run}"
     )
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too, which a shell makes the processes in its background ignore.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         yield ground
