@@ -26,15 +26,17 @@ pub(crate) struct AnalyzedStatement {
     /// Where the header that sends a token is.
     token_header: Option<usize>,
     pub(crate) requests_token: bool,
+    /// Whether its method is the one that only a request for a token uses.
+    pub(crate) puts: bool,
 }
 
 /// Functions that only build a value.
 static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?xi)^(?: urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
-            | HTTP(?:Connection)?Pool | PoolManager | Session | Client | getenv | get | str | string | u | url | uri | create | new
+            | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | start | getenv | get | str | string | u | url | uri | create | new
             | sprintf | quote | lower | encode | list | tuple | dict | partial | int | float | Retry | Timeout | param
-            | curl_init | array | if | and | or | not | in )$",
+            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
     )
 });
 static BUILDER_CMDLETS: LazyLock<Regex> =
@@ -45,29 +47,28 @@ static CMDLET_CALL: LazyLock<Regex> =
 
 impl AnalyzedStatement {
     pub(crate) fn new(mut statement: ScriptStatement) -> Self {
-        // A host that is reached without a proxy is not called by that.
-        if patterns::NO_PROXY.is_match(&statement.text) {
+        if patterns::NOT_CALLED.is_match(&statement.text) {
             let blank = |found: &Captures| " ".repeat(found.get(0).map_or(0, |m| m.len()));
-            let text = patterns::NO_PROXY.replace_all(&statement.text, blank);
+            let text = patterns::NOT_CALLED.replace_all(&statement.text, blank);
             statement.text = text.into_owned();
         }
         let text = &statement.text;
         let parts = parts(&statement);
-        let returns_token =
-            |address: &Range<usize>| words::url(text, address).contains(patterns::TOKEN_PATH);
         let mut addresses = address::find(text);
-        addresses.retain(|address| !returns_token(address));
+        addresses.retain(|address| !patterns::OTHER_PATH.is_match(&words::url(text, address)));
         let headers = || patterns::HEADER.captures_iter(text);
         let requests_ttl = headers().any(|found| found.name("ttl").is_some());
         let token_header = headers()
             .find(|found| found.name("ttl").is_none())
-            .and_then(|found| Some(found.get(0)?.start()));
+            .and_then(|found| Some(found.name("name")?.start()));
+        let puts = patterns::PUT.is_match(text);
         AnalyzedStatement {
             uses: uses(&statement, parts.program.as_deref()),
             addresses,
             caller: patterns::caller(text),
             token_header,
-            requests_token: requests_ttl || patterns::PUT.is_match(text),
+            requests_token: requests_ttl || puts,
+            puts,
             parts,
             statement,
         }
@@ -85,11 +86,11 @@ impl AnalyzedStatement {
     }
 
     fn leads_to_service(&self, used: &NameUse, names: &ResolvedNames) -> bool {
-        names.addresses.contains(&used.name) && !self.goes_on_to_token(used)
+        names.addresses.contains(&used.name) && !self.goes_elsewhere(used)
     }
 
-    /// Whether the URL that begins with a name returns tokens.
-    fn goes_on_to_token(&self, used: &NameUse) -> bool {
+    /// Whether the URL that begins with a name returns tokens, or is not EC2's.
+    fn goes_elsewhere(&self, used: &NameUse) -> bool {
         let after = start(self.statement.text_from(used.range.end), words::URL_BYTES);
         let url = match self.statement.language {
             Language::Shell => after.split(char::is_whitespace).next(),
@@ -98,7 +99,7 @@ impl AnalyzedStatement {
                 after.split([',', ';']).next()
             }
         };
-        url.is_some_and(|url| url.contains(patterns::TOKEN_PATH))
+        url.is_some_and(|url| patterns::OTHER_PATH.is_match(url))
     }
 
     /// Whether it sends a token.

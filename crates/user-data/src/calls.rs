@@ -81,7 +81,10 @@ impl AnalyzedStatement {
         if let Some(finding) = self.boto_call(names) {
             return Some(finding);
         }
-        if self.sends_token(names) || self.requests_token {
+        if self.sends_token(names)
+            || self.puts
+            || patterns::OTHER_HEADER.is_match(&self.statement.text)
+        {
             return None;
         }
         let target = self.target(names)?;
@@ -105,8 +108,11 @@ impl AnalyzedStatement {
         }
     }
 
-    /// A call of `boto`, unless the script defines a function of that name.
+    /// A call of Python's `boto`, unless the script defines a function of that name.
     fn boto_call(&self, names: &ResolvedNames) -> Option<Finding> {
+        if self.statement.language == Language::Other {
+            return None;
+        }
         let found = patterns::BOTO.find(&self.statement.text)?;
         let after = self.statement.text_from(found.end());
         let is_call = after.trim_start().starts_with('(');

@@ -32,11 +32,12 @@ pub(crate) static CALLER: LazyLock<Regex> = LazyLock::new(|| {
         | \b(?: Invoke-RestMethod | Invoke-WebRequest | irm | iwr | Start-BitsTransfer )\b
         | (?-i: [\w$.]* \.(?: Download(?:String|File|Data)\w* | GetResponse(?:Async)? | OpenRead\w*
                             | Get(?:String|ByteArray|Stream)?Async | SendAsync ) )
-        | \b(?: urlopen | urlretrieve | httpx\.\w+ | axios | file_get_contents | readfile | fopen
-              | curl_exec | superagent | LWP::Simple | URI\.open )\b
-        | \b(?: fetch | got ) \s*\(
+        | (?-i: \.(?: openStream | getInputStream | inputStream )\b | \b(?: toURL\(\) | URL\([^)]*\) )\.(?: text | getText )\b )
+        | \b(?: urlopen | urlretrieve | file_get_contents | readfile | fopen
+              | curl_exec | LWP::Simple | URI\.open | proxy_?pass | reverse_proxy )\b
+        | \b(?: fetch | got | axios | superagent ) \s*\(
         | Net::HTTP\.get\w* | http\.Get\b
-        | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open ) \s*\(
+        | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open | send | sendall | stream ) \s*\(
         "#,
     )
 });
@@ -52,8 +53,11 @@ static DICTIONARY: LazyLock<Regex> = LazyLock::new(|| {
 static CONNECTS: LazyLock<Regex> = LazyLock::new(|| regex(r"\s-\w*z"));
 
 /// The header that sends a token; with `-ttl`, the one that requests it.
-pub(crate) static HEADER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)x-aws-ec2-metadata-token(?P<ttl>-ttl)?"));
+pub(crate) static HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)(?:^|[^\w-]|-H|\\[nrt])(?P<name>x-aws-ec2-metadata-token(?P<ttl>-ttl-seconds)?)(?:[^\w-]|$)",
+    )
+});
 
 /// The HTTP method, which only the request for a token uses.
 pub(crate) static PUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -66,16 +70,29 @@ pub(crate) static PUT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// The path at which tokens are requested.
-pub(crate) const TOKEN_PATH: &str = "api/token";
+/// The path at which tokens are requested, and the paths of Google's and Azure's services, which
+/// have the same address and no IMDSv1.
+pub(crate) static OTHER_PATH: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"api/token|/computeMetadata/|/metadata/(?:instance|identity|scheduledevents|attested|loadbalancer|versions)",
+    )
+});
+
+/// The headers without which Google's and Azure's services refuse a call.
+pub(crate) static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r#"(?i)\bmetadata-flavor\b|(?:["']|-H\s*)metadata["']?\s*(?::|=>?)\s*["']?true\b"#)
+});
 
 /// Functions of `boto`, the predecessor of boto3, which sends no tokens.
 pub(crate) static BOTO: LazyLock<Regex> =
     LazyLock::new(|| regex(r"\bget_instance_(?:metadata|userdata|identity)\b"));
 
-/// Hosts that are reached without a proxy.
-pub(crate) static NO_PROXY: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?i)(?:--)?no_?proxy["']?\s*[=:,]?\s*(?:"[^"]*"|'[^']*'|[^\s"';]+)"#)
+/// Hosts that are reached without a proxy, and commands in quotes that change or test the network.
+pub(crate) static NOT_CALLED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"(?xi) (?:--)?no_?proxy["']?\s*[=:,]?\s*(?: "[^"]*" | '[^']*' | [^\s"';]+ )
+        | ["'](?:/\S*/)?(?: ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | netsh | ping )["']?[\s,][^;)\]]*"#,
+    )
 });
 
 /// The beginning of a shell assignment, up to its value.
@@ -86,8 +103,9 @@ pub(crate) fn defined_function(text: &str) -> Option<&str> {
     Some(FUNCTION.captures(text)?.get(1)?.as_str())
 }
 
-static FUNCTION: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+([\w:.-]+)"));
+static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+(?:\w+[.:]+)*([\w-]+)\s*(?:[^\s=]|$)")
+});
 
 /// A comment in a Windows batch file.
 pub(crate) static BATCH_COMMENT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^@?(?:rem\b|::)"));

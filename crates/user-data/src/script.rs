@@ -8,6 +8,8 @@ pub(crate) struct Script {
     pub(crate) text: String,
     /// The number of its first line.
     pub(crate) line: usize,
+    /// The number of its last line: a line feed that is written as an escape begins no line.
+    pub(crate) last_line: usize,
     pub(crate) language: Language,
     /// As in [`Finding`](crate::Finding).
     pub(crate) part: Option<String>,
@@ -24,6 +26,7 @@ impl Script {
         Script {
             text: text.into(),
             line,
+            last_line: usize::MAX,
             language,
             part: None,
             depth: 0,
@@ -35,6 +38,7 @@ impl Script {
         self.may_nest().then(|| Script {
             text,
             line,
+            last_line: self.last_line,
             language,
             part: self.part.clone(),
             depth: self.depth + 1,

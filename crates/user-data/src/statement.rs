@@ -12,6 +12,8 @@ pub(crate) struct ScriptStatement {
     pub(crate) text: String,
     /// Byte offsets in the text, with the line that begins there.
     lines: Vec<(usize, usize)>,
+    /// As in [`Script`].
+    last_line: usize,
     pub(crate) language: Language,
     /// The function that contains it.
     pub(crate) function: Option<Rc<str>>,
@@ -23,7 +25,10 @@ impl ScriptStatement {
     /// The line in the script of a byte of the text.
     pub(crate) fn line_at(&self, byte: usize) -> usize {
         let before = self.lines.iter().take_while(|(from, _)| *from <= byte);
-        before.last().map_or(1, |(_, line)| *line)
+        before
+            .last()
+            .map_or(1, |(_, line)| *line)
+            .min(self.last_line)
     }
 
     /// The text from a byte on.
@@ -91,6 +96,7 @@ impl StatementBuilder {
         has_words.then(|| ScriptStatement {
             text,
             lines,
+            last_line: script.last_line,
             language: script.language,
             function,
             part: script.part.clone(),

@@ -2,6 +2,8 @@
 
 mod clean;
 mod code;
+mod included;
+mod other_services;
 mod packed;
 mod properties;
 mod shell;

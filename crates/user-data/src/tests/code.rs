@@ -156,7 +156,7 @@ fn calls_in_other_languages_are_found() {
         ),
         (
             "#!/usr/bin/env node\nconst axios = require('axios');\naxios.get('http://169.254.169.254/latest/meta-data/mac').then(r => console.log(r.data));\n",
-            &["3 axios http://169.254.169.254/latest/meta-data/mac"],
+            &["3 axios.get http://169.254.169.254/latest/meta-data/mac"],
         ),
     ]);
 }
