@@ -61,11 +61,12 @@ impl AnalyzedStatement {
         let token_header = headers()
             .find(|found| found.name("ttl").is_none())
             .and_then(|found| Some(found.name("name")?.start()));
+        let caller = patterns::callers(text).next();
         let puts = patterns::PUT.is_match(text);
         AnalyzedStatement {
             uses: uses(&statement, parts.program.as_deref()),
             addresses,
-            caller: patterns::caller(text),
+            caller,
             token_header,
             requests_token: requests_ttl || puts,
             puts,

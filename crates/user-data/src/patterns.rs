@@ -5,21 +5,22 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The first program or function in the text that fetches a URL.
-pub(crate) fn caller(text: &str) -> Option<Range<usize>> {
-    let mut found = CALLER.captures_iter(text);
-    let found = found.find(|found| {
+/// The programs and functions in the text that fetch URLs.
+pub(crate) fn callers(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let found = CALLER.captures_iter(text).filter(move |found| {
         let reads_dictionary = found
             .name("object")
             .is_some_and(|object| DICTIONARY.is_match(object.as_str()));
         let only_connects = found.name("connects").is_some() && CONNECTS.is_match(text);
         !reads_dictionary && !only_connects
-    })?;
-    let range = found.get(0)?.range();
-    let before = text.get(..range.start).unwrap_or_default();
-    // A variable may have the name of the program that it holds.
-    let signs = before.len() - before.trim_end_matches(['$', '{']).len();
-    Some(range.start - signs..range.end)
+    });
+    found.filter_map(|found| {
+        let range = found.get(0)?.range();
+        let before = text.get(..range.start).unwrap_or_default();
+        // A variable may have the name of the program that it holds.
+        let signs = before.len() - before.trim_end_matches(['$', '{']).len();
+        Some(range.start - signs..range.end)
+    })
 }
 
 /// Programs and functions that fetch URLs.
@@ -100,10 +101,21 @@ pub(crate) static ASSIGNS: LazyLock<Regex> = LazyLock::new(|| regex(r"^\w+(?:\[[
 
 /// The name of the function that a statement in any language but shell defines.
 pub(crate) fn defined_function(text: &str) -> Option<&str> {
-    Some(FUNCTION.captures(text)?.get(1)?.as_str())
+    let found = FUNCTION
+        .captures(text)
+        .or_else(|| ASSIGNED_FUNCTION.captures(text));
+    Some(found?.get(1)?.as_str())
 }
 
-static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+/// `name = (…) =>` and similar.
+static ASSIGNED_FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^(?:const\s+|let\s+|var\s+|my\s+)?\$?(\w+)\s*=\s*(?:async\s*)?(?:(?:\([^()]*\)|\w+)\s*=>|(?:lambda|function|sub)\b)",
+    )
+});
+
+/// The beginning of a function's definition.
+pub(crate) static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+(?:\w+[.:]+)*([\w-]+)\s*(?:[^\s=]|$)")
 });
 

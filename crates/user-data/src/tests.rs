@@ -1,5 +1,6 @@
 //! Scripts as people write them, with and without calls, and arbitrary bytes.
 
+mod brackets;
 mod clean;
 mod code;
 mod included;

@@ -26,6 +26,8 @@ static MODIFIED: LazyLock<Regex> = LazyLock::new(|| {
 static PARAMETER: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["'])"#));
 
+static BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\bdo|\{)\s*\|\s*(\w+)[^|]*\|"));
+
 /// ResolvedNames, separated by commas, and where their value is.
 type Assigned<'t> = (&'t str, Range<usize>);
 
@@ -40,8 +42,8 @@ pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
             .or_else(|| modified(text).map(|found| vec![found])),
     };
     let only_assigns = only_assigned.is_some();
-    let all = of_loop
-        .into_iter()
+    let all = (of_loop.into_iter())
+        .chain(block_parameter(text))
         .chain(only_assigned.into_iter().flatten());
     StatementParts {
         assignments: all
@@ -54,7 +56,7 @@ pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
 
 /// The default values of parameters, where a statement declares parameters.
 fn defaults(text: &str) -> Option<Vec<Assigned<'_>>> {
-    let declares = patterns::defined_function(text).is_some()
+    let declares = patterns::FUNCTION.is_match(text)
         || text
             .get(..5)
             .is_some_and(|word| word.eq_ignore_ascii_case("param"));
@@ -71,6 +73,12 @@ fn assigned(text: &str) -> Option<Assigned<'_>> {
         None => found.name("sign")?.end(),
     };
     Some((found.name("names")?.as_str(), value..text.len()))
+}
+
+/// The parameter of a block of Ruby, which is made from what is before the block.
+fn block_parameter(text: &str) -> Option<Assigned<'_>> {
+    let found = BLOCK.captures(text)?;
+    Some((found.get(1)?.as_str(), 0..found.get(0)?.start()))
 }
 
 /// An object to which a method adds something.

@@ -66,7 +66,7 @@ fn read_words<'t>(text: &'t str, assignments: &mut Vec<Assignment>) -> (Option<&
 
 /// A file holds what a command prints to it, but not what a call responds.
 fn written_file(text: &str) -> Option<Assignment> {
-    if patterns::caller(text).is_some() {
+    if patterns::callers(text).next().is_some() {
         return None;
     }
     let file = patterns::TARGET.captures(text)?.get(1)?;
