@@ -45,6 +45,11 @@ static FUNCTION_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"([A-Za-z_]\w*)\
 static CMDLET_CALL: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
 
+/// Whether a program or a function prints for people, or a file is for them.
+fn prints(name: &str, names: &ResolvedNames) -> bool {
+    patterns::FOR_PEOPLE.is_match(name) || names.printers.contains(name)
+}
+
 impl AnalyzedStatement {
     pub(crate) fn new(mut statement: ScriptStatement) -> Self {
         if patterns::NOT_CALLED.is_match(&statement.text) {
@@ -126,18 +131,119 @@ impl AnalyzedStatement {
 
     /// Whether it calls a function that does more than to build a value.
     pub(crate) fn runs_unknown(&self, names: &ResolvedNames) -> bool {
+        self.unknown_in(&self.statement.text, names)
+    }
+
+    fn unknown_in(&self, text: &str, names: &ResolvedNames) -> bool {
         let called = |pattern: &'static Regex| {
-            let found = pattern.captures_iter(&self.statement.text);
+            let found = pattern.captures_iter(text);
             found.filter_map(|found| Some(found.get(1)?.as_str()))
         };
         let is_builder = |name: &str| {
             BUILDERS.is_match(name)
+                || prints(name, names)
                 || names.addresses.contains(name)
                 || names.header_functions.contains(name)
         };
         called(&FUNCTION_CALL).any(|name| !is_builder(name))
             || self.statement.language == Language::PowerShell
                 && called(&CMDLET_CALL).any(|name| !BUILDER_CMDLETS.is_match(name))
+    }
+
+    /// Whether it is text that people read and nothing runs.
+    pub(crate) fn is_text(&self, names: &ResolvedNames) -> bool {
+        let text = &self.statement.text;
+        let reader = match self.statement.language {
+            Language::Shell => self.statement.reader.as_deref(),
+            // A program in quotes is not called by a function that prints it.
+            _ => self.called().filter(|_| {
+                let program = self
+                    .caller
+                    .as_ref()
+                    .and_then(|caller| text.get(..caller.end));
+                program.is_some_and(|before| before.contains(['"', '\'']) && !before.ends_with('('))
+                    && !["|", ">", "$(", "#{", "`"]
+                        .iter()
+                        .any(|sign| text.contains(sign))
+            }),
+        };
+        reader.is_some_and(|reader| prints(reader, names))
+    }
+
+    /// Whether it mentions values and fetches nothing.
+    pub(crate) fn mentions(&self, names: &ResolvedNames) -> bool {
+        patterns::MENTIONS.is_match(self.own_text())
+            || self.called().is_some_and(|called| prints(called, names))
+    }
+
+    /// The program, or the function that a statement calls first.
+    fn called(&self) -> Option<&str> {
+        match self.statement.language {
+            Language::Shell => self.parts.program.as_deref(),
+            _ => Some(patterns::CALLED.captures(self.own_text())?.get(1)?.as_str()),
+        }
+    }
+
+    /// Whether nothing but printing happens in it, if it is in a function.
+    pub(crate) fn only_prints(&self, names: &ResolvedNames) -> bool {
+        match self.statement.language {
+            Language::Shell => self.parts.only_assigns || self.mentions(names),
+            _ => !self.calls(names) && !self.unknown_in(self.own_text(), names),
+        }
+    }
+
+    /// The functions that it calls.
+    pub(crate) fn called_functions(&self) -> impl Iterator<Item = &str> {
+        let pattern: &Regex = match self.statement.language {
+            Language::PowerShell => &CMDLET_CALL,
+            _ => &FUNCTION_CALL,
+        };
+        let is_shell = self.statement.language == Language::Shell;
+        let program = self.parts.program.as_deref().filter(|_| is_shell);
+        let found = pattern
+            .captures_iter(self.own_text())
+            .filter(move |_| !is_shell);
+        let found = found.filter_map(|found| Some(found.get(1)?.as_str()));
+        program.into_iter().chain(found)
+    }
+
+    /// Whether it sends a header that all calls of its function hand to it.
+    pub(crate) fn is_handed_header(&self, names: &ResolvedNames) -> bool {
+        let (text, language) = (&self.statement.text, self.statement.language);
+        let arguments = self.caller.as_ref().map_or(0, |caller| caller.end);
+        let arguments = self.statement.text_from(arguments);
+        let is_header = match language {
+            Language::Shell => patterns::SHELL_PARAMETER.is_match(arguments),
+            _ => patterns::HEADER_PARAMETER.is_match(arguments),
+        };
+        let is_parameter = |used: &NameUse| {
+            // A parameter may be a path as well.
+            let before = text.get(..used.range.start).unwrap_or_default();
+            names.parameters.contains(&used.name) && !before.ends_with('/')
+        };
+        let function = self.statement.function.as_deref();
+        function.is_some_and(|it| names.handed.contains(&language.canonical_name(it)))
+            && (is_header || self.uses.iter().any(is_parameter))
+    }
+
+    /// Whether a value is a parameter of a shell's function.
+    pub(crate) fn is_parameter(&self, value: &Range<usize>) -> bool {
+        let value = self.statement.text.get(value.clone()).unwrap_or_default();
+        self.statement.language == Language::Shell
+            && patterns::SHELL_PARAMETER
+                .find(value)
+                .is_some_and(|found| found.start() == 0)
+    }
+
+    /// The text from the program on, or after the head of a function.
+    fn own_text(&self) -> &str {
+        let text = &self.statement.text;
+        let program = self.parts.program.as_deref();
+        let start = match self.statement.language {
+            Language::Shell => program.and_then(|program| text.find(program)),
+            _ => patterns::function_head(text).map(|head| head.end),
+        };
+        self.statement.text_from(start.unwrap_or_default())
     }
 
     /// Whether it returns or prints an address.

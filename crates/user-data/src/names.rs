@@ -14,6 +14,12 @@ pub(crate) struct ResolvedNames {
     pub(crate) callers: HashSet<String>,
     /// Functions that the scripts define.
     pub(crate) functions: HashSet<String>,
+    /// Functions that only print.
+    pub(crate) printers: HashSet<String>,
+    /// Variables of a shell that hold a parameter of a function.
+    pub(crate) parameters: HashSet<String>,
+    /// Functions that get the header from whatever calls them.
+    pub(crate) handed: HashSet<String>,
     /// Functions that return the header with a token.
     pub(crate) header_functions: HashSet<String>,
 }

@@ -18,7 +18,8 @@ pub(crate) fn callers(text: &str) -> impl Iterator<Item = Range<usize>> {
         let range = found.get(0)?.range();
         let before = text.get(..range.start).unwrap_or_default();
         // A variable may have the name of the program that it holds.
-        let signs = before.len() - before.trim_end_matches(['$', '{']).len();
+        let unsigned = before.strip_suffix("${").or(before.strip_suffix('$'));
+        let signs = before.len() - unsigned.unwrap_or(before).len();
         Some(range.start - signs..range.end)
     })
 }
@@ -52,6 +53,25 @@ static DICTIONARY: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The option with which `nc` and similar programs connect and send nothing.
 static CONNECTS: LazyLock<Regex> = LazyLock::new(|| regex(r"\s-\w*z"));
+
+/// Statements that mention a URL and do not fetch it.
+pub(crate) static MENTIONS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"(?xi)^(?: puts | p | (?:self\.)?log(?:ger|ging)?\.\w+(?:\.\w+)? | \w+\.std\w+\.\w+ | \[\[? | test | true | false
+            | return | case | e?grep | sed | awk | ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | ping | nslookup
+            | dig | host | getent | import | from | assert | raise | class | throw | Write-\w+ | Add-Content | Out-\w+ | New-NetRoute
+            | netsh | git | Test-\w+ | parser\.\w+ | \w+\.add_argument | rm | unset | default | description
+            | local | shift | set | date | tee | tput ) (?: [\s(:"'] | $ )"#,
+    )
+});
+
+/// Programs that print for people, names that scripts give to such functions, and files for people.
+pub(crate) static FOR_PEOPLE: LazyLock<Regex> = LazyLock::new(|| {
+    const WORD: &str = r"log(?:ger|ging)?|print[fn]?|puts|console|echo|cat|wall|write|host|output|say|die|usage|help|abort|exit|warn(?:ing)?|err(?:or)?|info|debug|trace|fatal|fail(?:ed|ure)?|notice|msg|message";
+    regex(&format!(
+        r"(?i)^(?:(?:{WORD})(?:[._:-]+(?:{WORD}))*|:|@(?:.*/)?(?:motd|issue(?:\.net)?|banner|README[^/]*)|@.*\.(?:md|html?|log))$",
+    ))
+});
 
 /// The header that sends a token; with `-ttl`, the one that requests it.
 pub(crate) static HEADER: LazyLock<Regex> = LazyLock::new(|| {
@@ -107,6 +127,18 @@ pub(crate) fn defined_function(text: &str) -> Option<&str> {
     Some(found?.get(1)?.as_str())
 }
 
+/// Where the head of a function is.
+pub(crate) fn function_head(text: &str) -> Option<Range<usize>> {
+    let found = HEAD.find(text).or_else(|| ASSIGNED_FUNCTION.find(text));
+    Some(found?.range())
+}
+
+static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+[\w.:-]+\s*(?:\([^()]*\))?(?:\s*->[^:]*)?\s*:?\s*",
+    )
+});
+
 /// `name = (…) =>` and similar.
 static ASSIGNED_FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -118,6 +150,15 @@ static ASSIGNED_FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
 pub(crate) static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
     regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+(?:\w+[.:]+)*([\w-]+)\s*(?:[^\s=]|$)")
 });
+
+/// The function that a statement calls, if that is all it does.
+pub(crate) static CALLED: LazyLock<Regex> = LazyLock::new(|| regex(r#"^([\w.:-]+)\s*[("']"#));
+
+/// A parameter that holds a header, or arguments among which it may be.
+pub(crate) static HEADER_PARAMETER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)\b(?:\w*(?:head|hdr|opt|init|args|config)\w*|h)\b"));
+pub(crate) static SHELL_PARAMETER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?:^|[\s="'])\$\{?[1-9@*]"#));
 
 /// A comment in a Windows batch file.
 pub(crate) static BATCH_COMMENT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^@?(?:rem\b|::)"));
@@ -132,6 +173,15 @@ pub(crate) static INTERPRETER: LazyLock<Regex> = LazyLock::new(|| {
 /// The file to which output is written.
 pub(crate) static TARGET: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?:>>?\|?|\btee\s+(?:-\w+\s+)*)\s*([^\s;&|<>()]+)"));
+
+/// A command that only prints.
+pub(crate) static PRINTS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^(?:(?:if|then|else|do|while|until|sudo|!|\{)\s+)*(?:echo|printf|cat)\b")
+});
+
+/// The output of a block that is redirected or piped.
+pub(crate) static BLOCK_OUTPUT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?m)(?:^|[\s;])(?:done|fi|esac)\s*[|>]"));
 
 /// A line that occurs only in Python.
 pub(crate) static PYTHON_LINE: LazyLock<Regex> = LazyLock::new(|| {

@@ -1,5 +1,7 @@
 //! A script, or one that is nested in another.
 
+use std::rc::Rc;
+
 use crate::language::Language;
 
 /// Text that is run, or may be.
@@ -11,6 +13,9 @@ pub(crate) struct Script {
     /// The number of its last line: a line feed that is written as an escape begins no line.
     pub(crate) last_line: usize,
     pub(crate) language: Language,
+    /// The program that prints it or, with `@`, the file to which it is written, where nothing else
+    /// is known to read it.
+    pub(crate) reader: Option<Rc<str>>,
     /// As in [`Finding`](crate::Finding).
     pub(crate) part: Option<String>,
     /// In how many other scripts it is nested.
@@ -28,6 +33,7 @@ impl Script {
             line,
             last_line: usize::MAX,
             language,
+            reader: None,
             part: None,
             depth: 0,
         }
@@ -40,6 +46,7 @@ impl Script {
             line,
             last_line: self.last_line,
             language,
+            reader: None,
             part: self.part.clone(),
             depth: self.depth + 1,
         })

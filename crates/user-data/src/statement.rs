@@ -18,6 +18,8 @@ pub(crate) struct ScriptStatement {
     pub(crate) language: Language,
     /// The function that contains it.
     pub(crate) function: Option<Rc<str>>,
+    /// As in [`Script`], or the program or the file of the command itself.
+    pub(crate) reader: Option<Rc<str>>,
     /// As in [`Finding`](crate::Finding).
     pub(crate) part: Option<String>,
 }
@@ -47,6 +49,7 @@ impl ScriptStatement {
             text,
             lines,
             part: self.part.clone(),
+            reader: self.reader.clone(),
             function: self.function.clone(),
             ..*self
         }
@@ -113,13 +116,15 @@ impl StatementBuilder {
         function: Option<Rc<str>>,
     ) -> Option<ScriptStatement> {
         let StatementBuilder { text, lines, .. } = std::mem::take(self);
-        let has_words = text.chars().any(char::is_alphanumeric);
+        // `$@` runs the parameters of a function.
+        let has_words = text.contains(|letter: char| letter.is_alphanumeric() || letter == '@');
         has_words.then(|| ScriptStatement {
             text,
             lines,
             last_line: script.last_line,
             language: script.language,
             function,
+            reader: script.reader.clone(),
             part: script.part.clone(),
         })
     }

@@ -3,11 +3,13 @@
 mod brackets;
 mod clean;
 mod code;
+mod handed;
 mod included;
 mod other_services;
 mod packed;
 mod properties;
 mod shell;
+mod text;
 
 use super::*;
 

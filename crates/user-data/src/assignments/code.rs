@@ -12,7 +12,7 @@ use crate::statement::ScriptStatement;
 
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|return)\s+)*
+        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|def|return)\s+)*
           (?P<names> [$@%]?[\w.:]+ (?:\s*,\s*[$@]?[\w.]+)* ) (?P<index>\s*\[[^\]]*\])? \s* (?: :\s*[\w.\[\],\s]+? )?
           \s* (?: \+ | : | \|\| )? (?P<sign>=) (?: [^=~>] | $ )",
     )
@@ -50,6 +50,7 @@ pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
             .map(|(names, value)| assignment(statement.language, names, value))
             .collect(),
         only_assigns,
+        exports: only_assigns,
         program: text.split_whitespace().next().map(str::to_owned),
     }
 }

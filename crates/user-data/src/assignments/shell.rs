@@ -7,6 +7,7 @@ use regex::Regex;
 
 use super::{Assignment, StatementParts, loop_variables};
 use crate::patterns::{self, regex};
+use crate::statement::ScriptStatement;
 
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\w+)(?:\[[^\]]*\])?\+?="));
 static DEFAULT: LazyLock<Regex> = LazyLock::new(|| regex(r"\$\{(\w+):?=([^}]*)"));
@@ -23,8 +24,9 @@ const DECLARATIONS: &[&str] = &[
 ];
 
 /// The parts of a command.
-pub(super) fn parts(text: &str) -> StatementParts {
-    let mut assignments: Vec<Assignment> = written_file(text)
+pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
+    let text = &statement.text;
+    let mut assignments: Vec<Assignment> = written_file(statement)
         .into_iter()
         .chain(defaults(text))
         .collect();
@@ -40,13 +42,17 @@ pub(super) fn parts(text: &str) -> StatementParts {
     let sets_variable = |assignment: &Assignment| !assignment.names.iter().any(is_file);
     StatementParts {
         only_assigns: program.is_none() && (declares || assignments.iter().any(sets_variable)),
+        exports: declares,
         program: program.map(str::to_owned),
         assignments,
     }
 }
 
 /// The program, and whether the command is a declaration. Adds the assignments before the program.
-fn read_words<'t>(text: &'t str, assignments: &mut Vec<Assignment>) -> (Option<&'t str>, bool) {
+pub(super) fn read_words<'t>(
+    text: &'t str,
+    assignments: &mut Vec<Assignment>,
+) -> (Option<&'t str>, bool) {
     let mut declaration = None;
     let mut prefixed = false;
     for range in words(text) {
@@ -65,14 +71,20 @@ fn read_words<'t>(text: &'t str, assignments: &mut Vec<Assignment>) -> (Option<&
 }
 
 /// A file holds what a command prints to it, but not what a call responds.
-fn written_file(text: &str) -> Option<Assignment> {
-    if patterns::callers(text).next().is_some() {
+fn written_file(statement: &ScriptStatement) -> Option<Assignment> {
+    let file = statement.reader.as_deref()?;
+    if !file.starts_with('@') || patterns::callers(&statement.text).next().is_some() {
         return None;
     }
-    let file = patterns::TARGET.captures(text)?.get(1)?;
+    let mut names = vec![file.to_owned()];
+    for (configuration, program) in [(".curlrc", "curl"), (".wgetrc", "wget")] {
+        if file.ends_with(configuration) {
+            names.push(program.to_owned());
+        }
+    }
     Some(Assignment {
-        names: vec![format!("@{}", file.as_str().trim_matches(['"', '\'']))],
-        value: 0..file.start(),
+        names,
+        value: 0..statement.text.len(),
     })
 }
 

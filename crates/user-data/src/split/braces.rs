@@ -45,6 +45,12 @@ static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
 /// Ends a block of Ruby on the line on which it begins.
 static ONE_LINE_BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"^\{\s*\|[^|\n]*\|[^\n]*\}"));
 
+/// Expressions in strings, with at most two levels of brackets in them.
+static SUBEXPRESSION: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^\$\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"));
+static TEMPLATE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"));
+
 /// How much of a literal shows that it is one, in characters.
 const LOOKAHEAD: usize = 300;
 
@@ -202,6 +208,9 @@ impl BraceSplitter<'_> {
         while let Some(letter) = self.lexer.cursor.peek().filter(|letter| *letter != quote) {
             if Some(letter) == escape {
                 self.lexer.cursor.next();
+            } else if letter == '$' && quote == if self.powershell { '"' } else { '`' } {
+                text += &self.interpolated();
+                continue;
             }
             text.extend(self.lexer.cursor.next());
         }
@@ -212,6 +221,28 @@ impl BraceSplitter<'_> {
             line,
             closed,
         });
+    }
+
+    /// An expression in a string. One that contains a call is a nested script.
+    fn interpolated(&mut self) -> String {
+        let pattern = if self.powershell {
+            &SUBEXPRESSION
+        } else {
+            &TEMPLATE
+        };
+        let ahead = self.lexer.cursor.text_ahead(LOOKAHEAD);
+        let Some(found) = pattern.find(&ahead) else {
+            return self.lexer.cursor.next().into_iter().collect();
+        };
+        let line = self.lexer.cursor.line;
+        self.lexer.cursor.skip(found.as_str().chars().count());
+        if !patterns::CALLER.is_match(found.as_str()) || !self.lexer.script.may_nest() {
+            return found.as_str().to_owned();
+        }
+        let inner = found.as_str().get(2..found.len() - 1).unwrap_or_default();
+        self.lexer
+            .nest(inner.to_owned(), line, self.lexer.script.language);
+        String::new()
     }
 
     fn here_string(&mut self, end: &str) {
