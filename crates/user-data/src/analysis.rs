@@ -34,7 +34,7 @@ pub(crate) struct AnalyzedStatement {
 static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?xi)^(?: urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
-            | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | start | getenv | get | str | string | u | url | uri | create | new
+            | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
             | sprintf | quote | lower | encode | list | tuple | dict | partial | int | float | Retry | Timeout | param
             | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
     )
@@ -47,7 +47,8 @@ static CMDLET_CALL: LazyLock<Regex> =
 
 /// Whether a program or a function prints for people, or a file is for them.
 fn prints(name: &str, names: &ResolvedNames) -> bool {
-    patterns::FOR_PEOPLE.is_match(name) || names.printers.contains(name)
+    names.printers.contains(name)
+        || patterns::FOR_PEOPLE.is_match(name) && !names.functions.contains(name)
 }
 
 impl AnalyzedStatement {
@@ -147,7 +148,8 @@ impl AnalyzedStatement {
         };
         called(&FUNCTION_CALL).any(|name| !is_builder(name))
             || self.statement.language == Language::PowerShell
-                && called(&CMDLET_CALL).any(|name| !BUILDER_CMDLETS.is_match(name))
+                && called(&CMDLET_CALL)
+                    .any(|name| !BUILDER_CMDLETS.is_match(name) && !prints(name, names))
     }
 
     /// Whether it is text that people read and nothing runs.
@@ -156,18 +158,25 @@ impl AnalyzedStatement {
         let reader = match self.statement.language {
             Language::Shell => self.statement.reader.as_deref(),
             // A program in quotes is not called by a function that prints it.
-            _ => self.called().filter(|_| {
-                let program = self
-                    .caller
-                    .as_ref()
-                    .and_then(|caller| text.get(..caller.end));
-                program.is_some_and(|before| before.contains(['"', '\'']) && !before.ends_with('('))
-                    && !["|", ">", "$(", "#{", "`"]
-                        .iter()
-                        .any(|sign| text.contains(sign))
-            }),
+            _ => self.called().filter(|_| self.quotes_caller(names)),
         };
         reader.is_some_and(|reader| prints(reader, names))
+    }
+
+    /// Whether its caller is a program in quotes, and no function is called that may run it.
+    fn quotes_caller(&self, names: &ResolvedNames) -> bool {
+        let text = &self.statement.text;
+        let runs: &[&str] = match self.statement.language {
+            Language::PowerShell => &["(", "|", ">"],
+            _ => &["#{", "`", "|", ">"],
+        };
+        let caller = self
+            .caller
+            .as_ref()
+            .and_then(|caller| text.get(..caller.end));
+        caller.is_some_and(|before| before.contains(['"', '\'']) && !before.ends_with('('))
+            && !self.unknown_in(self.own_text(), names)
+            && !runs.iter().any(|sign| text.contains(sign))
     }
 
     /// Whether it mentions values and fetches nothing.
@@ -187,7 +196,7 @@ impl AnalyzedStatement {
     /// Whether nothing but printing happens in it, if it is in a function.
     pub(crate) fn only_prints(&self, names: &ResolvedNames) -> bool {
         match self.statement.language {
-            Language::Shell => self.parts.only_assigns || self.mentions(names),
+            Language::Shell => self.parts.program.is_none() || self.mentions(names),
             _ => !self.calls(names) && !self.unknown_in(self.own_text(), names),
         }
     }

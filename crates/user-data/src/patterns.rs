@@ -37,6 +37,7 @@ pub(crate) static CALLER: LazyLock<Regex> = LazyLock::new(|| {
         | (?-i: \.(?: openStream | getInputStream | inputStream )\b | \b(?: toURL\(\) | URL\([^)]*\) )\.(?: text | getText )\b )
         | \b(?: urlopen | urlretrieve | file_get_contents | readfile | fopen
               | curl_exec | LWP::Simple | URI\.open | proxy_?pass | reverse_proxy )\b
+        | \$\w+,?\s*["']GET\s
         | \b(?: fetch | got | axios | superagent ) \s*\(
         | Net::HTTP\.get\w* | http\.Get\b
         | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open | send | sendall | stream ) \s*\(
@@ -61,7 +62,7 @@ pub(crate) static MENTIONS: LazyLock<Regex> = LazyLock::new(|| {
             | return | case | e?grep | sed | awk | ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | ping | nslookup
             | dig | host | getent | import | from | assert | raise | class | throw | Write-\w+ | Add-Content | Out-\w+ | New-NetRoute
             | netsh | git | Test-\w+ | parser\.\w+ | \w+\.add_argument | rm | unset | default | description
-            | local | shift | set | date | tee | tput ) (?: [\s(:"'] | $ )"#,
+            | local | shift | set | date | tee | tput | fi | done | esac ) (?: [\s(:"'] | $ )"#,
     )
 });
 
@@ -176,7 +177,7 @@ pub(crate) static TARGET: LazyLock<Regex> =
 
 /// A command that only prints.
 pub(crate) static PRINTS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"^(?:(?:if|then|else|do|while|until|sudo|!|\{)\s+)*(?:echo|printf|cat)\b")
+    regex(r"^(?:(?:if|then|else|do|while|until|sudo|!|\{)\s+)*(?:echo|printf|cat|tee)\b")
 });
 
 /// The output of a block that is redirected or piped.

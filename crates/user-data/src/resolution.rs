@@ -12,14 +12,15 @@ const MAX_ROUNDS: usize = 12;
 
 /// Resolves the names in all statements.
 pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> ResolvedNames {
+    let functions = function_bodies(statements);
     let defined = statements
         .iter()
-        .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text));
+        .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text))
+        .chain(functions.keys().map(|(function, _)| *function));
     let mut names = ResolvedNames {
         functions: defined.map(str::to_owned).collect(),
         ..ResolvedNames::default()
     };
-    let functions = function_bodies(statements);
     for _ in 0..MAX_ROUNDS {
         let before = names.resolved();
         for statement in statements {

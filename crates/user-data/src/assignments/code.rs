@@ -20,11 +20,11 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
 /// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
 static MODIFIED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
+        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|connect|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
     )
 });
 static PARAMETER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["'])"#));
+    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["']|@?\{[^{}]*\})"#));
 
 static BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\bdo|\{)\s*\|\s*(\w+)[^|]*\|"));
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Assignment, StatementParts, loop_variables};
+use super::{Assignment, StatementParts, file, loop_variables};
 use crate::patterns::{self, regex};
 use crate::statement::ScriptStatement;
 
@@ -72,11 +72,20 @@ pub(super) fn read_words<'t>(
 
 /// A file holds what a command prints to it, but not what a call responds.
 fn written_file(statement: &ScriptStatement) -> Option<Assignment> {
-    let file = statement.reader.as_deref()?;
-    if !file.starts_with('@') || patterns::callers(&statement.text).next().is_some() {
+    if patterns::callers(&statement.text).next().is_some() {
         return None;
     }
-    let mut names = vec![file.to_owned()];
+    let within = statement
+        .reader
+        .as_deref()
+        .filter(|reader| reader.starts_with('@'));
+    let target = || {
+        Some(file(
+            patterns::TARGET.captures(&statement.text)?.get(1)?.as_str(),
+        ))
+    };
+    let file = within.map(str::to_owned).or_else(target)?;
+    let mut names = vec![file.clone()];
     for (configuration, program) in [(".curlrc", "curl"), (".wgetrc", "wget")] {
         if file.ends_with(configuration) {
             names.push(program.to_owned());

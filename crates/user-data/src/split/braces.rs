@@ -51,6 +51,9 @@ static SUBEXPRESSION: LazyLock<Regex> =
 static TEMPLATE: LazyLock<Regex> =
     LazyLock::new(|| regex(r"^\$\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"));
 
+/// How many brackets at most are taken as never closed.
+const MAX_UNCLOSED: usize = 8;
+
 /// How much of a literal shows that it is one, in characters.
 const LOOKAHEAD: usize = 300;
 
@@ -172,14 +175,22 @@ impl BraceSplitter<'_> {
     }
 
     fn close(&mut self, letter: char) {
-        // A bracket that is never closed ends with the braces around it.
-        let is_unclosed = |(close, opened): &mut (char, Opened)| {
-            letter == '}' && *close != '}' && matches!(opened, Opened::Bracket)
+        // A bracket that is never closed, as in a pattern, ends with the brackets around it.
+        let brackets = self.open.iter().rev();
+        let mut brackets = brackets.take_while(|(_, opened)| matches!(opened, Opened::Bracket));
+        let unclosed = brackets
+            .by_ref()
+            .take(MAX_UNCLOSED)
+            .position(|(close, _)| *close == letter);
+        let unclosed = match unclosed {
+            None if letter == '}' => self.open.len().min(MAX_UNCLOSED),
+            unclosed => unclosed.unwrap_or_default(),
         };
-        while self.open.pop_if(is_unclosed).is_some() {}
-        let closes = |(close, opened): &mut (char, Opened)| {
-            *close == letter || matches!(opened, Opened::Bracket)
-        };
+        for _ in 0..unclosed {
+            self.open
+                .pop_if(|(_, opened)| matches!(opened, Opened::Bracket));
+        }
+        let closes = |(close, _): &mut (char, Opened)| *close == letter;
         match self.open.pop_if(closes) {
             Some((_, Opened::Bracket)) => self.lexer.take(),
             Some((_, Opened::Block)) => {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use crate::address;
 use crate::language::Language;
 use crate::patterns::{self, regex};
 use crate::statement::ScriptStatement;
@@ -52,23 +53,35 @@ fn values(statement: &ScriptStatement) -> Option<Vec<(Range<usize>, bool)>> {
     };
     let mut callers = patterns::callers(text).peekable();
     let mut found = Vec::new();
-    // For each open bracket, where the value at the position begins, and whether it has a call.
-    let mut levels = vec![(0, false)];
+    // For each open bracket, where the value at the position begins, whether it has a call, and
+    // whether the bracket is within the arguments of a call.
+    let mut levels = vec![(0, false, false)];
+    let mut arguments = 0;
     let mut quote = None;
     for (at, letter) in text.char_indices().chain([(text.len(), ';')]) {
         let outermost = levels.len() == 1;
-        let (start, has_call) = levels.last_mut()?;
-        *has_call |= callers.next_if(|caller| caller.start <= at).is_some();
+        let (start, has_call, in_call) = levels.last_mut()?;
+        if let Some(caller) = callers.next_if(|caller| caller.start <= at) {
+            *has_call = true;
+            arguments = caller.end;
+        }
         let closes = matches!(letter, ')' | ']' | '}');
         match (quote, letter) {
             (Some(open), _) if open == letter => quote = None,
             (Some(_), _) => {}
             (None, '"' | '\'') => quote = Some(letter),
             (None, '`') if !powershell => quote = Some(letter),
-            (None, '(' | '[' | '{') => levels.push((at + 1, false)),
+            (None, '(' | '[' | '{') => {
+                let in_call = *in_call || arguments == at + 1;
+                levels.push((at + 1, false, in_call));
+            }
             (None, _) if closes || letter == ';' || separator.is_match(statement.text_from(at)) => {
-                if *has_call {
-                    found.push((*start..at, outermost));
+                // An argument may be read from a dictionary.
+                let value = *start..at;
+                let is_call =
+                    || !address::find(text.get(value.clone()).unwrap_or_default()).is_empty();
+                if *has_call && (!*in_call || is_call()) {
+                    found.push((value, outermost));
                 }
                 (*start, *has_call) = (at + letter.len_utf8(), false);
                 if closes {

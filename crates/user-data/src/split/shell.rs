@@ -157,13 +157,14 @@ impl ShellSplitter<'_> {
         if rest.contains('|') {
             return None;
         }
-        if let Some(file) = file {
+        let program = assignments::program(text)?;
+        let prints = patterns::PRINTS.is_match(program);
+        if let Some(file) = file.filter(|_| prints) {
             return Some(assignments::file(file.as_str()).into());
         }
-        let program = assignments::program(text)?;
         // What a block prints may be piped as a whole.
         let in_block = !self.lexer.blocks.is_empty() || self.pipes_blocks;
-        let is_piped = in_block && patterns::PRINTS.is_match(program) && !text.contains(">&2");
+        let is_piped = in_block && prints && !text.contains(">&2");
         (!is_piped && self.depth == 0).then(|| program.into())
     }
 

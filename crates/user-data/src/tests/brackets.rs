@@ -102,6 +102,10 @@ fn each_call_of_a_statement_sends_its_own_token() {
         ],
     );
     check_all(&[(
+        "#!/usr/bin/env python3\nimport requests\nP = {'a': 'http://169.254.169.254/latest/user-data'}\nr = requests.get(P.get('a'), headers={'X-aws-ec2-metadata-token': t})\n",
+        &[],
+    )]);
+    check_all(&[(
         "#!/usr/bin/env python3\nimport requests\nr = requests.get('http://169.254.169.254/latest/user-data', headers={'X-aws-ec2-metadata-token': requests.put('http://169.254.169.254/latest/api/token', headers={'X-aws-ec2-metadata-token-ttl-seconds': '9'}).text})\n",
         &[],
     )]);
@@ -123,5 +127,13 @@ fn a_block_of_ruby_on_one_line_belongs_to_its_call() {
     check(
         "#!/usr/bin/env ruby\nNet::HTTP.start('169.254.169.254', 80) do |c|\n  q = Net::HTTP::Get.new('/latest/user-data')\n  puts c.request(q).body\nend\n",
         &["4 c.request c"],
+    );
+}
+
+#[test]
+fn a_bracket_in_a_pattern_does_not_join_statements() {
+    check(
+        "#!/usr/bin/env node\nconst s = text.replace(/[(]/g, '');\nconst h = { headers: { 'X-aws-ec2-metadata-token': t } };\nfetch('http://169.254.169.254/latest/user-data');\n",
+        &["4 fetch http://169.254.169.254/latest/user-data"],
     );
 }

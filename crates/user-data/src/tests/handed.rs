@@ -9,6 +9,7 @@ fn a_header_that_every_caller_hands_on_is_sent() {
         "md() { local header=\"$1\" path=\"$2\"; curl -H \"$header\" \"http://169.254.169.254/latest/$path\"; }\nmd \"X-aws-ec2-metadata-token: $T\" user-data\n",
         "#!/usr/bin/env python3\nimport requests\ndef md(path, headers):\n    return requests.get('http://169.254.169.254/latest/' + path, headers=headers)\nmd('user-data', {'X-aws-ec2-metadata-token': t})\n",
         "#!/usr/bin/env node\nconst md = (path, headers) => fetch('http://169.254.169.254/latest/' + path, { headers });\nawait md('user-data', { 'X-aws-ec2-metadata-token': t });\n",
+        "#!/usr/bin/env python3\nimport requests\ndef md(path, extra={'X-aws-ec2-metadata-token': t}):\n    return requests.get('http://169.254.169.254/latest/' + path, headers=extra)\n",
         "#ps1\nfunction Get-Md($Path, $Headers) {\n  irm \"http://169.254.169.254/latest/$Path\" -Headers $Headers\n}\n$x = Get-Md 'user-data' @{'X-aws-ec2-metadata-token'=$t}\n",
     ]);
 }

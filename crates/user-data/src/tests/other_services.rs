@@ -99,6 +99,16 @@ fn a_request_over_a_socket_is_a_call() {
             "{open}s.sendall(b'GET /latest/user-data HTTP/1.0\\r\\nX-aws-ec2-metadata-token: ' + t)\n"
         ),
     ]);
+    check_all(&[
+        (
+            "#!/usr/bin/env python3\nimport socket\ns = socket.socket()\ns.connect(('169.254.169.254', 80))\ns.send(r)\n",
+            &["5 s.send s"],
+        ),
+        (
+            "#!/usr/bin/perl\nmy $s = IO::Socket::INET->new('169.254.169.254:80');\nprint $s \"GET /latest/user-data HTTP/1.0\\r\\n\\r\\n\";\n",
+            &["3 $s s"],
+        ),
+    ]);
     check_all(&[(
         &format!("{open}r = b'GET /latest/user-data HTTP/1.0\\r\\n\\r\\n'\ns.send(r)\n"),
         &["5 s.send s"],

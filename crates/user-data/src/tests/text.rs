@@ -51,6 +51,8 @@ fn what_is_run_to_be_printed_is_found() {
         (2, "cat > /etc/motd <<EOF\nImage: $(CALL)\nEOF\n"),
         (1, "echo \"<p>$(CALL)</p>\" > /var/www/index.html\n"),
         (1, "log \"$(bash -c 'CALL')\"\n"),
+        (1, "CALL > /etc/motd\n"),
+        (1, "bash -c 'CALL' >> /var/log/setup.log\n"),
     ]);
     check_all(&[
         (
@@ -89,6 +91,14 @@ fn functions_that_run_or_fetch_what_they_get_are_no_printers() {
         (
             "#!/usr/bin/env python3\ndef show(u): print(md.load(u))\nshow('http://169.254.169.254/latest/user-data')\n",
             &["3 http://169.254.169.254/latest/user-data"],
+        ),
+        (
+            "info() { curl -s \"$1\"; }\ninfo http://169.254.169.254/latest/user-data\n",
+            &["2 http://169.254.169.254/latest/user-data"],
+        ),
+        (
+            "#!/usr/bin/env python3\nprint(os.popen('curl http://169.254.169.254/latest/user-data').read())\n",
+            &["2 curl http://169.254.169.254/latest/user-data"],
         ),
         (
             "#!/usr/bin/env python3\ninfo = md.load('http://169.254.169.254/latest/user-data')\n",
