@@ -33,14 +33,12 @@ pub(crate) struct AnalyzedStatement {
 /// Functions that only build a value.
 static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?xi)^(?: urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
+        r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
             | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
             | sprintf | quote | lower | encode | list | tuple | dict | partial | int | float | Retry | Timeout | param
             | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
     )
 });
-static BUILDER_CMDLETS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^(?:New-Object|Join-Path)$"));
 static FUNCTION_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"([A-Za-z_]\w*)\s*\("));
 static CMDLET_CALL: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
@@ -136,25 +134,27 @@ impl AnalyzedStatement {
     }
 
     fn unknown_in(&self, text: &str, names: &ResolvedNames) -> bool {
-        let called = |pattern: &'static Regex| {
-            let found = pattern.captures_iter(text);
-            found.filter_map(|found| Some(found.get(1)?.as_str()))
+        self.functions_in(text).any(|name| {
+            !BUILDERS.is_match(name)
+                && !prints(name, names)
+                && !names.addresses.contains(name)
+                && !names.header_functions.contains(name)
+        })
+    }
+
+    /// The functions and cmdlets that a part of the statement calls.
+    fn functions_in<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let cmdlets = match self.statement.language {
+            Language::PowerShell => text,
+            _ => "",
         };
-        let is_builder = |name: &str| {
-            BUILDERS.is_match(name)
-                || prints(name, names)
-                || names.addresses.contains(name)
-                || names.header_functions.contains(name)
-        };
-        called(&FUNCTION_CALL).any(|name| !is_builder(name))
-            || self.statement.language == Language::PowerShell
-                && called(&CMDLET_CALL)
-                    .any(|name| !BUILDER_CMDLETS.is_match(name) && !prints(name, names))
+        let found = FUNCTION_CALL.captures_iter(text);
+        let found = found.chain(CMDLET_CALL.captures_iter(cmdlets));
+        found.filter_map(|found| Some(found.get(1)?.as_str()))
     }
 
     /// Whether it is text that people read and nothing runs.
     pub(crate) fn is_text(&self, names: &ResolvedNames) -> bool {
-        let text = &self.statement.text;
         let reader = match self.statement.language {
             Language::Shell => self.statement.reader.as_deref(),
             // A program in quotes is not called by a function that prints it.
@@ -186,7 +186,7 @@ impl AnalyzedStatement {
     }
 
     /// The program, or the function that a statement calls first.
-    fn called(&self) -> Option<&str> {
+    pub(crate) fn called(&self) -> Option<&str> {
         match self.statement.language {
             Language::Shell => self.parts.program.as_deref(),
             _ => Some(patterns::CALLED.captures(self.own_text())?.get(1)?.as_str()),
@@ -201,19 +201,12 @@ impl AnalyzedStatement {
         }
     }
 
-    /// The functions that it calls.
-    pub(crate) fn called_functions(&self) -> impl Iterator<Item = &str> {
-        let pattern: &Regex = match self.statement.language {
-            Language::PowerShell => &CMDLET_CALL,
-            _ => &FUNCTION_CALL,
-        };
-        let is_shell = self.statement.language == Language::Shell;
-        let program = self.parts.program.as_deref().filter(|_| is_shell);
-        let found = pattern
-            .captures_iter(self.own_text())
-            .filter(move |_| !is_shell);
-        let found = found.filter_map(|found| Some(found.get(1)?.as_str()));
-        program.into_iter().chain(found)
+    /// The functions that it calls, or the program.
+    pub(crate) fn called_functions(&self) -> Vec<&str> {
+        match self.statement.language {
+            Language::Shell => self.called().into_iter().collect(),
+            _ => self.functions_in(self.own_text()).collect(),
+        }
     }
 
     /// Whether it sends a header that all calls of its function hand to it.

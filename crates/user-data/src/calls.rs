@@ -68,16 +68,12 @@ impl AnalyzedStatement {
         if let Some(finding) = self.boto_call(names) {
             return Some(finding);
         }
-        if self.is_text(names) {
-            return None;
-        }
-        if self.sends_token(names)
+        if self.is_text(names)
             || self.puts
+            || self.sends_token(names)
+            || self.is_handed_header(names)
             || patterns::OTHER_HEADER.is_match(&self.statement.text)
         {
-            return None;
-        }
-        if self.is_handed_header(names) {
             return None;
         }
         let target = self.target(names)?;
@@ -157,11 +153,7 @@ impl AnalyzedStatement {
         let is_url = target.address.is_none_or(|range| self.has_path(range));
         let runs = match self.statement.language {
             // A word before a colon is the key of a setting.
-            Language::Shell => !self
-                .parts
-                .program
-                .as_deref()
-                .is_some_and(|it| it.ends_with(':')),
+            Language::Shell => !self.called().is_some_and(|program| program.ends_with(':')),
             Language::PowerShell | Language::Python | Language::Other => {
                 self.runs_unknown(names) && !target.name.is_some_and(|name| self.is_object(name))
             }

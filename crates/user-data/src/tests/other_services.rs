@@ -139,6 +139,13 @@ fn commands_that_change_routes_call_nothing() {
         "#!/usr/bin/env python3\nimport subprocess\nargs = ['ftp', '-o', '-', 'http://169.254.169.254/latest/user-data']\nsubprocess.check_call(args)\n",
         &["4 args"],
     )]);
+    check_all(&[(
+        "#!/usr/bin/env python3\nimport requests\nfacts.add('ip', requests.get('http://169.254.169.254/latest/meta-data/local-ipv4').text)\nos.system('ip addr && curl http://169.254.169.254/latest/')\n",
+        &[
+            "3 requests.get http://169.254.169.254/latest/meta-data/local-ipv4",
+            "4 curl http://169.254.169.254/latest/",
+        ],
+    )]);
 }
 
 #[test]
