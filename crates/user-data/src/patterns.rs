@@ -113,7 +113,7 @@ pub(crate) static BOTO: LazyLock<Regex> =
 pub(crate) static NOT_CALLED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r#"(?xi) (?:--)?no_?proxy["']?\s*[=:,]?\s*(?: "[^"]*" | '[^']*' | [^\s"';]+ )
-        | ["'](?:/\S*/)?(?: ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | netsh | ping )["']?[\s,][^;&|/()\]]*169\.254\.169\.254"#,
+        | ["'](?:/\S*/)?(?: ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | netsh | ping )["']?[\s,][^;&|/()\]]*(?:169\.254\.169\.254|\])"#,
     )
 });
 

@@ -75,16 +75,13 @@ fn written_file(statement: &ScriptStatement) -> Option<Assignment> {
     if patterns::callers(&statement.text).next().is_some() {
         return None;
     }
+    let target = patterns::TARGET.captures(&statement.text);
+    let target = target.and_then(|found| Some(file(found.get(1)?.as_str())));
     let within = statement
         .reader
         .as_deref()
         .filter(|reader| reader.starts_with('@'));
-    let target = || {
-        Some(file(
-            patterns::TARGET.captures(&statement.text)?.get(1)?.as_str(),
-        ))
-    };
-    let file = within.map(str::to_owned).or_else(target)?;
+    let file = target.or_else(|| within.map(str::to_owned))?;
     let mut names = vec![file.clone()];
     for (configuration, program) in [(".curlrc", "curl"), (".wgetrc", "wget")] {
         if file.ends_with(configuration) {

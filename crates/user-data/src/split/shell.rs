@@ -49,6 +49,8 @@ struct HereDocument {
     delimiter: String,
     /// `<<-`: tabs may precede the delimiter.
     indented: bool,
+    /// The command so far, and how long the line is so far.
+    command: (String, usize),
 }
 
 impl ShellSplitter<'_> {
@@ -90,8 +92,12 @@ impl ShellSplitter<'_> {
         let next = self.lexer.cursor.ahead(1);
         match letter {
             '&' if self.lexer.draft.text.ends_with(['>', '<']) => self.lexer.take(),
-            '|' if next != Some('|') && patterns::PRINTS.is_match(self.lexer.draft.head()) => {
+            // What is printed belongs to the command that reads it.
+            '|' if next != Some('|') && !self.lexer.draft.text.ends_with('|') => {
                 self.lexer.take();
+                if !patterns::PRINTS.is_match(self.lexer.draft.head()) {
+                    self.end_command();
+                }
             }
             ';' | '|' | '&' | ')' => {
                 self.lexer.cursor.next();
@@ -300,6 +306,7 @@ impl ShellSplitter<'_> {
             self.here_documents.push(HereDocument {
                 delimiter,
                 indented,
+                command: (self.lexer.draft.text.clone(), self.line.len()),
             });
         }
     }
@@ -309,7 +316,6 @@ impl ShellSplitter<'_> {
         if here_documents.is_empty() {
             return;
         }
-        let reader = self.reader(&self.line);
         let target = patterns::TARGET.captures(&self.line);
         let by_target = target.and_then(|target| by_file_name(target.get(1)?.as_str()));
         let by_line =
@@ -318,6 +324,9 @@ impl ShellSplitter<'_> {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
             let language = by_line.unwrap_or_else(|| language(&text));
+            let (command, line_before) = &here_document.command;
+            let rest = self.line.get(*line_before..).unwrap_or_default();
+            let reader = self.reader(&format!("{command} {rest}"));
             self.lexer.nest(text, line, language);
             if let Some(nested) = self.lexer.nested.last_mut() {
                 nested.reader.clone_from(&reader);

@@ -51,6 +51,7 @@ fn a_file_that_holds_the_header_sends_it() {
     check_clean(&[
         "cat > ~/.curlrc <<EOF\nheader = \"X-aws-ec2-metadata-token: $T\"\nEOF\ncurl -s http://169.254.169.254/latest/user-data\n",
         "echo \"header = X-aws-ec2-metadata-token: $T\" >> /root/.wgetrc\nwget http://169.254.169.254/latest/user-data\n",
+        "cat > /opt/md <<'EOF'\necho \"X-aws-ec2-metadata-token: $T\" > /run/header\ncurl -H @/run/header http://169.254.169.254/latest/user-data\nEOF\n",
         "cat > /run/header <<EOF\nX-aws-ec2-metadata-token: $T\nEOF\ncurl -H @/run/header http://169.254.169.254/latest/user-data\n",
     ]);
     check_all(&[

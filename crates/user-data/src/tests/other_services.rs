@@ -133,6 +133,7 @@ fn a_proxy_to_the_service_calls_it() {
 fn commands_that_change_routes_call_nothing() {
     check_clean(&[
         "#!/usr/bin/env python3\nimport subprocess\nargs = ['/sbin/iptables', '-I', 'OUTPUT', '-d', '169.254.169.254', '-j', 'DROP']\nrun = args\nsubprocess.check_call(run)\n",
+        "#!/usr/bin/env python3\nimport subprocess\nIMDS = '169.254.169.254'\nsubprocess.check_call(['ip', 'route', 'add', 'blackhole', IMDS])\n",
         "BLOCK='ip route add blackhole 169.254.169.254'\n$BLOCK\n",
     ]);
     check_all(&[(

@@ -39,6 +39,8 @@ fn what_is_printed_and_may_be_run_is_found() {
         (2, "for i in 1 2; do\n  echo 'CALL'\ndone | sh\n"),
         (2, "{\n  echo 'CALL'\n} > /opt/a\n"),
         (1, "(echo 'CALL') | sh\n"),
+        (2, "say_all() { echo \"$@\"; }\nsay_all 'CALL' | sh\n"),
+        (2, "echo now; sh <<EOF\nCALL\nEOF\n"),
         (2, "cat > /etc/update-motd.d/50-image <<EOF\nCALL\nEOF\n"),
         (2, "cat <<EOF | sh\nCALL\nEOF\n"),
     ]);
