@@ -62,6 +62,24 @@ fn blocks_in_brackets_have_statements_of_their_own() {
 }
 
 #[test]
+fn names_that_a_block_in_brackets_assigns_are_resolved() {
+    check_all(&[
+        (
+            "#!/usr/bin/env node\n(async () => {\n  const url = 'http://169.254.169.254/latest/user-data'\n  const r = await fetch(url)\n})()\n",
+            &["4 fetch url"],
+        ),
+        (
+            "#!/usr/bin/env node\n(async () => {\n  const o = { headers: { 'X-aws-ec2-metadata-token': t } };\n  const r = await fetch('http://169.254.169.254/latest/user-data', o);\n})();\n",
+            &[],
+        ),
+        (
+            "#ps1\n$a = $(\n  $u = 'http://169.254.169.254/latest/user-data'\n  irm $u\n)\n",
+            &["4 irm $u"],
+        ),
+    ]);
+}
+
+#[test]
 fn each_call_of_a_statement_sends_its_own_token() {
     check_mixed(
         "requests.get(U, headers={'X-aws-ec2-metadata-token': t}).text",

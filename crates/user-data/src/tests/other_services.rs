@@ -40,6 +40,7 @@ fn the_header_that_requests_a_token_is_no_token() {
 #[test]
 fn google_and_azure_have_other_services_at_the_same_address() {
     check_clean(&[
+        "G=http://169.254.169.254\ncurl -K /etc/google.curl $G/computeMetadata/v1/instance/id\ncurl -K /etc/azure.curl http://169.254.169.254/metadata/identity/info\n",
         "curl -H Metadata-Flavor:Google http://169.254.169.254/computeMetadata/v1/project/project-id\n",
         "MD=http://169.254.169.254\ncurl -s -H Metadata:true \"$MD/metadata/instance?api-version=2021-02-01\"\n",
         "#!/usr/bin/env python3\nimport http.client\nc = http.client.HTTPConnection('169.254.169.254')\nc.request('GET', '/metadata/instance', headers={'Metadata': 'true'})\n",
@@ -152,7 +153,7 @@ fn commands_that_change_routes_call_nothing() {
 #[test]
 fn a_helper_whose_name_says_that_it_takes_a_token_is_not_flagged() {
     check_clean(&[
-        "#!/usr/bin/env ruby\nrequire_relative 'md'\nu = 'http://169.254.169.254/latest/user-data'\nputs fetch_with_token(u, t)\n",
+        "#!/usr/bin/env ruby\nrequire_relative 'md'\nu = 'http://169.254.169.254/latest/user-data'\nx = fetch_with_token(u, t)\n",
     ]);
     check_all(&[(
         "#!/usr/bin/env ruby\nrequire_relative 'md'\nu = 'http://169.254.169.254/latest/user-data'\nx = fetch_without_token(u)\n",
