@@ -149,7 +149,7 @@ static ASSIGNED_FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
 
 /// The beginning of a function's definition.
 pub(crate) static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+(?:\w+[.:]+)*([\w-]+)\s*(?:[^\s=]|$)")
+    regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+([\w:.-]+)\s*(?:[^\s=]|$)")
 });
 
 /// The function that a statement calls, if that is all it does.

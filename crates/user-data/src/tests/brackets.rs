@@ -80,6 +80,20 @@ fn names_that_a_block_in_brackets_assigns_are_resolved() {
 }
 
 #[test]
+fn a_literal_in_brackets_belongs_to_its_call() {
+    check_all(&[
+        (
+            "#!/usr/bin/perl\nmy $r = HTTP::Tiny->new->get('http://169.254.169.254/latest/user-data', {\n  headers => {\n    'X-aws-ec2-metadata-token' => $t,\n  },\n});\n",
+            &[],
+        ),
+        (
+            "cat > /opt/a.go <<'EOF'\nr, err := do(http.Get, \"http://169.254.169.254/latest/user-data\", http.Header{\"X-aws-ec2-metadata-token\": {t}})\nEOF\n",
+            &[],
+        ),
+    ]);
+}
+
+#[test]
 fn each_call_of_a_statement_sends_its_own_token() {
     check_mixed(
         "requests.get(U, headers={'X-aws-ec2-metadata-token': t}).text",
