@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::address;
 use crate::language::Language;
 use crate::patterns::{self, regex};
-use crate::statement::ScriptStatement;
+use crate::statement::{ScriptStatement, start};
+use crate::{address, words};
 
 /// What ends a value: `:` as in a map, but not as in a URL.
 static SEPARATOR: LazyLock<Regex> =
@@ -60,7 +60,7 @@ fn values(statement: &ScriptStatement) -> Option<Vec<(Range<usize>, bool)>> {
     let mut quote = None;
     for (at, letter) in text.char_indices().chain([(text.len(), ';')]) {
         let outermost = levels.len() == 1;
-        let (start, has_call, in_call) = levels.last_mut()?;
+        let (from, has_call, in_call) = levels.last_mut()?;
         if let Some(caller) = callers.next_if(|caller| caller.start <= at) {
             *has_call = true;
             arguments = caller.end;
@@ -77,13 +77,13 @@ fn values(statement: &ScriptStatement) -> Option<Vec<(Range<usize>, bool)>> {
             }
             (None, _) if closes || letter == ';' || separator.is_match(statement.text_from(at)) => {
                 // An argument may be read from a dictionary.
-                let value = *start..at;
-                let is_call =
-                    || !address::find(text.get(value.clone()).unwrap_or_default()).is_empty();
+                let value = *from..at;
+                let text = text.get(value.clone()).unwrap_or_default();
+                let is_call = || !address::find(start(text, words::URL_BYTES)).is_empty();
                 if *has_call && (!*in_call || is_call()) {
                     found.push((value, outermost));
                 }
-                (*start, *has_call) = (at + letter.len_utf8(), false);
+                (*from, *has_call) = (at + letter.len_utf8(), false);
                 if closes {
                     levels.pop();
                 }

@@ -26,6 +26,9 @@ pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
     (splitter.lexer.statements, splitter.lexer.nested)
 }
 
+/// How much is read of a line after a here-document, in bytes.
+const HEAD: usize = 1000;
+
 /// Substitutions within substitutions; deeper ones are text.
 const MAX_DEPTH: usize = 24;
 
@@ -306,7 +309,7 @@ impl ShellSplitter<'_> {
             self.here_documents.push(HereDocument {
                 delimiter,
                 indented,
-                command: (self.lexer.draft.text.clone(), self.line.len()),
+                command: (self.lexer.draft.head().to_owned(), self.line.len()),
             });
         }
     }
@@ -326,7 +329,7 @@ impl ShellSplitter<'_> {
             let language = by_line.unwrap_or_else(|| language(&text));
             let (command, line_before) = &here_document.command;
             let rest = self.line.get(*line_before..).unwrap_or_default();
-            let reader = self.reader(&format!("{command} {rest}"));
+            let reader = self.reader(&format!("{command} {}", start(rest, HEAD)));
             self.lexer.nest(text, line, language);
             if let Some(nested) = self.lexer.nested.last_mut() {
                 nested.reader.clone_from(&reader);

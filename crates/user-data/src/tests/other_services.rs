@@ -92,6 +92,14 @@ fn a_client_that_is_built_calls_nothing_yet() {
 }
 
 #[test]
+fn a_method_that_takes_the_address_calls_it() {
+    check_all(&[(
+        "#!/usr/bin/env python3\nimport httpx\nwith httpx.stream('GET', 'http://169.254.169.254/latest/user-data') as r:\n    r.read()\n",
+        &["3 httpx.stream http://169.254.169.254/latest/user-data"],
+    )]);
+}
+
+#[test]
 fn a_request_over_a_socket_is_a_call() {
     let open = "#!/usr/bin/env python3\nimport socket\ns = socket.create_connection(('169.254.169.254', 80))\n";
     check_clean(&[
