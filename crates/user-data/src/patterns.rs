@@ -58,7 +58,7 @@ static CONNECTS: LazyLock<Regex> = LazyLock::new(|| regex(r"\s-\w*z"));
 /// Statements that mention a URL and do not fetch it.
 pub(crate) static MENTIONS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r#"(?xi)^(?: puts | p | (?:self\.)?log(?:ger|ging)?\.\w+(?:\.\w+)? | \w+\.std\w+\.\w+ | \[\[? | test | true | false
+        r#"(?xi)^(?: puts | p | (?:self\.)?log(?:ger|ging)?(?:\.\w+)* | \w+\.std\w+\.\w+ | \[\[? | test | true | false
             | return | case | e?grep | sed | awk | ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | ping | nslookup
             | dig | host | getent | import | from | assert | raise | class | throw | Write-\w+ | Add-Content | Out-\w+ | New-NetRoute
             | netsh | git | Test-\w+ | parser\.\w+ | \w+\.add_argument | rm | unset | default | description
@@ -122,10 +122,15 @@ pub(crate) static ASSIGNS: LazyLock<Regex> = LazyLock::new(|| regex(r"^\w+(?:\[[
 
 /// The name of the function that a statement in any language but shell defines.
 pub(crate) fn defined_function(text: &str) -> Option<&str> {
-    let found = FUNCTION
-        .captures(text)
-        .or_else(|| ASSIGNED_FUNCTION.captures(text));
-    Some(found?.get(1)?.as_str())
+    let found = FUNCTION.captures(text).and_then(|found| found.get(1));
+    found
+        .map(|found| found.as_str())
+        .or_else(|| assigned_function(text))
+}
+
+/// The name of the function that a statement assigns: `name = (…) =>`.
+pub(crate) fn assigned_function(text: &str) -> Option<&str> {
+    Some(ASSIGNED_FUNCTION.captures(text)?.get(1)?.as_str())
 }
 
 /// Where the head of a function is.

@@ -110,7 +110,7 @@ impl<'s> Lexer<'s> {
     pub(super) fn end_statement(&mut self) {
         let defined = match self.script.language {
             Language::Shell => None,
-            _ => patterns::defined_function(&self.draft.text).map(Rc::from),
+            _ => patterns::assigned_function(&self.draft.text).map(Rc::from),
         };
         let function = defined.or_else(|| self.function());
         let statement = self.draft.finish(self.script, function);

@@ -104,6 +104,14 @@ fn functions_that_run_or_fetch_what_they_get_are_no_printers() {
             &["2 curl http://169.254.169.254/latest/user-data"],
         ),
         (
+            "#!/usr/bin/env ruby\ndef show(u)\n  puts md.load(u)\nend\nx = show('http://169.254.169.254/latest/user-data')\n",
+            &["5 http://169.254.169.254/latest/user-data"],
+        ),
+        (
+            "#!/usr/bin/env ruby\ndef info(u)\n  md.load(u)\nend\nx = info('http://169.254.169.254/latest/user-data')\n",
+            &["5 http://169.254.169.254/latest/user-data"],
+        ),
+        (
             "#!/usr/bin/env python3\ninfo = md.load('http://169.254.169.254/latest/user-data')\n",
             &["2 http://169.254.169.254/latest/user-data"],
         ),
