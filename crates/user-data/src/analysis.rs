@@ -35,7 +35,7 @@ static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
             | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
-            | sprintf | quote | lower | encode | list | tuple | dict | partial | int | float | Retry | Timeout | param
+            | sprintf | quote | lower | encode | flush | \w*time | list | tuple | dict | partial | int | float | Retry | Timeout | param
             | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
     )
 });
@@ -134,7 +134,9 @@ impl AnalyzedStatement {
     }
 
     fn unknown_in(&self, text: &str, names: &ResolvedNames) -> bool {
-        self.functions_in(text).any(|name| {
+        let mut called = self.functions_in(text);
+        called.any(|name| {
+            let name = &self.statement.language.canonical_name(name);
             !BUILDERS.is_match(name)
                 && !prints(name, names)
                 && !names.addresses.contains(name)

@@ -32,8 +32,9 @@ pub(crate) enum CloudConfigPart {
 pub(crate) const INCLUDE_TYPE: &str = "text/x-include";
 
 /// A list of URLs that are included. C includes files by names in brackets or quotes.
-pub(crate) static INCLUDE: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?m)\A\s*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://"));
+pub(crate) static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?m)\A(?:##.*$|\s)*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://")
+});
 
 pub(crate) type PartResult = Result<CloudConfigPart, NotRead>;
 

@@ -40,7 +40,7 @@ enum Opened {
 
 /// What follows the brace of a literal: a key, or nothing.
 static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"^\{\s*(?:\}|\.\.\.|(?:"[^"]*"|'[^']*'|\[[^\]]*\]|[:$]?[\w-]+)\s*(?:=>|:[^:]|,))"#)
+    regex(r#"^\{\s*(?:\}|\.\.\.|(?:"[^"]*"|'[^']*'|\[[^\]]*\]|[:$]?[\w-]+)\s*(?:=>|:[^:=]))"#)
 });
 /// Ends a block of Ruby on the line on which it begins.
 static ONE_LINE_BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"^\{\s*\|[^|\n]*\|[^\n]*\}"));

@@ -102,6 +102,11 @@ impl ShellSplitter<'_> {
                     self.end_command();
                 }
             }
+            // The pattern of a `case`.
+            ')' if self.lexer.draft.last_word().len() == self.lexer.draft.text.len() => {
+                self.lexer.cursor.next();
+                self.lexer.draft = StatementBuilder::default();
+            }
             ';' | '|' | '&' | ')' => {
                 self.lexer.cursor.next();
                 self.end_command();

@@ -87,6 +87,10 @@ fn a_literal_in_brackets_belongs_to_its_call() {
             &[],
         ),
         (
+            "cat > /opt/a.go <<'EOF'\nfunc main() {\n  a := http.Get(\"http://169.254.169.254/latest/user-data\")\n  r.Header.Set(\"X-aws-ec2-metadata-token\", t)\n}\nEOF\n",
+            &["3 http.Get http://169.254.169.254/latest/user-data"],
+        ),
+        (
             "cat > /opt/a.go <<'EOF'\nr, err := do(http.Get, \"http://169.254.169.254/latest/user-data\", http.Header{\"X-aws-ec2-metadata-token\": {t}})\nEOF\n",
             &[],
         ),

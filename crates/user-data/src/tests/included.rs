@@ -13,6 +13,7 @@ fn user_data_that_is_included_by_its_url_is_not_known_to_be_clean() {
     for text in [
         "#include\n# two scripts\nhttps://files.example/a\nhttps://files.example/b\n",
         "#include https://files.example/a\n",
+        "## template: jinja\n#include\nhttps://files.example/{{ v1.region }}\n",
         "#include-once\nhttps://files.example/a\n",
         "Content-Type: multipart/mixed; boundary=b\nMIME-Version: 1.0\n\n--b\nContent-Type: text/x-include-once-url\n\nhttps://files.example/a\n--b--\n",
         "#cloud-config-archive\n- type: text/x-include-url\n  content: https://files.example/a\n",

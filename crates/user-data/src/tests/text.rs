@@ -73,6 +73,8 @@ fn messages_of_functions_that_only_print_are_no_calls() {
     check_clean(&[
         "U=http://169.254.169.254/latest/user-data\nnote() { local now; now=$(date); echo \"$now $*\" | tee -a /var/log/a; }\nnote \"Reading $U\"\n",
         "note() {\n  if [ -n \"$V\" ]; then\n    echo \"$1\"\n  fi\n}\nnote 'no answer to curl http://169.254.169.254/latest/user-data'\n",
+        "U=http://169.254.169.254/latest/user-data\nnote() {\n  case \"$1\" in\n    e) echo \"$2\" >&2 ;;\n    *) echo \"$2\" ;;\n  esac\n}\nnote e \"no answer from $U\"\n",
+        "#ps1\n$u = 'http://169.254.169.254/latest/user-data'\nfunction Show-Note($m) { Write-Output \"setup: $m\" }\nShow-Note \"Reading $u\"\n",
         "U=http://169.254.169.254/latest/user-data\nheadline() { printf '== %s\\n' \"$1\"; }\nheadline \"curl $U\"\n",
         "U=http://169.254.169.254/latest/user-data\nerror \"no answer from $U\"\nlog::warn \"no answer from $U\"\nif true; then echo \"$U\"; fi\n",
         "#!/usr/bin/env python3\nU = 'http://169.254.169.254/latest/user-data'\ndef note(text):\n    print('setup: ' + text)\nnote('Reading ' + U)\n",
