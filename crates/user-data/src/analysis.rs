@@ -109,7 +109,23 @@ impl AnalyzedStatement {
 
     /// Whether it sends a token.
     pub(crate) fn sends_token(&self, names: &ResolvedNames) -> bool {
-        self.token_header.is_some() || self.use_of_any(&names.tokens).is_some()
+        let mut uses = self.uses.iter();
+        self.token_header.is_some()
+            || uses.any(|used| names.tokens.contains(&used.name) && !self.is_of_library(used))
+            || self.called().is_some_and(|program| {
+                let configured = names.configured.get(program);
+                configured.is_some_and(|(part, line)| {
+                    *part == self.statement.part && *line < self.statement.line_at(0)
+                })
+            })
+    }
+
+    /// Whether a name is a method of a library, and not the script's function of that name.
+    fn is_of_library(&self, used: &NameUse) -> bool {
+        self.caller.as_ref().is_some_and(|caller| {
+            let text = self.statement.text.get(caller.clone()).unwrap_or_default();
+            caller.contains(&used.range.start) && patterns::LIBRARY.is_match(text)
+        })
     }
 
     /// Whether it calls a program that fetches URLs.

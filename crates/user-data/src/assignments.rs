@@ -19,6 +19,8 @@ pub(crate) struct Assignment {
     pub(crate) names: Vec<String>,
     /// Where the value is in the text.
     pub(crate) value: Range<usize>,
+    /// The program of which the value is the configuration.
+    pub(crate) configures: Option<&'static str>,
 }
 
 /// What a statement assigns and runs.

@@ -45,6 +45,10 @@ pub(crate) static CALLER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
+/// Functions of libraries.
+pub(crate) static LIBRARY: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)^(?:requests|httpx|axios|https?|urllib\w*|Net)\b[.:]"));
+
 /// Objects whose `get` fetches nothing.
 static DICTIONARY: LazyLock<Regex> = LazyLock::new(|| {
     regex(

@@ -99,6 +99,13 @@ impl ResolvedNames {
                     names.extend(assignment.names.iter().cloned());
                 }
             }
+            if let Some(program) = assignment.configures.filter(|_| is_token) {
+                let set = (
+                    statement.statement.part.clone(),
+                    statement.statement.line_at(0),
+                );
+                self.configured.entry(program.to_owned()).or_insert(set);
+            }
         }
     }
 

@@ -99,6 +99,7 @@ fn assignment(language: Language, names: &str, value: Range<usize>) -> Assignmen
     Assignment {
         names: names.collect(),
         value,
+        configures: None,
     }
 }
 

@@ -33,7 +33,11 @@ pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
     let (program, declares) = match loop_variables(text) {
         Some((name, value)) => {
             let names = vec![format!("${name}")];
-            assignments.push(Assignment { names, value });
+            assignments.push(Assignment {
+                names,
+                value,
+                configures: None,
+            });
             (None, false)
         }
         None => read_words(text, &mut assignments),
@@ -82,15 +86,13 @@ fn written_file(statement: &ScriptStatement) -> Option<Assignment> {
         .as_deref()
         .filter(|reader| reader.starts_with('@'));
     let file = target.or_else(|| within.map(str::to_owned))?;
-    let mut names = vec![file.clone()];
-    for (configuration, program) in [(".curlrc", "curl"), (".wgetrc", "wget")] {
-        if file.ends_with(configuration) {
-            names.push(program.to_owned());
-        }
-    }
+    let configurations = [(".curlrc", "curl"), (".wgetrc", "wget")];
+    let mut configurations = configurations.into_iter();
+    let configured = configurations.find(|(name, _)| file.ends_with(name));
     Some(Assignment {
-        names,
+        names: vec![file],
         value: 0..statement.text.len(),
+        configures: configured.map(|(_, program)| program),
     })
 }
 
@@ -100,6 +102,7 @@ fn defaults(text: &str) -> impl Iterator<Item = Assignment> {
         Some(Assignment {
             names: vec![format!("${}", found.get(1)?.as_str())],
             value: found.get(2)?.range(),
+            configures: None,
         })
     })
 }
@@ -117,6 +120,7 @@ fn assignment(word: &str, range: Range<usize>, declaration: Option<&str>) -> Opt
     Some(Assignment {
         names,
         value: range.start + quotes + found.get(0)?.end()..range.end,
+        configures: None,
     })
 }
 

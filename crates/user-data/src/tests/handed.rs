@@ -56,6 +56,14 @@ fn a_file_that_holds_the_header_sends_it() {
     ]);
     check_all(&[
         (
+            "curl http://169.254.169.254/latest/user-data\ncat > ~/.curlrc <<EOF\nheader = \"X-aws-ec2-metadata-token: $T\"\nEOF\n",
+            &["1 curl http://169.254.169.254/latest/user-data"],
+        ),
+        (
+            "#!/usr/bin/env python3\nimport requests\ndef get(path):\n    return requests.get('http://169.254.169.254/latest/' + path, headers={'X-aws-ec2-metadata-token': t})\nget('a')\nrequests.get('http://169.254.169.254/latest/user-data')\n",
+            &["6 requests.get http://169.254.169.254/latest/user-data"],
+        ),
+        (
             "echo silent > ~/.curlrc\ncurl http://169.254.169.254/latest/user-data\n",
             &["2 curl http://169.254.169.254/latest/user-data"],
         ),
