@@ -106,11 +106,11 @@ fn functions_that_run_or_fetch_what_they_get_are_no_printers() {
             &["2 curl http://169.254.169.254/latest/user-data"],
         ),
         (
-            "#!/usr/bin/env ruby\ndef show(u)\n  puts md.load(u)\nend\nx = show('http://169.254.169.254/latest/user-data')\n",
+            "#!/usr/bin/env ruby\ndef show(u)\n  puts md.load(u)\nend\nshow('http://169.254.169.254/latest/user-data')\n",
             &["5 http://169.254.169.254/latest/user-data"],
         ),
         (
-            "#!/usr/bin/env ruby\ndef info(u)\n  md.load(u)\nend\nx = info('http://169.254.169.254/latest/user-data')\n",
+            "#!/usr/bin/env ruby\ndef info(u)\n  md.load(u)\nend\ninfo('http://169.254.169.254/latest/user-data')\n",
             &["5 http://169.254.169.254/latest/user-data"],
         ),
         (
