@@ -176,12 +176,9 @@ impl BraceSplitter<'_> {
 
     fn close(&mut self, letter: char) {
         // A bracket that is never closed, as in a pattern, ends with the brackets around it.
-        let brackets = self.open.iter().rev();
-        let mut brackets = brackets.take_while(|(_, opened)| matches!(opened, Opened::Bracket));
-        let unclosed = brackets
-            .by_ref()
-            .take(MAX_UNCLOSED)
-            .position(|(close, _)| *close == letter);
+        let is_bracket = |(_, opened): &&(char, Opened)| matches!(opened, Opened::Bracket);
+        let mut brackets = (self.open.iter().rev().take(MAX_UNCLOSED)).take_while(is_bracket);
+        let unclosed = brackets.position(|(close, _)| *close == letter);
         let unclosed = match unclosed {
             None if letter == '}' => self.open.len().min(MAX_UNCLOSED),
             unclosed => unclosed.unwrap_or_default(),
