@@ -26,48 +26,54 @@ pub(crate) struct AnalyzedStatement {
     /// Where the header that sends a token is.
     token_header: Option<usize>,
     pub(crate) requests_token: bool,
+    /// Whether its method is the one that only a request for a token uses.
+    pub(crate) puts: bool,
 }
 
 /// Functions that only build a value.
 static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?xi)^(?: urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
-            | HTTP(?:Connection)?Pool | PoolManager | Session | Client | getenv | get | str | string | u | url | uri | create | new
-            | sprintf | quote | lower | encode | list | tuple | dict | partial | int | float | Retry | Timeout | param
-            | curl_init | array | if | and | or | not | in )$",
+        r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
+            | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
+            | sprintf | quote | lower | encode | flush | \w*time | list | tuple | dict | partial | int | float | Retry | Timeout | param
+            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
     )
 });
-static BUILDER_CMDLETS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^(?:New-Object|Join-Path)$"));
 static FUNCTION_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"([A-Za-z_]\w*)\s*\("));
 static CMDLET_CALL: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
 
+/// Whether a program or a function prints for people, or a file is for them.
+fn prints(name: &str, names: &ResolvedNames) -> bool {
+    names.printers.contains(name)
+        || patterns::FOR_PEOPLE.is_match(name) && !names.functions.contains(name)
+}
+
 impl AnalyzedStatement {
     pub(crate) fn new(mut statement: ScriptStatement) -> Self {
-        // A host that is reached without a proxy is not called by that.
-        if patterns::NO_PROXY.is_match(&statement.text) {
+        if patterns::NOT_CALLED.is_match(&statement.text) {
             let blank = |found: &Captures| " ".repeat(found.get(0).map_or(0, |m| m.len()));
-            let text = patterns::NO_PROXY.replace_all(&statement.text, blank);
+            let text = patterns::NOT_CALLED.replace_all(&statement.text, blank);
             statement.text = text.into_owned();
         }
         let text = &statement.text;
         let parts = parts(&statement);
-        let returns_token =
-            |address: &Range<usize>| words::url(text, address).contains(patterns::TOKEN_PATH);
         let mut addresses = address::find(text);
-        addresses.retain(|address| !returns_token(address));
+        addresses.retain(|address| !patterns::OTHER_PATH.is_match(&words::url(text, address)));
         let headers = || patterns::HEADER.captures_iter(text);
         let requests_ttl = headers().any(|found| found.name("ttl").is_some());
         let token_header = headers()
             .find(|found| found.name("ttl").is_none())
-            .and_then(|found| Some(found.get(0)?.start()));
+            .and_then(|found| Some(found.name("name")?.start()));
+        let caller = patterns::callers(text).next();
+        let puts = patterns::PUT.is_match(text);
         AnalyzedStatement {
             uses: uses(&statement, parts.program.as_deref()),
             addresses,
-            caller: patterns::caller(text),
+            caller,
             token_header,
-            requests_token: requests_ttl || patterns::PUT.is_match(text),
+            requests_token: requests_ttl || puts,
+            puts,
             parts,
             statement,
         }
@@ -85,11 +91,11 @@ impl AnalyzedStatement {
     }
 
     fn leads_to_service(&self, used: &NameUse, names: &ResolvedNames) -> bool {
-        names.addresses.contains(&used.name) && !self.goes_on_to_token(used)
+        names.addresses.contains(&used.name) && !self.goes_elsewhere(used)
     }
 
-    /// Whether the URL that begins with a name returns tokens.
-    fn goes_on_to_token(&self, used: &NameUse) -> bool {
+    /// Whether the URL that begins with a name returns tokens, or is not EC2's.
+    fn goes_elsewhere(&self, used: &NameUse) -> bool {
         let after = start(self.statement.text_from(used.range.end), words::URL_BYTES);
         let url = match self.statement.language {
             Language::Shell => after.split(char::is_whitespace).next(),
@@ -98,12 +104,28 @@ impl AnalyzedStatement {
                 after.split([',', ';']).next()
             }
         };
-        url.is_some_and(|url| url.contains(patterns::TOKEN_PATH))
+        url.is_some_and(|url| patterns::OTHER_PATH.is_match(url))
     }
 
     /// Whether it sends a token.
     pub(crate) fn sends_token(&self, names: &ResolvedNames) -> bool {
-        self.token_header.is_some() || self.use_of_any(&names.tokens).is_some()
+        let mut uses = self.uses.iter();
+        self.token_header.is_some()
+            || uses.any(|used| names.tokens.contains(&used.name) && !self.is_of_library(used))
+            || self.called().is_some_and(|program| {
+                let configured = names.configured.get(program);
+                configured.is_some_and(|(part, line)| {
+                    *part == self.statement.part && *line < self.statement.line_at(0)
+                })
+            })
+    }
+
+    /// Whether a name is a method of a library, and not the script's function of that name.
+    fn is_of_library(&self, used: &NameUse) -> bool {
+        self.caller.as_ref().is_some_and(|caller| {
+            let text = self.statement.text.get(caller.clone()).unwrap_or_default();
+            caller.contains(&used.range.start) && patterns::LIBRARY.is_match(text)
+        })
     }
 
     /// Whether it calls a program that fetches URLs.
@@ -124,18 +146,124 @@ impl AnalyzedStatement {
 
     /// Whether it calls a function that does more than to build a value.
     pub(crate) fn runs_unknown(&self, names: &ResolvedNames) -> bool {
-        let called = |pattern: &'static Regex| {
-            let found = pattern.captures_iter(&self.statement.text);
-            found.filter_map(|found| Some(found.get(1)?.as_str()))
+        self.unknown_in(&self.statement.text, names)
+    }
+
+    fn unknown_in(&self, text: &str, names: &ResolvedNames) -> bool {
+        let mut called = self.functions_in(text);
+        called.any(|name| {
+            let name = &self.statement.language.canonical_name(name);
+            !BUILDERS.is_match(name)
+                && !prints(name, names)
+                && !names.addresses.contains(name)
+                && !names.header_functions.contains(name)
+        })
+    }
+
+    /// The functions and cmdlets that a part of the statement calls.
+    fn functions_in<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let cmdlets = match self.statement.language {
+            Language::PowerShell => text,
+            _ => "",
         };
-        let is_builder = |name: &str| {
-            BUILDERS.is_match(name)
-                || names.addresses.contains(name)
-                || names.header_functions.contains(name)
+        let found = FUNCTION_CALL.captures_iter(text);
+        let found = found.chain(CMDLET_CALL.captures_iter(cmdlets));
+        found.filter_map(|found| Some(found.get(1)?.as_str()))
+    }
+
+    /// Whether it is text that people read and nothing runs.
+    pub(crate) fn is_text(&self, names: &ResolvedNames) -> bool {
+        let reader = match self.statement.language {
+            Language::Shell => self.statement.reader.as_deref(),
+            // A program in quotes is not called by a function that prints it.
+            _ => self.called().filter(|_| self.quotes_caller(names)),
         };
-        called(&FUNCTION_CALL).any(|name| !is_builder(name))
-            || self.statement.language == Language::PowerShell
-                && called(&CMDLET_CALL).any(|name| !BUILDER_CMDLETS.is_match(name))
+        reader.is_some_and(|reader| prints(reader, names))
+    }
+
+    /// Whether its caller is a program in quotes, and no function is called that may run it.
+    fn quotes_caller(&self, names: &ResolvedNames) -> bool {
+        let text = &self.statement.text;
+        let runs: &[&str] = match self.statement.language {
+            Language::PowerShell => &["(", "|", ">"],
+            _ => &["#{", "`", "|", ">"],
+        };
+        let caller = self
+            .caller
+            .as_ref()
+            .and_then(|caller| text.get(..caller.end));
+        caller.is_some_and(|before| before.contains(['"', '\'']) && !before.ends_with('('))
+            && !self.unknown_in(self.own_text(), names)
+            && !runs.iter().any(|sign| text.contains(sign))
+    }
+
+    /// Whether it mentions values and fetches nothing.
+    pub(crate) fn mentions(&self, names: &ResolvedNames) -> bool {
+        patterns::MENTIONS.is_match(self.own_text())
+            || self.called().is_some_and(|called| prints(called, names))
+    }
+
+    /// The program, or the function that a statement calls first.
+    pub(crate) fn called(&self) -> Option<&str> {
+        match self.statement.language {
+            Language::Shell => self.parts.program.as_deref(),
+            _ => Some(patterns::CALLED.captures(self.own_text())?.get(1)?.as_str()),
+        }
+    }
+
+    /// Whether nothing but printing happens in it, if it is in a function.
+    pub(crate) fn only_prints(&self, names: &ResolvedNames) -> bool {
+        match self.statement.language {
+            Language::Shell => self.parts.program.is_none() || self.mentions(names),
+            _ => !self.calls(names) && !self.unknown_in(self.own_text(), names),
+        }
+    }
+
+    /// The functions that it calls, or the program.
+    pub(crate) fn called_functions(&self) -> Vec<&str> {
+        match self.statement.language {
+            Language::Shell => self.called().into_iter().collect(),
+            _ => self.functions_in(self.own_text()).collect(),
+        }
+    }
+
+    /// Whether it sends a header that all calls of its function hand to it.
+    pub(crate) fn is_handed_header(&self, names: &ResolvedNames) -> bool {
+        let (text, language) = (&self.statement.text, self.statement.language);
+        let arguments = self.caller.as_ref().map_or(0, |caller| caller.end);
+        let arguments = self.statement.text_from(arguments);
+        let is_header = match language {
+            Language::Shell => patterns::SHELL_PARAMETER.is_match(arguments),
+            _ => patterns::HEADER_PARAMETER.is_match(arguments),
+        };
+        let is_parameter = |used: &NameUse| {
+            // A parameter may be a path as well.
+            let before = text.get(..used.range.start).unwrap_or_default();
+            names.parameters.contains(&used.name) && !before.ends_with('/')
+        };
+        let function = self.statement.function.as_deref();
+        function.is_some_and(|it| names.handed.contains(&language.canonical_name(it)))
+            && (is_header || self.uses.iter().any(is_parameter))
+    }
+
+    /// Whether a value is a parameter of a shell's function.
+    pub(crate) fn is_parameter(&self, value: &Range<usize>) -> bool {
+        let value = self.statement.text.get(value.clone()).unwrap_or_default();
+        self.statement.language == Language::Shell
+            && patterns::SHELL_PARAMETER
+                .find(value)
+                .is_some_and(|found| found.start() == 0)
+    }
+
+    /// The text from the program on, or after the head of a function.
+    fn own_text(&self) -> &str {
+        let text = &self.statement.text;
+        let program = self.parts.program.as_deref();
+        let start = match self.statement.language {
+            Language::Shell => program.and_then(|program| text.find(program)),
+            _ => patterns::function_head(text).map(|head| head.end),
+        };
+        self.statement.text_from(start.unwrap_or_default())
     }
 
     /// Whether it returns or prints an address.

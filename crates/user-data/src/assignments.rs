@@ -19,6 +19,8 @@ pub(crate) struct Assignment {
     pub(crate) names: Vec<String>,
     /// Where the value is in the text.
     pub(crate) value: Range<usize>,
+    /// The program of which the value is the configuration.
+    pub(crate) configures: Option<&'static str>,
 }
 
 /// What a statement assigns and runs.
@@ -27,6 +29,8 @@ pub(crate) struct StatementParts {
     pub(crate) assignments: Vec<Assignment>,
     /// Whether it does nothing but assign values.
     pub(crate) only_assigns: bool,
+    /// Whether other programs get the values, as environment variables.
+    pub(crate) exports: bool,
     /// The program or the first word.
     pub(crate) program: Option<String>,
 }
@@ -40,9 +44,19 @@ static LOOP: LazyLock<Regex> = LazyLock::new(|| {
 /// The parts of a statement.
 pub(crate) fn parts(statement: &ScriptStatement) -> StatementParts {
     match statement.language {
-        Language::Shell => shell::parts(&statement.text),
+        Language::Shell => shell::parts(statement),
         Language::PowerShell | Language::Python | Language::Other => code::parts(statement),
     }
+}
+
+/// The program that a shell's command runs.
+pub(crate) fn program(text: &str) -> Option<&str> {
+    shell::read_words(text, &mut Vec::new()).0
+}
+
+/// The name of a file, in the form of [`ResolvedNames`](crate::names::ResolvedNames).
+pub(crate) fn file(name: &str) -> String {
+    format!("@{}", name.trim_matches(['"', '\'']))
 }
 
 /// The variables of a loop, and where the values are that they take.

@@ -2,15 +2,12 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use crate::analysis::AnalyzedStatement;
 use crate::finding::Finding;
 use crate::language::Language;
 use crate::names::ResolvedNames;
-use crate::patterns::{self, regex};
+use crate::patterns;
 use crate::resolution::resolve;
 use crate::script::Script;
 use crate::split::statements;
@@ -50,16 +47,6 @@ fn mentioned_words(statements: &[AnalyzedStatement]) -> HashSet<String> {
     mentioned
 }
 
-/// Programs and statements that mention a URL and do not fetch it.
-static MENTIONS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r#"(?xi)^(?: echo | printf? | puts | console\.\w+ | logg?(?:er|ing)?(?:\.\w+)? | \[\[? | test | : | true | false
-            | return | exit | case | e?grep | sed | awk | ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | ping | nslookup
-            | dig | host | getent | import | from | assert | raise | class | throw | Write-\w+ | Add-Content | Out-\w+ | New-NetRoute
-            | netsh | git | Test-\w+ | parser\.\w+ | \w+\.add_argument | self\.log\w*\.\w+ | rm | unset | default | description ) (?: [\s(:"'] | $ )"#,
-    )
-});
-
 /// The service as a statement refers to it.
 struct CallTarget<'s> {
     /// Its first address.
@@ -81,7 +68,12 @@ impl AnalyzedStatement {
         if let Some(finding) = self.boto_call(names) {
             return Some(finding);
         }
-        if self.sends_token(names) || self.requests_token {
+        if self.is_text(names)
+            || self.puts
+            || self.sends_token(names)
+            || self.is_handed_header(names)
+            || patterns::OTHER_HEADER.is_match(&self.statement.text)
+        {
             return None;
         }
         let target = self.target(names)?;
@@ -105,8 +97,11 @@ impl AnalyzedStatement {
         }
     }
 
-    /// A call of `boto`, unless the script defines a function of that name.
+    /// A call of Python's `boto`, unless the script defines a function of that name.
     fn boto_call(&self, names: &ResolvedNames) -> Option<Finding> {
+        if self.statement.language == Language::Other {
+            return None;
+        }
         let found = patterns::BOTO.find(&self.statement.text)?;
         let after = self.statement.text_from(found.end());
         let is_call = after.trim_start().starts_with('(');
@@ -133,7 +128,8 @@ impl AnalyzedStatement {
 
     /// Whether it assigns a URL that no statement uses, so that another program may read it.
     fn is_for_others(&self, target: &CallTarget, mentioned: &HashSet<String>) -> bool {
-        !self.parts.assignments.is_empty()
+        self.parts.exports
+            && !self.parts.assignments.is_empty()
             && target.address.is_some_and(|range| self.has_path(range))
             && !self.assigned_names().any(|name| mentioned.contains(name))
     }
@@ -156,13 +152,13 @@ impl AnalyzedStatement {
     fn may_fetch(&self, target: &CallTarget, names: &ResolvedNames) -> bool {
         let is_url = target.address.is_none_or(|range| self.has_path(range));
         let runs = match self.statement.language {
-            Language::Shell => true,
+            // A word before a colon is the key of a setting.
+            Language::Shell => !self.called().is_some_and(|program| program.ends_with(':')),
             Language::PowerShell | Language::Python | Language::Other => {
                 self.runs_unknown(names) && !target.name.is_some_and(|name| self.is_object(name))
             }
         };
-        let text = self.statement.text.trim_start_matches(['{', ' ']);
-        is_url && runs && !MENTIONS.is_match(text)
+        is_url && runs && !self.mentions(names)
     }
 
     /// Whether a path of the service follows an address.

@@ -2,14 +2,18 @@
 //!
 //! <https://cloudinit.readthedocs.io/en/latest/reference/modules.html>
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
+use regex::Regex;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::error::NotRead;
 use crate::language::{by_file_name, language};
+use crate::patterns::regex;
 use crate::script::Script;
 
 /// What a string in the document is.
@@ -24,7 +28,15 @@ pub(crate) enum CloudConfigPart {
     },
 }
 
-type PartResult = Result<CloudConfigPart, NotRead>;
+/// The MIME types of a list of URLs that are included.
+pub(crate) const INCLUDE_TYPE: &str = "text/x-include";
+
+/// A list of URLs that are included. C includes files by names in brackets or quotes.
+pub(crate) static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?m)\A(?:##.*$|\s)*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://")
+});
+
+pub(crate) type PartResult = Result<CloudConfigPart, NotRead>;
 
 /// The parts; `None` where the text is not YAML, as a template is before it is rendered.
 pub(crate) fn parts(text: &str) -> Option<Vec<PartResult>> {
@@ -36,10 +48,14 @@ struct YamlText {
     text: String,
     /// The line of its first character.
     line: usize,
-    /// How the text is encoded, as a field of the same map says.
+    /// The line of its last one.
+    last_line: usize,
+    /// How the text is encoded, as its tag or a field of the same map says.
     encoding: Option<String>,
     /// The file to which it is written.
     path: Option<String>,
+    /// Whether it is the URL of other user data.
+    included: bool,
 }
 
 /// Collects the strings of a document.
@@ -82,10 +98,22 @@ fn texts(yaml: &str) -> Option<Vec<YamlText>> {
                 commands: reader.at_command_list(),
             }),
             Event::MappingEnd | Event::SequenceEnd => reader.end(),
-            Event::Scalar(text, style, ..) => {
-                let line = span.start.line().saturating_sub(blank_lines(&text, style));
-                let line = line.max(1);
-                reader.text(YamlText::new(text.into_owned(), line));
+            Event::Scalar(text, style, _, tag) => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                // The parser reports the line of the first word.
+                let blank = text.len() - text.trim_start_matches('\n').len();
+                let line = (span.start.line()).saturating_sub(if is_block { blank } else { 0 });
+                let is_binary = tag.is_some_and(|tag| tag.suffix == "binary");
+                reader.text(YamlText {
+                    last_line: if is_block {
+                        usize::MAX
+                    } else {
+                        span.end.line()
+                    },
+                    encoding: is_binary.then(|| "b64".to_owned()),
+                    included: reader.at_included(&text),
+                    ..YamlText::new(text.into_owned(), line.max(1))
+                });
             }
             Event::Alias(_) => reader.end_value(),
             Event::Nothing
@@ -98,16 +126,6 @@ fn texts(yaml: &str) -> Option<Vec<YamlText>> {
     Some(reader.texts)
 }
 
-/// The blank lines at the start of a block, which the parser reports where its first word is.
-fn blank_lines(text: &str, style: ScalarStyle) -> usize {
-    match style {
-        ScalarStyle::Literal | ScalarStyle::Folded => {
-            text.chars().take_while(|letter| *letter == '\n').count()
-        }
-        ScalarStyle::Plain | ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 0,
-    }
-}
-
 impl YamlReader {
     /// Whether the list that begins is that of `runcmd` or `bootcmd`.
     fn at_command_list(&self) -> bool {
@@ -115,6 +133,18 @@ impl YamlReader {
             self.open.as_slice(),
             [YamlNode::Map { key: Some(key), .. }] if key == "runcmd" || key == "bootcmd"
         )
+    }
+
+    /// Whether a text is the URL of a configuration that Ignition merges or takes instead.
+    fn at_included(&self, text: &str) -> bool {
+        let mut keys = self.open.iter().map(|node| match node {
+            YamlNode::Map { key, .. } => key.as_deref(),
+            YamlNode::List { .. } => None,
+        });
+        keys.next() == Some(Some("ignition"))
+            && keys.next() == Some(Some("config"))
+            && keys.next_back() == Some(Some("source"))
+            && !text.starts_with("data:")
     }
 
     fn begin(&mut self, node: YamlNode) {
@@ -174,10 +204,12 @@ fn field_texts(fields: Vec<(String, YamlText)>) -> impl Iterator<Item = YamlText
         Some(text.text.clone())
     };
     let (encoding, path) = (field("encoding"), field("path"));
+    let included = field("type").is_some_and(|kind| kind.starts_with(INCLUDE_TYPE));
     fields.into_iter().map(move |(key, text)| match &*key {
         "content" => YamlText {
-            encoding: encoding.clone(),
+            encoding: text.encoding.or_else(|| encoding.clone()),
             path: path.clone(),
+            included,
             ..text
         },
         _ => text,
@@ -210,18 +242,24 @@ impl YamlText {
         YamlText {
             text,
             line,
+            last_line: usize::MAX,
             encoding: None,
             path: None,
+            included: false,
         }
     }
 
     fn into_part(self) -> PartResult {
+        if self.included {
+            return Err(NotRead::Included);
+        }
         if let Some(part) = self.encoded_file().or_else(|| self.data_url()) {
             return part;
         }
         // The parts of an archive may be in any format.
         if self.text.trim_start().starts_with("#cloud-config")
             || self.text.contains("MIME-Version:")
+            || INCLUDE.is_match(&self.text)
         {
             return Ok(CloudConfigPart::UserData {
                 name: "part within".to_owned(),
@@ -230,7 +268,8 @@ impl YamlText {
         }
         let by_name = self.path.as_deref().and_then(by_file_name);
         let language = by_name.unwrap_or_else(|| language(&self.text));
-        let script = Script::new(self.text, self.line, language);
+        let mut script = Script::new(self.text, self.line, language);
+        script.last_line = self.last_line;
         Ok(CloudConfigPart::Script(script))
     }
 
@@ -242,8 +281,7 @@ impl YamlText {
             None => "file".to_owned(),
         };
         if encoding.contains("b64") || encoding.contains("base64") {
-            let base64: String = self.text.split_whitespace().collect();
-            return Some(decoded(name, base64.as_bytes()));
+            return Some(decoded(name, self.text.as_bytes()));
         }
         let bytes = self.text.as_bytes().to_vec();
         encoding
@@ -263,7 +301,13 @@ impl YamlText {
     }
 }
 
-fn decoded(name: String, base64: &[u8]) -> PartResult {
+/// User data in base64.
+pub(crate) fn decoded(name: String, base64: &[u8]) -> PartResult {
+    let base64: Vec<u8> = base64
+        .iter()
+        .copied()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
     let bytes = BASE64.decode(base64).map_err(NotRead::Base64)?;
     Ok(CloudConfigPart::UserData { name, bytes })
 }

@@ -15,9 +15,12 @@ pub enum NotRead {
     /// It is not valid MIME.
     #[error("could not read the user data as MIME multipart")]
     Mime(#[source] mailparse::MailParseError),
-    /// The content of a file that cloud-config writes is not valid base64.
-    #[error("could not decode the content of a file in cloud-config as base64")]
+    /// A part that is marked as base64 is not valid base64.
+    #[error("could not decode a part of the user data as base64")]
     Base64(#[source] base64::DecodeError),
+    /// It includes user data of other addresses.
+    #[error("the user data includes other user data by its URL, which is not fetched")]
+    Included,
 }
 
 /// How large all unpacked parts may be together, in bytes.

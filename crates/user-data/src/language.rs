@@ -63,7 +63,7 @@ pub(crate) fn by_file_name(name: &str) -> Option<Language> {
     Some(match extension.to_ascii_lowercase().as_str() {
         "py" => Language::Python,
         "ps1" | "psm1" => Language::PowerShell,
-        "pl" | "rb" | "js" | "mjs" | "php" | "go" => Language::Other,
+        "pl" | "rb" | "js" | "mjs" | "php" | "go" | "groovy" => Language::Other,
         "sh" | "bash" => Language::Shell,
         _ => return None,
     })

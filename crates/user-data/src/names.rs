@@ -1,6 +1,6 @@
 //! What the names of scripts stand for: variables, functions and aliases.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Names by what they stand for: variables of shells and PowerShell with `$`, files with `@`, and
 /// the output of a shell's function as `$(name)`.
@@ -14,6 +14,14 @@ pub(crate) struct ResolvedNames {
     pub(crate) callers: HashSet<String>,
     /// Functions that the scripts define.
     pub(crate) functions: HashSet<String>,
+    /// Programs that send the header by their configuration, with the part and the line that set it.
+    pub(crate) configured: HashMap<String, (Option<String>, usize)>,
+    /// Functions that only print.
+    pub(crate) printers: HashSet<String>,
+    /// Variables of a shell that hold a parameter of a function.
+    pub(crate) parameters: HashSet<String>,
+    /// Functions that get the header from whatever calls them.
+    pub(crate) handed: HashSet<String>,
     /// Functions that return the header with a token.
     pub(crate) header_functions: HashSet<String>,
 }

@@ -5,21 +5,23 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// The first program or function in the text that fetches a URL.
-pub(crate) fn caller(text: &str) -> Option<Range<usize>> {
-    let mut found = CALLER.captures_iter(text);
-    let found = found.find(|found| {
+/// The programs and functions in the text that fetch URLs.
+pub(crate) fn callers(text: &str) -> impl Iterator<Item = Range<usize>> {
+    let found = CALLER.captures_iter(text).filter(move |found| {
         let reads_dictionary = found
             .name("object")
             .is_some_and(|object| DICTIONARY.is_match(object.as_str()));
         let only_connects = found.name("connects").is_some() && CONNECTS.is_match(text);
         !reads_dictionary && !only_connects
-    })?;
-    let range = found.get(0)?.range();
-    let before = text.get(..range.start).unwrap_or_default();
-    // A variable may have the name of the program that it holds.
-    let signs = before.len() - before.trim_end_matches(['$', '{']).len();
-    Some(range.start - signs..range.end)
+    });
+    found.filter_map(|found| {
+        let range = found.get(0)?.range();
+        let before = text.get(..range.start).unwrap_or_default();
+        // A variable may have the name of the program that it holds.
+        let unsigned = before.strip_suffix("${").or(before.strip_suffix('$'));
+        let signs = before.len() - unsigned.unwrap_or(before).len();
+        Some(range.start - signs..range.end)
+    })
 }
 
 /// Programs and functions that fetch URLs.
@@ -32,14 +34,20 @@ pub(crate) static CALLER: LazyLock<Regex> = LazyLock::new(|| {
         | \b(?: Invoke-RestMethod | Invoke-WebRequest | irm | iwr | Start-BitsTransfer )\b
         | (?-i: [\w$.]* \.(?: Download(?:String|File|Data)\w* | GetResponse(?:Async)? | OpenRead\w*
                             | Get(?:String|ByteArray|Stream)?Async | SendAsync ) )
-        | \b(?: urlopen | urlretrieve | httpx\.\w+ | axios | file_get_contents | readfile | fopen
-              | curl_exec | superagent | LWP::Simple | URI\.open )\b
-        | \b(?: fetch | got ) \s*\(
+        | (?-i: \.(?: openStream | getInputStream | inputStream )\b | \b(?: toURL\(\) | URL\([^)]*\) )\.(?: text | getText )\b )
+        | \b(?: urlopen | urlretrieve | file_get_contents | readfile | fopen
+              | curl_exec | LWP::Simple | URI\.open | proxy_?pass | reverse_proxy )\b
+        | \$\w+,?\s*["']GET\s
+        | \b(?: fetch | got | axios | superagent ) \s*\(
         | Net::HTTP\.get\w* | http\.Get\b
-        | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open ) \s*\(
+        | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open | send | sendall | stream ) \s*\(
         "#,
     )
 });
+
+/// Functions of libraries.
+pub(crate) static LIBRARY: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)^(?:requests|httpx|axios|https?|urllib\w*|Net)\b[.:]"));
 
 /// Objects whose `get` fetches nothing.
 static DICTIONARY: LazyLock<Regex> = LazyLock::new(|| {
@@ -51,9 +59,31 @@ static DICTIONARY: LazyLock<Regex> = LazyLock::new(|| {
 /// The option with which `nc` and similar programs connect and send nothing.
 static CONNECTS: LazyLock<Regex> = LazyLock::new(|| regex(r"\s-\w*z"));
 
+/// Statements that mention a URL and do not fetch it.
+pub(crate) static MENTIONS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"(?xi)^(?: puts | p | (?:self\.)?log(?:ger|ging)?(?:\.\w+)* | \w+\.std\w+\.\w+ | \[\[? | test | true | false
+            | return | case | e?grep | sed | awk | ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | ping | nslookup
+            | dig | host | getent | import | from | assert | raise | class | throw | Write-\w+ | Add-Content | Out-\w+ | New-NetRoute
+            | netsh | git | Test-\w+ | parser\.\w+ | \w+\.add_argument | rm | unset | default | description
+            | local | shift | set | date | tee | tput | fi | done | esac ) (?: [\s(:"'] | $ )"#,
+    )
+});
+
+/// Programs that print for people, names that scripts give to such functions, and files for people.
+pub(crate) static FOR_PEOPLE: LazyLock<Regex> = LazyLock::new(|| {
+    const WORD: &str = r"log(?:ger|ging)?|print[fn]?|puts|console|echo|cat|wall|write|host|output|say|die|usage|help|abort|exit|warn(?:ing)?|err(?:or)?|info|debug|trace|fatal|fail(?:ed|ure)?|notice|msg|message";
+    regex(&format!(
+        r"(?i)^(?:(?:{WORD})(?:[._:-]+(?:{WORD}))*|:|@(?:.*/)?(?:motd|issue(?:\.net)?|banner|README[^/]*)|@.*\.(?:md|html?|log))$",
+    ))
+});
+
 /// The header that sends a token; with `-ttl`, the one that requests it.
-pub(crate) static HEADER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)x-aws-ec2-metadata-token(?P<ttl>-ttl)?"));
+pub(crate) static HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)(?:^|[^\w-]|-H|\\[nrt])(?P<name>x-aws-ec2-metadata-token(?P<ttl>-ttl-seconds)?)(?:[^\w-]|$)",
+    )
+});
 
 /// The HTTP method, which only the request for a token uses.
 pub(crate) static PUT: LazyLock<Regex> = LazyLock::new(|| {
@@ -66,16 +96,29 @@ pub(crate) static PUT: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// The path at which tokens are requested.
-pub(crate) const TOKEN_PATH: &str = "api/token";
+/// The path at which tokens are requested, and the paths of Google's and Azure's services, which
+/// have the same address and no IMDSv1.
+pub(crate) static OTHER_PATH: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"api/token|/computeMetadata/|/metadata/(?:instance|identity|scheduledevents|attested|loadbalancer|versions)",
+    )
+});
+
+/// The headers without which Google's and Azure's services refuse a call.
+pub(crate) static OTHER_HEADER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r#"(?i)\bmetadata-flavor\b|(?:["']|-H\s*)metadata["']?\s*(?::|=>?)\s*["']?true\b"#)
+});
 
 /// Functions of `boto`, the predecessor of boto3, which sends no tokens.
 pub(crate) static BOTO: LazyLock<Regex> =
     LazyLock::new(|| regex(r"\bget_instance_(?:metadata|userdata|identity)\b"));
 
-/// Hosts that are reached without a proxy.
-pub(crate) static NO_PROXY: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?i)(?:--)?no_?proxy["']?\s*[=:,]?\s*(?:"[^"]*"|'[^']*'|[^\s"';]+)"#)
+/// Hosts that are reached without a proxy, and commands in quotes that change or test the network.
+pub(crate) static NOT_CALLED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r#"(?xi) (?:--)?no_?proxy["']?\s*[=:,]?\s*(?: "[^"]*" | '[^']*' | [^\s"';]+ )
+        | ["'](?:/\S*/)?(?: ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | netsh | ping )["']?[\s,][^;&|/()\]]*(?:169\.254\.169\.254|\])"#,
+    )
 });
 
 /// The beginning of a shell assignment, up to its value.
@@ -83,11 +126,49 @@ pub(crate) static ASSIGNS: LazyLock<Regex> = LazyLock::new(|| regex(r"^\w+(?:\[[
 
 /// The name of the function that a statement in any language but shell defines.
 pub(crate) fn defined_function(text: &str) -> Option<&str> {
-    Some(FUNCTION.captures(text)?.get(1)?.as_str())
+    let found = FUNCTION.captures(text).and_then(|found| found.get(1));
+    found
+        .map(|found| found.as_str())
+        .or_else(|| assigned_function(text))
 }
 
-static FUNCTION: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+([\w:.-]+)"));
+/// The name of the function that a statement assigns: `name = (…) =>`.
+pub(crate) fn assigned_function(text: &str) -> Option<&str> {
+    Some(ASSIGNED_FUNCTION.captures(text)?.get(1)?.as_str())
+}
+
+/// Where the head of a function is.
+pub(crate) fn function_head(text: &str) -> Option<Range<usize>> {
+    let found = HEAD.find(text).or_else(|| ASSIGNED_FUNCTION.find(text));
+    Some(found?.range())
+}
+
+static HEAD: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+[\w.:-]+\s*(?:\([^()]*\))?(?:\s*->[^:]*)?\s*:?\s*",
+    )
+});
+
+/// `name = (…) =>` and similar.
+static ASSIGNED_FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^(?:const\s+|let\s+|var\s+|my\s+)?\$?(\w+)\s*=\s*(?:async\s*)?(?:(?:\([^()]*\)|\w+)\s*=>|(?:lambda|function|sub)\b)",
+    )
+});
+
+/// The beginning of a function's definition.
+pub(crate) static FUNCTION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+([\w:.-]+)\s*(?:[^\s=]|$)")
+});
+
+/// The function that a statement calls, if that is all it does.
+pub(crate) static CALLED: LazyLock<Regex> = LazyLock::new(|| regex(r#"^([\w.:-]+)\s*[("']"#));
+
+/// A parameter that holds a header, or arguments among which it may be.
+pub(crate) static HEADER_PARAMETER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?i)\b(?:\w*(?:head|hdr|opt|init|args|config)\w*|h)\b"));
+pub(crate) static SHELL_PARAMETER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r#"(?:^|[\s="'])\$\{?[1-9@*]"#));
 
 /// A comment in a Windows batch file.
 pub(crate) static BATCH_COMMENT: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)^@?(?:rem\b|::)"));
@@ -102,6 +183,15 @@ pub(crate) static INTERPRETER: LazyLock<Regex> = LazyLock::new(|| {
 /// The file to which output is written.
 pub(crate) static TARGET: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?:>>?\|?|\btee\s+(?:-\w+\s+)*)\s*([^\s;&|<>()]+)"));
+
+/// A command that only prints.
+pub(crate) static PRINTS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"^(?:(?:if|then|else|do|while|until|sudo|!|\{)\s+)*(?:echo|printf|cat|tee)\b")
+});
+
+/// The output of a block that is redirected or piped.
+pub(crate) static BLOCK_OUTPUT: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"(?m)(?:^|[\s;])(?:done|fi|esac)\s*[|>]"));
 
 /// A line that occurs only in Python.
 pub(crate) static PYTHON_LINE: LazyLock<Regex> = LazyLock::new(|| {

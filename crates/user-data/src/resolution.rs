@@ -1,6 +1,6 @@
 //! Resolves the names of scripts: variables, functions and aliases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::analysis::AnalyzedStatement;
 use crate::language::Language;
@@ -12,14 +12,15 @@ const MAX_ROUNDS: usize = 12;
 
 /// Resolves the names in all statements.
 pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> ResolvedNames {
+    let functions = function_bodies(statements);
     let defined = statements
         .iter()
-        .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text));
+        .filter_map(|analyzed| patterns::defined_function(&analyzed.statement.text))
+        .chain(functions.keys().map(|(function, _)| *function));
     let mut names = ResolvedNames {
         functions: defined.map(str::to_owned).collect(),
         ..ResolvedNames::default()
     };
-    let functions = function_bodies(statements);
     for _ in 0..MAX_ROUNDS {
         let before = names.resolved();
         for statement in statements {
@@ -32,7 +33,25 @@ pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> ResolvedNames {
             break;
         }
     }
+    names.handed = handed(statements, &names);
     names
+}
+
+/// The functions of which all calls send the header or request a token.
+fn handed(statements: &[AnalyzedStatement], names: &ResolvedNames) -> HashSet<String> {
+    let mut handed = HashMap::new();
+    for statement in statements {
+        let sends = statement.requests_token || statement.sends_token(names);
+        for function in statement.called_functions() {
+            let function = statement.statement.language.canonical_name(function);
+            if statement.statement.function.as_deref() == Some(&*function) {
+                continue;
+            }
+            *handed.entry(function).or_insert(true) &= sends;
+        }
+    }
+    handed.retain(|_, sends| *sends);
+    handed.into_keys().collect()
 }
 
 /// The statements of each function, by its name and whether that ignores case.
@@ -53,7 +72,11 @@ fn function_bodies(
 impl ResolvedNames {
     /// How many meanings are known.
     fn resolved(&self) -> usize {
-        self.addresses.len() + self.tokens.len() + self.callers.len() + self.header_functions.len()
+        self.addresses.len()
+            + self.tokens.len()
+            + self.callers.len()
+            + self.header_functions.len()
+            + self.printers.len()
     }
 
     /// Adds the names to which a statement assigns values.
@@ -65,14 +88,23 @@ impl ResolvedNames {
             let is_token = statement.holds_header(value)
                 || !response && statement.uses_any_within(value, &self.tokens);
             let is_caller = statement.holds_caller(value, self);
+            let is_parameter = statement.is_parameter(value);
             for (holds, names) in [
                 (is_address, &mut self.addresses),
                 (is_token, &mut self.tokens),
                 (is_caller, &mut self.callers),
+                (is_parameter, &mut self.parameters),
             ] {
                 if holds {
                     names.extend(assignment.names.iter().cloned());
                 }
+            }
+            if let Some(program) = assignment.configures.filter(|_| is_token) {
+                let set = (
+                    statement.statement.part.clone(),
+                    statement.statement.line_at(0),
+                );
+                self.configured.entry(program.to_owned()).or_insert(set);
             }
         }
     }
@@ -89,6 +121,9 @@ impl ResolvedNames {
             return;
         }
         let function = language.canonical_name(function);
+        if calls.is_empty() && body.iter().all(|statement| statement.only_prints(self)) {
+            self.printers.insert(function.clone());
+        }
         let output = format!("$({function})");
         if calls.iter().any(|call| !call.requests_token) {
             self.tokens.insert(function);

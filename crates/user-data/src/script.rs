@@ -1,5 +1,7 @@
 //! A script, or one that is nested in another.
 
+use std::rc::Rc;
+
 use crate::language::Language;
 
 /// Text that is run, or may be.
@@ -8,7 +10,12 @@ pub(crate) struct Script {
     pub(crate) text: String,
     /// The number of its first line.
     pub(crate) line: usize,
+    /// The number of its last line: a line feed that is written as an escape begins no line.
+    pub(crate) last_line: usize,
     pub(crate) language: Language,
+    /// The program that prints it or, with `@`, the file to which it is written, where nothing else
+    /// is known to read it.
+    pub(crate) reader: Option<Rc<str>>,
     /// As in [`Finding`](crate::Finding).
     pub(crate) part: Option<String>,
     /// In how many other scripts it is nested.
@@ -24,7 +31,9 @@ impl Script {
         Script {
             text: text.into(),
             line,
+            last_line: usize::MAX,
             language,
+            reader: None,
             part: None,
             depth: 0,
         }
@@ -35,7 +44,9 @@ impl Script {
         self.may_nest().then(|| Script {
             text,
             line,
+            last_line: self.last_line,
             language,
+            reader: None,
             part: self.part.clone(),
             depth: self.depth + 1,
         })

@@ -1,6 +1,7 @@
 //! Splits scripts into statements, each by its language.
 
 mod braces;
+mod calls;
 mod cursor;
 mod lexer;
 mod python;
@@ -20,7 +21,7 @@ pub(crate) fn statements(scripts: &[Script]) -> Vec<ScriptStatement> {
             Language::PowerShell | Language::Other => braces::split(&script),
             Language::Python => python::split(&script),
         };
-        statements.extend(found);
+        statements.extend(found.into_iter().flat_map(calls::separate));
         pending.extend(nested);
     }
     statements

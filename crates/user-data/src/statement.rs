@@ -1,5 +1,6 @@
 //! One statement of a script, without comments.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::language::Language;
@@ -12,9 +13,13 @@ pub(crate) struct ScriptStatement {
     pub(crate) text: String,
     /// Byte offsets in the text, with the line that begins there.
     lines: Vec<(usize, usize)>,
+    /// As in [`Script`].
+    last_line: usize,
     pub(crate) language: Language,
     /// The function that contains it.
     pub(crate) function: Option<Rc<str>>,
+    /// As in [`Script`], or the program or the file of the command itself.
+    pub(crate) reader: Option<Rc<str>>,
     /// As in [`Finding`](crate::Finding).
     pub(crate) part: Option<String>,
 }
@@ -22,8 +27,32 @@ pub(crate) struct ScriptStatement {
 impl ScriptStatement {
     /// The line in the script of a byte of the text.
     pub(crate) fn line_at(&self, byte: usize) -> usize {
-        let before = self.lines.iter().take_while(|(from, _)| *from <= byte);
-        before.last().map_or(1, |(_, line)| *line)
+        let before = self.lines.partition_point(|(from, _)| *from <= byte);
+        let last = before.checked_sub(1).and_then(|n| self.lines.get(n));
+        last.map_or(1, |(_, line)| *line).min(self.last_line)
+    }
+
+    /// A statement of the text in a range, without that in ranges in it.
+    pub(crate) fn without(&self, range: Range<usize>, inner: &[Range<usize>]) -> ScriptStatement {
+        let (mut text, mut lines) = (String::new(), Vec::new());
+        let starts = std::iter::once(range.start).chain(inner.iter().map(|range| range.end));
+        let ends = inner.iter().map(|range| range.start).chain([range.end]);
+        for (start, end) in starts.zip(ends) {
+            lines.push((text.len(), self.line_at(start)));
+            let first = self.lines.partition_point(|(from, _)| *from <= start);
+            let further = self.lines.iter().skip(first);
+            let further = further.take_while(|(from, _)| *from < end);
+            lines.extend(further.map(|(from, line)| (text.len() + from - start, *line)));
+            text.push_str(self.text.get(start..end).unwrap_or_default());
+        }
+        ScriptStatement {
+            text,
+            lines,
+            part: self.part.clone(),
+            reader: self.reader.clone(),
+            function: self.function.clone(),
+            ..*self
+        }
     }
 
     /// The text from a byte on.
@@ -87,12 +116,15 @@ impl StatementBuilder {
         function: Option<Rc<str>>,
     ) -> Option<ScriptStatement> {
         let StatementBuilder { text, lines, .. } = std::mem::take(self);
-        let has_words = text.chars().any(char::is_alphanumeric);
+        // `$@` runs the parameters of a function.
+        let has_words = text.contains(|letter: char| letter.is_alphanumeric() || letter == '@');
         has_words.then(|| ScriptStatement {
             text,
             lines,
+            last_line: script.last_line,
             language: script.language,
             function,
+            reader: script.reader.clone(),
             part: script.part.clone(),
         })
     }

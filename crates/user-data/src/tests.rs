@@ -1,10 +1,15 @@
 //! Scripts as people write them, with and without calls, and arbitrary bytes.
 
+mod brackets;
 mod clean;
 mod code;
+mod handed;
+mod included;
+mod other_services;
 mod packed;
 mod properties;
 mod shell;
+mod text;
 
 use super::*;
 

@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use mailparse::ParsedMail;
 use regex::Regex;
 
-use crate::cloud_config::{self, CloudConfigPart};
+use crate::cloud_config::{self, CloudConfigPart, PartResult};
 use crate::error::{MAX_BYTES, MAX_DEPTH, NotRead};
 use crate::language::{Language, language};
 use crate::patterns::regex;
@@ -48,6 +48,8 @@ pub(crate) fn unpack(user_data: &[u8]) -> UnpackedData {
 enum PartType {
     Unknown,
     CloudConfig,
+    /// The URLs of other user data.
+    Include,
     /// A Python module that handles other parts.
     Handler,
 }
@@ -57,6 +59,10 @@ static TAGS: LazyLock<Regex> = LazyLock::new(|| {
     regex(
         r"(?is)<(?P<tag>powershell|script)(?:\s[^>]*)?>(?P<text>.*?)(?:</(?:powershell|script)>|\z)",
     )
+});
+/// The user data of a container, in Bottlerocket's settings.
+static BOTTLEROCKET: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r#"(?m)^\s*(?:[\w"'-]+\.)*user-data\s*=\s*["']{1,3}(?P<base64>[^"'$]+)["']"#)
 });
 static YAML: LazyLock<Regex> = LazyLock::new(|| {
     regex(
@@ -94,35 +100,39 @@ impl UnpackedData {
     }
 
     fn text(&mut self, text: String, part: Option<String>, kind: PartType, depth: usize) {
+        if kind == PartType::Include || cloud_config::INCLUDE.is_match(&text) {
+            return self.fail(NotRead::Included);
+        }
         if (kind == PartType::CloudConfig || YAML.is_match(&text))
             && let Some(parts) = cloud_config::parts(&text)
         {
-            for found in parts {
-                match found {
-                    Ok(found) => self.cloud_config_part(found, part.as_deref(), depth),
-                    Err(error) => self.fail(error),
-                }
-            }
-            return;
+            let parts = parts.into_iter();
+            return parts.for_each(|found| self.part(found, part.as_deref(), depth));
+        }
+        for found in BOTTLEROCKET.captures_iter(&text) {
+            let base64 = found.name("base64").map_or("", |found| found.as_str());
+            let decoded = cloud_config::decoded("user-data".to_owned(), base64.as_bytes());
+            self.part(decoded, part.as_deref(), depth);
         }
         let mut scripts = tagged_scripts(&text);
         if scripts.is_empty() {
             let language = match kind {
                 PartType::Handler => Language::Python,
-                PartType::Unknown | PartType::CloudConfig => language(&text),
+                PartType::Unknown | PartType::CloudConfig | PartType::Include => language(&text),
             };
             scripts.push(Script::new(text, 1, language));
         }
         self.add(scripts, part.as_deref());
     }
 
-    fn cloud_config_part(&mut self, found: CloudConfigPart, within: Option<&str>, depth: usize) {
+    fn part(&mut self, found: PartResult, within: Option<&str>, depth: usize) {
         match found {
-            CloudConfigPart::Script(script) => self.add(vec![script], within),
-            CloudConfigPart::UserData { name, bytes } => {
+            Ok(CloudConfigPart::Script(script)) => self.add(vec![script], within),
+            Ok(CloudConfigPart::UserData { name, bytes }) => {
                 let name = Some(joined(within, &name));
                 self.bytes(&bytes, name, PartType::Unknown, depth + 1);
             }
+            Err(error) => self.fail(error),
         }
     }
 
@@ -159,6 +169,7 @@ impl UnpackedData {
             let kind = match part.ctype.mimetype.as_str() {
                 "text/cloud-config" | "text/cloud-config-archive" => PartType::CloudConfig,
                 "text/part-handler" => PartType::Handler,
+                kind if kind.starts_with(cloud_config::INCLUDE_TYPE) => PartType::Include,
                 _ => PartType::Unknown,
             };
             match part.get_body_raw() {

@@ -27,7 +27,9 @@ static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z_]\w*"));
 static CMDLET: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z_][\w-]*"));
 /// What a shell replaces by the output of a function or reads from a file: `$(name)`, `@file`.
 static SUBSTITUTED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|--config)[\s=]*)["']?(?P<file>[\w./~-]+)"#)
+    regex(
+        r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|-i|--config|--input-file)[\s=]*)["']?(?P<file>[\w./~-]+)"#,
+    )
 });
 
 /// All uses of names in a statement, in the order of the text.

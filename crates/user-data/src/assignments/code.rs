@@ -12,7 +12,7 @@ use crate::statement::ScriptStatement;
 
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|return)\s+)*
+        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|def|return)\s+)*
           (?P<names> [$@%]?[\w.:]+ (?:\s*,\s*[$@]?[\w.]+)* ) (?P<index>\s*\[[^\]]*\])? \s* (?: :\s*[\w.\[\],\s]+? )?
           \s* (?: \+ | : | \|\| )? (?P<sign>=) (?: [^=~>] | $ )",
     )
@@ -20,11 +20,13 @@ static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
 /// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
 static MODIFIED: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
+        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|connect|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
     )
 });
 static PARAMETER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["'])"#));
+    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["']|@?\{[^{}]*\})"#));
+
+static BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\bdo|\{)\s*\|\s*(\w+)[^|]*\|"));
 
 /// ResolvedNames, separated by commas, and where their value is.
 type Assigned<'t> = (&'t str, Range<usize>);
@@ -40,21 +42,22 @@ pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
             .or_else(|| modified(text).map(|found| vec![found])),
     };
     let only_assigns = only_assigned.is_some();
-    let all = of_loop
-        .into_iter()
+    let all = (of_loop.into_iter())
+        .chain(block_parameter(text))
         .chain(only_assigned.into_iter().flatten());
     StatementParts {
         assignments: all
             .map(|(names, value)| assignment(statement.language, names, value))
             .collect(),
         only_assigns,
+        exports: only_assigns,
         program: text.split_whitespace().next().map(str::to_owned),
     }
 }
 
 /// The default values of parameters, where a statement declares parameters.
 fn defaults(text: &str) -> Option<Vec<Assigned<'_>>> {
-    let declares = patterns::defined_function(text).is_some()
+    let declares = patterns::FUNCTION.is_match(text)
         || text
             .get(..5)
             .is_some_and(|word| word.eq_ignore_ascii_case("param"));
@@ -71,6 +74,12 @@ fn assigned(text: &str) -> Option<Assigned<'_>> {
         None => found.name("sign")?.end(),
     };
     Some((found.name("names")?.as_str(), value..text.len()))
+}
+
+/// The parameter of a block of Ruby, which is made from what is before the block.
+fn block_parameter(text: &str) -> Option<Assigned<'_>> {
+    let found = BLOCK.captures(text)?;
+    Some((found.get(1)?.as_str(), 0..found.get(0)?.start()))
 }
 
 /// An object to which a method adds something.
@@ -90,6 +99,7 @@ fn assignment(language: Language, names: &str, value: Range<usize>) -> Assignmen
     Assignment {
         names: names.collect(),
         value,
+        configures: None,
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{Assignment, StatementParts, loop_variables};
+use super::{Assignment, StatementParts, file, loop_variables};
 use crate::patterns::{self, regex};
+use crate::statement::ScriptStatement;
 
 static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\w+)(?:\[[^\]]*\])?\+?="));
 static DEFAULT: LazyLock<Regex> = LazyLock::new(|| regex(r"\$\{(\w+):?=([^}]*)"));
@@ -23,15 +24,20 @@ const DECLARATIONS: &[&str] = &[
 ];
 
 /// The parts of a command.
-pub(super) fn parts(text: &str) -> StatementParts {
-    let mut assignments: Vec<Assignment> = written_file(text)
+pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
+    let text = &statement.text;
+    let mut assignments: Vec<Assignment> = written_file(statement)
         .into_iter()
         .chain(defaults(text))
         .collect();
     let (program, declares) = match loop_variables(text) {
         Some((name, value)) => {
             let names = vec![format!("${name}")];
-            assignments.push(Assignment { names, value });
+            assignments.push(Assignment {
+                names,
+                value,
+                configures: None,
+            });
             (None, false)
         }
         None => read_words(text, &mut assignments),
@@ -40,13 +46,17 @@ pub(super) fn parts(text: &str) -> StatementParts {
     let sets_variable = |assignment: &Assignment| !assignment.names.iter().any(is_file);
     StatementParts {
         only_assigns: program.is_none() && (declares || assignments.iter().any(sets_variable)),
+        exports: declares,
         program: program.map(str::to_owned),
         assignments,
     }
 }
 
 /// The program, and whether the command is a declaration. Adds the assignments before the program.
-fn read_words<'t>(text: &'t str, assignments: &mut Vec<Assignment>) -> (Option<&'t str>, bool) {
+pub(super) fn read_words<'t>(
+    text: &'t str,
+    assignments: &mut Vec<Assignment>,
+) -> (Option<&'t str>, bool) {
     let mut declaration = None;
     let mut prefixed = false;
     for range in words(text) {
@@ -65,14 +75,24 @@ fn read_words<'t>(text: &'t str, assignments: &mut Vec<Assignment>) -> (Option<&
 }
 
 /// A file holds what a command prints to it, but not what a call responds.
-fn written_file(text: &str) -> Option<Assignment> {
-    if patterns::caller(text).is_some() {
+fn written_file(statement: &ScriptStatement) -> Option<Assignment> {
+    if patterns::callers(&statement.text).next().is_some() {
         return None;
     }
-    let file = patterns::TARGET.captures(text)?.get(1)?;
+    let target = patterns::TARGET.captures(&statement.text);
+    let target = target.and_then(|found| Some(file(found.get(1)?.as_str())));
+    let within = statement
+        .reader
+        .as_deref()
+        .filter(|reader| reader.starts_with('@'));
+    let file = target.or_else(|| within.map(str::to_owned))?;
+    let configurations = [(".curlrc", "curl"), (".wgetrc", "wget")];
+    let mut configurations = configurations.into_iter();
+    let configured = configurations.find(|(name, _)| file.ends_with(name));
     Some(Assignment {
-        names: vec![format!("@{}", file.as_str().trim_matches(['"', '\'']))],
-        value: 0..file.start(),
+        names: vec![file],
+        value: 0..statement.text.len(),
+        configures: configured.map(|(_, program)| program),
     })
 }
 
@@ -82,6 +102,7 @@ fn defaults(text: &str) -> impl Iterator<Item = Assignment> {
         Some(Assignment {
             names: vec![format!("${}", found.get(1)?.as_str())],
             value: found.get(2)?.range(),
+            configures: None,
         })
     })
 }
@@ -99,6 +120,7 @@ fn assignment(word: &str, range: Range<usize>, declaration: Option<&str>) -> Opt
     Some(Assignment {
         names,
         value: range.start + quotes + found.get(0)?.end()..range.end,
+        configures: None,
     })
 }
 

@@ -25,6 +25,11 @@ impl ScriptCursor {
         self.letters.get(self.at.saturating_add(by)).copied()
     }
 
+    /// The next characters.
+    pub(super) fn text_ahead(&self, letters: usize) -> String {
+        self.letters.iter().skip(self.at).take(letters).collect()
+    }
+
     pub(super) fn starts_with(&self, text: &str) -> bool {
         text.chars()
             .enumerate()

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::cursor::ScriptCursor;
 use crate::language::{Language, by_interpreter, language};
+use crate::patterns;
 use crate::script::Script;
 use crate::statement::{ScriptStatement, StatementBuilder};
 
@@ -107,7 +108,11 @@ impl<'s> Lexer<'s> {
     }
 
     pub(super) fn end_statement(&mut self) {
-        let function = self.function();
+        let defined = match self.script.language {
+            Language::Shell => None,
+            _ => patterns::assigned_function(&self.draft.text).map(Rc::from),
+        };
+        let function = defined.or_else(|| self.function());
         let statement = self.draft.finish(self.script, function);
         self.statements.extend(statement);
     }

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::lexer::{Lexer, StringLiteral};
+use crate::assignments;
 use crate::language::{Language, by_file_name, by_interpreter, language};
 use crate::patterns;
 use crate::script::Script;
@@ -18,10 +19,15 @@ pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
         announced: None,
         here_documents: Vec::new(),
         line: String::new(),
+        strings: Vec::new(),
+        pipes_blocks: patterns::BLOCK_OUTPUT.is_match(&script.text),
     };
     splitter.list(None);
     (splitter.lexer.statements, splitter.lexer.nested)
 }
+
+/// How much is read of a line after a here-document, in bytes.
+const HEAD: usize = 1000;
 
 /// Substitutions within substitutions; deeper ones are text.
 const MAX_DEPTH: usize = 24;
@@ -36,12 +42,18 @@ struct ShellSplitter<'s> {
     here_documents: Vec<HereDocument>,
     /// The line so far, with the commands before.
     line: String,
+    /// Which of the nested scripts are in strings of this command.
+    strings: Vec<usize>,
+    /// Whether the output of a loop or the like is redirected or piped.
+    pipes_blocks: bool,
 }
 
 struct HereDocument {
     delimiter: String,
     /// `<<-`: tabs may precede the delimiter.
     indented: bool,
+    /// The command so far, and how long the line is so far.
+    command: (String, usize),
 }
 
 impl ShellSplitter<'_> {
@@ -83,6 +95,18 @@ impl ShellSplitter<'_> {
         let next = self.lexer.cursor.ahead(1);
         match letter {
             '&' if self.lexer.draft.text.ends_with(['>', '<']) => self.lexer.take(),
+            // What is printed belongs to the command that reads it.
+            '|' if next != Some('|') && !self.lexer.draft.text.ends_with('|') => {
+                self.lexer.take();
+                if !patterns::PRINTS.is_match(self.lexer.draft.head()) {
+                    self.end_command();
+                }
+            }
+            // The pattern of a `case`.
+            ')' if self.lexer.draft.last_word().len() == self.lexer.draft.text.len() => {
+                self.lexer.cursor.next();
+                self.lexer.draft = StatementBuilder::default();
+            }
             ';' | '|' | '&' | ')' => {
                 self.lexer.cursor.next();
                 self.end_command();
@@ -122,7 +146,40 @@ impl ShellSplitter<'_> {
         if patterns::BATCH_COMMENT.is_match(&self.lexer.draft.text) {
             self.lexer.draft = StatementBuilder::default();
         }
+        let reader = self.reader(&self.lexer.draft.text);
+        for string in std::mem::take(&mut self.strings) {
+            if let Some(nested) = self.lexer.nested.get_mut(string) {
+                nested.reader.clone_from(&reader);
+            }
+        }
+        let before = self.lexer.statements.len();
         self.lexer.end_statement();
+        if let Some(statement) = self.lexer.statements.get_mut(before)
+            && (self.depth > 0 || self.lexer.script.reader.is_none())
+        {
+            statement.reader = reader;
+        }
+    }
+
+    /// Who reads what a command prints: a file or, if nothing else does, who runs the program.
+    fn reader(&self, text: &str) -> Option<Rc<str>> {
+        let file = patterns::TARGET
+            .captures(text)
+            .and_then(|found| found.get(1));
+        let file = file.filter(|file| !file.as_str().starts_with("/dev/"));
+        let rest = file.map_or(text, |file| text.get(file.end()..).unwrap_or_default());
+        if rest.contains('|') {
+            return None;
+        }
+        let program = assignments::program(text)?;
+        let prints = patterns::PRINTS.is_match(program);
+        if let Some(file) = file.filter(|_| prints) {
+            return Some(assignments::file(file.as_str()).into());
+        }
+        // What a block prints may be piped as a whole.
+        let in_block = !self.lexer.blocks.is_empty() || self.pipes_blocks;
+        let is_piped = in_block && prints && !text.contains(">&2");
+        (!is_piped && self.depth == 0).then(|| program.into())
     }
 
     /// Quotes, a substitution, a comment or one character.
@@ -179,6 +236,10 @@ impl ShellSplitter<'_> {
         let is_command =
             string.text.contains(char::is_whitespace) && patterns::CALLER.is_match(&string.text);
         if is_command && !assigned {
+            // An apostrophe in a word may not be meant as a quote.
+            if !self.lexer.draft.text.ends_with(char::is_alphanumeric) {
+                self.strings.push(self.lexer.nested.len());
+            }
             self.lexer.push_nested(string);
         } else {
             self.lexer.push_string(&string);
@@ -200,9 +261,11 @@ impl ShellSplitter<'_> {
     fn substituted(&mut self, open: &str, close: char) -> String {
         self.lexer.cursor.skip(open.len());
         let outer = std::mem::take(&mut self.lexer.draft);
+        let strings = std::mem::take(&mut self.strings);
         let before = self.lexer.statements.len();
         self.nested_list(close);
         self.lexer.draft = outer;
+        self.strings = strings;
         let name = match self.lexer.statements.get(before..) {
             Some([only]) => only.text.split(' ').next().unwrap_or_default(),
             _ => "",
@@ -251,6 +314,7 @@ impl ShellSplitter<'_> {
             self.here_documents.push(HereDocument {
                 delimiter,
                 indented,
+                command: (self.lexer.draft.head().to_owned(), self.line.len()),
             });
         }
     }
@@ -268,7 +332,13 @@ impl ShellSplitter<'_> {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
             let language = by_line.unwrap_or_else(|| language(&text));
+            let (command, line_before) = &here_document.command;
+            let rest = self.line.get(*line_before..).unwrap_or_default();
+            let reader = self.reader(&format!("{command} {}", start(rest, HEAD)));
             self.lexer.nest(text, line, language);
+            if let Some(nested) = self.lexer.nested.last_mut() {
+                nested.reader.clone_from(&reader);
+            }
         }
     }
 

@@ -156,7 +156,19 @@ fn calls_in_other_languages_are_found() {
         ),
         (
             "#!/usr/bin/env node\nconst axios = require('axios');\naxios.get('http://169.254.169.254/latest/meta-data/mac').then(r => console.log(r.data));\n",
-            &["3 axios http://169.254.169.254/latest/meta-data/mac"],
+            &["3 axios.get http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
+            "cat > /opt/a.groovy <<'EOF'\ndef zone = 'http://169.254.169.254/latest/user-data'.toURL().getText()\nEOF\n",
+            &["2 toURL().getText http://169.254.169.254/latest/user-data"],
+        ),
+        (
+            "cat > /opt/a.groovy <<'EOF'\ndef c = new URL('http://169.254.169.254/latest/user-data').openConnection()\nprintln c.inputStream.text\nEOF\n",
+            &["3 inputStream c"],
+        ),
+        (
+            "#!/usr/bin/env node\nconsole.log(`${await fetch('http://169.254.169.254/latest/a')}, ${await fetch('http://169.254.169.254/latest/b', { headers: { 'X-aws-ec2-metadata-token': t } })}`);\n",
+            &["2 fetch http://169.254.169.254/latest/a"],
         ),
     ]);
 }

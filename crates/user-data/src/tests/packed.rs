@@ -192,6 +192,17 @@ fn time_grows_linearly_with_hostile_user_data() {
         "f() {\n".repeat(many),
         format!("f() {{\n{}", "{\n x y\n".repeat(many)),
         "<<A ".repeat(many),
+        "a <<A ".repeat(many / 4) + "\n",
+        "echo a | ".repeat(many),
+        format!(
+            "#!/usr/bin/node\n{}{}",
+            "fetch(".repeat(many),
+            ")".repeat(many)
+        ),
+        format!("#!/usr/bin/node\n{}", "fetch(), ".repeat(many)),
+        format!("#!/usr/bin/node\n{}", "({".repeat(many)),
+        format!("#!/usr/bin/node\n`{}", "${".repeat(many)),
+        format!("#ps1\n{}", "$(".repeat(many)),
         "A=169.254.169.254 B=$A ".repeat(many / 4),
         format!("curl {}", "http://169.254.169.254/ ".repeat(many / 4)),
         format!("#ps1\n({}", "\n".repeat(many)),

@@ -179,7 +179,7 @@ fn nested_scripts_are_searched() {
         ),
         (
             r#"{"ignition":{"version":"3.3.0"},"systemd":{"units":[{"name":"a.service","contents":"[Service]\nExecStart=/usr/bin/curl http://169.254.169.254/latest/meta-data/mac\n"}]}}"#,
-            &["2 curl http://169.254.169.254/latest/meta-data/mac"],
+            &["1 curl http://169.254.169.254/latest/meta-data/mac"],
         ),
         (
             r#"{"ignition":{"version":"3.3.0"},"storage":{"files":[{"path":"/opt/a.sh","contents":{"source":"data:;base64,Y3VybCBodHRwOi8vMTY5LjI1NC4xNjkuMjU0L2xhdGVzdC8K"}}]}}"#,
