@@ -24,9 +24,8 @@ class Launch:
 def run_instances(launch: Launch, region: str) -> Json:
     """Returns the event for a launch, with the IDs, tags, and options of the response."""
     account = launch.response["OwnerId"]
-    caller = identity(account, "developer", "ada")
-    if launch.by_auto_scaling:
-        caller = auto_scaling(account)
+    by_auto_scaling = launch.by_auto_scaling
+    caller = auto_scaling(account) if by_auto_scaling else identity(account, "developer", "ada")
     return event(record("RunInstances", launch.request, launch.response, region, caller))
 
 

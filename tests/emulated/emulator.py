@@ -4,17 +4,16 @@ Calls of roles need permission. Calls of EC2 become events in their Region, as i
 recorded them.
 """
 
-import json
 import os
 import re
 import sys
 from http import HTTPStatus
 from typing import Any
 
-import boto3
 import fake_aws
 from botocore.model import OperationModel
 from botocore.parsers import EC2QueryParser
+from cloud import Cloud
 from moto import settings
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.utils import get_service_model
@@ -79,14 +78,7 @@ def send(call: EC2Response, action: str, body: str) -> None:
     response = EC2QueryParser().parse(raw, model.output_shape)
     caller = events.identity(call.current_account, role(call), "session")
     record = events.record(action, dict(call.params), response, call.region, caller)
-    entry = {
-        "Source": "aws.ec2",
-        "DetailType": "AWS API Call via CloudTrail",
-        "Detail": json.dumps(record),
-    }
-    given = {"aws_access_key_id": "events", "aws_secret_access_key": "events"}
-    client = boto3.client("events", call.region, endpoint_url=LOCALSTACK, **given)
-    client.put_events(Entries=[entry])
+    Cloud(LOCALSTACK).put_event(call.region, events.event(record))
 
 
 def role(call: EC2Response) -> str:
