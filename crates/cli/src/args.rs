@@ -1,12 +1,16 @@
 //! The arguments of the command.
 
 mod defaults;
+mod enforce;
 mod explain;
+mod rollback;
+mod scan;
+mod usage;
 mod values;
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use imds_core::instance::{InstanceId, State};
 use imds_core::options::HopLimit;
 use imds_engine::{InstanceFilter, RegionSelection};
@@ -17,7 +21,11 @@ use crate::terminal::Destination;
 use values::{hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+pub(crate) use enforce::EnforceArgs;
 pub(crate) use explain::ExplainArgs;
+pub(crate) use rollback::RollbackArgs;
+pub(crate) use scan::{Only, ScanArgs};
+pub(crate) use usage::UsageArgs;
 
 /// Finds EC2 instances that answer IMDSv1, enforces IMDSv2 on them, and rolls it back.
 ///
@@ -45,7 +53,7 @@ pub(crate) struct Cli {
 }
 
 /// The account and the endpoint.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
     /// The AWS CLI profile to use; its credentials take precedence over the environment's
@@ -200,85 +208,6 @@ impl Output {
     }
 }
 
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  imdsctl scan
-  imdsctl scan --region eu-central-1,eu-west-1 --tag app='web-*' --state running
-  imdsctl scan --usage 30 --only violations
-  imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
-pub(crate) struct ScanArgs {
-    /// Show only these instances
-    #[arg(long, value_enum)]
-    pub(crate) only: Option<Only>,
-    /// Show how non-compliant instances used IMDSv1 in the last DAYS days (14 if omitted), from
-    /// CloudWatch's MetadataNoToken
-    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
-    pub(crate) usage: Option<u8>,
-    /// Show launch templates (default and latest version) and launch configurations, and whether the
-    /// next instance that they launch will be compliant
-    #[arg(long)]
-    pub(crate) templates: bool,
-    /// Show the account's metadata defaults and HttpTokensEnforced
-    #[arg(long)]
-    pub(crate) defaults: bool,
-    /// Show calls to the metadata service without a token in user data; takes one API call per instance
-    #[arg(long)]
-    pub(crate) user_data: bool,
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) required: Required,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-/// Which rows are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Only {
-    /// Those that are not compliant
-    Violations,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  imdsctl enforce --dry-run                  the plan; changes nothing
-  imdsctl enforce --unused-only              only where IMDSv1 was not used for 14 days
-  imdsctl enforce --plan-out plan.json       write the plan for a review, and
-  imdsctl enforce --plan plan.json           apply what was reviewed
-  imdsctl enforce --policy policy.json --region-by-region --limit 50")]
-pub(crate) struct EnforceArgs {
-    /// Only where IMDSv1 was not used in the last DAYS days (14 if omitted); unknown is not unused
-    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
-    pub(crate) unused_only: Option<u8>,
-    /// At most N instances, in the order of the plan
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) limit: Option<u32>,
-    /// Finish one region before starting the next
-    #[arg(long)]
-    pub(crate) region_by_region: bool,
-    /// Do not wait until EC2 has applied the options
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Write the plan to this file and change nothing
-    #[arg(long, value_name = "FILE", conflicts_with = "plan")]
-    pub(crate) plan_out: Option<PathBuf>,
-    /// Apply the plan in this file; an instance that changed since is skipped
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["policy", "hop_limit", "unused_only", "instance", "tag", "state", "region", "exclude_region"])]
-    pub(crate) plan: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) required: Required,
-    #[command(flatten)]
-    pub(crate) output: Output,
-    #[command(flatten)]
-    pub(crate) act: Act,
-}
-
 /// Applying changes.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Applying")]
@@ -293,46 +222,6 @@ pub(crate) struct Act {
     /// state folder]
     #[arg(long, value_name = "FILE")]
     pub(crate) journal: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  imdsctl usage --days 30
-  imdsctl usage --rejected --days 2          after enforcing: whose calls are rejected")]
-pub(crate) struct UsageArgs {
-    /// Days to look back
-    #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
-    pub(crate) days: u8,
-    /// Show calls that were rejected because tokens are required
-    #[arg(long)]
-    pub(crate) rejected: bool,
-    #[command(flatten)]
-    pub(crate) regions: Regions,
-    #[command(flatten)]
-    pub(crate) instances: Instances,
-    #[command(flatten)]
-    pub(crate) output: Output,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  imdsctl rollback ~/.local/state/imdsctl/20270104T101500Z-111122223333-enforce.jsonl
-  imdsctl rollback JOURNAL --instance i-0e3a5b1c9d8f70642
-  imdsctl rollback JOURNAL --dry-run")]
-pub(crate) struct RollbackArgs {
-    /// The journal of the changes to roll back
-    #[arg(value_name = "JOURNAL")]
-    pub(crate) from: PathBuf,
-    /// Only these instances; repeat it, or separate ids with commas
-    #[arg(id = "instance", long = "instance", value_name = "ID", value_delimiter = ',', value_parser = instance)]
-    pub(crate) ids: Vec<InstanceId>,
-    /// Also roll back what was changed since
-    #[arg(long)]
-    pub(crate) force: bool,
-    #[command(flatten)]
-    pub(crate) act: Act,
-    #[command(flatten)]
-    pub(crate) output: PlainOutput,
 }
 
 /// The output of a command without rows.

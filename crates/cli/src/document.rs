@@ -10,12 +10,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::error::Exit;
+use crate::scope::Scope;
 
 /// Everything that a command reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Document {
     /// The command that produced it.
     pub(crate) trigger: CommandTrigger,
+    /// What it was asked to look at.
+    pub(crate) scope: Scope,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
     /// When it finished.

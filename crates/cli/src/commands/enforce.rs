@@ -39,8 +39,8 @@ pub(crate) async fn enforce(
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let mut intended = match &args.plan {
-        Some(path) => planned::read(&connected, path, environment).await?,
-        None => observe(&connected, &args, environment).await?,
+        Some(path) => planned::read(&connected, path, args.scope(connection), environment).await?,
+        None => observe(&connected, &args, (connection, environment)).await?,
     };
     let account = match intended.document.account.clone() {
         Some(account) => account,
@@ -122,7 +122,7 @@ async fn apply(
 async fn observe(
     connected: &Connected,
     args: &args::EnforceArgs,
-    environment: &Environment,
+    (connection, environment): (&Connection, &Environment),
 ) -> Result<Intended, Problem> {
     let chosen = chosen_policy::read(&args.required)?;
     let mut policy = chosen.policy.clone();
@@ -142,7 +142,8 @@ async fn observe(
         include: Include::default(),
         now: (environment.now)(),
     };
-    let (document, plan) = fleet::scan(connected, options, CommandTrigger::Enforce).await?;
+    let scope = args.scope(connection);
+    let (document, plan) = fleet::scan(connected, options, CommandTrigger::Enforce, scope).await?;
     Ok(Intended {
         document,
         plan,

@@ -9,12 +9,14 @@ use crate::connect::Connected;
 use crate::document::{CommandTrigger, Document};
 use crate::error::Problem;
 use crate::progress::ProgressLine;
+use crate::scope::Scope;
 
 /// Scans, and returns the document and the scan's plan.
 pub(super) async fn scan(
     connected: &Connected,
     options: ScanOptions,
     trigger: CommandTrigger,
+    scope: Scope,
 ) -> Result<(Document, Plan), Problem> {
     let begin = Instant::now();
     let progress = ProgressLine::new(&connected.client);
@@ -38,6 +40,7 @@ pub(super) async fn scan(
     } = scan.map_err(Problem::scan)?;
     let document = Document {
         trigger,
+        scope,
         account: account
             .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
             .ok(),

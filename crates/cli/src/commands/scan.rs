@@ -32,7 +32,13 @@ pub(crate) async fn scan(
         },
         now: (environment.now)(),
     };
-    let (document, _) = fleet::scan(&connected, options, CommandTrigger::Scan).await?;
+    let (document, _) = fleet::scan(
+        &connected,
+        options,
+        CommandTrigger::Scan,
+        args.scope(connection),
+    )
+    .await?;
     files::report(&args.output, &document, environment)?;
     Ok(document.exit())
 }

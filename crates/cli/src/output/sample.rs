@@ -18,6 +18,7 @@ use imds_user_data::Finding;
 use jiff::Timestamp;
 
 use crate::document::{CommandTrigger, Document};
+use crate::scope::Scope;
 
 pub(super) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
 pub(super) const COMPLIANT_TEMPLATE: &str = "lt-0fedcba9876543210";
@@ -206,6 +207,7 @@ pub(super) fn enforced(count: usize) -> Document {
 pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
+        scope: Scope::default(),
         account: Some("123456789012".to_owned()),
         at: now(),
         took: Duration::from_millis(4_240),

@@ -19,10 +19,12 @@ use crate::document::{CommandTrigger, Document};
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::plan_file::{PlanFile, PlannedChange};
+use crate::scope::Scope;
 
 pub(super) async fn read(
     connected: &Connected,
     path: &Path,
+    scope: Scope,
     environment: &Environment,
 ) -> Result<Intended, Problem> {
     let begin = Instant::now();
@@ -48,6 +50,7 @@ pub(super) async fn read(
     instances.sort_by(|a, b| a.report.region.cmp(&b.report.region));
     let document = Document {
         trigger: CommandTrigger::Enforce,
+        scope,
         account: Some(account),
         at,
         took: begin.elapsed(),

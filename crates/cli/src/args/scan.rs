@@ -1,0 +1,59 @@
+//! The arguments of `imdsctl scan`.
+
+use clap::{Args, ValueEnum};
+
+use super::{Connection, Instances, Output, Regions, Required};
+use crate::scope::Scope;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  imdsctl scan
+  imdsctl scan --region eu-central-1,eu-west-1 --tag app='web-*' --state running
+  imdsctl scan --usage 30 --only violations
+  imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
+pub(crate) struct ScanArgs {
+    /// Show only these instances
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<Only>,
+    /// Show how non-compliant instances used IMDSv1 in the last DAYS days (14 if omitted), from
+    /// CloudWatch's MetadataNoToken
+    #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
+    pub(crate) usage: Option<u8>,
+    /// Show launch templates (default and latest version) and launch configurations, and whether the
+    /// next instance that they launch will be compliant
+    #[arg(long)]
+    pub(crate) templates: bool,
+    /// Show the account's metadata defaults and HttpTokensEnforced
+    #[arg(long)]
+    pub(crate) defaults: bool,
+    /// Show calls to the metadata service without a token in user data; takes one API call per instance
+    #[arg(long)]
+    pub(crate) user_data: bool,
+    #[command(flatten)]
+    pub(crate) regions: Regions,
+    #[command(flatten)]
+    pub(crate) instances: Instances,
+    #[command(flatten)]
+    pub(crate) required: Required,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// Which rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Only {
+    /// Those that are not compliant
+    Violations,
+}
+
+impl ScanArgs {
+    /// What the command was asked to look at.
+    pub(crate) fn scope(&self, connection: &Connection) -> Scope {
+        Scope {
+            connection: connection.clone(),
+            regions: self.regions.clone(),
+            instances: self.instances.clone(),
+            required: self.required.clone(),
+        }
+    }
+}
