@@ -71,6 +71,8 @@ pub(crate) enum Problem {
         "AWS does not accept these credentials: log in again with `aws sso login`, or choose others with `--profile`"
     )]
     Credentials(#[source] CallError),
+    #[error("AWS did not answer: check the network, the proxy and `--endpoint-url`")]
+    Unanswered(#[source] CallError),
     #[error("no region is left: `--exclude-region` excludes all of them")]
     NoRegions,
     #[error("cannot ask for confirmation here: run it on a terminal, or add `--yes`")]
@@ -86,6 +88,7 @@ impl Problem {
     pub(crate) fn identity(error: CallError) -> Problem {
         match error.fault {
             Fault::Credentials => Problem::Credentials(error),
+            fault if is_unanswered(fault) => Problem::Unanswered(error),
             _ => Problem::Identity(error),
         }
     }
@@ -104,6 +107,9 @@ impl Problem {
     /// Converts an error of describing the regions.
     pub(crate) fn regions(error: RegionsError) -> Problem {
         match error {
+            RegionsError::Describe(error) if is_unanswered(error.fault) => {
+                Problem::Unanswered(error)
+            }
             RegionsError::Describe(error) => Problem::Regions(error),
             RegionsError::NoneLeft => Problem::NoRegions,
         }
@@ -129,7 +135,11 @@ impl Problem {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Problem::Write { .. } | Problem::Print(_) | Problem::Failed(_) => ExitCode::from(3),
+            Problem::Write { .. }
+            | Problem::Print(_)
+            | Problem::Failed(_)
+            | Problem::Unanswered(_)
+            | Problem::Login(LoginError::Late(_)) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
             | Problem::CaBundle { .. }
@@ -143,5 +153,20 @@ impl Problem {
             | Problem::NoTerminal
             | Problem::Usage(_) => ExitCode::from(2),
         }
+    }
+}
+
+/// Whether nothing is known about permissions, because the call was not answered.
+fn is_unanswered(fault: Fault) -> bool {
+    match fault {
+        Fault::Throttled | Fault::Transient | Fault::Unreadable | Fault::Halted => true,
+        Fault::NotFound
+        | Fault::IncorrectState
+        | Fault::Protected
+        | Fault::Unauthorized
+        | Fault::Credentials
+        | Fault::Unsupported
+        | Fault::Refused
+        | Fault::DryRun => false,
     }
 }
