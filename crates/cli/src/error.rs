@@ -71,7 +71,9 @@ pub(crate) enum Problem {
         "AWS does not accept these credentials: log in again with `aws sso login`, or choose others with `--profile`"
     )]
     Credentials(#[source] CallError),
-    #[error("AWS did not answer: check the network, the proxy and `--endpoint-url`")]
+    #[error(
+        "no usable answer from AWS: try again, and check the network, the proxy and the endpoint"
+    )]
     Unanswered(#[source] CallError),
     #[error("no region is left: `--exclude-region` excludes all of them")]
     NoRegions,
@@ -88,8 +90,8 @@ impl Problem {
     pub(crate) fn identity(error: CallError) -> Problem {
         match error.fault {
             Fault::Credentials => Problem::Credentials(error),
-            fault if is_unanswered(fault) => Problem::Unanswered(error),
-            _ => Problem::Identity(error),
+            Fault::Unauthorized => Problem::Identity(error),
+            _ => Problem::Unanswered(error),
         }
     }
 
@@ -107,10 +109,11 @@ impl Problem {
     /// Converts an error of describing the regions.
     pub(crate) fn regions(error: RegionsError) -> Problem {
         match error {
-            RegionsError::Describe(error) if is_unanswered(error.fault) => {
-                Problem::Unanswered(error)
-            }
-            RegionsError::Describe(error) => Problem::Regions(error),
+            RegionsError::Describe(error) => match error.fault {
+                Fault::Credentials => Problem::Credentials(error),
+                Fault::Unauthorized => Problem::Regions(error),
+                _ => Problem::Unanswered(error),
+            },
             RegionsError::NoneLeft => Problem::NoRegions,
         }
     }
@@ -153,20 +156,5 @@ impl Problem {
             | Problem::NoTerminal
             | Problem::Usage(_) => ExitCode::from(2),
         }
-    }
-}
-
-/// Whether nothing is known about permissions, because the call was not answered.
-fn is_unanswered(fault: Fault) -> bool {
-    match fault {
-        Fault::Throttled | Fault::Transient | Fault::Unreadable | Fault::Halted => true,
-        Fault::NotFound
-        | Fault::IncorrectState
-        | Fault::Protected
-        | Fault::Unauthorized
-        | Fault::Credentials
-        | Fault::Unsupported
-        | Fault::Refused
-        | Fault::DryRun => false,
     }
 }
