@@ -5,6 +5,8 @@
 
 #[cfg(feature = "command")]
 mod account;
+#[cfg(feature = "command")]
+mod assume_role;
 mod attempt_log;
 mod client;
 mod cloudwatch;
@@ -25,6 +27,10 @@ mod permissions;
 mod power;
 mod rate_limiter;
 mod retry;
+#[cfg(feature = "command")]
+mod role_cache;
+#[cfg(feature = "command")]
+mod role_chain;
 mod services;
 mod state_table;
 #[cfg(feature = "command")]
@@ -37,6 +43,8 @@ mod wire_tests;
 
 #[cfg(feature = "command")]
 pub use account::Identity;
+#[cfg(feature = "command")]
+pub use assume_role::{AskMfaCode, RoleError};
 pub use attempt_log::{CallAttempt, OnAttempt};
 pub use client::Client;
 pub use cloudwatch::Metric;

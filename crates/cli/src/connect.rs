@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Login, LoginOptions, OnAttempt, login};
+use imds_aws::{AskMfaCode, CaBundle, Client, Login, LoginOptions, OnAttempt, login};
 use tokio::time::Instant;
 
 use crate::args::Connection;
@@ -53,6 +53,9 @@ pub(crate) async fn connect(
         on_attempt: connection
             .verbose
             .then(|| -> OnAttempt { Arc::new(|attempt| eprintln!("{attempt}")) }),
+        ask_mfa_code: terminal::can_ask().ok().map(|()| -> AskMfaCode {
+            Arc::new(|serial| terminal::secret(&format!("Enter MFA code for {serial}: ")))
+        }),
     };
     let ca_bundle = match var("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
         Some(path) => {

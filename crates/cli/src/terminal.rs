@@ -37,6 +37,16 @@ pub(crate) fn can_ask() -> Result<(), Problem> {
     }
 }
 
+/// Asks for a text that the terminal does not show.
+///
+/// # Errors
+/// If the terminal cannot be written to or read.
+pub(crate) fn secret(prompt: &str) -> io::Result<String> {
+    let terminal = console::Term::stderr();
+    terminal.write_str(prompt)?;
+    terminal.read_secure_line()
+}
+
 /// Asks for confirmation; only `yes` confirms.
 ///
 /// # Errors
