@@ -111,8 +111,9 @@ mod tests {
 
     async fn chain(config: &str) -> Option<RoleChain> {
         let files = ProfileFiles::builder().with_contents(ProfileFileKind::Config, config);
-        let profiles = aws_config::profile::load(&Fs::real(), &Env::real(), &files.build(), None);
-        RoleChain::with_mfa(&profiles.await.unwrap(), "top")
+        let (fs, env, files) = (Fs::real(), Env::real(), files.build());
+        let profiles = aws_config::profile::load(&fs, &env, &files, None).await;
+        RoleChain::with_mfa(&profiles.unwrap(), "top")
     }
 
     const MFA: &str = "mfa_serial = mfa/ada\n";
