@@ -77,7 +77,7 @@ impl Document {
     /// Counts the outcomes by region.
     pub(crate) fn count(mut self) -> Self {
         let names = self.regions.iter().map(|total| total.region.as_str());
-        self.regions = RegionTotal::count(names, &self.instances);
+        self.regions = RegionTotal::count(self.account.as_deref(), names, &self.instances);
         self
     }
 

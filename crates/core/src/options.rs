@@ -38,7 +38,8 @@ macro_rules! define {
         pub struct MetadataOptions { $($(#[doc = $doc])+ pub $field: Option<$value>),+ }
 
         /// A metadata option.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
         pub enum MetadataOption { $($(#[doc = $doc])+ $option),+ }
 
         /// A metadata option with a value.

@@ -147,6 +147,9 @@ mod tests {
         let text = written(&document);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["instances"], json!(document.instances));
+        let read: Vec<ScannedInstance> =
+            serde_json::from_value(value["instances"].clone()).unwrap();
+        assert_eq!(read, document.instances);
         assert!(value.get("templates").is_none(), "it was not asked for");
         let begin = "    {\"instance_id\"";
         let lines = text.lines().filter(|line| line.starts_with(begin));

@@ -156,6 +156,7 @@ fn with_kind(kind: usize, n: usize, mut instance: Instance) -> ScannedInstance {
 /// A fleet with every kind of instance and everything that can be asked for.
 pub(super) fn fleet(count: usize) -> Document {
     let template = |id: &str, compliance| ScannedTemplate {
+        account: Some("123456789012".to_owned()),
         region: "eu-west-1".to_owned(),
         kind: TemplateKind::LaunchTemplate,
         id: id.to_owned(),
@@ -166,6 +167,7 @@ pub(super) fn fleet(count: usize) -> Document {
         user_data: Vec::new(),
     };
     let defaults = |region: &str, http_tokens| RegionDefaults {
+        account: Some("123456789012".to_owned()),
         region: region.to_owned(),
         defaults: MetadataDefaults {
             http_tokens,
@@ -218,7 +220,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         account: Some("123456789012".to_owned()),
         at: now(),
         took: Duration::from_millis(4_240),
-        regions: RegionTotal::count(REGIONS, &[]),
+        regions: RegionTotal::count(Some("123456789012"), REGIONS, &[]),
         unreachable: vec![Unreachable::fatal(
             "me-south-1",
             "could not list instances: AuthFailure\n\u{1b}[31m<b>forged</b>".to_owned(),

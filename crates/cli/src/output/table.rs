@@ -115,7 +115,7 @@ fn refused(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
     for report in reports {
         let (region, id) = (Plain(&report.region), &report.instance_id);
         for RefusedOption { option, error } in &report.refused {
-            writeln!(out, "{region} {id}: {option}: {}", Message(error))?;
+            writeln!(out, "{region} {id}: {}: {}", option.name(), Message(error))?;
         }
     }
     Ok(())

@@ -12,10 +12,10 @@ use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
 use imds_user_data::Finding;
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// An instance of a scan. As JSON it is the report's instance with a few fields more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScannedInstance {
     /// As the function reports it; before anything was done, a non-compliant instance is `reported`.
     #[serde(flatten)]
@@ -42,12 +42,12 @@ pub struct ScannedInstance {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_scaling_group: Option<String>,
     /// Calls to the metadata service without a token in its user data, where that was searched.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_data: Vec<Finding>,
 }
 
 /// What the command would do about an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ScanDecision {
     /// Nothing: it is compliant.
@@ -132,8 +132,10 @@ impl ScannedInstance {
 }
 
 /// The outcomes of a region.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionTotal {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// By outcome.
@@ -141,8 +143,10 @@ pub struct RegionTotal {
 }
 
 impl RegionTotal {
-    /// The totals of these regions, which may have no instances, and of all others that have some.
+    /// The totals of these regions of an account, which may have no instances, and of all others that have
+    /// some.
     pub fn count<'a>(
+        account: Option<&str>,
         regions: impl IntoIterator<Item = &'a str>,
         instances: &[ScannedInstance],
     ) -> Vec<RegionTotal> {
@@ -155,6 +159,7 @@ impl RegionTotal {
             summary.add(Summary::count([&instance.report]));
         }
         let totals = totals.into_iter().map(|(region, summary)| RegionTotal {
+            account: account.map(str::to_owned),
             region: region.to_owned(),
             summary,
         });
@@ -163,7 +168,7 @@ impl RegionTotal {
 }
 
 /// What launches instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TemplateKind {
     /// A version of a launch template.
     #[serde(rename = "launch template")]
@@ -184,8 +189,10 @@ impl TemplateKind {
 }
 
 /// A launch template's version or a launch configuration, and what it would launch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScannedTemplate {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// What it is.
@@ -202,7 +209,7 @@ pub struct ScannedTemplate {
     /// Why, as a sentence.
     pub reason: String,
     /// Calls to the metadata service without a token in its user data, where that was searched.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_data: Vec<Finding>,
 }
 
@@ -214,8 +221,10 @@ impl ScannedTemplate {
 }
 
 /// A region's account defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegionDefaults {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// Its defaults; `None` is no preference.
