@@ -48,6 +48,13 @@ fn instance(n: usize) -> Instance {
     let tags = [("Name".to_owned(), format!("web-{n}"))];
     Instance {
         account: Some("123456789012".to_owned()),
+        image: Some("ami-0abcdef1234567890".to_owned()),
+        instance_type: Some("m7g.large".to_owned()),
+        instance_profile: Some("arn:aws:iam::123456789012:instance-profile/web".to_owned()),
+        public_addresses: vec![
+            "203.0.113.25".parse().unwrap(),
+            "2001:db8::1".parse().unwrap(),
+        ],
         tags: tags.into(),
         started_at: Some("2026-08-01T07:00:00Z".parse().unwrap()),
         attachments: Attachments::at_launch("2025-02-03T04:05:06Z".parse().unwrap()),

@@ -1,6 +1,7 @@
 //! What a scan finds.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
@@ -10,6 +11,7 @@ use imds_core::policy::Action;
 use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
 use imds_user_data::Finding;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// An instance of a scan. As JSON it is the report's instance with a few fields more.
@@ -24,6 +26,20 @@ pub struct ScannedInstance {
     pub state: Option<State>,
     /// What the command would do about it.
     pub decision: ScanDecision,
+    /// The AMI's id.
+    pub image: Option<String>,
+    /// Such as `m7g.large`.
+    pub instance_type: Option<String>,
+    /// The ARN of its instance profile, which holds its IAM role; `None`: it has none.
+    pub instance_profile: Option<String>,
+    /// Its public IPv4 addresses, and its IPv6 addresses except unique local ones.
+    #[serde(default)]
+    pub public_addresses: Vec<IpAddr>,
+    /// When it was last started.
+    pub started_at: Option<Timestamp>,
+    /// All of its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// The Auto Scaling group that would replace it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_scaling_group: Option<String>,
@@ -97,6 +113,12 @@ impl ScannedInstance {
             name: instance.tags.get("Name").cloned(),
             state: instance.state,
             decision: decision.into(),
+            image: instance.image.clone(),
+            instance_type: instance.instance_type.clone(),
+            instance_profile: instance.instance_profile.clone(),
+            public_addresses: instance.public_addresses.clone(),
+            started_at: instance.started_at,
+            tags: instance.tags.clone(),
             auto_scaling_group: group.map(str::to_owned),
             user_data,
         }
