@@ -124,6 +124,7 @@ pub enum DedicatedCapacity {
 
 /// A launch template, for its owner to update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LaunchTemplate {
     /// `lt-…`
     pub id: String,
@@ -153,6 +154,7 @@ ec2_words!(State {
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "EC2's own words")]
 pub enum State {
@@ -180,6 +182,8 @@ impl State {
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^i-([0-9A-Fa-f]{8}|[0-9A-Fa-f]{17})$")))]
 #[serde(into = "String", try_from = "String")]
 pub struct InstanceId(String);
 

@@ -39,6 +39,7 @@ pub enum NextInstance {
 
 /// Whether the next instance will be compliant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "named as in `NextInstance`")]
 pub enum TemplateCompliance {

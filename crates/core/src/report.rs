@@ -123,6 +123,7 @@ impl Trigger {
 
 /// The outcome of one instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceReport {
     /// The instance.
     pub instance_id: InstanceId,
@@ -141,6 +142,7 @@ pub struct InstanceReport {
     /// The rule that decided; `None`: no rule.
     pub rule: Option<String>,
     /// The options that do not satisfy the policy, by their names there.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<MetadataOption>"))]
     #[serde(deserialize_with = "names")]
     pub violations: Vec<&'static str>,
     /// Options that EC2 refused to set.
@@ -163,9 +165,17 @@ pub struct InstanceReport {
     pub rejected_calls: Option<RejectedCalls>,
     /// When it was first launched; `None`: not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::report_schema::Time>")
+    )]
     pub first_launched_at: Option<Timestamp>,
     /// When its options were set, or when it was stopped or terminated.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::report_schema::Time>")
+    )]
     pub changed_at: Option<Timestamp>,
     /// Why, as a sentence.
     pub reason: String,
@@ -173,6 +183,7 @@ pub struct InstanceReport {
 
 /// An option that EC2 refused to set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefusedOption {
     /// The option.
     pub option: MetadataOption,
@@ -288,6 +299,7 @@ impl Decision {
 
 /// A region, or a part of it, that could not be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unreachable {
     /// The account, 12 digits, where it is known.
     pub account: Option<String>,
@@ -315,6 +327,7 @@ macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident $word:literal),+ $(,)?) => {
         /// The outcome of an instance.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         pub enum Outcome { $($(#[doc = $doc])+ $variant),+ }
 
@@ -329,6 +342,7 @@ macro_rules! outcomes {
 
         /// How many instances had which outcome.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct Summary { $($(#[doc = $doc])+ pub $field: usize),+ }
 
         impl Summary {

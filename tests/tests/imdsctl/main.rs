@@ -25,6 +25,7 @@ mod login;
 mod managed;
 mod plan;
 mod reading;
+mod report_schema;
 mod rollback;
 mod rollback_applied;
 mod rollback_calls;

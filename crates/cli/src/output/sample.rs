@@ -17,7 +17,7 @@ use imds_engine::{
 use imds_user_data::Finding;
 use jiff::Timestamp;
 
-use crate::document::{CommandTrigger, Document};
+use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::scope::Scope;
 
 pub(super) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
@@ -217,6 +217,10 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
         scope: Scope::default(),
+        policy: PolicyIdentity {
+            sha256: "0a1b".repeat(16),
+            requires: "http_tokens required, hop_limit at most 2".to_owned(),
+        },
         account: Some("123456789012".to_owned()),
         at: now(),
         took: Duration::from_millis(4_240),

@@ -127,6 +127,7 @@ impl Because {
 
 /// A [`Because`] in reports, as one of a fixed list of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in `Because`")]
 pub enum BecauseWord {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 /// An instance of a scan. As JSON it is the report's instance with a few fields more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScannedInstance {
     /// As the function reports it; before anything was done, a non-compliant instance is `reported`.
     #[serde(flatten)]
@@ -36,6 +37,10 @@ pub struct ScannedInstance {
     #[serde(default)]
     pub public_addresses: Vec<IpAddr>,
     /// When it was last started.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<imds_core::report_schema::Time>")
+    )]
     pub started_at: Option<Timestamp>,
     /// All of its tags.
     #[serde(default)]
@@ -50,6 +55,7 @@ pub struct ScannedInstance {
 
 /// What the command would do about an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ScanDecision {
     /// Nothing: it is compliant.
@@ -135,6 +141,7 @@ impl ScannedInstance {
 
 /// The outcomes of a region.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegionTotal {
     /// The account, 12 digits, where it is known.
     pub account: Option<String>,
@@ -171,6 +178,7 @@ impl RegionTotal {
 
 /// What launches instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TemplateKind {
     /// A version of a launch template.
     #[serde(rename = "launch template")]
@@ -192,6 +200,7 @@ impl TemplateKind {
 
 /// A launch template's version or a launch configuration, and what it would launch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScannedTemplate {
     /// The account, 12 digits, where it is known.
     pub account: Option<String>,
@@ -224,6 +233,7 @@ impl ScannedTemplate {
 
 /// A region's account defaults.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegionDefaults {
     /// The account, 12 digits, where it is known.
     pub account: Option<String>,
