@@ -101,6 +101,8 @@ pub(crate) enum Command {
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
+    /// Prints the JSON Schema of what `scan` and `enforce` report with `--format json`
+    ReportSchema,
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),

@@ -26,6 +26,7 @@ mod managed;
 mod mfa;
 mod plan;
 mod reading;
+mod report_schema;
 mod rollback;
 mod rollback_applied;
 mod rollback_calls;

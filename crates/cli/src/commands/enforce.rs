@@ -142,7 +142,7 @@ async fn observe(
         include: Include::default(),
         now: (environment.now)(),
     };
-    let scope = args.scope(connection);
+    let scope = (args.scope(connection), chosen.identity());
     let (document, plan) = fleet::scan(connected, options, CommandTrigger::Enforce, scope).await?;
     Ok(Intended {
         document,
