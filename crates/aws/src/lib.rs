@@ -11,6 +11,7 @@ mod attempt_log;
 mod client;
 mod cloudwatch;
 mod convert;
+mod denial;
 mod describe;
 #[cfg(feature = "command")]
 mod dry_run;
@@ -49,6 +50,8 @@ pub use attempt_log::{CallAttempt, OnAttempt};
 pub use client::Client;
 pub use cloudwatch::Metric;
 pub use describe::DescribedIds;
+#[cfg(feature = "command")]
+pub use dry_run::Trial;
 pub use ec2::{FILTER_VALUES, Filter, Pages};
 pub use environment::{SettingError, SettingErrors, environment};
 pub use error::{CallError, Fault};

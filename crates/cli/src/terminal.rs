@@ -37,14 +37,48 @@ pub(crate) fn can_ask() -> Result<(), Problem> {
     }
 }
 
-/// Asks for a text that the terminal does not show.
+/// Asks for a text that the terminal does not show, except where that is not implemented.
 ///
 /// # Errors
 /// If the terminal cannot be written to or read.
 pub(crate) fn secret(prompt: &str) -> io::Result<String> {
-    let terminal = console::Term::stderr();
-    terminal.write_str(prompt)?;
-    terminal.read_secure_line()
+    // Hidden before it is asked for: what is typed at once is not shown either.
+    #[cfg(unix)]
+    let _hidden = hidden::Hidden::begin()?;
+    let mut stderr = io::stderr();
+    write!(stderr, "{prompt}")?;
+    stderr.flush()?;
+    let mut typed = String::new();
+    io::stdin().lock().read_line(&mut typed)?;
+    Ok(typed)
+}
+
+#[cfg(unix)]
+mod hidden {
+    use std::io;
+
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    /// The terminal does not show what is typed until this is dropped.
+    pub(super) struct Hidden(Termios);
+
+    impl Hidden {
+        pub(super) fn begin() -> io::Result<Self> {
+            let shown = tcgetattr(io::stdin())?;
+            let mut hidden = shown.clone();
+            hidden.local_modes.remove(LocalModes::ECHO);
+            hidden.local_modes.insert(LocalModes::ECHONL);
+            tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
+            Ok(Hidden(shown))
+        }
+    }
+
+    impl Drop for Hidden {
+        fn drop(&mut self) {
+            // The terminal is gone if this fails.
+            let _gone = tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
+        }
+    }
 }
 
 /// Asks for confirmation; only `yes` confirms.
