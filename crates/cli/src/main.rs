@@ -15,6 +15,7 @@ mod quote;
 mod scope;
 mod terminal;
 mod text;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            eprintln!("imdsctl: {}", chain(&problem));
+            terminal::say(format!("imdsctl: {}", chain(&problem)));
             problem.exit_code()
         }
     }
