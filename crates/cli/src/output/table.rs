@@ -41,7 +41,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         heading("User data that calls IMDS without a token", style, out)?;
         match columns::call_rows(document) {
             calls if calls.is_empty() => writeln!(out, "None found.")?,
-            calls => grid::write(&columns::calls(), &calls, FULL, style, out)?,
+            calls => drop(grid::write(&columns::calls(), &calls, FULL, style, out)?),
         }
     }
     launched_from(&survey, style, out)?;
@@ -82,7 +82,7 @@ pub(crate) fn defaults(
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    grid::write(&columns::defaults(), found, elsewhere, style, out)
+    grid::write(&columns::defaults(), found, elsewhere, style, out).map(drop)
 }
 
 fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {

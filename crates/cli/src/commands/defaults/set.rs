@@ -87,10 +87,11 @@ fn warn(steps: &[DefaultsStep]) {
     if regions.is_empty() {
         return;
     }
-    let regions = regions.join(",");
+    let listed = regions.join(", ");
     terminal::say(format!(
-        "warning: with http_tokens_enforced, launches that allow IMDSv1 fail in {regions}, and `imdsctl rollback` cannot make tokens optional there; existing instances stay as they are"
+        "warning: with http_tokens_enforced, launches that allow IMDSv1 fail in {listed}, and `imdsctl rollback` cannot make tokens optional there; existing instances stay as they are"
     ));
+    let regions = regions.join(",");
     let check = "--templates --usage --only violations";
     let check = format!("imdsctl scan --region {regions} {check}");
     terminal::offer("check first:", &check);

@@ -17,6 +17,11 @@ use crate::output::grid::{self, Cell, Column, LAST, Tone};
 use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
 use crate::wrap::wrap;
 
+/// The title of the column of bars.
+const BY_DAY: &str = "BY DAY";
+
+const LEGEND: &str = "BY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number";
+
 pub(super) fn write(
     format: Format,
     document: &UsageDocument,
@@ -42,13 +47,12 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
         };
         writeln!(out, "{what}")?;
     } else {
-        grid::write(&columns(instances), instances, output::FULL, style, out)?;
-        writeln!(out)?;
-        output::line(
-            "BY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number",
-            style,
-            out,
-        )?;
+        let columns = columns(instances);
+        let dropped = grid::write(&columns, instances, output::FULL, style, out)?;
+        if !dropped.contains(&BY_DAY) {
+            writeln!(out)?;
+            output::line(LEGEND, style, out)?;
+        }
     }
     hints(document, style, out)?;
     output::unreachable(&survey.unreachable, style, out)?;
@@ -76,7 +80,7 @@ fn columns(instances: &[InstanceCalls]) -> Vec<Column<'static, InstanceCalls>> {
         })
         .right(),
         Column::fixed("LAST (UTC)", last_call).evidence().dropped(3),
-        Column::fixed("BY DAY", |it: &InstanceCalls| Cell::new(spark(&it.days)))
+        Column::fixed(BY_DAY, |it: &InstanceCalls| Cell::new(spark(&it.days)))
             .evidence()
             .dropped(4),
         Column::flexible("VERDICT", 7, verdict_cell).evidence(),

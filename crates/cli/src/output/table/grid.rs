@@ -101,14 +101,14 @@ impl<'a, T> Column<'a, T> {
 const CHUNK: usize = 256;
 
 /// Writes a row for each item, and a note if anything is left out or shortened; `elsewhere` is the option
-/// that shows all of it.
-pub(crate) fn write<T>(
-    columns: &[Column<T>],
+/// that shows all of it. Returns the titles of the columns that are left out.
+pub(crate) fn write<'c, T>(
+    columns: &'c [Column<T>],
     items: &[T],
     elsewhere: &str,
     style: &Style,
     out: &mut dyn io::Write,
-) -> io::Result<()> {
+) -> io::Result<Vec<&'c str>> {
     let needs: Vec<Need> = columns.iter().map(|column| column.need(items)).collect();
     let widths = match style.width {
         Some(width) => fit(&needs, width),
@@ -132,7 +132,8 @@ pub(crate) fn write<T>(
         }
     }
     let dropped: Vec<&str> = dropped.iter().map(|(column, _)| &*column.title).collect();
-    note(&dropped, is_shortened, elsewhere, style, out)
+    note(&dropped, is_shortened, elsewhere, style, out)?;
+    Ok(dropped)
 }
 
 fn note(
