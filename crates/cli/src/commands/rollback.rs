@@ -43,7 +43,7 @@ pub(crate) async fn rollback(
         print_notices(&plan);
         return print(&plan.nothing_restored(account), &args, environment);
     }
-    if !is_confirmed(&plan, &account, &args, environment)? {
+    if !is_confirmed(&connected, &plan, &account, &args, environment)? {
         return Ok(Exit::Violations);
     }
     let writer = new_journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
@@ -77,6 +77,7 @@ fn print_notices(plan: &RollbackPlan) {
 
 /// Shows the plan where nobody agreed to it beforehand, and asks.
 fn is_confirmed(
+    connected: &Connected,
     plan: &RollbackPlan,
     account: &str,
     args: &RollbackArgs,
@@ -98,7 +99,7 @@ fn is_confirmed(
         "Roll back {} in account {account}, so that IMDSv1 answers again where it did before?",
         count(plan.to_restore(), "change")
     );
-    let agreed = terminal::agreed(&question)?;
+    let agreed = connected.agreed(&question)?;
     if !agreed {
         terminal::say("nothing was changed");
     }
