@@ -1,6 +1,5 @@
 //! Prints the checks; regions with the same result share a line.
 
-use std::fmt;
 use std::io::{self, Write};
 
 use imds_core::report::VERSION;
@@ -10,8 +9,10 @@ use super::check::{Check, CheckVerdict};
 use super::need::Need;
 use crate::args::PlainOutput;
 use crate::commands::files;
+use crate::environment::Environment;
 use crate::error::Problem;
-use crate::output::{Message, count, json};
+use crate::output::{Message, Style, count, json, line};
+use crate::terminal::{self, Destination};
 
 /// The checks as JSON.
 #[derive(Serialize)]
@@ -21,7 +22,12 @@ struct CheckList<'a> {
     fine: bool,
 }
 
-pub(super) fn show(checks: &[Check], output: &PlainOutput) -> Result<(), Problem> {
+pub(super) fn show(
+    checks: &[Check],
+    output: &PlainOutput,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    let style = terminal::style(environment.var, Destination::StandardOutput);
     files::print(|out| {
         if output.json {
             let list = CheckList {
@@ -31,14 +37,14 @@ pub(super) fn show(checks: &[Check], output: &PlainOutput) -> Result<(), Problem
             };
             json::write(&list, out)
         } else {
-            people(checks, out)
+            people(checks, &style, out)
         }
     })
 }
 
-fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+fn people(checks: &[Check], style: &Style, out: &mut dyn Write) -> io::Result<()> {
     for check in checks.iter().filter(|check| check.needed_for.is_none()) {
-        write!(out, "{}", CheckLine::new(check))?;
+        CheckLine::new(check).write(style, out)?;
     }
     let mut regions: Vec<&str> = checks
         .iter()
@@ -49,7 +55,7 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     for need in Need::ALL {
         for line in lines(checks, need) {
             let everywhere = line.regions == regions;
-            write!(out, "{}", CheckLine { everywhere, ..line })?;
+            CheckLine { everywhere, ..line }.write(style, out)?;
         }
     }
     let has = |verdict| checks.iter().filter(|it| it.verdict == verdict).count();
@@ -80,6 +86,37 @@ impl<'a> CheckLine<'a> {
             permissions: vec![&check.what],
             regions: check.region.as_deref().into_iter().collect(),
             everywhere: false,
+        }
+    }
+
+    fn write(&self, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        let Check {
+            verdict,
+            needed_for,
+            found,
+            next,
+            ..
+        } = self.check;
+        let sign = match verdict {
+            CheckVerdict::Fine => "✓",
+            CheckVerdict::Note => "!",
+            CheckVerdict::Missing => "-",
+            CheckVerdict::Failed => "✗",
+        };
+        let place = match self.everywhere || self.regions.is_empty() {
+            true => String::new(),
+            false => format!(" in {}", self.regions.join(", ")),
+        };
+        let need = needed_for.map(|need| format!("{}{place}: ", need.as_str()));
+        let found = match (verdict, needed_for) {
+            (CheckVerdict::Fine, Some(_)) => String::new(),
+            _ => format!(": {}", Message(found)),
+        };
+        let (need, what) = (need.unwrap_or_default(), self.permissions.join(", "));
+        line(&format!("{sign} {need}{what}{found}"), style, out)?;
+        match next {
+            Some(next) => line(&format!("  next: {next}"), style, out),
+            None => Ok(()),
         }
     }
 
@@ -124,32 +161,4 @@ fn lines(checks: &[Check], need: Need) -> Vec<CheckLine<'_>> {
         }
     }
     merged
-}
-
-impl fmt::Display for CheckLine<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CheckLine { check, regions, .. } = self;
-        f.write_str(match check.verdict {
-            CheckVerdict::Fine => "✓ ",
-            CheckVerdict::Note => "! ",
-            CheckVerdict::Missing => "- ",
-            CheckVerdict::Failed => "✗ ",
-        })?;
-        if let Some(need) = check.needed_for {
-            f.write_str(need.as_str())?;
-            if !self.everywhere {
-                write!(f, " in {}", regions.join(", "))?;
-            }
-            f.write_str(": ")?;
-        }
-        f.write_str(&self.permissions.join(", "))?;
-        if !(check.is_fine() && check.needed_for.is_some()) {
-            write!(f, ": {}", Message(&check.found))?;
-        }
-        f.write_str("\n")?;
-        match &check.next {
-            Some(next) => writeln!(f, "  next: {next}"),
-            None => Ok(()),
-        }
-    }
 }
