@@ -216,6 +216,10 @@ pub(crate) struct Output {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Show this tag in the table and in HTML, and totals by its values; can be repeated. JSON and CSV have
+    /// all tags
+    #[arg(long = "show-tag", value_name = "KEY")]
+    pub(crate) show_tags: Vec<String>,
 }
 
 impl Output {

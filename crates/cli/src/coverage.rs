@@ -50,6 +50,7 @@ impl<'a> Coverage<'a> {
             instances,
             required,
             plan,
+            show_tags: _,
             only,
         } = &document.scope;
         let tags = instances.tags.iter();

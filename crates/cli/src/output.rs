@@ -10,10 +10,11 @@ mod next;
 pub(crate) mod sample;
 mod survey;
 mod table;
+pub(crate) mod tags;
 mod words;
 
 pub(crate) use csv::harmless;
-pub(crate) use table::{FULL, defaults, grid, heading, line, unreachable};
+pub(crate) use table::{FULL, defaults, grid, heading, line, tag_totals, unreachable};
 pub(crate) use words::{Message, count, not_known, thousands};
 
 use std::io;

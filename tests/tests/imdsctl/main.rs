@@ -39,6 +39,7 @@ mod scan_output;
 mod scan_policy;
 mod scan_regions;
 mod shell;
+mod show_tag;
 mod templates;
 mod terminal;
 mod time_limit;

@@ -11,6 +11,7 @@ use crate::scope::Scope;
   imdsctl scan
   imdsctl scan --region eu-central-1,eu-west-1 --tag app='web-*' --state running
   imdsctl scan --usage 30 --only violations
+  imdsctl scan --show-tag team               whose the non-compliant instances are
   imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
 pub(crate) struct ScanArgs {
     /// Show only these instances
@@ -57,6 +58,7 @@ impl ScanArgs {
             regions: self.regions.clone(),
             instances: self.instances.clone(),
             required: self.required.clone(),
+            show_tags: self.output.show_tags.clone(),
             plan: None,
             only: self.only,
         }
