@@ -19,6 +19,8 @@ mod expression;
 mod login;
 mod options;
 mod page;
+#[cfg(feature = "command")]
+mod people;
 mod permissions;
 mod power;
 mod rate_limiter;

@@ -2,7 +2,9 @@
 
 mod defaults;
 mod enforce;
+mod exempt;
 mod explain;
+mod pause;
 mod rollback;
 mod scan;
 mod usage;
@@ -22,7 +24,9 @@ use values::{hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
 pub(crate) use enforce::EnforceArgs;
+pub(crate) use exempt::{ExemptArgs, ExemptOf};
 pub(crate) use explain::ExplainArgs;
+pub(crate) use pause::{PauseArgs, PauseOf, PausedRegions};
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
 pub(crate) use usage::UsageArgs;
@@ -62,6 +66,10 @@ pub(crate) struct Connection {
     /// The endpoint of all AWS services, for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
+    /// The function's state table, in which people exempt and pause [default: IMDS_STATE_TABLE]; a name is
+    /// that of a table in the region of AWS_REGION or the profile
+    #[arg(long, global = true, value_name = "NAME|ARN")]
+    pub(crate) state_table: Option<String>,
 }
 
 impl Connection {
@@ -69,7 +77,8 @@ impl Connection {
     pub(crate) fn words(&self) -> String {
         let profile = self.profile.iter().map(|name| ("--profile", name));
         let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
-        let words = profile.chain(url);
+        let table = self.state_table.iter().map(|it| ("--state-table", it));
+        let words = profile.chain(url).chain(table);
         words
             .map(|(option, value)| format!(" {option} {}", quoted(Path::new(value))))
             .collect()
@@ -86,6 +95,10 @@ pub(crate) enum Command {
     Usage(UsageArgs),
     /// Rolls back the changes that a journal recorded
     Rollback(RollbackArgs),
+    /// Exempts instances, for the function and for this command, until a time
+    Exempt(ExemptArgs),
+    /// Pauses the account or a region: the function and this command report instead of acting
+    Pause(PauseArgs),
     /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies
@@ -206,6 +219,15 @@ impl Output {
             None => Destination::StandardOutput,
         }
     }
+}
+
+/// Writing into the state table.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Applying")]
+pub(crate) struct Write {
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Applying changes.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Login, LoginOptions, login};
+use imds_aws::{CaBundle, Client, Identity, Login, LoginOptions, login};
 
 use crate::args::Connection;
 use crate::error::Problem;
@@ -14,13 +14,20 @@ pub(crate) struct Connected {
     pub(crate) client: Arc<Client>,
     /// The region that is asked for the enabled regions.
     pub(crate) region: String,
+    /// The region of the environment or the profile, where the state table is unless its ARN says otherwise.
+    pub(crate) home: String,
 }
 
 impl Connected {
-    /// The account of the credentials. Without it nothing can be recorded, so nothing is changed.
-    pub(crate) async fn account(&self) -> Result<String, Problem> {
+    /// Whose credentials these are. Without that nothing can be recorded, so nothing is changed.
+    pub(crate) async fn identity(&self) -> Result<Identity, Problem> {
         let identity = self.client.identity(&self.region).await;
-        Ok(identity.map_err(Problem::identity)?.account)
+        identity.map_err(Problem::identity)
+    }
+
+    /// The account of the credentials.
+    pub(crate) async fn account(&self) -> Result<String, Problem> {
+        Ok(self.identity().await?.account)
     }
 }
 
@@ -45,9 +52,15 @@ pub(crate) async fn connect(
         }
         None => None,
     };
-    let Login { client, region } = login(&options, ca_bundle, var).await?;
+    let login = login(&options, ca_bundle, var).await?;
+    let Login {
+        client,
+        region,
+        home,
+    } = login;
     Ok(Connected {
         client: Arc::new(client),
         region,
+        home,
     })
 }

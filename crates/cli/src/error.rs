@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imds_aws::{BundleError, CallError, Fault, LoginError};
+use imds_aws::{BundleError, CallError, Fault, LoginError, StateTable, TableNameError};
 use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
 use imds_engine::{RegionsError, ScanError};
@@ -75,6 +75,19 @@ pub(crate) enum Problem {
     NoRegions,
     #[error("cannot ask for confirmation here: run it on a terminal, or add `--yes`")]
     NoTerminal,
+    #[error(
+        "no state table: name it with `--state-table` or IMDS_STATE_TABLE; it is the output `state_table_arn` of the Terraform module"
+    )]
+    NoStateTable,
+    #[error("`--state-table` or IMDS_STATE_TABLE is not valid")]
+    StateTableName(#[source] TableNameError),
+    #[error("could not {act} the state table {table}, which takes {permission}")]
+    StateTable {
+        act: &'static str,
+        table: StateTable,
+        permission: &'static str,
+        source: CallError,
+    },
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
@@ -127,9 +140,17 @@ impl Problem {
         move |source| Problem::Write { what, path, source }
     }
 
+    /// Arguments of a command before its subcommand, which has its own.
+    pub(crate) fn without_effect(subcommand: &str) -> Problem {
+        Problem::Usage(format!("arguments before `{subcommand}` have no effect"))
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Problem::Write { .. } | Problem::Print(_) | Problem::Failed(_) => ExitCode::from(3),
+            Problem::Write { .. }
+            | Problem::Print(_)
+            | Problem::StateTable { .. }
+            | Problem::Failed(_) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
             | Problem::CaBundle { .. }
@@ -141,6 +162,8 @@ impl Problem {
             | Problem::Credentials(_)
             | Problem::NoRegions
             | Problem::NoTerminal
+            | Problem::NoStateTable
+            | Problem::StateTableName(_)
             | Problem::Usage(_) => ExitCode::from(2),
         }
     }

@@ -51,6 +51,8 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Rollback(args) => {
             commands::rollback::rollback(connection, args, environment).await
         }
+        Command::Exempt(args) => commands::exempt::exempt(connection, args, environment).await,
+        Command::Pause(args) => commands::pause::pause(connection, args, environment).await,
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
         Command::Explain(args) => commands::offline::explain(&args, environment),
         Command::Policy(of) => commands::offline::policy(&of, environment),

@@ -4,11 +4,13 @@ use std::process::{Command, Stdio};
 
 use imds_tests::Imdsctl;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 12] = [
     "scan",
     "enforce",
     "usage",
     "rollback",
+    "exempt",
+    "pause",
     "explain",
     "policy",
     "defaults",

@@ -18,6 +18,7 @@ use super::chosen_policy;
 use super::files;
 use super::fleet;
 use super::journals::new_journal;
+use super::state_table;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::document::CommandTrigger;
@@ -42,6 +43,8 @@ pub(crate) async fn enforce(
         Some(path) => planned::read(&connected, path, args.scope(connection), environment).await?,
         None => observe(&connected, &args, (connection, environment)).await?,
     };
+    let held = (&mut intended.document, &mut intended.plan);
+    state_table::honour(connection, &connected, environment, held).await?;
     let account = match intended.document.account.clone() {
         Some(account) => account,
         None => connected.account().await?,
