@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imds_aws::{BundleError, CallError, Fault, LoginError, StateTable, TableNameError};
+use imds_aws::{BundleError, CallError, Fault, LoginError, TableNameError};
 use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
 use imds_engine::{RegionsError, ScanError};
@@ -84,9 +84,9 @@ pub(crate) enum Problem {
     #[error("could not {act} the state table {table}, which takes {permission}")]
     StateTable {
         act: &'static str,
-        table: StateTable,
+        table: String,
         permission: &'static str,
-        source: CallError,
+        source: Box<CallError>,
     },
     #[error("{0}")]
     Usage(String),

@@ -11,5 +11,5 @@ mod writer;
 
 pub(crate) use line::{Ending, Header, RecordedCommand};
 pub(crate) use place::Place;
-pub(crate) use reader::Journal;
+pub(crate) use reader::{Journal, ReadError};
 pub(crate) use writer::Writer;

@@ -12,6 +12,7 @@ mod plan_file;
 mod policy_check;
 mod progress;
 mod quote;
+mod recorded;
 mod scope;
 mod terminal;
 mod text;

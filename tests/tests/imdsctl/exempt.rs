@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use imds_tests::{FakeAws, Function, Imdsctl, InjectedFault, Settle, binary, launch};
+use imds_tests::{FakeAws, Function, Imdsctl, InjectedFault, Invocation, Settle, binary, launch};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::reading::*;
 
 /// The access key of a person, who may write into the table.
-const PERSON: &str = "AKIAPERSON";
+pub(crate) const PERSON: &str = "AKIAPERSON";
 
 /// The table of the function, which is in another region than the command's.
 pub(crate) const TABLE: &str = "arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer";
@@ -32,12 +32,12 @@ pub(crate) fn by_person(ec2: &FakeAws, arguments: &str) -> Imdsctl {
         .env("IMDS_STATE_TABLE", TABLE)
 }
 
-/// What the function reports on an instance that was started now.
-pub(crate) fn reported_by_function(ec2: &FakeAws, id: &str) -> Value {
+/// The function, as it hears that somebody has made tokens optional on an instance.
+pub(crate) fn function_hears(ec2: &FakeAws, id: &str) -> Invocation {
     let function = Function::builder(binary("enforcer")).fake(ec2);
     let function = function.policy(REQUIRED).start();
     let time = Timestamp::now().to_string();
-    let run = function.invoke(&json!({
+    function.invoke(&json!({
         "detail-type": "AWS API Call via CloudTrail", "source": "aws.ec2", "account": "111122223333",
         "region": REGION, "time": time,
         "detail": { "eventSource": "ec2.amazonaws.com", "eventName": "ModifyInstanceMetadataOptions",
@@ -47,8 +47,13 @@ pub(crate) fn reported_by_function(ec2: &FakeAws, id: &str) -> Value {
             "requestParameters": { "ModifyInstanceMetadataOptionsRequest": {
                 "InstanceId": id, "HttpTokens": "optional" } },
             "responseElements": { "ModifyInstanceMetadataOptionsResponse": { "instanceId": id } } }
-    }));
-    let report = run.result.unwrap_or_else(|error| panic!("{error:?}"));
+    }))
+}
+
+/// What it reports on the instance then.
+pub(crate) fn reported_by_function(ec2: &FakeAws, id: &str) -> Value {
+    let report = function_hears(ec2, id).result;
+    let report = report.unwrap_or_else(|error| panic!("{error:?}"));
     entry(&report, id).clone()
 }
 

@@ -76,9 +76,9 @@ impl Entries<'_> {
         let found = self.client.entries(self.table, self.kind).await;
         let mut found = found.map_err(|source| Problem::StateTable {
             act: "list the items of",
-            table: self.table.clone(),
+            table: self.table.to_string(),
             permission: "dynamodb:Scan",
-            source,
+            source: Box::new(source),
         })?;
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         let rows = found.iter().filter_map(|(key, item)| {

@@ -34,12 +34,12 @@ pub(super) fn required(
 
 /// An error of reading the table.
 pub(super) fn reading(table: &StateTable) -> impl FnOnce(CallError) -> Problem {
-    let table = table.clone();
+    let table = table.to_string();
     move |source| Problem::StateTable {
         act: "read",
         table,
         permission: "dynamodb:BatchGetItem on its items `exempt#*` and `pause#*`",
-        source,
+        source: Box::new(source),
     }
 }
 

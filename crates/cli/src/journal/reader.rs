@@ -117,7 +117,14 @@ impl Journal {
         notices
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ReadError> {
+    /// Whether the first line is that of a journal, of any version.
+    pub(crate) fn is_journal(bytes: &[u8]) -> bool {
+        let first = bytes.split(|byte| *byte == b'\n').next();
+        !matches!(header(first.unwrap_or_default()), Err(NoHeader::None))
+    }
+
+    /// Reads the content of a file.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ReadError> {
         let path = path.to_owned();
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let first = lines.next().unwrap_or_default();
