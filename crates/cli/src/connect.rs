@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Identity, Login, LoginOptions, login};
+use imds_aws::{CaBundle, Client, Identity, Login, LoginOptions, OnAttempt, login};
+use tokio::time::Instant;
 
 use crate::args::Connection;
 use crate::error::Problem;
+use crate::terminal::Answers;
 
 /// A client, and the region to start with.
 #[derive(Debug)]
@@ -29,6 +31,25 @@ impl Connected {
     pub(crate) async fn account(&self) -> Result<String, Problem> {
         Ok(self.identity().await?.account)
     }
+
+    /// Asks for confirmation; the time until the answer does not count for `--timeout`.
+    ///
+    /// # Errors
+    /// If there is no terminal.
+    pub(crate) fn agreed(&self, question: &str) -> Result<bool, Problem> {
+        self.asked(|| Answers::StandardInput.agreed(question))
+    }
+
+    /// Asks something else, whose time does not count either.
+    ///
+    /// # Errors
+    /// As of what is asked.
+    pub(crate) fn asked<T>(&self, ask: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+        let asked = Instant::now();
+        let answer = ask()?;
+        self.client.extend_time(asked.elapsed());
+        Ok(answer)
+    }
 }
 
 /// Finds credentials as the AWS CLI does.
@@ -42,6 +63,10 @@ pub(crate) async fn connect(
         // Credentials are valid only in the regions of their partition.
         region: only.first().cloned(),
         endpoint_url: connection.endpoint_url.clone(),
+        time_limit: connection.timeout,
+        on_attempt: connection
+            .verbose
+            .then(|| -> OnAttempt { Arc::new(|attempt| eprintln!("{attempt}")) }),
     };
     let ca_bundle = match var("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
         Some(path) => {

@@ -92,11 +92,3 @@ fn controlling_terminal() -> io::Result<File> {
 pub(crate) fn can_ask() -> Result<(), Problem> {
     Answers::StandardInput.can_ask()
 }
-
-/// Asks for confirmation; only `yes` confirms.
-///
-/// # Errors
-/// If there is no terminal.
-pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
-    Answers::StandardInput.agreed(question)
-}

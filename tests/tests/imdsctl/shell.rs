@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use imds_tests::Imdsctl;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "scan",
     "enforce",
     "usage",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 12] = [
     "pause",
     "explain",
     "policy",
+    "report-schema",
     "defaults",
     "doctor",
     "completions",

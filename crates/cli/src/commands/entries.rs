@@ -11,9 +11,9 @@ use serde::Serialize;
 
 use super::{files, state_table};
 use crate::args::{PlainOutput, Write};
+use crate::connect::Connected;
 use crate::error::{Exit, Problem};
 use crate::output::{Message, json};
-use crate::terminal;
 
 /// The rows of a command about the state table.
 #[derive(Debug, Serialize)]
@@ -74,12 +74,8 @@ impl Entries<'_> {
     /// Shows the items that hold.
     pub(super) async fn list(&self, output: &PlainOutput) -> Result<Exit, Problem> {
         let found = self.client.entries(self.table, self.kind).await;
-        let mut found = found.map_err(|source| Problem::StateTable {
-            act: "list the items of",
-            table: self.table.to_string(),
-            permission: "dynamodb:Scan",
-            source: Box::new(source),
-        })?;
+        let failed = |source| Problem::state_table("list", self.table, "dynamodb:Scan", source);
+        let mut found = found.map_err(failed)?;
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         let rows = found.iter().filter_map(|(key, item)| {
             let words = self.words(key, item)?;
@@ -196,8 +192,12 @@ impl EntryRow {
 }
 
 /// Asks before the table is changed, unless the arguments agreed.
-pub(super) fn is_agreed(write: &Write, question: &str) -> Result<bool, Problem> {
-    let agreed = write.yes || terminal::agreed(question)?;
+pub(super) fn is_agreed(
+    connected: &Connected,
+    write: &Write,
+    question: &str,
+) -> Result<bool, Problem> {
+    let agreed = write.yes || connected.agreed(question)?;
     if !agreed {
         eprintln!("nothing was changed");
     }

@@ -43,7 +43,7 @@ pub(crate) async fn exempt(
         (Some(ExemptOf::Remove { ids, write, output }), ..) => {
             let n = count(ids.len(), "instance");
             let question = format!("End the exemption of {n} in the state table {table}?");
-            if !is_agreed(&write, &question)? {
+            if !is_agreed(&connected, &write, &question)? {
                 return Ok(Exit::Violations);
             }
             entries.remove(&keys(&ids), &output).await
@@ -58,7 +58,7 @@ pub(crate) async fn exempt(
             let question = format!(
                 "Exempt {n} until {until} in the state table {table}, so that IMDSv1 may stay enabled there?"
             );
-            if !is_agreed(&args.write, &question)? {
+            if !is_agreed(&connected, &args.write, &question)? {
                 return Ok(Exit::Violations);
             }
             entries.write(&keys, &entry, &args.output).await

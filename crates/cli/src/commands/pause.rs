@@ -49,7 +49,7 @@ pub(crate) async fn pause(
             let account = connected.account().await?;
             let what = regions.words(&account);
             let question = format!("End the pause of {what} in the state table {table}?");
-            if !is_agreed(&write, &question)? {
+            if !is_agreed(&connected, &write, &question)? {
                 return Ok(Exit::Violations);
             }
             entries.remove(&regions.keys(&account), &output).await
@@ -64,7 +64,7 @@ pub(crate) async fn pause(
             let question = format!(
                 "Pause {what} until {until} in the state table {table}, so that the function only reports?"
             );
-            if !is_agreed(&args.write, &question)? {
+            if !is_agreed(&connected, &args.write, &question)? {
                 return Ok(Exit::Violations);
             }
             eprintln!("the options of new launches are still enforced");

@@ -74,7 +74,7 @@ async fn run(
 ) -> Result<Exit, Problem> {
     show(&plan, args)?;
     let first = exemption::choose((connection, args), &plan, connected, environment).await?;
-    if !is_confirmed(&plan, account, args)? {
+    if !is_confirmed(connected, &plan, account, args)? {
         return Ok(Exit::Violations);
     }
     let act = RecordedCommand::Rollback;
@@ -143,7 +143,12 @@ fn show(plan: &RollbackPlan, args: &RollbackArgs) -> Result<(), Problem> {
 }
 
 /// Asks where nobody agreed beforehand.
-fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Result<bool, Problem> {
+fn is_confirmed(
+    connected: &Connected,
+    plan: &RollbackPlan,
+    account: &str,
+    args: &RollbackArgs,
+) -> Result<bool, Problem> {
     if args.act.yes || args.act.dry_run {
         return Ok(!args.act.dry_run);
     }
@@ -151,7 +156,7 @@ fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Resu
         "Roll back {} in account {account}, so that IMDSv1 answers again where it did before?",
         count(plan.to_restore(), "change")
     );
-    let agreed = args.answers().agreed(&question)?;
+    let agreed = connected.asked(|| args.answers().agreed(&question))?;
     if !agreed {
         eprintln!("nothing was changed");
     }

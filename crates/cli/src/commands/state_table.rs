@@ -32,14 +32,11 @@ pub(super) fn required(
     named(connection, connected, environment)?.ok_or(Problem::NoStateTable)
 }
 
-/// An error of reading the table.
+/// An error of reading items that people write.
 pub(super) fn reading(table: &StateTable) -> impl FnOnce(CallError) -> Problem {
-    let table = table.to_string();
-    move |source| Problem::StateTable {
-        act: "read",
-        table,
-        permission: "dynamodb:BatchGetItem on its items `exempt#*` and `pause#*`",
-        source: Box::new(source),
+    move |source| {
+        let permission = "dynamodb:BatchGetItem on its items `exempt#*` and `pause#*`";
+        Problem::state_table("read", table, permission, source)
     }
 }
 

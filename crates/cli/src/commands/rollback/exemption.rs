@@ -59,7 +59,7 @@ pub(super) async fn choose(
                 "the function would enforce {n} again within seconds: exempt with `--exempt-days N`, or add `--no-exempt`"
             )));
         }
-        None => match ask(args, &n, &table)? {
+        None => match connected.asked(|| ask(args, &n, &table))? {
             0 => return Ok(None),
             days => days,
         },
