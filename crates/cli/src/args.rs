@@ -4,6 +4,7 @@ mod defaults;
 mod enforce;
 mod exempt;
 mod explain;
+mod journals;
 mod pause;
 mod rollback;
 mod scan;
@@ -27,6 +28,7 @@ pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
 pub(crate) use enforce::EnforceArgs;
 pub(crate) use exempt::{ExemptArgs, ExemptOf};
 pub(crate) use explain::ExplainArgs;
+pub(crate) use journals::JournalsArgs;
 pub(crate) use pause::{PauseArgs, PauseOf, PausedRegions};
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
@@ -103,8 +105,10 @@ pub(crate) enum Command {
     Enforce(EnforceArgs),
     /// Shows who used IMDSv1, or whose calls are rejected now
     Usage(UsageArgs),
-    /// Rolls back the changes that a journal recorded
+    /// Rolls back the changes that a journal, or reports of the function, recorded
     Rollback(RollbackArgs),
+    /// Shows what was changed from here: when, by whom, and whether it was rolled back; calls no AWS API
+    Journals(JournalsArgs),
     /// Exempts instances, for the function and for this command, until a time
     Exempt(ExemptArgs),
     /// Pauses the account or a region: the function and this command report instead of acting

@@ -9,7 +9,7 @@ pub(crate) mod exempt;
 pub(crate) mod files;
 mod fleet;
 pub(crate) mod interrupt;
-mod journals;
+pub(crate) mod journals;
 pub(crate) mod offline;
 pub(crate) mod pause;
 pub(crate) mod rollback;

@@ -43,6 +43,8 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// The file that records the changes, where any were made.
+    pub(crate) journal: Option<String>,
 }
 
 /// Which policy decided.

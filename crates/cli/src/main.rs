@@ -54,6 +54,7 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Rollback(args) => {
             commands::rollback::rollback(connection, args, environment).await
         }
+        Command::Journals(args) => commands::journals::list(&args),
         Command::Exempt(args) => commands::exempt::exempt(connection, args, environment).await,
         Command::Pause(args) => commands::pause::pause(connection, args, environment).await,
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,

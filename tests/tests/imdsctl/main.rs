@@ -22,6 +22,7 @@ mod explain;
 mod explain_inputs;
 mod journal;
 mod journal_full_disk;
+mod journals;
 mod login;
 mod managed;
 mod pause;

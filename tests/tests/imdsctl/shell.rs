@@ -4,12 +4,13 @@ use std::process::{Command, Stdio};
 
 use imds_tests::Imdsctl;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "scan",
     "enforce",
     "usage",
     "rollback",
     "exempt",
+    "journals",
     "pause",
     "explain",
     "policy",

@@ -109,9 +109,10 @@ async fn apply(
             return Ok(intended.document.exit());
         }
     }
-    let journal = new_journal(&args.act, RecordedCommand::Enforce, account, environment)?;
+    let journal = new_journal(&args.act, RecordedCommand::Enforce, connected, environment).await?;
     eprintln!("journal: {}", journal.path().display());
-    let done = act::act(connected, intended, args, &journal, environment).await?;
+    let mut done = act::act(connected, intended, args, &journal, environment).await?;
+    done.document.journal = Some(journal.path().to_string_lossy().into_owned());
     // If one fails, the other is still reported.
     let reported = files::report(&args.output, &done.document, environment);
     messages::afterwards(&done, journal.path(), connection);

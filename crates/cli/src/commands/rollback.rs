@@ -78,7 +78,7 @@ async fn run(
         return Ok(Exit::Violations);
     }
     let act = RecordedCommand::Rollback;
-    let writer = new_journal(&args.act, act, account, environment)?;
+    let writer = new_journal(&args.act, act, connected, environment).await?;
     if let Some(first) = &first {
         first.write(&connected.client, &mut plan).await;
     }
