@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use imds_tests::{FakeAws, Imdsctl, launch};
+use imds_tests::{FakeAws, Imdsctl, InjectedFault, launch};
 use serde_json::{Value, json};
 
 use crate::reading::*;
@@ -49,10 +49,16 @@ impl Home {
     fn states(&self) -> Vec<(String, String)> {
         let list = self.list(0);
         let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
-        let rows = crate::reading::list(&list, "journals").iter();
+        let rows = listed(&list, "journals").iter();
         rows.map(|row| (text(row, "act"), text(row, "rolled_back")))
             .collect()
     }
+}
+
+/// The journals of a list.
+#[track_caller]
+fn listed<'r>(report: &'r Value, name: &str) -> &'r [Value] {
+    list(report, name)
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -65,7 +71,7 @@ fn the_list_says_what_was_done_when_by_whom_and_where() {
     let home = Home::new();
     let journal = home.change("enforce --yes --format json", None);
     let list = home.list(0);
-    let row = &crate::reading::list(&list, "journals")[0];
+    let row = &listed(&list, "journals")[0];
     assert_eq!(
         (&row["path"], &row["act"], &row["account"], &row["by"]),
         (
@@ -102,11 +108,7 @@ fn the_list_says_what_was_done_when_by_whom_and_where() {
     for (account, n) in [("111122223333", 1), ("444455556666", 0)] {
         let command = format!("journals --json --account {account}");
         let list = json(home.command(&command).run().ended_with(0));
-        assert_eq!(
-            crate::reading::list(&list, "journals").len(),
-            n,
-            "{account}"
-        );
+        assert_eq!(listed(&list, "journals").len(), n, "{account}");
     }
 }
 
@@ -149,9 +151,7 @@ fn a_rollback_and_its_rollback_are_seen_in_the_journals() {
 fn what_failed_is_not_rolled_back() {
     let home = Home::new();
     let enforced = home.change("enforce --yes --format json", None);
-    for id in &home.ids {
-        home.ec2.discard_changes(id);
-    }
+    home.ec2.fault(InjectedFault::unauthorized().action(MODIFY));
     let command = home.command("rollback --yes --json").arg(&enforced);
     command.run().ended_with(3);
     assert_eq!(home.states()[1], ("enforce".to_owned(), "no".to_owned()));
@@ -174,7 +174,7 @@ fn a_damaged_journal_is_listed_with_its_error_and_an_older_one_is_read() {
         .collect();
     put("killed.jsonl", &format!("{}\n", killed.join("\n")));
     let list = home.list(0);
-    let rows = crate::reading::list(&list, "journals");
+    let rows = listed(&list, "journals");
     let row = |name: &str| {
         rows.iter()
             .find(|row| row["path"].as_str().unwrap().ends_with(name))
@@ -191,7 +191,7 @@ fn a_damaged_journal_is_listed_with_its_error_and_an_older_one_is_read() {
     put("damaged.jsonl", &text.replace("optional", "perhaps"));
     put("notes.txt", "remember the milk");
     let list = home.list(3);
-    let unreadable = crate::reading::list(&list, "unreadable");
+    let unreadable = listed(&list, "unreadable");
     assert_eq!(unreadable.len(), 1);
     says(unreadable[0]["path"].as_str().unwrap(), &["damaged.jsonl"]);
     says(
