@@ -47,18 +47,12 @@ impl Home {
     /// The commands, and whether they were rolled back; the newest first.
     #[track_caller]
     fn states(&self) -> Vec<(String, String)> {
-        let list = self.list(0);
+        let found = self.list(0);
         let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
-        let rows = listed(&list, "journals").iter();
+        let rows = list(&found, "journals").iter();
         rows.map(|row| (text(row, "act"), text(row, "rolled_back")))
             .collect()
     }
-}
-
-/// The journals of a list.
-#[track_caller]
-fn listed<'r>(report: &'r Value, name: &str) -> &'r [Value] {
-    list(report, name)
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -70,8 +64,8 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 fn the_list_says_what_was_done_when_by_whom_and_where() {
     let home = Home::new();
     let journal = home.change("enforce --yes --format json", None);
-    let list = home.list(0);
-    let row = &listed(&list, "journals")[0];
+    let found = home.list(0);
+    let row = &list(&found, "journals")[0];
     assert_eq!(
         (&row["path"], &row["act"], &row["account"], &row["by"]),
         (
@@ -107,8 +101,8 @@ fn the_list_says_what_was_done_when_by_whom_and_where() {
     assert_eq!(one.ended_with(0).stdout, shown.stdout);
     for (account, n) in [("111122223333", 1), ("444455556666", 0)] {
         let command = format!("journals --json --account {account}");
-        let list = json(home.command(&command).run().ended_with(0));
-        assert_eq!(listed(&list, "journals").len(), n, "{account}");
+        let found = json(home.command(&command).run().ended_with(0));
+        assert_eq!(list(&found, "journals").len(), n, "{account}");
     }
 }
 
@@ -173,8 +167,8 @@ fn a_damaged_journal_is_listed_with_its_error_and_an_older_one_is_read() {
         .filter(|line| !line.contains("\"end\""))
         .collect();
     put("killed.jsonl", &format!("{}\n", killed.join("\n")));
-    let list = home.list(0);
-    let rows = listed(&list, "journals");
+    let found = home.list(0);
+    let rows = list(&found, "journals");
     let row = |name: &str| {
         rows.iter()
             .find(|row| row["path"].as_str().unwrap().ends_with(name))
@@ -190,8 +184,8 @@ fn a_damaged_journal_is_listed_with_its_error_and_an_older_one_is_read() {
     );
     put("damaged.jsonl", &text.replace("optional", "perhaps"));
     put("notes.txt", "remember the milk");
-    let list = home.list(3);
-    let unreadable = listed(&list, "unreadable");
+    let found = home.list(3);
+    let unreadable = list(&found, "unreadable");
     assert_eq!(unreadable.len(), 1);
     says(unreadable[0]["path"].as_str().unwrap(), &["damaged.jsonl"]);
     says(
