@@ -13,6 +13,7 @@ mod plan_file;
 mod policy_check;
 mod progress;
 mod quote;
+mod recorded;
 mod report_schema;
 mod scope;
 mod terminal;
@@ -54,6 +55,9 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Rollback(args) => {
             commands::rollback::rollback(connection, args, environment).await
         }
+        Command::Journals(args) => commands::journals::list(&args),
+        Command::Exempt(args) => commands::exempt::exempt(connection, args, environment).await,
+        Command::Pause(args) => commands::pause::pause(connection, args, environment).await,
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
         Command::Explain(args) => commands::offline::explain(&args, environment),
         Command::Policy(of) => commands::offline::policy(&of, environment),

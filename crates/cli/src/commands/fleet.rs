@@ -57,6 +57,7 @@ pub(super) async fn scan(
         user_data: include.user_data,
         templates: include.templates.then_some(templates),
         defaults: include.defaults.then_some(defaults),
+        journal: None,
     };
     Ok((document, plan))
 }
