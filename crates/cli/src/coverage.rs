@@ -1,49 +1,53 @@
 //! What a report covers: what the command was asked for, and what it did not examine.
 
-use serde::Serialize;
+use imds_core::instance::{InstanceId, State};
+use serde::{Deserialize, Serialize};
 
 use crate::args::Only;
 use crate::document::{CommandTrigger, Document};
 use crate::scope::Scope;
 
 /// What the command was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Coverage<'a> {
+pub(crate) struct Coverage {
     /// The AWS CLI profile, where one was named.
-    profile: Option<&'a str>,
+    pub(crate) profile: Option<String>,
     /// The endpoint of all AWS services, where one was given.
-    endpoint_url: Option<&'a str>,
+    pub(crate) endpoint_url: Option<String>,
     /// What decided about the instances.
-    policy: CoveredPolicy<'a>,
+    pub(crate) policy: CoveredPolicy,
     /// The regions that were asked for; empty: all enabled regions.
-    regions: &'a [String],
+    pub(crate) regions: Vec<String>,
     /// The regions that were excluded.
-    exclude_regions: &'a [String],
+    pub(crate) exclude_regions: Vec<String>,
     /// The ids that were asked for; empty: all instances.
-    instances: Vec<&'a str>,
+    pub(crate) instances: Vec<InstanceId>,
     /// The tags that were asked for, as `KEY=VALUE`; empty: all instances.
-    tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// The states that were asked for; empty: all states.
-    states: Vec<&'static str>,
+    pub(crate) states: Vec<State>,
     /// Whether only non-compliant instances are listed. The summary counts all.
-    only: Option<Only>,
+    pub(crate) only: Option<Only>,
+    /// The days over which the use of IMDSv1 was asked for.
+    #[serde(default)]
+    pub(crate) usage_days: Option<u8>,
 }
 
 /// The policy of a report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct CoveredPolicy<'a> {
+pub(crate) struct CoveredPolicy {
     /// The file, or the plan that contains it; `null`: the command's own policy.
-    file: Option<String>,
+    pub(crate) file: Option<String>,
     /// The SHA-256 of the file, where it is a policy.
-    sha256: Option<&'a str>,
+    pub(crate) sha256: Option<String>,
     /// The options that it requires where no rule says otherwise.
-    requires: &'a str,
+    pub(crate) requires: String,
 }
 
-impl<'a> Coverage<'a> {
-    pub(crate) fn new(document: &'a Document) -> Self {
+impl Coverage {
+    pub(crate) fn new(document: &Document) -> Self {
         let Scope {
             connection,
             regions,
@@ -56,25 +60,26 @@ impl<'a> Coverage<'a> {
         let sha256 = required.policy.as_ref();
         let file = sha256.or(plan.as_ref());
         Coverage {
-            profile: connection.profile.as_deref(),
-            endpoint_url: connection.endpoint_url.as_deref(),
+            profile: connection.profile.clone(),
+            endpoint_url: connection.endpoint_url.clone(),
             policy: CoveredPolicy {
                 file: file.map(|path| path.display().to_string()),
-                sha256: sha256.map(|_| document.policy.sha256.as_str()),
-                requires: &document.policy.requires,
+                sha256: sha256.map(|_| document.policy.sha256.clone()),
+                requires: document.policy.requires.clone(),
             },
-            regions: &regions.only,
-            exclude_regions: &regions.exclude,
-            instances: instances.ids.iter().map(|id| id.as_str()).collect(),
+            regions: regions.only.clone(),
+            exclude_regions: regions.exclude.clone(),
+            instances: instances.ids.clone(),
             tags: tags.map(|(key, value)| format!("{key}={value}")).collect(),
-            states: instances.states.iter().map(|it| it.as_str()).collect(),
+            states: instances.states.clone(),
             only: *only,
+            usage_days: document.usage_days,
         }
     }
 }
 
 /// Something that the command did not examine.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct NotExamined {
     /// What it is.
@@ -84,7 +89,7 @@ pub(crate) struct NotExamined {
 }
 
 /// What a command may leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unexamined {

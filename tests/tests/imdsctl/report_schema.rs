@@ -90,7 +90,7 @@ fn a_report_says_what_it_covers_and_what_it_does_not() {
             "profile": null, "endpoint_url": null,
             "policy": { "file": policy, "sha256": sha256, "requires": "http_tokens required" },
             "regions": [HERE], "exclude_regions": [THERE], "instances": [id],
-            "tags": ["app=web"], "states": ["running"], "only": "violations"
+            "tags": ["app=web"], "states": ["running"], "only": "violations", "usage_days": 14
         })
     );
     let left_out: Vec<(&str, &str)> = list(&report, "not_examined")

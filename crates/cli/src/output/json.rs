@@ -30,7 +30,7 @@ struct DocumentJson<'a> {
     /// Always `null`: each instance names its region.
     region: Option<&'a str>,
     /// What the command was asked for.
-    scope: Coverage<'a>,
+    scope: Coverage,
     /// What the command did not examine.
     not_examined: Vec<NotExamined>,
     /// How many instances had which outcome, listed or not.
