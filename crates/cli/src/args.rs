@@ -1,6 +1,7 @@
 //! The arguments of the command.
 
 mod defaults;
+mod diff;
 mod enforce;
 mod explain;
 mod rollback;
@@ -22,6 +23,7 @@ use crate::terminal::Destination;
 use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+pub(crate) use diff::{DiffArgs, DiffFormat};
 pub(crate) use enforce::EnforceArgs;
 pub(crate) use explain::ExplainArgs;
 pub(crate) use rollback::RollbackArgs;
@@ -96,6 +98,8 @@ pub(crate) enum Command {
     Usage(UsageArgs),
     /// Rolls back the changes that a journal recorded
     Rollback(RollbackArgs),
+    /// Shows what changed between two reports: what is new, reopened, remediated, or gone
+    Diff(DiffArgs),
     /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies

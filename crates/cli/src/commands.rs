@@ -2,6 +2,7 @@
 
 mod chosen_policy;
 pub(crate) mod defaults;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod enforce;
 pub(crate) mod files;

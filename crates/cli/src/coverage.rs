@@ -1,6 +1,7 @@
 //! What a report covers: what the command was asked for, and what it did not examine.
 
 use imds_core::instance::{InstanceId, State};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::args::Only;
@@ -76,6 +77,29 @@ impl Coverage {
             usage_days: document.usage_days,
         }
     }
+}
+
+/// A report that others are joined with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Source {
+    /// Its file, as it was named.
+    pub(crate) file: String,
+    /// The command, or the trigger of the function.
+    pub(crate) trigger: String,
+    /// The account, 12 digits, where it is known.
+    pub(crate) account: Option<String>,
+    /// When the command finished; `null`: the function wrote the report.
+    #[cfg_attr(test, schemars(with = "Option<imds_core::report_schema::Time>"))]
+    pub(crate) finished_at: Option<Timestamp>,
+    /// What the command was asked for; `null`: the function wrote the report.
+    pub(crate) scope: Option<Coverage>,
+    /// What it did not examine.
+    pub(crate) not_examined: Vec<NotExamined>,
+    /// The regions that it contributes.
+    pub(crate) regions: Vec<String>,
+    /// The regions that a newer report contributes instead.
+    pub(crate) superseded: Vec<String>,
 }
 
 /// Something that the command did not examine.

@@ -8,6 +8,8 @@ use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
 use imds_engine::{RegionsError, ScanError};
 
+use crate::report_file::ReportFileError;
+
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -40,6 +42,8 @@ pub(crate) enum Problem {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Report(#[from] ReportFileError),
     #[error("could not use the certificates in `AWS_CA_BUNDLE` `{}`", path.display())]
     CaBundle { path: PathBuf, source: BundleError },
     #[error("could not write {what} `{}`", path.display())]
@@ -145,6 +149,7 @@ impl Problem {
             | Problem::Login(LoginError::Late(_)) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
+            | Problem::Report(_)
             | Problem::CaBundle { .. }
             | Problem::Policy { .. }
             | Problem::Event { .. }

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod comparison;
 mod connect;
 mod coverage;
 mod document;
@@ -13,6 +14,7 @@ mod plan_file;
 mod policy_check;
 mod progress;
 mod quote;
+mod report_file;
 mod report_schema;
 mod scope;
 mod terminal;
@@ -54,6 +56,7 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
             commands::rollback::rollback(connection, args, environment).await
         }
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
+        Command::Diff(args) => commands::diff::diff(&args, environment),
         Command::Explain(args) => commands::offline::explain(&args, environment),
         Command::Policy(of) => commands::offline::policy(&of, environment),
         Command::Defaults(of) => commands::defaults::defaults(connection, of, environment).await,

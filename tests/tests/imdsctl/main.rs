@@ -11,6 +11,7 @@
 
 mod defaults;
 mod defaults_set;
+mod diff;
 mod doctor;
 mod enforce;
 mod enforce_confirmation;

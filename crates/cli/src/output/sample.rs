@@ -154,7 +154,7 @@ fn with_kind(kind: usize, n: usize, mut instance: Instance) -> ScannedInstance {
 }
 
 /// A fleet with every kind of instance and everything that can be asked for.
-pub(super) fn fleet(count: usize) -> Document {
+pub(crate) fn fleet(count: usize) -> Document {
     let template = |id: &str, compliance| ScannedTemplate {
         account: Some("123456789012".to_owned()),
         region: "eu-west-1".to_owned(),
@@ -191,7 +191,7 @@ pub(super) fn fleet(count: usize) -> Document {
 }
 
 /// A fleet after `enforce`, which failed for one instance in seven.
-pub(super) fn enforced(count: usize) -> Document {
+pub(crate) fn enforced(count: usize) -> Document {
     let mut instances = instances(count);
     let changed = instances.iter_mut();
     let changed = changed.filter(|it| it.decision == ScanDecision::Enforce);
