@@ -4,6 +4,7 @@ mod defaults;
 mod diff;
 mod enforce;
 mod explain;
+mod report;
 mod rollback;
 mod scan;
 mod usage;
@@ -26,6 +27,7 @@ pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
 pub(crate) use diff::{DiffArgs, DiffFormat};
 pub(crate) use enforce::EnforceArgs;
 pub(crate) use explain::ExplainArgs;
+pub(crate) use report::ReportArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
 pub(crate) use usage::UsageArgs;
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     Rollback(RollbackArgs),
     /// Shows what changed between two reports: what is new, reopened, remediated, or gone
     Diff(DiffArgs),
+    /// Joins reports, for example of several accounts, into one
+    Report(ReportArgs),
     /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies

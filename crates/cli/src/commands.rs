@@ -10,6 +10,7 @@ mod fleet;
 pub(crate) mod interrupt;
 mod journals;
 pub(crate) mod offline;
+pub(crate) mod report;
 pub(crate) mod rollback;
 pub(crate) mod scan;
 pub(crate) mod shell;

@@ -102,6 +102,13 @@ pub(crate) struct Source {
     pub(crate) superseded: Vec<String>,
 }
 
+impl Source {
+    /// Whether newer reports contribute all of its regions.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.regions.is_empty() && !self.superseded.is_empty()
+    }
+}
+
 /// Something that the command did not examine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -113,7 +120,7 @@ pub(crate) struct NotExamined {
 }
 
 /// What a command may leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unexamined {
@@ -150,6 +157,9 @@ impl Unexamined {
 
 /// What the command did not examine. Regions and instances that could not be described are not among it.
 pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
+    if document.trigger == CommandTrigger::Report {
+        return not_examined_by(&document.sources);
+    }
     let scope = &document.scope;
     let optional = [
         (document.usage_days.is_some(), Unexamined::Usage, "--usage"),
@@ -169,7 +179,7 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
     let optional = optional.map(|(_, what, option)| NotExamined {
         what,
         reason: match document.trigger {
-            CommandTrigger::Scan => format!("{option} was not given"),
+            CommandTrigger::Scan | CommandTrigger::Report => format!("{option} was not given"),
             CommandTrigger::Enforce => format!("imdsctl scan {option} examines it"),
         },
     });
@@ -188,4 +198,27 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
     let regions = left_out(Unexamined::Regions, scope.region_words());
     let left_out = regions.into_iter().chain(instances);
     left_out.chain(optional).chain([state_table]).collect()
+}
+
+/// What the reports that were joined did not examine, and which of them.
+fn not_examined_by(sources: &[Source]) -> Vec<NotExamined> {
+    let used: Vec<&Source> = sources.iter().filter(|it| !it.is_superseded()).collect();
+    let mut merged: Vec<(&NotExamined, Vec<&str>)> = Vec::new();
+    for source in &used {
+        for found in &source.not_examined {
+            match merged.iter_mut().find(|(other, _)| *other == found) {
+                Some((_, files)) => files.push(&source.file),
+                None => merged.push((found, vec![&source.file])),
+            }
+        }
+    }
+    merged.sort_by_key(|(found, _)| found.what);
+    let merged = merged.into_iter().map(|(found, files)| {
+        let files = (files.len() < used.len()).then(|| format!(", in {}", files.join(", ")));
+        NotExamined {
+            what: found.what,
+            reason: found.reason.clone() + &files.unwrap_or_default(),
+        }
+    });
+    merged.collect()
 }

@@ -8,6 +8,7 @@ use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
 use imds_engine::{RegionsError, ScanError};
 
+use crate::joined::NotJoined;
 use crate::report_file::ReportFileError;
 
 /// How the command ended.
@@ -44,6 +45,8 @@ pub(crate) enum Problem {
     },
     #[error(transparent)]
     Report(#[from] ReportFileError),
+    #[error(transparent)]
+    Join(#[from] NotJoined),
     #[error("could not use the certificates in `AWS_CA_BUNDLE` `{}`", path.display())]
     CaBundle { path: PathBuf, source: BundleError },
     #[error("could not write {what} `{}`", path.display())]
@@ -150,6 +153,7 @@ impl Problem {
             Problem::Login(_)
             | Problem::Read { .. }
             | Problem::Report(_)
+            | Problem::Join(_)
             | Problem::CaBundle { .. }
             | Problem::Policy { .. }
             | Problem::Event { .. }

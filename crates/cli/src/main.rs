@@ -8,6 +8,7 @@ mod coverage;
 mod document;
 mod environment;
 mod error;
+mod joined;
 mod journal;
 mod output;
 mod plan_file;
@@ -57,6 +58,7 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         }
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
         Command::Diff(args) => commands::diff::diff(&args, environment),
+        Command::Report(args) => commands::report::report(&args, environment),
         Command::Explain(args) => commands::offline::explain(&args, environment),
         Command::Policy(of) => commands::offline::policy(&of, environment),
         Command::Defaults(of) => commands::defaults::defaults(connection, of, environment).await,

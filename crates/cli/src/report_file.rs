@@ -124,6 +124,7 @@ impl ReportFile {
         let mut report: ReportJson = at_path(json, path, "$")?;
         let is_of_function = report.regions.is_none();
         let instances = instances(std::mem::take(&mut report.instances), is_of_function, path)?;
+        report.name_account(&instances);
         let sources = report.sources(path);
         let regions = match report.regions {
             Some(regions) => regions,
@@ -146,6 +147,16 @@ impl ReportFile {
         })
     }
 
+    /// The report that contributes a region; the function does not list its regions.
+    pub(crate) fn source(&self, account: Option<&str>, region: &str) -> Option<&Source> {
+        let contributes = |it: &&Source| {
+            let lists = it.regions.is_empty() || it.regions.iter().any(|it| it == region);
+            let is_other = |of: &str| account.is_some_and(|account| account != of);
+            lists && !it.is_superseded() && !it.account.as_deref().is_some_and(is_other)
+        };
+        self.sources.iter().find(contributes)
+    }
+
     /// When the youngest of its reports finished, if they say so.
     pub(crate) fn finished_at(&self) -> Option<Timestamp> {
         self.sources.iter().filter_map(|it| it.finished_at).max()
@@ -153,6 +164,26 @@ impl ReportFile {
 }
 
 impl ReportJson {
+    /// Names the account where the command did not know it, and its instances do.
+    fn name_account(&mut self, instances: &[ScannedInstance]) {
+        let mut accounts = instances.iter().map(|it| &it.report.account);
+        let first = accounts.next().cloned().flatten();
+        let only = first.filter(|first| accounts.all(|it| it.as_ref() == Some(first)));
+        if !self.sources.is_empty() || self.account.is_some() || only.is_none() {
+            return;
+        }
+        let totals = self.regions.iter_mut().flatten().map(|it| &mut it.account);
+        let unreachable = self.unreachable.iter_mut().map(|it| &mut it.account);
+        let templates = self.templates.iter_mut().flatten();
+        let defaults = self.defaults.iter_mut().flatten();
+        let found = templates.map(|it| &mut it.account);
+        let found = found.chain(defaults.map(|it| &mut it.account));
+        for account in totals.chain(unreachable).chain(found) {
+            account.clone_from(&only);
+        }
+        self.account = only;
+    }
+
     fn sources(&mut self, path: &Path) -> Vec<Source> {
         let sources = std::mem::take(&mut self.sources);
         if !sources.is_empty() {

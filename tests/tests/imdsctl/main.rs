@@ -26,6 +26,7 @@ mod login;
 mod managed;
 mod plan;
 mod reading;
+mod report;
 mod report_schema;
 mod rollback;
 mod rollback_applied;

@@ -37,7 +37,7 @@ fn refuse_others(schema: &mut Value) {
 /// Fails if the report of a command is not as its schema says.
 #[track_caller]
 pub(crate) fn check(report: &Value) {
-    if ["scan", "enforce"]
+    if ["scan", "enforce", "report"]
         .iter()
         .any(|trigger| report["trigger"] == *trigger)
     {

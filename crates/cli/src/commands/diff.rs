@@ -11,7 +11,6 @@ use crate::args::DiffArgs;
 use crate::comparison::Comparison;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::report_file::ReportFile;
 use crate::terminal::{self, Destination};
 
 pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, Problem> {
@@ -20,7 +19,10 @@ pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, P
         let both = "OLD and NEW are both `-`, which is standard input: name a file for one of them";
         return Err(Problem::Usage(both.to_owned()));
     }
-    let (old, new) = (read(&args.old)?, read(&args.new)?);
+    let (old, new) = (
+        files::read_report(&args.old)?,
+        files::read_report(&args.new)?,
+    );
     if let (Some(before), Some(now)) = (old.finished_at(), new.finished_at())
         && before > now
     {
@@ -44,18 +46,4 @@ pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, P
         show::write(args.format, &comparison, &reports, &style, out)
     })?;
     Ok(comparison.exit())
-}
-
-/// Reads a report, and says what it lacks.
-fn read(path: &Path) -> Result<ReportFile, Problem> {
-    let report = ReportFile::parse(path, &files::read("the report", path)?)?;
-    if report.is_of_function {
-        let path = path.display().to_string();
-        eprintln!(
-            "imdsctl: `{}` is a report of the function: it has no names, states and tags, and does not \
-             say which Regions it covers",
-            Plain(&path)
-        );
-    }
-    Ok(report)
 }

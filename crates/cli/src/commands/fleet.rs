@@ -42,6 +42,7 @@ pub(super) async fn scan(
         trigger,
         scope,
         policy,
+        sources: Vec::new(),
         account: account
             .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
             .ok(),

@@ -10,7 +10,7 @@ use imds_core::report::{Outcome, Unreachable};
 use imds_engine::ScannedInstance;
 use serde::Serialize;
 
-use crate::coverage::{Source, Unexamined};
+use crate::coverage::Unexamined;
 use crate::report_file::ReportFile;
 
 /// How an instance stands to the policy in a report.
@@ -172,8 +172,7 @@ impl<'a> Lookup<'a> {
         let Some(total) = total else {
             return unknown("the Region of this account was not examined".to_owned());
         };
-        let mut sources = self.report.sources.iter();
-        let source = sources.find(|it| contributes(it, place));
+        let source = self.report.source(account, region);
         let filter = source.and_then(|source| {
             let mut left_out = source.not_examined.iter();
             left_out.find(|it| it.what == Unexamined::Instances)
@@ -188,12 +187,6 @@ impl<'a> Lookup<'a> {
             None | Some(_) => Standing::Absent,
         }
     }
-}
-
-/// Whether a report contributes a region; the function does not list them.
-fn contributes(source: &Source, (account, region): Place) -> bool {
-    let lists = source.regions.is_empty() || source.regions.iter().any(|it| it == region);
-    lists && same(source.account.as_deref(), account)
 }
 
 fn place(instance: &ScannedInstance) -> Place<'_> {

@@ -71,6 +71,7 @@ fn introduction(document: &Document) -> Markup {
     let verb = match document.trigger {
         CommandTrigger::Scan => "Scanned",
         CommandTrigger::Enforce => "Enforced",
+        CommandTrigger::Report => "Last report",
     };
     let at = Offset::UTC.to_datetime(document.at);
     let is_shown = |outcome: &&Outcome| {

@@ -217,6 +217,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
         scope: Scope::default(),
+        sources: Vec::new(),
         policy: PolicyIdentity {
             sha256: "0a1b".repeat(16),
             requires: "http_tokens required, hop_limit at most 2".to_owned(),
