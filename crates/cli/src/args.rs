@@ -109,8 +109,12 @@ pub(crate) enum Command {
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
-    /// Prints the JSON Schema of what `scan` and `enforce` report with `--format json`
-    ReportSchema,
+    /// Prints the JSON Schema of what `scan`, `enforce` and `report` print with `--format json`
+    ReportSchema {
+        /// Print that of what `diff` prints instead
+        #[arg(long)]
+        diff: bool,
+    },
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),

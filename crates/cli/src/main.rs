@@ -63,7 +63,7 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Policy(of) => commands::offline::policy(&of, environment),
         Command::Defaults(of) => commands::defaults::defaults(connection, of, environment).await,
         Command::Doctor(args) => commands::doctor::doctor(connection, args, environment).await,
-        Command::ReportSchema => commands::offline::report_schema(),
+        Command::ReportSchema { diff } => commands::offline::report_schema(diff),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { folder } => commands::shell::man(folder.as_deref()),
     }

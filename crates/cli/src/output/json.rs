@@ -1,7 +1,7 @@
 //! JSON with one instance per line, so that two reports can be compared line by line.
 
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 
 use std::io::{self, Write};
 

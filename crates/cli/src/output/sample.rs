@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::scope::Scope;
 
-pub(super) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
+pub(crate) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
 pub(super) const COMPLIANT_TEMPLATE: &str = "lt-0fedcba9876543210";
 
 const HOSTILE: [&str; 6] = [

@@ -165,8 +165,10 @@ fn is_always_counted(kind: ChangeKind) -> bool {
 /// A comparison as JSON.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(title = "imdsctl diff"))]
 struct ComparisonJson<'a> {
     /// The version of this format. Fields may be added to a version; none is removed or changed.
+    #[cfg_attr(test, schemars(extend("const" = 1)))]
     version: u8,
     /// The reports that the old report consists of.
     old: &'a [Source],
@@ -301,4 +303,23 @@ fn escaped(text: &str) -> String {
         backslash.into_iter().chain([letter])
     });
     letters.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::json::schema::{check_file, generated};
+
+    #[test]
+    fn the_schema_in_the_repository_is_up_to_date() {
+        check_file("diff.schema.json", &generated::<ComparisonJson>());
+    }
+
+    #[test]
+    fn a_hostile_name_neither_ends_a_cell_nor_formats_one_in_markdown() {
+        assert_eq!(
+            escaped("a|b `c` <d> *e* _f_"),
+            r"a\|b \`c\` \<d\> \*e\* \_f\_"
+        );
+    }
 }
