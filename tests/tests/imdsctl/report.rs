@@ -137,7 +137,7 @@ fn of_a_region_that_two_reports_contain_the_newest_counts_and_this_is_said() {
         assert_eq!(both["superseded"], json!([HERE]));
     }
     let table = accounts.report(&["both.json", "here.json"]);
-    let replaced = format!("a newer report replaces {HERE}");
+    let replaced = format!("newer reports replace {HERE}");
     says(&table.ended_with(1).stdout, &[replaced.as_str()]);
 }
 

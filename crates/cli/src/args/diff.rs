@@ -6,17 +6,16 @@ use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "OLD and NEW are reports that `imdsctl scan`, `enforce` or `report` wrote with \
---format json, or reports of
-the function. They may be compressed with gzip.
+    after_help = "OLD and NEW are reports of `imdsctl scan`, `enforce` or `report` with --format json, or \
+reports of the function. They may be compressed with gzip.
 
-Exit codes: 0 nothing is newly non-compliant; 1 new or reopened violations, or ended exemptions; 2 wrong
-usage or files; 3 of some instances or regions it is not known.
+Exit codes: 0 nothing is newly non-compliant; 1 instances are new or reopened, or their exemptions ended; \
+2 wrong usage or files; 3 some instances or regions are unknown.
 
 Examples:
   imdsctl scan --format json --output monday.json
   imdsctl diff last-monday.json monday.json
-  imdsctl diff last-monday.json monday.json --format markdown >> \"$GITHUB_STEP_SUMMARY\""
+  imdsctl diff last-monday.json monday.json --format markdown >> summary.md"
 )]
 pub(crate) struct DiffArgs {
     /// The earlier report; `-` is standard input

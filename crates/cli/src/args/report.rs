@@ -8,10 +8,9 @@ use super::Output;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The reports are those that `imdsctl scan`, `enforce` or `report` wrote with \
---format json, or reports of the
-function. They may be compressed with gzip. Where several contain a region of the same account, the
-newest contributes it.
+    after_help = "The reports are those of `imdsctl scan`, `enforce` or `report` with --format json, or \
+reports of the function. They may be compressed with gzip. If several contain a region of the same account, \
+the newest contributes it.
 
 Examples:
   imdsctl scan --profile production --format json --output production.json

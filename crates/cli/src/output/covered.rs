@@ -54,9 +54,11 @@ fn source(source: &Source) -> String {
     if let Some(scope) = &source.scope {
         text += &format!(", policy {}", Plain(&scope.policy.requires));
     }
-    if !source.superseded.is_empty() {
+    if source.is_superseded() {
+        text += "; newer reports replace it";
+    } else if !source.superseded.is_empty() {
         let regions = Plain(&source.superseded.join(", ")).to_string();
-        text += &format!("; a newer report replaces {regions}");
+        text += &format!("; newer reports replace {regions}");
     }
     text
 }

@@ -116,7 +116,11 @@ fn columns<'a>(changes: &[InstanceChange]) -> Vec<Column<InstanceChange<'a>>> {
         })
         .enough(24)
         .dropped(2),
-        Column::flexible("OLD", 10, |it: &InstanceChange| Cell::new(&it.old)).dropped(3),
+        Column::flexible("OLD", 10, |it: &InstanceChange| match it.old == it.new {
+            true => Cell::new("same"),
+            false => Cell::new(&it.old),
+        })
+        .dropped(3),
         Column::flexible("NEW", 10, |it: &InstanceChange| Cell::new(&it.new)),
     ];
     let first = changes.first().map(|it| &it.instance.report.account);
@@ -293,16 +297,17 @@ fn markdown(comparison: &Comparison, reports: &Reports, out: &mut dyn io::Write)
     Ok(())
 }
 
-/// Text that Markdown shows as it is.
+/// Text that Markdown shows as it is; URLs do not become links.
 ///
 /// <https://github.github.com/gfm/#backslash-escapes>
 fn escaped(text: &str) -> String {
-    let special = |letter: char| "\\`*_[]<>|~&@#:".contains(letter);
+    let special = |letter: char| "\\`*_[]<>|~&@#".contains(letter);
     let letters = text.chars().flat_map(|letter| {
         let backslash = special(letter).then_some('\\');
         backslash.into_iter().chain([letter])
     });
-    letters.collect()
+    let letters: String = letters.collect();
+    letters.replace("://", r":\//").replace("www.", r"www\.")
 }
 
 #[cfg(test)]
@@ -318,8 +323,8 @@ mod tests {
     #[test]
     fn a_hostile_name_neither_ends_a_cell_nor_formats_one_in_markdown() {
         assert_eq!(
-            escaped("a|b `c` <d> *e* _f_"),
-            r"a\|b \`c\` \<d\> \*e\* \_f\_"
+            escaped("a|b `c` <d> *e* _f_ https://evil.example"),
+            r"a\|b \`c\` \<d\> \*e\* \_f\_ https:\//evil.example"
         );
     }
 }
