@@ -20,6 +20,7 @@ mod report_schema;
 mod scope;
 mod terminal;
 mod text;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            eprintln!("imdsctl: {}", chain(&problem));
+            terminal::say(format!("imdsctl: {}", chain(&problem)));
             problem.exit_code()
         }
     }
