@@ -164,6 +164,9 @@ fn scope(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Res
         .map(|(label, text)| format!("{label} {text}"))
         .collect();
     line(&parts.join("; "), style, out)?;
+    if let Some(empty) = words::empty_regions(document) {
+        line(&empty, style, out)?;
+    }
     let not_examined = not_examined(document);
     let words: Vec<&str> = not_examined.iter().map(|it| it.what.words()).collect();
     let text = format!("not examined: {}", words.join(", "));

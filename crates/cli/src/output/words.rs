@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-use crate::document::CommandTrigger;
+use crate::document::{CommandTrigger, Document};
 
 /// An untrusted message: like [`Plain`], but truncated to 2,000 characters.
 #[derive(Debug, Clone, Copy)]
@@ -137,6 +137,20 @@ pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str
     }
 }
 
+/// The regions without instances in one sentence, if there are any.
+pub(super) fn empty_regions(document: &Document) -> Option<String> {
+    let empty = document.empty_regions();
+    let names = empty.iter().map(|it| Plain(&it.region).to_string());
+    let names: Vec<String> = names.collect();
+    let have = if empty.len() == 1 { "has" } else { "have" };
+    let such = match document.scope.instance_words().is_empty() {
+        true => "no instances",
+        false => "no instances that match",
+    };
+    let regions = count(empty.len(), "region");
+    (!empty.is_empty()).then(|| format!("{regions} {have} {such}: {}", names.join(", ")))
+}
+
 /// A number with thousands separators, for example `1,204`.
 pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
     let digits = n.try_into().unwrap_or(u64::MAX).to_string();
@@ -173,6 +187,8 @@ pub(super) fn duration(took: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use imds_core::options::MetadataOptions;
+    use imds_core::report::Summary;
+    use imds_engine::RegionTotal;
 
     use super::*;
     use crate::output::sample;
@@ -196,6 +212,27 @@ mod tests {
                 "report: tokens not known, hops 64",
             ]
         );
+    }
+
+    #[test]
+    fn regions_without_instances_are_one_sentence_and_unknown_ones_are_not_among_them() {
+        let mut document = sample::document(vec![sample::non_compliant(1)]);
+        let total = RegionTotal {
+            account: document.account.clone(),
+            region: "me-south-1".to_owned(),
+            summary: Summary::default(),
+        };
+        document.regions.push(total);
+        let text = empty_regions(&document);
+        let expected = "2 regions have no instances: eu-central-1, us-east-1";
+        assert_eq!(text.as_deref(), Some(expected));
+        document.regions.remove(0);
+        document.scope.instances.tags = vec![("team".to_owned(), "web".to_owned())];
+        let text = empty_regions(&document);
+        let expected = "1 region has no instances that match: us-east-1";
+        assert_eq!(text.as_deref(), Some(expected));
+        document.regions.clear();
+        assert_eq!(empty_regions(&document), None);
     }
 
     #[test]

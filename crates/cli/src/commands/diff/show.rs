@@ -44,19 +44,22 @@ fn table(
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     for line in introduction(comparison, reports) {
-        writeln!(out, "{line}")?;
+        output::line(&line, style, out)?;
     }
     writeln!(out)?;
     if comparison.changes.is_empty() {
         writeln!(out, "No changes.")?;
     } else {
         let columns = columns(&comparison.changes);
-        let dropped = grid::write(&columns, &comparison.changes, style, out)?;
-        output::left_out(&dropped, style, out)?;
+        grid::write(&columns, &comparison.changes, FULL, style, out)?;
     }
     output::unreachable(comparison.unreachable, style, out)?;
-    writeln!(out, "\n{}", summary(comparison))
+    writeln!(out)?;
+    output::line(&summary(comparison), style, out)
 }
+
+/// The option whose output has everything in full.
+const FULL: &str = "--format csv";
 
 /// What is compared, and where the reports do not cover the same.
 fn introduction(comparison: &Comparison, reports: &Reports) -> Vec<String> {
@@ -100,7 +103,7 @@ fn described(report: &ReportFile) -> String {
     format!("{files}: {at}, {accounts}, {regions}, {instances}")
 }
 
-fn columns<'a>(changes: &[InstanceChange]) -> Vec<Column<InstanceChange<'a>>> {
+fn columns<'a>(changes: &[InstanceChange]) -> Vec<Column<'static, InstanceChange<'a>>> {
     let mut columns = vec![
         Column::fixed("CHANGE", |it: &InstanceChange| {
             Cell::new(it.kind.words()).toned(tone(it.kind))
@@ -121,7 +124,9 @@ fn columns<'a>(changes: &[InstanceChange]) -> Vec<Column<InstanceChange<'a>>> {
             false => Cell::new(&it.old),
         })
         .dropped(3),
-        Column::flexible("NEW", 10, |it: &InstanceChange| Cell::new(&it.new)),
+        Column::flexible("NEW", 14, |it: &InstanceChange| Cell::new(&it.new))
+            .enough(40)
+            .evidence(),
     ];
     let first = changes.first().map(|it| &it.instance.report.account);
     if changes

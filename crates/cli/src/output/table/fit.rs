@@ -2,14 +2,14 @@
 
 /// What a column needs, in columns of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Need {
+pub(crate) struct Need {
     /// The width of its longest texts.
-    pub(super) full: u16,
+    pub(crate) full: u16,
     /// The width at which it says as much in fewer words, or to which it is shortened before columns are
     /// left out.
-    pub(super) brief: u16,
+    pub(crate) brief: u16,
     /// The minimum width; `None` if it is never shortened.
-    pub(super) least: Option<u16>,
+    pub(crate) least: Option<u16>,
     /// Whether it is shortened only after all others.
     pub(super) is_evidence: bool,
     /// Whether some of its texts take several lines at the brief width.

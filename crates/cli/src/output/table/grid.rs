@@ -77,7 +77,11 @@ impl<'a, T> Column<'a, T> {
         Column { alignment, ..self }
     }
 
-    fn need(&self, items: &[T]) -> Need {
+    /// The widths that it needs for these items.
+    pub(crate) fn need<'i>(&self, items: impl IntoIterator<Item = &'i T>) -> Need
+    where
+        T: 'i,
+    {
         let title = columns_of(&self.title);
         let mut need = Need {
             full: title,
