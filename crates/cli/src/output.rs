@@ -66,7 +66,7 @@ pub(crate) fn write(
 fn is_always_counted(outcome: Outcome, trigger: CommandTrigger) -> bool {
     match outcome {
         Outcome::Compliant | Outcome::Exempt | Outcome::Gone | Outcome::Failed => true,
-        Outcome::Reported => trigger == CommandTrigger::Scan,
+        Outcome::Reported => trigger != CommandTrigger::Enforce,
         Outcome::Enforced => trigger == CommandTrigger::Enforce,
         Outcome::Stopped | Outcome::Terminated => false,
     }

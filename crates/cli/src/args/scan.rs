@@ -1,7 +1,7 @@
 //! The arguments of `imdsctl scan`.
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Connection, Instances, Output, Regions, Required};
 use crate::scope::Scope;
@@ -42,7 +42,7 @@ pub(crate) struct ScanArgs {
 }
 
 /// Which rows are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Only {
