@@ -43,6 +43,7 @@ pub(super) async fn scan(
         trigger,
         scope,
         policy,
+        sources: Vec::new(),
         account: account
             .map_err(|error| {
                 terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));
@@ -57,6 +58,7 @@ pub(super) async fn scan(
         user_data: include.user_data,
         templates: include.templates.then_some(templates),
         defaults: include.defaults.then_some(defaults),
+        journal: None,
     };
     Ok((document, plan))
 }

@@ -49,7 +49,7 @@ pub(super) async fn set(
         return Ok(output.exit());
     }
     let command = RecordedCommand::Defaults;
-    let writer = new_journal(&args.act, command, &output.account, environment)?;
+    let writer = new_journal(&args.act, command, &connected, environment).await?;
     output.regions = apply(&connected, &steps, &args, &writer).await?;
     output.journal = Some(writer.path().to_string_lossy().into_owned());
     // If one fails, the other is still done.
