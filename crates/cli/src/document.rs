@@ -99,6 +99,21 @@ impl Document {
         self
     }
 
+    /// The regions that were described and have no instances.
+    pub(crate) fn empty_regions(&self) -> Vec<&RegionTotal> {
+        let described = |total: &&RegionTotal| {
+            let mut unreachable = self.unreachable.iter();
+            !unreachable.any(|it| {
+                it.region == total.region && (it.account.is_none() || it.account == total.account)
+            })
+        };
+        let totals = self.regions.iter();
+        totals
+            .filter(|total| total.summary == Summary::default())
+            .filter(described)
+            .collect()
+    }
+
     /// Adds the outcomes of the instances that were changed.
     pub(crate) fn with_outcomes(mut self, reports: Vec<InstanceReport>) -> Self {
         let reports = reports.into_iter().map(|it| (it.instance_id.clone(), it));

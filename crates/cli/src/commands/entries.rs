@@ -14,6 +14,7 @@ use crate::args::{PlainOutput, Write};
 use crate::connect::Connected;
 use crate::error::{Exit, Problem};
 use crate::output::{Message, json};
+use crate::terminal;
 
 /// The rows of a command about the state table.
 #[derive(Debug, Serialize)]
@@ -91,7 +92,7 @@ impl Entries<'_> {
         for (key, item) in &found {
             if let Some(words) = self.words(key, item) {
                 let note = format!("note: {} is {words}; this is replaced", subject(key));
-                eprintln!("{}", Message(&note));
+                terminal::say(Message(&note));
             }
         }
         Ok(())
@@ -162,7 +163,7 @@ impl Entries<'_> {
             false => document.write_lines(out),
         })?;
         if document.entries.is_empty() {
-            eprintln!("none in the state table {}", self.table);
+            terminal::say(format!("none in the state table {}", self.table));
         }
         Ok(match is_failed {
             true => Exit::Failed,
@@ -199,7 +200,7 @@ pub(super) fn is_agreed(
 ) -> Result<bool, Problem> {
     let agreed = write.yes || connected.agreed(question)?;
     if !agreed {
-        eprintln!("nothing was changed");
+        terminal::say("nothing was changed");
     }
     Ok(agreed)
 }

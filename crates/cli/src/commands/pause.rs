@@ -67,7 +67,7 @@ pub(crate) async fn pause(
             if !is_agreed(&connected, &args.write, &question)? {
                 return Ok(Exit::Violations);
             }
-            eprintln!("the options of new launches are still enforced");
+            terminal::say("the options of new launches are still enforced");
             entries.write(&keys, &entry, &args.output).await
         }
         // The arguments require both.

@@ -4,7 +4,6 @@ mod exemption;
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, Write};
 
 use imds_core::chain::chain;
 use imds_core::instance::InstanceId;
@@ -34,10 +33,9 @@ pub(crate) async fn rollback(
     let mut from = Recorded::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
     only(&mut from.changes, &args.ids)?;
     if from.changes == RecordedChanges::default() {
-        from.notices
-            .iter()
-            .for_each(|notice| eprintln!("note: {notice}"));
-        eprintln!("nothing to roll back");
+        let notices = from.notices.iter();
+        notices.for_each(|notice| terminal::say(format!("note: {notice}")));
+        terminal::say("nothing to roll back");
         return Ok(unreadable(&from, Exit::Fine));
     }
     let connected = connect(connection, &first_region(&from.changes), environment.var).await?;
@@ -51,7 +49,7 @@ pub(crate) async fn rollback(
     plan.notices.splice(0..0, from.notices.clone());
     let exit = if plan.to_restore() == 0 {
         print_notices(&plan);
-        print(&plan.nothing_restored(account), &args)?
+        print(&plan.nothing_restored(account), &args, environment)?
     } else {
         let account = account.as_str();
         run(
@@ -72,7 +70,7 @@ async fn run(
     (mut plan, account): (RollbackPlan, &str),
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    show(&plan, args)?;
+    show(&plan, args, environment)?;
     let first = exemption::choose((connection, args), &plan, connected, environment).await?;
     if !is_confirmed(connected, &plan, account, args)? {
         return Ok(Exit::Violations);
@@ -85,15 +83,13 @@ async fn run(
     let mut report = apply(connected, &plan, account, &writer).await?;
     report.exempt_until = first.as_ref().map(|first| first.entry.until);
     // Where one fails, the other is still done.
-    let printed = print(&report, args);
+    let printed = print(&report, args, environment);
     if let Some(first) = &first {
         first.name_leftovers(&report, connection);
     }
     if report.summary.restored > 0 {
-        eprintln!(
-            "roll back with: {}",
-            rollback_command(writer.path(), connection)
-        );
+        let again = rollback_command(writer.path(), connection);
+        terminal::offer("roll back with:", &again);
     }
     end(writer, connected)?;
     printed
@@ -125,21 +121,25 @@ fn check_account(from: &Recorded, account: &str) -> Result<(), Problem> {
 
 fn print_notices(plan: &RollbackPlan) {
     for notice in &plan.notices {
-        eprintln!("note: {notice}");
+        terminal::say(format!("note: {notice}"));
     }
 }
 
 /// Shows the plan, or what to know about it where nobody is asked.
-fn show(plan: &RollbackPlan, args: &RollbackArgs) -> Result<(), Problem> {
+fn show(
+    plan: &RollbackPlan,
+    args: &RollbackArgs,
+    environment: &Environment,
+) -> Result<(), Problem> {
     if args.act.yes && !args.act.dry_run {
         print_notices(plan);
         return Ok(());
     }
     if args.output.json {
-        eprint!("{plan}");
+        terminal::say(plan.to_string().trim_end());
         return Ok(());
     }
-    files::print(|out| write!(out, "{plan}"))
+    files::print_text(plan, environment)
 }
 
 /// Asks where nobody agreed beforehand.
@@ -158,7 +158,7 @@ fn is_confirmed(
     );
     let agreed = connected.asked(|| args.answers().agreed(&question))?;
     if !agreed {
-        eprintln!("nothing was changed");
+        terminal::say("nothing was changed");
     }
     Ok(agreed)
 }
@@ -199,7 +199,7 @@ async fn apply(
     account: &str,
     writer: &Writer,
 ) -> Result<RollbackReport, Problem> {
-    eprintln!("journal: {}", writer.path().display());
+    terminal::say(format!("journal: {}", writer.path().display()));
     let client = &connected.client;
     let progress = ProgressLine::new(client);
     interrupt::halts(client, &progress)?;
@@ -217,24 +217,26 @@ async fn apply(
     })
 }
 
-fn print(report: &RollbackReport, args: &RollbackArgs) -> Result<Exit, Problem> {
-    files::print(|out| match args.output.json {
-        true => json::write(report, out),
-        false => write_lines(report, out),
-    })?;
+fn print(
+    report: &RollbackReport,
+    args: &RollbackArgs,
+    environment: &Environment,
+) -> Result<Exit, Problem> {
+    match args.output.json {
+        true => files::print(|out| json::write(report, out))?,
+        false => files::print_text(&lines(report), environment)?,
+    }
     Ok(exit(report))
 }
 
-fn write_lines(report: &RollbackReport, out: &mut dyn Write) -> io::Result<()> {
-    fn rows<K: fmt::Display, T>(rows: &[RollbackRow<K, T>], out: &mut dyn Write) -> io::Result<()> {
-        for row in rows {
-            writeln!(out, "{} {}: {}", row.key, row.outcome.as_str(), row.reason)?;
-        }
-        Ok(())
+fn lines(report: &RollbackReport) -> String {
+    fn row<K: fmt::Display, T>(row: &RollbackRow<K, T>) -> String {
+        format!("{} {}: {}\n", row.key, row.outcome.as_str(), row.reason)
     }
-    rows(&report.defaults, out)?;
-    rows(&report.instances, out)?;
-    writeln!(out, "{}", report.summary)
+    let defaults = report.defaults.iter().map(row);
+    let instances = report.instances.iter().map(row);
+    let rows: String = defaults.chain(instances).collect();
+    format!("{rows}{}", report.summary)
 }
 
 fn exit(report: &RollbackReport) -> Exit {

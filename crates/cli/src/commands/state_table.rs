@@ -10,6 +10,7 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::Message;
+use crate::terminal;
 
 /// The table that the arguments or the environment name.
 pub(super) fn named(
@@ -64,8 +65,9 @@ pub(super) async fn honour(
         };
         let note = format!("note: {what} is {pause}");
         let connection = connection.words();
-        eprintln!("{}", Message(&note));
-        eprintln!("end the pause with: imdsctl pause resume{only}{connection}");
+        terminal::say(Message(&note));
+        let command = format!("imdsctl pause resume{only}{connection}");
+        terminal::offer("end the pause with:", &command);
     }
     document.hold(&held);
     let left = document.to_enforce();

@@ -17,6 +17,7 @@ use crate::journal::{
     Ending, Journal, RecordedCommand, RolledBack, journal_files, rolled_back, standard_folder,
 };
 use crate::output::{Message, count, json};
+use crate::terminal;
 
 /// What `journals --json` prints.
 #[derive(Serialize)]
@@ -81,7 +82,7 @@ pub(crate) fn list(args: &JournalsArgs) -> Result<Exit, Problem> {
         false => list.write_lines(out),
     })?;
     if list.journals.is_empty() && list.unreadable.is_empty() {
-        eprintln!("no journals");
+        terminal::say("no journals");
     }
     Ok(match list.unreadable.is_empty() {
         true => Exit::Fine,

@@ -15,6 +15,7 @@ use crate::connect::Connected;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::count;
+use crate::terminal;
 
 /// An exemption to write first.
 #[derive(Debug)]
@@ -41,17 +42,17 @@ pub(super) async fn choose(
         if args.exempt_days.is_some() {
             return Err(Problem::NoStateTable);
         }
-        eprintln!(
+        terminal::say(format!(
             "note: {n} cannot be exempted first, because no state table is named with `--state-table`; a function that runs in this account enforces the policy again within seconds"
-        );
+        ));
         return Ok(None);
     };
     let days = match args.exempt_days {
         Some(days) => days,
         None if args.act.dry_run => {
-            eprintln!(
+            terminal::say(format!(
                 "note: {n} would be exempted first in the state table {table}, for as long as `--exempt-days` or an answer says"
-            );
+            ));
             return Ok(None);
         }
         None if args.act.yes => {
@@ -70,7 +71,9 @@ pub(super) async fn choose(
     let entry = Entry::lasting(time, reason, by, (environment.now)());
     if args.act.dry_run {
         let until = entry.until;
-        eprintln!("note: {n} would be exempted first until {until} in the state table {table}");
+        terminal::say(format!(
+            "note: {n} would be exempted first until {until} in the state table {table}"
+        ));
         return Ok(None);
     }
     Ok(Some(FirstExempt { table, ids, entry }))
@@ -78,7 +81,7 @@ pub(super) async fn choose(
 
 fn ask(args: &RollbackArgs, n: &str, table: &StateTable) -> Result<u16, Problem> {
     let prompt = format!(
-        "The function would enforce {n} again within seconds. Exempt for how many days in the state table {table}, 1 to 3650, or 0 for no exemption? "
+        "The function would enforce {n} again within seconds. Exempt for how many days in the state table {table}, 1 to 3650, or 0 for no exemption:"
     );
     let answer = args.answers().answer(&prompt)?;
     let days = answer.parse().ok().filter(|days| *days <= 3650);
@@ -125,9 +128,9 @@ impl FirstExempt {
         let left: Vec<&str> = left.map(InstanceId::as_str).collect();
         if !left.is_empty() {
             let (ids, connection) = (left.join(" "), connection.words());
-            eprintln!(
-                "not restored, but exempt if its exemption was written; end it with: imdsctl exempt remove {ids}{connection}"
-            );
+            let command = format!("imdsctl exempt remove {ids}{connection}");
+            terminal::say("some are not restored, and exempt if their exemptions were written");
+            terminal::offer("end them with:", &command);
         }
     }
 }
