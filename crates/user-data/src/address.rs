@@ -4,22 +4,18 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::Regex;
-
-use crate::patterns::regex;
+use crate::patterns::patterns;
 
 const V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
-static NUMBERS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)\b(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\b"));
-static COLONS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)(?:[0-9a-f]{0,4}:){2,}[0-9a-f.]*"));
-static NAME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)\binstance-data(?P<domain>(?:\.[a-z0-9-]+)*\.internal)?\b"));
-static PATH: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^(?::\d+)?/+(?:latest|\d{4}-\d\d-\d\d|1\.0)(?:[^\w.-]|$)"));
+patterns! {
+    NUMBERS = r"(?i)\b(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\b";
+    COLONS = r"(?i)(?:[0-9a-f]{0,4}:){2,}[0-9a-f.]*";
+    NAME = r"(?i)\binstance-data(?P<domain>(?:\.[a-z0-9-]+)*\.internal)?\b";
+    PATH = r"^(?::\d+)?/+(?:latest|\d{4}-\d\d-\d\d|1\.0)(?:[^\w.-]|$)";
+}
 
 /// Where the addresses are, in the order of the text.
 pub(crate) fn find(text: &str) -> Vec<Range<usize>> {

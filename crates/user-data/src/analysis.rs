@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 
 use crate::assignments::{StatementParts, parts};
 use crate::language::Language;
 use crate::names::ResolvedNames;
-use crate::patterns::{self, regex};
+use crate::patterns::{self, patterns};
 use crate::statement::{ScriptStatement, start};
 use crate::uses::{NameUse, uses};
 use crate::{address, words};
@@ -30,18 +29,15 @@ pub(crate) struct AnalyzedStatement {
     pub(crate) puts: bool,
 }
 
-/// Functions that only build a value.
-static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
+patterns! {
+    /// Functions that only build a value.
+    BUILDERS = r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
             | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
             | sprintf | quote | lower | encode | flush | \w*time | list | tuple | dict | partial | int | float | Retry | Timeout | param
-            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
-    )
-});
-static FUNCTION_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"([A-Za-z_]\w*)\s*\("));
-static CMDLET_CALL: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
+            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$";
+    FUNCTION_CALL = r"([A-Za-z_]\w*)\s*\(";
+    CMDLET_CALL = r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)";
+}
 
 /// Whether a program or a function prints for people, or a file is for them.
 fn prints(name: &str, names: &ResolvedNames) -> bool {
@@ -261,7 +257,7 @@ impl AnalyzedStatement {
         let program = self.parts.program.as_deref();
         let start = match self.statement.language {
             Language::Shell => program.and_then(|program| text.find(program)),
-            _ => patterns::function_head(text).map(|head| head.end),
+            _ => patterns::function_head(text),
         };
         self.statement.text_from(start.unwrap_or_default())
     }

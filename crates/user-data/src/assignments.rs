@@ -4,12 +4,9 @@ mod code;
 mod shell;
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use crate::language::Language;
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::statement::ScriptStatement;
 
 /// Names and the value that a statement assigns to them.
@@ -35,17 +32,15 @@ pub(crate) struct StatementParts {
     pub(crate) program: Option<String>,
 }
 
-static LOOP: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)^\s*(?:for|foreach)\s*\(?\s*(?:const\s+|let\s+|var\s+)?([$@%]?\w+(?:\s*,\s*\w+)*)\s+(?:in|of)\s+",
-    )
-});
+patterns! {
+    LOOP = r"(?i)^\s*(?:for|foreach)\s*\(?\s*(?:const\s+|let\s+|var\s+)?([$@%]?\w+(?:\s*,\s*\w+)*)\s+(?:in|of)\s+";
+}
 
 /// The parts of a statement.
 pub(crate) fn parts(statement: &ScriptStatement) -> StatementParts {
     match statement.language {
         Language::Shell => shell::parts(statement),
-        Language::PowerShell | Language::Python | Language::Other => code::parts(statement),
+        _ => code::parts(statement),
     }
 }
 

@@ -2,18 +2,15 @@
 //!
 //! <https://cloudinit.readthedocs.io/en/latest/reference/modules.html>
 
-use std::sync::LazyLock;
-
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
-use regex::Regex;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::error::NotRead;
 use crate::language::{by_file_name, language};
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::script::Script;
 
 /// What a string in the document is.
@@ -31,10 +28,10 @@ pub(crate) enum CloudConfigPart {
 /// The MIME types of a list of URLs that are included.
 pub(crate) const INCLUDE_TYPE: &str = "text/x-include";
 
-/// A list of URLs that are included. C includes files by names in brackets or quotes.
-pub(crate) static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?m)\A(?:##.*$|\s)*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://")
-});
+patterns! {
+    /// A list of URLs that are included. C includes files by names in brackets or quotes.
+    pub(crate) INCLUDE = r"(?m)\A(?:##.*$|\s)*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://";
+}
 
 pub(crate) type PartResult = Result<CloudConfigPart, NotRead>;
 
@@ -268,7 +265,7 @@ impl YamlText {
         }
         let by_name = self.path.as_deref().and_then(by_file_name);
         let language = by_name.unwrap_or_else(|| language(&self.text));
-        let mut script = Script::new(self.text, self.line, language);
+        let mut script = Script::new(&self.text, self.line, language);
         script.last_line = self.last_line;
         Ok(CloudConfigPart::Script(script))
     }

@@ -3,18 +3,16 @@
 //! <https://cloudinit.readthedocs.io/en/latest/explanation/format.html>
 
 use std::io::Read;
-use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use mailparse::ParsedMail;
-use regex::Regex;
 
 use crate::cloud_config::{self, CloudConfigPart, PartResult};
 use crate::error::{MAX_BYTES, MAX_DEPTH, NotRead};
 use crate::language::{Language, language};
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::script::Script;
 use crate::statement::start;
 
@@ -54,21 +52,13 @@ enum PartType {
     Handler,
 }
 
-static FIELD: LazyLock<Regex> = LazyLock::new(|| regex(r"^[A-Za-z][A-Za-z0-9-]*:\s"));
-static TAGS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?is)<(?P<tag>powershell|script)(?:\s[^>]*)?>(?P<text>.*?)(?:</(?:powershell|script)>|\z)",
-    )
-});
-/// The user data of a container, in Bottlerocket's settings.
-static BOTTLEROCKET: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?m)^\s*(?:[\w"'-]+\.)*user-data\s*=\s*["']{1,3}(?P<base64>[^"'$]+)["']"#)
-});
-static YAML: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?m)\A(?:##[^\n]*\n|\s*\n)*(?:#cloud-config|\{\s*[\x22}]|version:\s*[\d.]+\s*\r?\n\s*tasks:)",
-    )
-});
+patterns! {
+    FIELD = r"^[A-Za-z][A-Za-z0-9-]*:\s";
+    TAGS = r"(?is)<(?P<tag>powershell|script)(?:\s[^>]*)?>(?P<text>.*?)(?:</(?:powershell|script)>|\z)";
+    /// The user data of a container, in Bottlerocket's settings.
+    BOTTLEROCKET = r#"(?m)^\s*(?:[\w"'-]+\.)*user-data\s*=\s*["']{1,3}(?P<base64>[^"'$]+)["']"#;
+    YAML = r"(?m)\A(?:##[^\n]*\n|\s*\n)*(?:#cloud-config|\{\s*[\x22}]|version:\s*[\d.]+\s*\r?\n\s*tasks:)";
+}
 
 impl UnpackedData {
     fn fail(&mut self, error: NotRead) {
@@ -120,7 +110,7 @@ impl UnpackedData {
                 PartType::Handler => Language::Python,
                 PartType::Unknown | PartType::CloudConfig | PartType::Include => language(&text),
             };
-            scripts.push(Script::new(text, 1, language));
+            scripts.push(Script::new(&text, 1, language));
         }
         self.add(scripts, part.as_deref());
     }

@@ -1,12 +1,11 @@
 //! Where a statement uses names: variables, functions and aliases.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use regex::Regex;
 
 use crate::language::Language;
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::statement::ScriptStatement;
 
 /// A name where a statement uses it.
@@ -18,19 +17,13 @@ pub(crate) struct NameUse {
     pub(crate) range: Range<usize>,
 }
 
-static SIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)(?:\$\{?[!#]?(?:(?:script|global|local|private|env|using):)?|@|%\{?|!)([a-z_]\w*)(?:%|!)?",
-    )
-});
-static WORD: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z_]\w*"));
-static CMDLET: LazyLock<Regex> = LazyLock::new(|| regex(r"[A-Za-z_][\w-]*"));
-/// What a shell replaces by the output of a function or reads from a file: `$(name)`, `@file`.
-static SUBSTITUTED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|-i|--config|--input-file)[\s=]*)["']?(?P<file>[\w./~-]+)"#,
-    )
-});
+patterns! {
+    SIGNED = r"(?i)(?:\$\{?[!#]?(?:(?:script|global|local|private|env|using):)?|@|%\{?|!)([a-z_]\w*)(?:%|!)?";
+    WORD = r"[A-Za-z_]\w*";
+    CMDLET = r"[A-Za-z_][\w-]*";
+    /// What a shell replaces by the output of a function or reads from a file: `$(name)`, `@file`.
+    SUBSTITUTED = r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|-i|--config|--input-file)[\s=]*)["']?(?P<file>[\w./~-]+)"#;
+}
 
 /// All uses of names in a statement, in the order of the text.
 pub(crate) fn uses(statement: &ScriptStatement, program: Option<&str>) -> Vec<NameUse> {

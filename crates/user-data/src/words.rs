@@ -1,11 +1,10 @@
 //! The words of a call that may be shown: the caller and the URL, and nothing else of the line.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::statement::{end, start};
 
 /// How much of a URL is read before and after the address, in bytes.
@@ -14,12 +13,12 @@ pub(crate) const URL_BYTES: usize = 1000;
 /// How long the words of a finding may be, in characters.
 const MAX_CHARACTERS: usize = 120;
 
-/// The scheme, and what may be a user name and a password.
-static SCHEME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"(?i)(?P<scheme>https?://)(?:[^\s/"'<>|;&()]*@)?\[?$"#));
-static PATH: LazyLock<Regex> = LazyLock::new(|| regex(r"^[\w./:~%$\[\]{}*+-]*"));
-static PATH_AFTER_NAME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^\}?(?:/[\w./:~%$\[\]{}*+-]*)?"));
+patterns! {
+    /// The scheme, and what may be a user name and a password.
+    SCHEME = r#"(?i)(?P<scheme>https?://)(?:[^\s/"'<>|;&()]*@)?\[?$"#;
+    PATH = r"^[\w./:~%$\[\]{}*+-]*";
+    PATH_AFTER_NAME = r"^\}?(?:/[\w./:~%$\[\]{}*+-]*)?";
+}
 
 /// The caller and the URL, at most 120 characters.
 pub(crate) fn call(caller: Option<&str>, url: &str) -> String {

@@ -1,32 +1,22 @@
 //! Assignments in PowerShell, Python and other languages.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use super::{Assignment, StatementParts, loop_variables};
 use crate::language::Language;
-use crate::patterns::{self, regex};
+use crate::patterns::{self, patterns};
 use crate::statement::ScriptStatement;
 
-static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|def|return)\s+)*
+patterns! {
+    ASSIGNED = r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|def|return)\s+)*
           (?P<names> [$@%]?[\w.:]+ (?:\s*,\s*[$@]?[\w.]+)* ) (?P<index>\s*\[[^\]]*\])? \s* (?: :\s*[\w.\[\],\s]+? )?
-          \s* (?: \+ | : | \|\| )? (?P<sign>=) (?: [^=~>] | $ )",
-    )
-});
-/// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
-static MODIFIED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|connect|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
-    )
-});
-static PARAMETER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["']|@?\{[^{}]*\})"#));
+          \s* (?: \+ | : | \|\| )? (?P<sign>=) (?: [^=~>] | $ )";
+    /// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
+    MODIFIED = r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|connect|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))";
+    PARAMETER = r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["']|@?\{[^{}]*\})"#;
 
-static BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\bdo|\{)\s*\|\s*(\w+)[^|]*\|"));
+    BLOCK = r"(?:\bdo|\{)\s*\|\s*(\w+)[^|]*\|";
+}
 
 /// ResolvedNames, separated by commas, and where their value is.
 type Assigned<'t> = (&'t str, Range<usize>);

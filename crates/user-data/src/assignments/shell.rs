@@ -1,16 +1,15 @@
 //! Assignments in shell commands.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use super::{Assignment, StatementParts, file, loop_variables};
-use crate::patterns::{self, regex};
+use crate::patterns::{self, patterns};
 use crate::statement::ScriptStatement;
 
-static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\w+)(?:\[[^\]]*\])?\+?="));
-static DEFAULT: LazyLock<Regex> = LazyLock::new(|| regex(r"\$\{(\w+):?=([^}]*)"));
+patterns! {
+    ASSIGNED = r"^(\w+)(?:\[[^\]]*\])?\+?=";
+    DEFAULT = r"\$\{(\w+):?=([^}]*)";
+}
 
 /// Words before a command.
 const PREFIXES: &[&str] = &[

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::lexer::{Lexer, StringLiteral};
 use crate::assignments;
 use crate::language::{Language, by_file_name, by_interpreter, language};
-use crate::patterns;
+use crate::patterns::{self, patterns};
 use crate::script::Script;
 use crate::statement::{ScriptStatement, StatementBuilder, start};
 
@@ -18,7 +18,7 @@ pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
         depth: 0,
         announced: None,
         here_documents: Vec::new(),
-        line: String::new(),
+        line: &script.text,
         strings: Vec::new(),
         pipes_blocks: patterns::BLOCK_OUTPUT.is_match(&script.text),
     };
@@ -26,11 +26,16 @@ pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
     (splitter.lexer.statements, splitter.lexer.nested)
 }
 
-/// How much is read of a line after a here-document, in bytes.
+/// How much is read of a line with a here-document, in bytes.
 const HEAD: usize = 1000;
 
 /// Substitutions within substitutions; deeper ones are text.
 const MAX_DEPTH: usize = 24;
+
+patterns! {
+    /// The beginning of a here-document, with its delimiter.
+    HERE_DOCUMENT = r"^<<(?P<indented>-?)[ \t]*(?P<delimiter>[^\s;|&()<>`]+)";
+}
 
 struct ShellSplitter<'s> {
     lexer: Lexer<'s>,
@@ -39,28 +44,29 @@ struct ShellSplitter<'s> {
     /// The function whose body begins at the next brace.
     announced: Option<Rc<str>>,
     /// Here-documents that begin after this line.
-    here_documents: Vec<HereDocument>,
-    /// The line so far, with the commands before.
-    line: String,
+    here_documents: Vec<HereDocument<'s>>,
+    /// The script from the beginning of the line on.
+    line: &'s str,
     /// Which of the nested scripts are in strings of this command.
     strings: Vec<usize>,
     /// Whether the output of a loop or the like is redirected or piped.
     pipes_blocks: bool,
 }
 
-struct HereDocument {
+struct HereDocument<'s> {
     delimiter: String,
     /// `<<-`: tabs may precede the delimiter.
     indented: bool,
-    /// The command so far, and how long the line is so far.
-    command: (String, usize),
+    /// The command so far.
+    command: String,
+    /// The script after the delimiter.
+    after: &'s str,
 }
 
-impl ShellSplitter<'_> {
+impl<'s> ShellSplitter<'s> {
     /// Commands up to the closing character, which is skipped.
     fn list(&mut self, close: Option<char>) {
         while let Some(letter) = self.lexer.cursor.peek() {
-            let line = self.lexer.cursor.line;
             if Some(letter) == close {
                 self.lexer.cursor.next();
                 break;
@@ -70,15 +76,12 @@ impl ShellSplitter<'_> {
                     self.lexer.cursor.next();
                     self.end_command();
                     self.read_here_documents();
-                    self.line.clear();
+                    self.line = self.lexer.cursor.rest;
                 }
                 ';' | '|' | '&' | '(' | ')' | '{' | '}' => self.operator(letter),
-                '<' if self.begins_here_document() => self.announce_here_document(),
+                '<' if !self.lexer.draft.text.ends_with('<') => self.here_document(),
                 '`' if self.begins_substitution("`") => self.substitution("`", '`'),
                 _ => self.word_character(letter),
-            }
-            if self.lexer.cursor.line == line {
-                self.line.push(letter);
             }
         }
         self.end_command();
@@ -91,39 +94,45 @@ impl ShellSplitter<'_> {
     }
 
     fn operator(&mut self, letter: char) {
-        let at_word = self.lexer.draft.at_word();
-        let next = self.lexer.cursor.ahead(1);
+        let draft = &mut self.lexer.draft;
+        let next = self.lexer.cursor.second();
         match letter {
-            '&' if self.lexer.draft.text.ends_with(['>', '<']) => self.lexer.take(),
+            '&' if draft.text.ends_with(['>', '<']) => self.lexer.take(),
             // What is printed belongs to the command that reads it.
-            '|' if next != Some('|') && !self.lexer.draft.text.ends_with('|') => {
+            '|' if next != Some('|') && !draft.text.ends_with('|') => {
                 self.lexer.take();
                 if !patterns::PRINTS.is_match(self.lexer.draft.head()) {
                     self.end_command();
                 }
             }
             // The pattern of a `case`.
-            ')' if self.lexer.draft.last_word().len() == self.lexer.draft.text.len() => {
+            ')' if draft.last_word().len() == draft.text.len() => {
                 self.lexer.cursor.next();
-                self.lexer.draft = StatementBuilder::default();
+                *draft = StatementBuilder::default();
             }
             ';' | '|' | '&' | ')' => {
                 self.lexer.cursor.next();
                 self.end_command();
             }
-            '(' if self.lexer.draft.text.ends_with('=') => self.array(),
-            '(' if next == Some(')') && !at_word => {
-                self.lexer.cursor.skip(2);
-                let draft = std::mem::take(&mut self.lexer.draft);
-                self.announced = Some(draft.last_word().into());
+            '(' if draft.text.ends_with('=') => self.array(),
+            '(' if next == Some(')') && !draft.at_word() => {
+                self.lexer.cursor.take(2);
+                self.announced = Some(std::mem::take(draft).last_word().into());
             }
             '(' if self.depth < MAX_DEPTH => {
                 self.lexer.cursor.next();
                 self.end_command();
                 self.nested_list(')');
             }
-            '{' if at_word && next.is_none_or(char::is_whitespace) => self.begin_block(),
-            '}' if self.lexer.draft.text.is_empty() => {
+            '{' if draft.at_word() && next.is_none_or(char::is_whitespace) => {
+                self.lexer.cursor.next();
+                let named = draft.text.strip_prefix("function ");
+                let named = named.map(|name| name.trim().into());
+                let function = self.announced.take().or(named);
+                self.end_command();
+                self.lexer.begin_block(function);
+            }
+            '}' if draft.text.is_empty() => {
                 self.lexer.cursor.next();
                 self.lexer.blocks.pop();
             }
@@ -131,18 +140,7 @@ impl ShellSplitter<'_> {
         }
     }
 
-    fn begin_block(&mut self) {
-        self.lexer.cursor.next();
-        let named = self.lexer.draft.text.strip_prefix("function ");
-        let named = named.map(|name| name.trim().into());
-        let function = self.announced.take().or(named);
-        self.end_command();
-        let function = function.or_else(|| self.lexer.function());
-        self.lexer.blocks.push(function);
-    }
-
     fn end_command(&mut self) {
-        self.line.push_str(&self.lexer.draft.text);
         if patterns::BATCH_COMMENT.is_match(&self.lexer.draft.text) {
             self.lexer.draft = StatementBuilder::default();
         }
@@ -163,9 +161,7 @@ impl ShellSplitter<'_> {
 
     /// Who reads what a command prints: a file or, if nothing else does, who runs the program.
     fn reader(&self, text: &str) -> Option<Rc<str>> {
-        let file = patterns::TARGET
-            .captures(text)
-            .and_then(|found| found.get(1));
+        let file = patterns::TARGET.captures(text).and_then(|it| it.get(1));
         let file = file.filter(|file| !file.as_str().starts_with("/dev/"));
         let rest = file.map_or(text, |file| text.get(file.end()..).unwrap_or_default());
         if rest.contains('|') {
@@ -186,7 +182,9 @@ impl ShellSplitter<'_> {
     fn word_character(&mut self, letter: char) {
         match letter {
             '\\' => self.lexer.take_escape(""),
-            '#' if self.lexer.draft.at_word() => self.lexer.cursor.skip_line(),
+            '#' if self.lexer.draft.at_word() => {
+                self.lexer.cursor.take_line();
+            }
             '\'' => self.single_quoted(),
             '"' => self.double_quoted(),
             '$' if self.begins_substitution("$(") => self.substitution("$(", ')'),
@@ -198,7 +196,12 @@ impl ShellSplitter<'_> {
         let line = self.lexer.cursor.line;
         self.lexer.cursor.next();
         match self.lexer.cursor.take_until("'") {
-            Some(text) => self.string(StringLiteral::closed(text, '\'', line)),
+            Some(text) => self.string(StringLiteral {
+                text: text.to_owned(),
+                quote: '\'',
+                line,
+                closed: true,
+            }),
             // An apostrophe that is never closed is not a quote.
             None => self.lexer.draft.push('\'', line),
         }
@@ -210,10 +213,9 @@ impl ShellSplitter<'_> {
         let mut text = String::new();
         while let Some(letter) = self.lexer.cursor.peek().filter(|letter| *letter != '"') {
             match letter {
-                '\\' if self.lexer.cursor.ahead(1) == Some('\n') => self.lexer.cursor.skip(2),
                 '\\' => {
                     self.lexer.cursor.next();
-                    text.extend(self.lexer.cursor.next());
+                    text.extend(self.lexer.cursor.next().filter(|it| *it != '\n'));
                 }
                 '$' if self.begins_substitution("$(") => text += &self.substituted("$(", ')'),
                 '`' if self.begins_substitution("`") => text += &self.substituted("`", '`'),
@@ -231,23 +233,20 @@ impl ShellSplitter<'_> {
 
     /// A string that contains a call is a nested script, unless it is assigned to a variable.
     fn string(&mut self, string: StringLiteral) {
-        let last_word = start(self.lexer.draft.last_word(), 200);
-        let assigned = string.closed && patterns::ASSIGNS.is_match(last_word);
-        let is_command =
-            string.text.contains(char::is_whitespace) && patterns::CALLER.is_match(&string.text);
-        if is_command && !assigned {
-            // An apostrophe in a word may not be meant as a quote.
-            if !self.lexer.draft.text.ends_with(char::is_alphanumeric) {
-                self.strings.push(self.lexer.nested.len());
-            }
-            self.lexer.push_nested(string);
-        } else {
-            self.lexer.push_string(&string);
+        let draft = &self.lexer.draft;
+        let assigned = string.closed && patterns::ASSIGNS.is_match(start(draft.last_word(), 200));
+        let is_script = !assigned
+            && string.text.contains(char::is_whitespace)
+            && patterns::CALLER.is_match(&string.text);
+        // An apostrophe in a word may not be meant as a quote.
+        if is_script && !draft.text.ends_with(char::is_alphanumeric) {
+            self.strings.push(self.lexer.nested.len());
         }
+        self.lexer.push_string(string, is_script);
     }
 
     fn begins_substitution(&self, open: &str) -> bool {
-        self.depth < MAX_DEPTH && self.lexer.cursor.starts_with(open)
+        self.depth < MAX_DEPTH && self.lexer.cursor.rest.starts_with(open)
     }
 
     fn substitution(&mut self, open: &str, close: char) {
@@ -259,7 +258,7 @@ impl ShellSplitter<'_> {
     /// Reads a substitution. Returns `$(name)` for a single command, which may be a function, and
     /// `$()` for anything else.
     fn substituted(&mut self, open: &str, close: char) -> String {
-        self.lexer.cursor.skip(open.len());
+        self.lexer.cursor.take(open.len());
         let outer = std::mem::take(&mut self.lexer.draft);
         let strings = std::mem::take(&mut self.strings);
         let before = self.lexer.statements.len();
@@ -271,11 +270,8 @@ impl ShellSplitter<'_> {
             _ => "",
         };
         let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
-        if name.chars().all(is_name) && !patterns::CALLER.is_match(name) {
-            format!("$({name})")
-        } else {
-            "$()".to_owned()
-        }
+        let is_function = name.chars().all(is_name) && !patterns::CALLER.is_match(name);
+        format!("$({})", if is_function { name } else { "" })
     }
 
     fn array(&mut self) {
@@ -288,73 +284,63 @@ impl ShellSplitter<'_> {
         }
     }
 
-    fn begins_here_document(&self) -> bool {
-        self.lexer.cursor.starts_with("<<") && !self.lexer.cursor.starts_with("<<<")
+    /// Reads the beginning of a here-document; its text follows after the line.
+    fn here_document(&mut self) {
+        let cursor = &mut self.lexer.cursor;
+        let Some(found) = HERE_DOCUMENT.captures(cursor.rest) else {
+            return self.lexer.take();
+        };
+        let text = |name| found.name(name).map_or("", |it| it.as_str());
+        cursor.take(found.get_match().len());
+        self.here_documents.push(HereDocument {
+            delimiter: text("delimiter").replace(['\'', '"', '\\'], ""),
+            indented: !text("indented").is_empty(),
+            command: self.lexer.draft.head().to_owned(),
+            after: cursor.rest,
+        });
     }
 
-    /// Reads the delimiter of a here-document; its text follows after the line.
-    fn announce_here_document(&mut self) {
-        let cursor = &mut self.lexer.cursor;
-        cursor.skip(2);
-        let indented = cursor.peek() == Some('-');
-        if indented {
-            cursor.next();
-        }
-        cursor.skip_blanks();
-        let mut delimiter = String::new();
-        while let Some(letter) = cursor.peek() {
-            match letter {
-                '\'' | '"' | '\\' => {}
-                _ if letter.is_whitespace() || ";|&()<>`".contains(letter) => break,
-                _ => delimiter.push(letter),
-            }
-            cursor.next();
-        }
-        if !delimiter.is_empty() {
-            self.here_documents.push(HereDocument {
-                delimiter,
-                indented,
-                command: (self.lexer.draft.head().to_owned(), self.line.len()),
-            });
-        }
+    /// The text from a position up to the cursor.
+    fn text_since(&self, position: &'s str) -> &'s str {
+        start(position, position.len() - self.lexer.cursor.rest.len())
     }
 
     fn read_here_documents(&mut self) {
-        let here_documents = std::mem::take(&mut self.here_documents);
-        if here_documents.is_empty() {
-            return;
-        }
-        let target = patterns::TARGET.captures(&self.line);
+        let line = self.text_since(self.line);
+        let target = patterns::TARGET.captures(line);
         let by_target = target.and_then(|target| by_file_name(target.get(1)?.as_str()));
-        let by_line =
-            by_target.or_else(|| by_interpreter(&self.line).filter(|l| *l != Language::Shell));
-        for here_document in here_documents {
+        let by_line = by_target.or_else(|| by_interpreter(line).filter(|l| *l != Language::Shell));
+        let here_documents = std::mem::take(&mut self.here_documents).into_iter();
+        let readers = here_documents.map(|it| {
+            let after = start(self.text_since(it.after), HEAD);
+            let reader = self.reader(&format!("{} {after}", it.command));
+            (it, reader)
+        });
+        for (here_document, reader) in readers.collect::<Vec<_>>() {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
-            let language = by_line.unwrap_or_else(|| language(&text));
-            let (command, line_before) = &here_document.command;
-            let rest = self.line.get(*line_before..).unwrap_or_default();
-            let reader = self.reader(&format!("{command} {}", start(rest, HEAD)));
-            self.lexer.nest(text, line, language);
-            if let Some(nested) = self.lexer.nested.last_mut() {
-                nested.reader.clone_from(&reader);
+            if self.lexer.script.may_nest() {
+                let language = by_line.unwrap_or_else(|| language(&text));
+                let mut nested = self.lexer.script.nested(text, line, language);
+                nested.reader = reader;
+                self.lexer.nested.push(nested);
             }
         }
     }
 
     fn here_document_text(&mut self, here_document: &HereDocument) -> String {
         let mut text = String::new();
-        while self.lexer.cursor.peek().is_some() {
-            let line = self.lexer.cursor.rest_of_line();
+        while !self.lexer.cursor.rest.is_empty() {
+            let line = self.lexer.cursor.take_line();
             self.lexer.cursor.next();
             let unindented = match here_document.indented {
                 true => line.trim_start_matches('\t'),
-                false => &line,
+                false => line,
             };
             if unindented.trim_end() == here_document.delimiter {
                 break;
             }
-            text.push_str(&line);
+            text.push_str(line);
             text.push('\n');
         }
         text
