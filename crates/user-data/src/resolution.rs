@@ -7,6 +7,9 @@ use crate::language::Language;
 use crate::names::ResolvedNames;
 use crate::patterns;
 
+/// Files with options of programs.
+const CONFIGURATIONS: [(&str, &str); 2] = [(".curlrc", "curl"), (".wgetrc", "wget")];
+
 /// How many times a value is passed from name to name at most.
 const MAX_ROUNDS: usize = 12;
 
@@ -99,12 +102,12 @@ impl ResolvedNames {
                     names.extend(assignment.names.iter().cloned());
                 }
             }
-            if let Some(program) = assignment.configures.filter(|_| is_token) {
-                let set = (
-                    statement.statement.part.clone(),
-                    statement.statement.line_at(0),
-                );
-                self.configured.entry(program.to_owned()).or_insert(set);
+            for (file, program) in CONFIGURATIONS {
+                if is_token && assignment.names.iter().any(|name| name.ends_with(file)) {
+                    let line = statement.statement.line_at(0);
+                    let set = (statement.statement.part.clone(), line);
+                    self.configured.entry(program).or_insert(set);
+                }
             }
         }
     }
