@@ -5,11 +5,10 @@
 use std::io::Read;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use mailparse::ParsedMail;
 
-use crate::cloud_config::{self, CloudConfigPart, PartResult};
+use crate::cloud_config::{self, BASE64, CloudConfigPart, INCLUDE, INCLUDE_TYPE, PartResult};
 use crate::error::{MAX_BYTES, MAX_DEPTH, NotRead};
 use crate::language::{Language, language};
 use crate::patterns::patterns;
@@ -36,24 +35,17 @@ pub(crate) fn unpack(user_data: &[u8]) -> UnpackedData {
     if user_data.len() > MAX_BYTES {
         unpacked.fail(NotRead::TooLarge);
     } else {
-        unpacked.bytes(user_data, None, PartType::Unknown, 0);
+        unpacked.bytes(user_data, None, "", 0);
     }
     unpacked
 }
 
-/// What a part is according to its MIME type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PartType {
-    Unknown,
-    CloudConfig,
-    /// The URLs of other user data.
-    Include,
-    /// A Python module that handles other parts.
-    Handler,
-}
-
 patterns! {
-    FIELD = r"^[A-Za-z][A-Za-z0-9-]*:\s";
+    /// The head of a MIME message.
+    MIME = r"(?i)\A(?:[a-z][a-z0-9-]*:\s.*\n(?:.*\S.*\n)*?)?(?:mime-version|content-type):";
+
+    /// How user data begins that is neither a script of Windows nor text.
+    PACKED = r"\A(?:\x1f|#|<|Content-Type:|MIME-Version:)";
     TAGS = r"(?is)<(?P<tag>powershell|script)(?:\s[^>]*)?>(?P<text>.*?)(?:</(?:powershell|script)>|\z)";
     /// The user data of a container, in Bottlerocket's settings.
     BOTTLEROCKET = r#"(?m)^\s*(?:[\w"'-]+\.)*user-data\s*=\s*["']{1,3}(?P<base64>[^"'$]+)["']"#;
@@ -66,7 +58,7 @@ impl UnpackedData {
     }
 
     /// Unpacks a part; `part` is its name.
-    fn bytes(&mut self, bytes: &[u8], part: Option<String>, kind: PartType, depth: usize) {
+    fn bytes(&mut self, bytes: &[u8], part: Option<String>, kind: &str, depth: usize) {
         if depth > MAX_DEPTH {
             return self.fail(NotRead::TooDeep);
         }
@@ -77,7 +69,7 @@ impl UnpackedData {
             };
         }
         let text = decoded(bytes);
-        if is_mime(&text) {
+        if MIME.is_match(&text) {
             return match mailparse::parse_mail(bytes) {
                 Ok(mail) => self.mail(&mail, part.as_deref(), depth),
                 Err(error) => self.fail(NotRead::Mime(error)),
@@ -89,11 +81,11 @@ impl UnpackedData {
         }
     }
 
-    fn text(&mut self, text: String, part: Option<String>, kind: PartType, depth: usize) {
-        if kind == PartType::Include || cloud_config::INCLUDE.is_match(&text) {
+    fn text(&mut self, text: String, part: Option<String>, kind: &str, depth: usize) {
+        if kind.starts_with(INCLUDE_TYPE) || INCLUDE.is_match(&text) {
             return self.fail(NotRead::Included);
         }
-        if (kind == PartType::CloudConfig || YAML.is_match(&text))
+        if (kind.starts_with("text/cloud-config") || YAML.is_match(&text))
             && let Some(parts) = cloud_config::parts(&text)
         {
             let parts = parts.into_iter();
@@ -107,8 +99,8 @@ impl UnpackedData {
         let mut scripts = tagged_scripts(&text);
         if scripts.is_empty() {
             let language = match kind {
-                PartType::Handler => Language::Python,
-                PartType::Unknown | PartType::CloudConfig | PartType::Include => language(&text),
+                "text/part-handler" => Language::Python,
+                _ => language(&text),
             };
             scripts.push(Script::new(&text, 1, language));
         }
@@ -120,7 +112,7 @@ impl UnpackedData {
             Ok(CloudConfigPart::Script(script)) => self.add(vec![script], within),
             Ok(CloudConfigPart::UserData { name, bytes }) => {
                 let name = Some(joined(within, &name));
-                self.bytes(&bytes, name, PartType::Unknown, depth + 1);
+                self.bytes(&bytes, name, "", depth + 1);
             }
             Err(error) => self.fail(error),
         }
@@ -156,12 +148,7 @@ impl UnpackedData {
             let file = file.map_or_else(String::new, |file| format!(" ({file})"));
             let name = joined(within, &format!("part {}{file}", n + 1));
             let name = Some(name).filter(|_| !is_only_part);
-            let kind = match part.ctype.mimetype.as_str() {
-                "text/cloud-config" | "text/cloud-config-archive" => PartType::CloudConfig,
-                "text/part-handler" => PartType::Handler,
-                kind if kind.starts_with(cloud_config::INCLUDE_TYPE) => PartType::Include,
-                _ => PartType::Unknown,
-            };
+            let kind = &part.ctype.mimetype;
             match part.get_body_raw() {
                 Ok(bytes) => self.bytes(&bytes, name, kind, depth + 1),
                 Err(error) => self.fail(NotRead::Mime(error)),
@@ -209,30 +196,10 @@ fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-fn is_mime(text: &str) -> bool {
-    let mut head = text.lines().take_while(|line| !line.trim().is_empty());
-    let starts = text.lines().next().is_some_and(|line| FIELD.is_match(line));
-    starts
-        && head.any(|line| {
-            let line = line.to_ascii_lowercase();
-            line.starts_with("mime-version:") || line.starts_with("content-type:")
-        })
-}
-
 /// User data that some tools encode in base64 twice, which cloud-init accepts.
 fn within_base64(text: &str) -> Option<Vec<u8>> {
     let packed: String = text.split_whitespace().collect();
-    let bytes = STANDARD
-        .decode(packed)
-        .ok()
-        .filter(|bytes| bytes.len() > 8)?;
-    let begins: [&[u8]; 5] = [
-        &[0x1f, 0x8b],
-        b"#",
-        b"<",
-        b"Content-Type:",
-        b"MIME-Version:",
-    ];
-    let is_user_data = begins.iter().any(|begin| bytes.starts_with(begin));
+    let bytes = BASE64.decode(packed).ok()?;
+    let is_user_data = bytes.len() > 8 && PACKED.is_match(&String::from_utf8_lossy(&bytes));
     is_user_data.then_some(bytes)
 }
