@@ -1,6 +1,6 @@
 //! Splits every language but shell into statements.
 
-use super::lexer::{Lexer, StringLiteral};
+use super::lexer::Lexer;
 use crate::language::{Language, by_interpreter};
 use crate::patterns::{self, patterns};
 use crate::script::Script;
@@ -177,12 +177,7 @@ impl CodeSplitter<'_> {
         if closed {
             self.lexer.cursor.next();
         }
-        self.string(StringLiteral {
-            text,
-            quote,
-            line,
-            closed,
-        });
+        self.string(quote, line, text, closed);
     }
 
     /// A string of several lines, after a beginning of as many bytes.
@@ -190,23 +185,18 @@ impl CodeSplitter<'_> {
         let line = self.lexer.cursor.line;
         self.lexer.cursor.take(begin);
         if let Some(text) = self.lexer.cursor.take_until(end) {
-            self.string(StringLiteral {
-                text: text.to_owned(),
-                quote: '"',
-                line,
-                closed: true,
-            });
+            self.string('"', line, text.to_owned(), true);
         }
     }
 
     /// A string that contains a call is a nested script where it has several lines or is passed to
     /// an interpreter.
-    fn string(&mut self, string: StringLiteral) {
-        let is_script = patterns::CALLER.is_match(&string.text)
-            && (!string.closed
-                || string.text.contains('\n')
+    fn string(&mut self, quote: char, line: usize, text: String, closed: bool) {
+        let is_script = patterns::CALLER.is_match(&text)
+            && (!closed
+                || text.contains('\n')
                 || by_interpreter(self.lexer.draft.head()).is_some());
-        self.lexer.push_string(string, is_script);
+        self.lexer.push_string(quote, line, text, is_script);
     }
 
     /// Skips the character that ends the statement.

@@ -21,15 +21,6 @@ pub(super) struct Lexer<'s> {
     pub(super) nested: Vec<Script>,
 }
 
-/// A string of a script, without its quotes.
-pub(super) struct StringLiteral {
-    pub(super) text: String,
-    pub(super) quote: char,
-    pub(super) line: usize,
-    /// Whether the closing quote was found.
-    pub(super) closed: bool,
-}
-
 impl<'s> Lexer<'s> {
     pub(super) fn new(script: &'s Script) -> Self {
         Lexer {
@@ -67,10 +58,7 @@ impl<'s> Lexer<'s> {
 
     /// Adds a string to the statement, or as a nested script, of which the statement keeps only the
     /// quotes.
-    pub(super) fn push_string(&mut self, string: StringLiteral, is_script: bool) {
-        let StringLiteral {
-            text, quote, line, ..
-        } = string;
+    pub(super) fn push_string(&mut self, quote: char, line: usize, text: String, is_script: bool) {
         self.draft.push(quote, line);
         if is_script && self.script.may_nest() {
             let interpreter = match self.script.language {

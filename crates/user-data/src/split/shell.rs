@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::lexer::{Lexer, StringLiteral};
+use super::lexer::Lexer;
 use crate::assignments;
 use crate::language::{Language, by_file_name, by_interpreter, language};
 use crate::patterns::{self, patterns};
@@ -196,12 +196,7 @@ impl<'s> ShellSplitter<'s> {
         let line = self.lexer.cursor.line;
         self.lexer.cursor.next();
         match self.lexer.cursor.take_until("'") {
-            Some(text) => self.string(StringLiteral {
-                text: text.to_owned(),
-                quote: '\'',
-                line,
-                closed: true,
-            }),
+            Some(text) => self.string('\'', line, text.to_owned(), true),
             // An apostrophe that is never closed is not a quote.
             None => self.lexer.draft.push('\'', line),
         }
@@ -223,26 +218,20 @@ impl<'s> ShellSplitter<'s> {
             }
         }
         let closed = self.lexer.cursor.next().is_some();
-        self.string(StringLiteral {
-            text,
-            quote: '"',
-            line,
-            closed,
-        });
+        self.string('"', line, text, closed);
     }
 
     /// A string that contains a call is a nested script, unless it is assigned to a variable.
-    fn string(&mut self, string: StringLiteral) {
+    fn string(&mut self, quote: char, line: usize, text: String, closed: bool) {
         let draft = &self.lexer.draft;
-        let assigned = string.closed && patterns::ASSIGNS.is_match(start(draft.last_word(), 200));
-        let is_script = !assigned
-            && string.text.contains(char::is_whitespace)
-            && patterns::CALLER.is_match(&string.text);
+        let assigned = closed && patterns::ASSIGNS.is_match(start(draft.last_word(), 200));
+        let is_script =
+            !assigned && text.contains(char::is_whitespace) && patterns::CALLER.is_match(&text);
         // An apostrophe in a word may not be meant as a quote.
         if is_script && !draft.text.ends_with(char::is_alphanumeric) {
             self.strings.push(self.lexer.nested.len());
         }
-        self.lexer.push_string(string, is_script);
+        self.lexer.push_string(quote, line, text, is_script);
     }
 
     fn begins_substitution(&self, open: &str) -> bool {
