@@ -38,9 +38,8 @@ patterns! {
     FUNCTION_CALL = r"([A-Za-z_]\w*)\s*\(";
     CMDLET_CALL = r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)";
 
-    /// What runs a part of a text that is printed.
-    RUNS = r"#\{|[`|>]";
-    POWERSHELL_RUNS = r"[(|>]";
+    /// What runs a part of a text or hands it to a program or a file.
+    RUNS = r#"[#$][{(]|[|>]|\(\w+ ["'$]"#;
 }
 
 /// Whether a program or a function prints for people, or a file is for them.
@@ -182,18 +181,16 @@ impl AnalyzedStatement {
         reader.is_some_and(|reader| prints(reader, names))
     }
 
-    /// Whether its caller is a program in quotes, and no function is called that may run it.
+    /// Whether its caller is a program in quotes, and nothing may run it.
     fn quotes_caller(&self, names: &ResolvedNames) -> bool {
         let text = &self.statement.text;
-        let runs = match self.statement.language {
-            Language::PowerShell => &POWERSHELL_RUNS,
-            _ => &RUNS,
-        };
         let caller = self.caller.as_ref();
         let before = caller.and_then(|caller| text.get(..caller.end));
-        before.is_some_and(|before| before.contains(['"', '\'']) && !before.ends_with('('))
-            && !self.unknown_in(self.own_text(), names)
-            && !runs.is_match(text)
+        before.is_some_and(|before| {
+            let is_open = |quote| before.matches(quote).count() % 2 == 1;
+            (is_open('"') || is_open('\'')) && !before.ends_with('(')
+        }) && !self.unknown_in(self.own_text(), names)
+            && !RUNS.is_match(text)
     }
 
     /// Whether it mentions values and fetches nothing.

@@ -11,8 +11,10 @@ use crate::script::Script;
 pub(crate) struct ScriptStatement {
     /// On one line: continued lines are joined.
     pub(crate) text: String,
-    /// Byte offsets in the text, with the line that begins there.
-    lines: Vec<(usize, usize)>,
+    /// Byte offsets, with the line that begins there.
+    lines: Rc<[(usize, usize)]>,
+    /// The byte offset of the text.
+    offset: usize,
     /// As in [`Script`].
     last_line: usize,
     pub(crate) language: Language,
@@ -27,27 +29,26 @@ pub(crate) struct ScriptStatement {
 impl ScriptStatement {
     /// The line in the script of a byte of the text.
     pub(crate) fn line_at(&self, byte: usize) -> usize {
-        let before = self.lines.partition_point(|(from, _)| *from <= byte);
+        let before = self
+            .lines
+            .partition_point(|(from, _)| *from <= self.offset + byte);
         let last = before.checked_sub(1).and_then(|n| self.lines.get(n));
         last.map_or(1, |(_, line)| *line).min(self.last_line)
     }
 
-    /// A statement of the text in a range, without that in ranges in it.
+    /// A statement of the text in a range, with blanks for that in ranges in it.
     pub(crate) fn without(&self, range: Range<usize>, inner: &[Range<usize>]) -> ScriptStatement {
-        let (mut text, mut lines) = (String::new(), Vec::new());
-        let starts = std::iter::once(range.start).chain(inner.iter().map(|range| range.end));
-        let ends = inner.iter().map(|range| range.start).chain([range.end]);
-        for (start, end) in starts.zip(ends) {
-            lines.push((text.len(), self.line_at(start)));
-            let first = self.lines.partition_point(|(from, _)| *from <= start);
-            let further = self.lines.iter().skip(first);
-            let further = further.take_while(|(from, _)| *from < end);
-            lines.extend(further.map(|(from, line)| (text.len() + from - start, *line)));
-            text.push_str(self.text.get(start..end).unwrap_or_default());
+        let mut text = String::new();
+        let mut at = range.start;
+        for blank in inner.iter().chain([&(range.end..range.end)]) {
+            text += self.text.get(at..blank.start).unwrap_or_default();
+            text.extend(std::iter::repeat_n(' ', blank.len()));
+            at = blank.end;
         }
         ScriptStatement {
             text,
-            lines,
+            lines: Rc::clone(&self.lines),
+            offset: self.offset + range.start,
             part: self.part.clone(),
             reader: self.reader.clone(),
             function: self.function.clone(),
@@ -120,7 +121,8 @@ impl StatementBuilder {
         let has_words = text.contains(|letter: char| letter.is_alphanumeric() || letter == '@');
         has_words.then(|| ScriptStatement {
             text,
-            lines,
+            lines: lines.into(),
+            offset: 0,
             last_line: script.last_line,
             language: script.language,
             function,

@@ -39,7 +39,7 @@ patterns! {
 
 struct ShellSplitter<'s> {
     lexer: Lexer<'s>,
-    /// How many substitutions and subshells are open.
+    /// How many lists of commands are open: the script and substitutions and subshells in it.
     depth: usize,
     /// The function whose body begins at the next brace.
     announced: Option<Rc<str>>,
@@ -66,6 +66,7 @@ struct HereDocument<'s> {
 impl<'s> ShellSplitter<'s> {
     /// Commands up to the closing character, which is skipped.
     fn list(&mut self, close: Option<char>) {
+        self.depth += 1;
         while let Some(letter) = self.lexer.cursor.peek() {
             if Some(letter) == close {
                 self.lexer.cursor.next();
@@ -85,11 +86,6 @@ impl<'s> ShellSplitter<'s> {
             }
         }
         self.end_command();
-    }
-
-    fn nested_list(&mut self, close: char) {
-        self.depth += 1;
-        self.list(Some(close));
         self.depth -= 1;
     }
 
@@ -119,10 +115,10 @@ impl<'s> ShellSplitter<'s> {
                 self.lexer.cursor.take(2);
                 self.announced = Some(std::mem::take(draft).last_word().into());
             }
-            '(' if self.depth < MAX_DEPTH => {
+            '(' if self.depth <= MAX_DEPTH => {
                 self.lexer.cursor.next();
                 self.end_command();
-                self.nested_list(')');
+                self.list(Some(')'));
             }
             '{' if draft.at_word() && next.is_none_or(char::is_whitespace) => {
                 self.lexer.cursor.next();
@@ -153,7 +149,7 @@ impl<'s> ShellSplitter<'s> {
         let before = self.lexer.statements.len();
         self.lexer.end_statement();
         if let Some(statement) = self.lexer.statements.get_mut(before)
-            && (self.depth > 0 || self.lexer.script.reader.is_none())
+            && (self.depth > 1 || self.lexer.script.reader.is_none())
         {
             statement.reader = reader;
         }
@@ -175,7 +171,7 @@ impl<'s> ShellSplitter<'s> {
         // What a block prints may be piped as a whole.
         let in_block = !self.lexer.blocks.is_empty() || self.pipes_blocks;
         let is_piped = in_block && prints && !text.contains(">&2");
-        (!is_piped && self.depth == 0).then(|| program.into())
+        (!is_piped && self.depth == 1).then(|| program.into())
     }
 
     /// Quotes, a substitution, a comment or one character.
@@ -235,7 +231,7 @@ impl<'s> ShellSplitter<'s> {
     }
 
     fn begins_substitution(&self, open: &str) -> bool {
-        self.depth < MAX_DEPTH && self.lexer.cursor.rest.starts_with(open)
+        self.depth <= MAX_DEPTH && self.lexer.cursor.rest.starts_with(open)
     }
 
     fn substitution(&mut self, open: &str, close: char) {
@@ -251,7 +247,7 @@ impl<'s> ShellSplitter<'s> {
         let outer = std::mem::take(&mut self.lexer.draft);
         let strings = std::mem::take(&mut self.strings);
         let before = self.lexer.statements.len();
-        self.nested_list(close);
+        self.list(Some(close));
         self.lexer.draft = outer;
         self.strings = strings;
         let name = match self.lexer.statements.get(before..) {
@@ -289,49 +285,37 @@ impl<'s> ShellSplitter<'s> {
         });
     }
 
-    /// The text from a position up to the cursor.
-    fn text_since(&self, position: &'s str) -> &'s str {
-        start(position, position.len() - self.lexer.cursor.rest.len())
-    }
-
     fn read_here_documents(&mut self) {
-        let line = self.text_since(self.line);
+        let read = self.line.len() - self.lexer.cursor.rest.len();
+        let line = start(self.line, read);
         let target = patterns::TARGET.captures(line);
         let by_target = target.and_then(|target| by_file_name(target.get(1)?.as_str()));
         let by_line = by_target.or_else(|| by_interpreter(line).filter(|l| *l != Language::Shell));
-        let here_documents = std::mem::take(&mut self.here_documents).into_iter();
-        let readers = here_documents.map(|it| {
-            let after = start(self.text_since(it.after), HEAD);
-            let reader = self.reader(&format!("{} {after}", it.command));
-            (it, reader)
-        });
-        for (here_document, reader) in readers.collect::<Vec<_>>() {
+        for here_document in std::mem::take(&mut self.here_documents) {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
             if self.lexer.script.may_nest() {
                 let language = by_line.unwrap_or_else(|| language(&text));
                 let mut nested = self.lexer.script.nested(text, line, language);
-                nested.reader = reader;
+                let after = start(here_document.after, HEAD).lines().next();
+                let after = after.unwrap_or_default();
+                nested.reader = self.reader(&format!("{} {after}", here_document.command));
                 self.lexer.nested.push(nested);
             }
         }
     }
 
     fn here_document_text(&mut self, here_document: &HereDocument) -> String {
-        let mut text = String::new();
-        while !self.lexer.cursor.rest.is_empty() {
-            let line = self.lexer.cursor.take_line();
-            self.lexer.cursor.next();
-            let unindented = match here_document.indented {
-                true => line.trim_start_matches('\t'),
-                false => line,
-            };
-            if unindented.trim_end() == here_document.delimiter {
-                break;
-            }
-            text.push_str(line);
-            text.push('\n');
-        }
-        text
+        let indent = if here_document.indented { "\t" } else { "" };
+        let is_text = |line: &&str| {
+            let line = line.trim_start_matches(|letter| indent.contains(letter));
+            line.trim_end() != here_document.delimiter
+        };
+        let cursor = &mut self.lexer.cursor;
+        let lines = cursor.rest.split_inclusive('\n').take_while(is_text);
+        let text = cursor.take(lines.map(str::len).sum());
+        cursor.take_line();
+        cursor.next();
+        text.to_owned()
     }
 }
