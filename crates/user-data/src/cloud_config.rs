@@ -214,45 +214,36 @@ impl YamlText {
         if self.included {
             return Err(NotRead::Included);
         }
-        if let Some(part) = self.encoded_file().or_else(|| self.data_url()) {
-            return part;
-        }
-        if USER_DATA.is_match(&self.text) || INCLUDE.is_match(&self.text) {
-            return Ok(CloudConfigPart::UserData {
-                name: "part within".to_owned(),
-                bytes: self.text.into_bytes(),
-            });
-        }
-        let by_name = self.path.as_deref().and_then(by_file_name);
-        let language = by_name.unwrap_or_else(|| language(&self.text));
-        let mut script = Script::new(&self.text, self.line, language);
-        script.last_line = self.last_line;
-        Ok(CloudConfigPart::Script(script))
-    }
-
-    /// A file whose content is compressed or in base64.
-    fn encoded_file(&self) -> Option<PartResult> {
-        let encoding = self.encoding.as_deref()?.to_ascii_lowercase();
-        let path = self.path.as_deref().unwrap_or_default();
-        let name = format!("file {path}").trim_end().to_owned();
-        let bytes = self.text.as_bytes();
-        if encoding.contains("b64") || encoding.contains("base64") {
-            return Some(decoded(name, bytes));
-        }
-        let bytes = bytes.to_vec();
-        let is_packed = encoding.starts_with("gz");
-        is_packed.then_some(Ok(CloudConfigPart::UserData { name, bytes }))
-    }
-
-    /// A file of Ignition, whose content is a URL.
-    fn data_url(&self) -> Option<PartResult> {
-        let (kind, data) = self.text.strip_prefix("data:")?.split_once(',')?;
-        let name = "data URL".to_owned();
-        let bytes: Vec<u8> = percent_decode_str(data).collect();
-        Some(match kind.ends_with(";base64") {
+        let encoding = self.encoding.unwrap_or_default().to_ascii_lowercase();
+        let is_base64 = encoding.contains("b64") || encoding.contains("base64");
+        let url = self.text.strip_prefix("data:");
+        let (name, bytes, is_base64) = match url.and_then(|url| url.split_once(',')) {
+            _ if is_base64 || encoding.starts_with("gz") => {
+                let name = format!("file {}", self.path.unwrap_or_default())
+                    .trim_end()
+                    .to_owned();
+                (name, self.text.into_bytes(), is_base64)
+            }
+            // A file of Ignition.
+            Some((kind, data)) => {
+                let bytes = percent_decode_str(data).collect();
+                ("data URL".to_owned(), bytes, kind.ends_with(";base64"))
+            }
+            None if USER_DATA.is_match(&self.text) || INCLUDE.is_match(&self.text) => {
+                ("part within".to_owned(), self.text.into_bytes(), false)
+            }
+            None => {
+                let by_name = self.path.as_deref().and_then(by_file_name);
+                let language = by_name.unwrap_or_else(|| language(&self.text));
+                let mut script = Script::new(&self.text, self.line, language);
+                script.last_line = self.last_line;
+                return Ok(CloudConfigPart::Script(script));
+            }
+        };
+        match is_base64 {
             true => decoded(name, &bytes),
             false => Ok(CloudConfigPart::UserData { name, bytes }),
-        })
+        }
     }
 }
 

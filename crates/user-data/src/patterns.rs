@@ -17,26 +17,19 @@ pub(crate) use patterns;
 /// The programs and functions in the text that fetch URLs.
 pub(crate) fn callers(text: &str) -> impl Iterator<Item = Range<usize>> {
     let found = CALLER.captures_iter(text).filter(move |found| {
-        let reads_dictionary = found
-            .name("object")
-            .is_some_and(|object| DICTIONARY.is_match(object.as_str()));
+        let object = found.name("object");
+        let reads_dictionary = object.is_some_and(|object| DICTIONARY.is_match(object.as_str()));
         let only_connects = found.name("connects").is_some() && CONNECTS.is_match(text);
         !reads_dictionary && !only_connects
     });
-    found.filter_map(|found| {
-        let range = found.get(0)?.range();
-        let before = text.get(..range.start).unwrap_or_default();
-        // A variable may have the name of the program that it holds.
-        let unsigned = before.strip_suffix("${").or(before.strip_suffix('$'));
-        let signs = before.len() - unsigned.unwrap_or(before).len();
-        Some(range.start - signs..range.end)
-    })
+    found.map(|found| found.get_match().range())
 }
 
 patterns! {
-    /// Programs and functions that fetch URLs.
+    /// Programs and functions that fetch URLs. A variable may have the name of the program that it
+    /// holds.
     pub(crate) CALLER = r#"(?xi)
-        \b(?: curl | wget2? | aria2c | lynx | w3m | lwp-request | pycurl )(?:\.exe)?\b
+        (?: \$\{? )? \b(?: curl | wget2? | aria2c | lynx | w3m | lwp-request | pycurl )(?:\.exe)?\b
         | \bhttps?\s+(?:GET\s|POST\s|--|https?:|:) | \bGET\s+https?:
         | \b(?P<connects> ncat | netcat | nc | socat | telnet )\b | <>\s*/dev/tcp/
         | \b(?: Invoke-RestMethod | Invoke-WebRequest | irm | iwr | Start-BitsTransfer )\b

@@ -32,11 +32,7 @@ pub(crate) fn unpack(user_data: &[u8]) -> UnpackedData {
         not_read: None,
         left: MAX_BYTES,
     };
-    if user_data.len() > MAX_BYTES {
-        unpacked.fail(NotRead::TooLarge);
-    } else {
-        unpacked.bytes(user_data, None, "", 0);
-    }
+    unpacked.bytes(user_data, None, "", 0);
     unpacked
 }
 
@@ -57,62 +53,71 @@ impl UnpackedData {
         self.not_read.get_or_insert(error);
     }
 
-    /// Unpacks a part; `part` is its name.
-    fn bytes(&mut self, bytes: &[u8], part: Option<String>, kind: &str, depth: usize) {
-        if depth > MAX_DEPTH {
-            return self.fail(NotRead::TooDeep);
-        }
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            return match self.gunzip(bytes) {
-                Ok(unpacked) => self.bytes(&unpacked, part, kind, depth + 1),
-                Err(error) => self.fail(error),
-            };
-        }
-        let text = decoded(bytes);
-        if MIME.is_match(&text) {
-            return match mailparse::parse_mail(bytes) {
-                Ok(mail) => self.mail(&mail, part.as_deref(), depth),
-                Err(error) => self.fail(NotRead::Mime(error)),
-            };
-        }
-        match within_base64(&text) {
-            Some(bytes) => self.bytes(&bytes, part, kind, depth + 1),
-            None => self.text(text, part, kind, depth),
+    /// Unpacks a part; `part` is its name and `kind` its MIME type.
+    fn bytes(&mut self, bytes: &[u8], part: Option<&str>, kind: &str, depth: usize) {
+        if let Err(error) = self.read(bytes, part, kind, depth) {
+            self.fail(error);
         }
     }
 
-    fn text(&mut self, text: String, part: Option<String>, kind: &str, depth: usize) {
-        if kind.starts_with(INCLUDE_TYPE) || INCLUDE.is_match(&text) {
-            return self.fail(NotRead::Included);
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        part: Option<&str>,
+        kind: &str,
+        depth: usize,
+    ) -> Result<(), NotRead> {
+        if depth > MAX_DEPTH {
+            return Err(NotRead::TooDeep);
         }
-        if (kind.starts_with("text/cloud-config") || YAML.is_match(&text))
+        if bytes.len() > MAX_BYTES {
+            return Err(NotRead::TooLarge);
+        }
+        let text = decoded(bytes);
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            let unpacked = self.gunzip(bytes)?;
+            self.bytes(&unpacked, part, kind, depth + 1);
+        } else if MIME.is_match(&text) {
+            let mail = mailparse::parse_mail(bytes).map_err(NotRead::Mime)?;
+            self.mail(&mail, part, depth);
+        } else if let Some(bytes) = within_base64(&text) {
+            self.bytes(&bytes, part, kind, depth + 1);
+        } else if kind.starts_with(INCLUDE_TYPE) || INCLUDE.is_match(&text) {
+            return Err(NotRead::Included);
+        } else if (kind.starts_with("text/cloud-config") || YAML.is_match(&text))
             && let Some(parts) = cloud_config::parts(&text)
         {
-            let parts = parts.into_iter();
-            return parts.for_each(|found| self.part(found, part.as_deref(), depth));
+            parts
+                .into_iter()
+                .for_each(|found| self.part(found, part, depth));
+        } else {
+            self.text(&text, part, kind, depth);
         }
-        for found in BOTTLEROCKET.captures_iter(&text) {
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, part: Option<&str>, kind: &str, depth: usize) {
+        for found in BOTTLEROCKET.captures_iter(text) {
             let base64 = found.name("base64").map_or("", |found| found.as_str());
             let decoded = cloud_config::decoded("user-data".to_owned(), base64.as_bytes());
-            self.part(decoded, part.as_deref(), depth);
+            self.part(decoded, part, depth);
         }
-        let mut scripts = tagged_scripts(&text);
+        let mut scripts = tagged_scripts(text);
         if scripts.is_empty() {
             let language = match kind {
                 "text/part-handler" => Language::Python,
-                _ => language(&text),
+                _ => language(text),
             };
-            scripts.push(Script::new(&text, 1, language));
+            scripts.push(Script::new(text, 1, language));
         }
-        self.add(scripts, part.as_deref());
+        self.add(scripts, part);
     }
 
     fn part(&mut self, found: PartResult, within: Option<&str>, depth: usize) {
         match found {
             Ok(CloudConfigPart::Script(script)) => self.add(vec![script], within),
             Ok(CloudConfigPart::UserData { name, bytes }) => {
-                let name = Some(joined(within, &name));
-                self.bytes(&bytes, name, "", depth + 1);
+                self.bytes(&bytes, Some(&joined(within, &name)), "", depth + 1);
             }
             Err(error) => self.fail(error),
         }
@@ -147,10 +152,9 @@ impl UnpackedData {
             let file = disposition.params.get("filename");
             let file = file.map_or_else(String::new, |file| format!(" ({file})"));
             let name = joined(within, &format!("part {}{file}", n + 1));
-            let name = Some(name).filter(|_| !is_only_part);
-            let kind = &part.ctype.mimetype;
+            let name = Some(&*name).filter(|_| !is_only_part);
             match part.get_body_raw() {
-                Ok(bytes) => self.bytes(&bytes, name, kind, depth + 1),
+                Ok(bytes) => self.bytes(&bytes, name, &part.ctype.mimetype, depth + 1),
                 Err(error) => self.fail(NotRead::Mime(error)),
             }
         }

@@ -15,7 +15,7 @@ const MAX_CHARACTERS: usize = 120;
 
 patterns! {
     /// The scheme, and what may be a user name and a password.
-    SCHEME = r#"(?i)(?P<scheme>https?://)(?:[^\s/"'<>|;&()]*@)?\[?$"#;
+    SCHEME = r#"(?i)(?:(?P<scheme>https?://)(?:[^\s/"'<>|;&()]*@)?)?(?P<bracket>\[?)$"#;
     PATH = r"^[\w./:~%$\[\]{}*+-]*";
     PATH_AFTER_NAME = r"^\}?(?:/[\w./:~%$\[\]{}*+-]*)?";
 }
@@ -26,26 +26,25 @@ pub(crate) fn call(caller: Option<&str>, url: &str) -> String {
     let caller = caller.split_whitespace().next().unwrap_or_default();
     let words = format!("{caller} {url}");
     let words = words.trim();
-    if words.chars().count() <= MAX_CHARACTERS {
-        return words.to_owned();
+    match words.chars().count() <= MAX_CHARACTERS {
+        true => words.to_owned(),
+        false => words
+            .chars()
+            .take(MAX_CHARACTERS - 1)
+            .chain(['…'])
+            .collect(),
     }
-    words
-        .chars()
-        .take(MAX_CHARACTERS - 1)
-        .chain(['…'])
-        .collect()
 }
 
 /// The URL that contains an address, without user name, password and query.
 pub(crate) fn url(text: &str, address: &Range<usize>) -> String {
     let before = end(text.get(..address.start).unwrap_or_default(), URL_BYTES);
     let host = text.get(address.clone()).unwrap_or_default();
-    let scheme = SCHEME
-        .captures(before)
-        .and_then(|found| found.name("scheme"));
-    let scheme = scheme.map_or("", |scheme| scheme.as_str());
-    let bracket = if before.ends_with('[') { "[" } else { "" };
-    format!("{scheme}{bracket}{host}{}", path(&PATH, text, address.end))
+    let mut url = String::new();
+    if let Some(found) = SCHEME.captures(before) {
+        found.expand("$scheme$bracket", &mut url);
+    }
+    url + host + path(&PATH, text, address.end)
 }
 
 /// A name that stands for an address, with the path that follows it.
@@ -53,21 +52,17 @@ pub(crate) fn reference(text: &str, name: &Range<usize>) -> String {
     // In a string the name is in braces.
     let before = text.get(..name.start).unwrap_or_default();
     let mut signs = ["${", "{"].into_iter();
-    let signs = signs.find(|signs| before.ends_with(signs));
-    let signs = signs.unwrap_or_default();
-    let name_text = text.get(name.clone()).unwrap_or_default();
-    format!(
-        "{signs}{name_text}{}",
-        path(&PATH_AFTER_NAME, text, name.end)
-    )
+    let sign = signs
+        .find(|sign| before.ends_with(sign))
+        .unwrap_or_default();
+    let shown = text.get(name.clone()).unwrap_or_default();
+    sign.to_owned() + shown + path(&PATH_AFTER_NAME, text, name.end)
 }
 
 fn path<'t>(pattern: &Regex, text: &'t str, from: usize) -> &'t str {
     let after = start(text.get(from..).unwrap_or_default(), URL_BYTES);
     let path = pattern.find(after).map_or("", |found| found.as_str());
     // Text before an `@` is a user name and a password.
-    let is_secret = after
-        .strip_prefix(path)
-        .is_some_and(|rest| rest.starts_with('@'));
-    if is_secret { "" } else { path }
+    let rest = after.get(path.len()..).unwrap_or_default();
+    if rest.starts_with('@') { "" } else { path }
 }
