@@ -61,11 +61,9 @@ fn within<'i, T>(
 
 impl AnalyzedStatement {
     pub(crate) fn new(mut statement: ScriptStatement) -> Self {
-        if patterns::NOT_CALLED.is_match(&statement.text) {
-            let blank = |found: &Captures| " ".repeat(found.get_match().len());
-            let text = patterns::NOT_CALLED.replace_all(&statement.text, blank);
-            statement.text = text.into_owned();
-        }
+        let blank = |found: &Captures| " ".repeat(found.get_match().len());
+        let text = patterns::NOT_CALLED.replace_all(&statement.text, blank);
+        statement.text = text.into_owned();
         let text = &statement.text;
         let parts = parts(&statement);
         let mut addresses = address::find(text);

@@ -90,7 +90,7 @@ patterns! {
         | ["'](?:/\S*/)?(?: ip6?tables\S* | nft | ip | route | ufw | firewall-cmd | netsh | ping )["']?[\s,][^;&|/()\]]*(?:169\.254\.169\.254|\])"#;
 
     /// The beginning of a shell assignment, up to its value.
-    pub(crate) ASSIGNS = r"^\w+(?:\[[^\]]*\])?\+?=$";
+    pub(crate) ASSIGNS = r"(?:^|\s)\w+(?:\[[^\]]*\])?\+?=$";
 
     /// The head of a function's definition.
     pub(crate) FUNCTION = r"(?i)^(?:async\s+)?(?:def|function|sub|func)\s+(?P<name>[\w:.-]+)\s*(?:\([^()]*\)(?:\s*->[^:]*)?\s*:?\s*|[^\s=]|$)";

@@ -69,13 +69,9 @@ fn function_bodies(statements: &[AnalyzedStatement]) -> BTreeMap<String, Vec<&An
 }
 
 impl ResolvedNames {
-    /// How many meanings are known.
+    /// How many meanings are known from which others follow.
     fn resolved(&self) -> usize {
-        self.addresses.len()
-            + self.tokens.len()
-            + self.callers.len()
-            + self.header_functions.len()
-            + self.printers.len()
+        self.addresses.len() + self.tokens.len() + self.callers.len() + self.printers.len()
     }
 
     /// Adds the names to which a statement assigns values.

@@ -67,8 +67,6 @@ impl ScriptStatement {
 pub(crate) struct StatementBuilder {
     pub(crate) text: String,
     lines: Vec<(usize, usize)>,
-    /// Where the last word begins.
-    word: usize,
 }
 
 impl StatementBuilder {
@@ -82,9 +80,6 @@ impl StatementBuilder {
             self.lines.push((self.text.len(), line));
         }
         self.text.push(letter);
-        if letter.is_whitespace() {
-            self.word = self.text.len();
-        }
     }
 
     /// Adds text that begins on the line.
@@ -97,12 +92,8 @@ impl StatementBuilder {
 
     /// Whether the next character begins a word.
     pub(crate) fn at_word(&self) -> bool {
-        self.word == self.text.len()
-    }
-
-    /// The text since the last blank.
-    pub(crate) fn last_word(&self) -> &str {
-        self.text.get(self.word..).unwrap_or_default()
+        let last = self.text.chars().next_back();
+        last.is_none_or(char::is_whitespace)
     }
 
     /// The beginning of the text, which holds its program.

@@ -16,10 +16,6 @@ patterns! {
 /// The statement, or where it has several calls, the value of each and the rest of the statement,
 /// to which the first call outside of brackets belongs.
 pub(super) fn separate(statement: ScriptStatement) -> Vec<ScriptStatement> {
-    let text = &statement.text;
-    if statement.language == Language::Shell || patterns::callers(text).nth(1).is_none() {
-        return vec![statement];
-    }
     let Some(values) = values(&statement) else {
         return vec![statement];
     };
@@ -36,15 +32,17 @@ pub(super) fn separate(statement: ScriptStatement) -> Vec<ScriptStatement> {
             inner.push(value);
         }
     }
-    found.push(statement.without(0..text.len(), &inner));
+    found.push(statement.without(0..statement.text.len(), &inner));
     found
 }
 
 /// The values with calls, each after those that it contains, and whether they are outside of
-/// brackets; `None` where quotes or brackets are not closed.
+/// brackets; `None` where there is one call at most, and where quotes or brackets are not closed.
 fn values(statement: &ScriptStatement) -> Option<Vec<(Range<usize>, bool)>> {
     let text = &statement.text;
+    patterns::callers(text).nth(1)?;
     let separator = match statement.language {
+        Language::Shell => return None,
         Language::PowerShell => &POWERSHELL_SEPARATOR,
         _ => &SEPARATOR,
     };

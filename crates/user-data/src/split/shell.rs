@@ -8,7 +8,7 @@ use crate::assignments;
 use crate::language::{Language, by_file_name, by_interpreter, language};
 use crate::patterns::{self, patterns};
 use crate::script::Script;
-use crate::statement::{ScriptStatement, StatementBuilder, start};
+use crate::statement::{ScriptStatement, StatementBuilder, end, start};
 
 /// The commands, and the scripts in quotes and here-documents. A substitution, `$(…)` or in
 /// backticks, is a command of its own and left out of the command that contains it.
@@ -102,7 +102,7 @@ impl<'s> ShellSplitter<'s> {
                 }
             }
             // The pattern of a `case`.
-            ')' if draft.last_word().len() == draft.text.len() => {
+            ')' if !draft.text.contains(char::is_whitespace) => {
                 self.lexer.cursor.next();
                 *draft = StatementBuilder::default();
             }
@@ -113,7 +113,8 @@ impl<'s> ShellSplitter<'s> {
             '(' if draft.text.ends_with('=') => self.array(),
             '(' if next == Some(')') && !draft.at_word() => {
                 self.lexer.cursor.take(2);
-                self.announced = Some(std::mem::take(draft).last_word().into());
+                let draft = std::mem::take(draft);
+                self.announced = draft.text.rsplit(' ').next().map(Into::into);
             }
             '(' if self.depth <= MAX_DEPTH => {
                 self.lexer.cursor.next();
@@ -220,7 +221,7 @@ impl<'s> ShellSplitter<'s> {
     /// A string that contains a call is a nested script, unless it is assigned to a variable.
     fn string(&mut self, quote: char, line: usize, text: String, closed: bool) {
         let draft = &self.lexer.draft;
-        let assigned = closed && patterns::ASSIGNS.is_match(start(draft.last_word(), 200));
+        let assigned = closed && patterns::ASSIGNS.is_match(end(&draft.text, 200));
         let is_script =
             !assigned && text.contains(char::is_whitespace) && patterns::CALLER.is_match(&text);
         // An apostrophe in a word may not be meant as a quote.
