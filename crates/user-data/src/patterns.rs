@@ -105,8 +105,8 @@ patterns! {
     pub(crate) HEADER_PARAMETER = r"(?i)\b(?:\w*(?:head|hdr|opt|init|args|config)\w*|h)\b";
     pub(crate) SHELL_PARAMETER = r#"(?:^|[\s="'])\$\{?[1-9@*]"#;
 
-    /// A comment in a Windows batch file.
-    pub(crate) BATCH_COMMENT = r"(?i)^@?(?:rem\b|::)";
+    /// Nothing, or a comment in a Windows batch file.
+    pub(crate) NO_COMMAND = r"(?i)^(?:$|@?(?:rem\b|::))";
 
     /// A program that runs scripts.
     pub(crate) INTERPRETER = r"(?i)\b(python|powershell|pwsh|perl|ruby|node|php|bash|dash|ksh|zsh|sh)(?:\.exe)?[\d.]*(?:\s|$)";

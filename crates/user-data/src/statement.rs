@@ -11,10 +11,8 @@ use crate::script::Script;
 pub(crate) struct ScriptStatement {
     /// On one line: continued lines are joined.
     pub(crate) text: String,
-    /// Byte offsets, with the line that begins there.
-    lines: Rc<[(usize, usize)]>,
-    /// The byte offset of the text.
-    offset: usize,
+    /// Byte offsets in the text, with the line that begins there.
+    lines: Vec<(usize, usize)>,
     /// As in [`Script`].
     last_line: usize,
     pub(crate) language: Language,
@@ -29,26 +27,27 @@ pub(crate) struct ScriptStatement {
 impl ScriptStatement {
     /// The line in the script of a byte of the text.
     pub(crate) fn line_at(&self, byte: usize) -> usize {
-        let before = self
-            .lines
-            .partition_point(|(from, _)| *from <= self.offset + byte);
+        let before = self.lines.partition_point(|(from, _)| *from <= byte);
         let last = before.checked_sub(1).and_then(|n| self.lines.get(n));
         last.map_or(1, |(_, line)| *line).min(self.last_line)
     }
 
-    /// A statement of the text in a range, with blanks for that in ranges in it.
+    /// A statement of the text in a range, without that in ranges in it.
     pub(crate) fn without(&self, range: Range<usize>, inner: &[Range<usize>]) -> ScriptStatement {
-        let mut text = String::new();
+        let (mut text, mut lines) = (String::new(), Vec::new());
         let mut at = range.start;
-        for blank in inner.iter().chain([&(range.end..range.end)]) {
-            text += self.text.get(at..blank.start).unwrap_or_default();
-            text.extend(std::iter::repeat_n(' ', blank.len()));
-            at = blank.end;
+        for inner in inner.iter().chain([&(range.end..range.end)]) {
+            lines.push((text.len(), self.line_at(at)));
+            let first = self.lines.partition_point(|(from, _)| *from <= at);
+            let further = self.lines.iter().skip(first);
+            let further = further.take_while(|(from, _)| *from < inner.start);
+            lines.extend(further.map(|(from, line)| (text.len() + from - at, *line)));
+            text.push_str(self.text.get(at..inner.start).unwrap_or_default());
+            at = inner.end;
         }
         ScriptStatement {
             text,
-            lines: Rc::clone(&self.lines),
-            offset: self.offset + range.start,
+            lines,
             part: self.part.clone(),
             reader: self.reader.clone(),
             function: self.function.clone(),
@@ -112,8 +111,7 @@ impl StatementBuilder {
         let has_words = text.contains(|letter: char| letter.is_alphanumeric() || letter == '@');
         has_words.then(|| ScriptStatement {
             text,
-            lines: lines.into(),
-            offset: 0,
+            lines,
             last_line: script.last_line,
             language: script.language,
             function,

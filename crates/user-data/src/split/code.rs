@@ -58,10 +58,6 @@ impl CodeSplitter<'_> {
                 '@' if rest.starts_with("@\"\n") => self.long_string(2, "\n\"@"),
                 '@' if rest.starts_with("@'\n") => self.long_string(2, "\n'@"),
                 '"' | '\'' | '`' => self.quoted(letter),
-                '@' if rest.starts_with("@{") => {
-                    self.lexer.take();
-                    self.open_bracket('}');
-                }
                 // A list of statements.
                 '$' | '@' if self.powershell && self.lexer.cursor.second() == Some('(') => {
                     self.lexer.take();
@@ -117,10 +113,10 @@ impl CodeSplitter<'_> {
     fn begins_literal(&self) -> bool {
         let before = self.lexer.draft.text.trim_end();
         if self.powershell {
-            return before.ends_with('$');
+            return before.ends_with(['$', '@']);
         }
         self.python
-            || before.ends_with(['=', ':', ',', '(', '[', '$'])
+            || before.ends_with(['=', ':', ',', '(', '[', '$', '@'])
             || before.ends_with("return")
             || LITERAL.is_match(start(self.lexer.cursor.rest, LOOKAHEAD))
     }

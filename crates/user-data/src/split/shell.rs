@@ -34,7 +34,7 @@ const MAX_DEPTH: usize = 24;
 
 patterns! {
     /// The beginning of a here-document, with its delimiter.
-    HERE_DOCUMENT = r"^<<(?P<indented>-?)[ \t]*(?P<delimiter>[^\s;|&()<>`]+)";
+    HERE_DOCUMENT = r"^<<(?P<indented>-)?[ \t]*(?P<delimiter>[^\s;|&()<>`]+)";
 }
 
 struct ShellSplitter<'s> {
@@ -80,8 +80,7 @@ impl<'s> ShellSplitter<'s> {
                     self.line = self.lexer.cursor.rest;
                 }
                 ';' | '|' | '&' | '(' | ')' | '{' | '}' => self.operator(letter),
-                '<' if !self.lexer.draft.text.ends_with('<') => self.here_document(),
-                '`' if self.begins_substitution("`") => self.substitution("`", '`'),
+                '<' if let Some(found) = self.here_document() => self.here_documents.push(found),
                 _ => self.word_character(letter),
             }
         }
@@ -138,8 +137,9 @@ impl<'s> ShellSplitter<'s> {
     }
 
     fn end_command(&mut self) {
-        if patterns::BATCH_COMMENT.is_match(&self.lexer.draft.text) {
+        if patterns::NO_COMMAND.is_match(&self.lexer.draft.text) {
             self.lexer.draft = StatementBuilder::default();
+            return;
         }
         let reader = self.reader(&self.lexer.draft.text);
         for string in std::mem::take(&mut self.strings) {
@@ -177,25 +177,22 @@ impl<'s> ShellSplitter<'s> {
 
     /// Quotes, a substitution, a comment or one character.
     fn word_character(&mut self, letter: char) {
+        let line = self.lexer.cursor.line;
+        let rest = self.lexer.cursor.rest.get(1..).unwrap_or_default();
         match letter {
             '\\' => self.lexer.take_escape(""),
             '#' if self.lexer.draft.at_word() => {
                 self.lexer.cursor.take_line();
             }
-            '\'' => self.single_quoted(),
+            '\'' if let Some((text, _)) = rest.split_once('\'') => {
+                self.lexer.cursor.take(text.len() + 2);
+                self.string('\'', line, text.to_owned(), true);
+            }
             '"' => self.double_quoted(),
-            '$' if self.begins_substitution("$(") => self.substitution("$(", ')'),
+            '$' | '`' if let Some(output) = self.substitution() => {
+                self.lexer.draft.push_text(&output, line);
+            }
             _ => self.lexer.take(),
-        }
-    }
-
-    fn single_quoted(&mut self) {
-        let line = self.lexer.cursor.line;
-        self.lexer.cursor.next();
-        match self.lexer.cursor.take_until("'") {
-            Some(text) => self.string('\'', line, text.to_owned(), true),
-            // An apostrophe that is never closed is not a quote.
-            None => self.lexer.draft.push('\'', line),
         }
     }
 
@@ -209,8 +206,7 @@ impl<'s> ShellSplitter<'s> {
                     self.lexer.cursor.next();
                     text.extend(self.lexer.cursor.next().filter(|it| *it != '\n'));
                 }
-                '$' if self.begins_substitution("$(") => text += &self.substituted("$(", ')'),
-                '`' if self.begins_substitution("`") => text += &self.substituted("`", '`'),
+                '$' | '`' if let Some(output) = self.substitution() => text += &output,
                 _ => text.extend(self.lexer.cursor.next()),
             }
         }
@@ -231,19 +227,15 @@ impl<'s> ShellSplitter<'s> {
         self.lexer.push_string(quote, line, text, is_script);
     }
 
-    fn begins_substitution(&self, open: &str) -> bool {
-        self.depth <= MAX_DEPTH && self.lexer.cursor.rest.starts_with(open)
-    }
-
-    fn substitution(&mut self, open: &str, close: char) {
-        let line = self.lexer.cursor.line;
-        let text = self.substituted(open, close);
-        self.lexer.draft.push_text(&text, line);
-    }
-
     /// Reads a substitution. Returns `$(name)` for a single command, which may be a function, and
     /// `$()` for anything else.
-    fn substituted(&mut self, open: &str, close: char) -> String {
+    fn substitution(&mut self) -> Option<String> {
+        let rest = self.lexer.cursor.rest;
+        let mut kinds = [("$(", ')'), ("`", '`')].into_iter();
+        let (open, close) = kinds.find(|(open, _)| rest.starts_with(open))?;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
         self.lexer.cursor.take(open.len());
         let outer = std::mem::take(&mut self.lexer.draft);
         let strings = std::mem::take(&mut self.strings);
@@ -257,7 +249,7 @@ impl<'s> ShellSplitter<'s> {
         };
         let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
         let is_function = name.chars().all(is_name) && !patterns::CALLER.is_match(name);
-        format!("$({})", if is_function { name } else { "" })
+        Some(format!("$({})", if is_function { name } else { "" }))
     }
 
     fn array(&mut self) {
@@ -271,22 +263,28 @@ impl<'s> ShellSplitter<'s> {
     }
 
     /// Reads the beginning of a here-document; its text follows after the line.
-    fn here_document(&mut self) {
+    fn here_document(&mut self) -> Option<HereDocument<'s>> {
         let cursor = &mut self.lexer.cursor;
-        let Some(found) = HERE_DOCUMENT.captures(cursor.rest) else {
-            return self.lexer.take();
-        };
-        let text = |name| found.name(name).map_or("", |it| it.as_str());
+        let found = HERE_DOCUMENT.captures(cursor.rest)?;
+        if self.lexer.draft.text.ends_with('<') {
+            return None;
+        }
         cursor.take(found.get_match().len());
-        self.here_documents.push(HereDocument {
-            delimiter: text("delimiter").replace(['\'', '"', '\\'], ""),
-            indented: !text("indented").is_empty(),
+        Some(HereDocument {
+            delimiter: found
+                .name("delimiter")?
+                .as_str()
+                .replace(['\'', '"', '\\'], ""),
+            indented: found.name("indented").is_some(),
             command: self.lexer.draft.head().to_owned(),
             after: cursor.rest,
-        });
+        })
     }
 
     fn read_here_documents(&mut self) {
+        if self.here_documents.is_empty() {
+            return;
+        }
         let read = self.line.len() - self.lexer.cursor.rest.len();
         let line = start(self.line, read);
         let target = patterns::TARGET.captures(line);
