@@ -1,14 +1,17 @@
 //! The result of a scan or an enforcement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use imds_core::instance::InstanceId;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
-use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use imds_engine::{
+    HeldEntries, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::coverage::Source;
 use crate::error::Exit;
 use crate::scope::Scope;
 
@@ -19,6 +22,10 @@ pub(crate) struct Document {
     pub(crate) trigger: CommandTrigger,
     /// What it was asked to look at.
     pub(crate) scope: Scope,
+    /// The policy that decided.
+    pub(crate) policy: PolicyIdentity,
+    /// The reports that were joined; empty if none were.
+    pub(crate) sources: Vec<Source>,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
     /// When it finished.
@@ -39,14 +46,30 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// The file that records the changes, where any were made.
+    pub(crate) journal: Option<String>,
+}
+
+/// Which policy decided.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PolicyIdentity {
+    /// The SHA-256 of its text, in hexadecimal digits.
+    pub(crate) sha256: String,
+    /// The options that it requires where no rule says otherwise.
+    pub(crate) requires: String,
 }
 
 /// The command that produced a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CommandTrigger {
+    /// `imdsctl scan`.
     Scan,
+    /// `imdsctl enforce`.
     Enforce,
+    /// `imdsctl report`, which joins reports.
+    Report,
 }
 
 impl Document {
@@ -77,8 +100,23 @@ impl Document {
     /// Counts the outcomes by region.
     pub(crate) fn count(mut self) -> Self {
         let names = self.regions.iter().map(|total| total.region.as_str());
-        self.regions = RegionTotal::count(names, &self.instances);
+        self.regions = RegionTotal::count(self.account.as_deref(), names, &self.instances);
         self
+    }
+
+    /// The regions that were described and have no instances.
+    pub(crate) fn empty_regions(&self) -> Vec<&RegionTotal> {
+        let described = |total: &&RegionTotal| {
+            let mut unreachable = self.unreachable.iter();
+            !unreachable.any(|it| {
+                it.region == total.region && (it.account.is_none() || it.account == total.account)
+            })
+        };
+        let totals = self.regions.iter();
+        totals
+            .filter(|total| total.summary == Summary::default())
+            .filter(described)
+            .collect()
     }
 
     /// Adds the outcomes of the instances that were changed.
@@ -97,6 +135,28 @@ impl Document {
                 .push(Unreachable::fatal(&report.region, error));
         }
         self.count()
+    }
+
+    /// Applies what people have exempted or paused.
+    pub(crate) fn hold(&mut self, held: &HeldEntries) {
+        for instance in &mut self.instances {
+            held.apply(instance);
+            let report = &instance.report;
+            if held.exemptions.contains_key(&report.instance_id) {
+                let mut totals = self.regions.iter_mut();
+                if let Some(total) = totals.find(|total| total.region == report.region) {
+                    total.summary.reported = total.summary.reported.saturating_sub(1);
+                    total.summary.exempt += 1;
+                }
+            }
+        }
+    }
+
+    /// The instances whose options are to be set.
+    pub(crate) fn to_enforce(&self) -> HashSet<InstanceId> {
+        let instances = self.instances.iter();
+        let to_enforce = instances.filter(|it| it.decision == ScanDecision::Enforce);
+        to_enforce.map(|it| it.report.instance_id.clone()).collect()
     }
 
     /// Removes the instances that were compliant, exempt or gone when they were scanned.

@@ -4,13 +4,17 @@ use std::process::{Command, Stdio};
 
 use imds_tests::Imdsctl;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 14] = [
     "scan",
     "enforce",
     "usage",
     "rollback",
+    "exempt",
+    "journals",
+    "pause",
     "explain",
     "policy",
+    "report-schema",
     "defaults",
     "doctor",
     "completions",

@@ -1,5 +1,6 @@
 //! Reads and writes files.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -12,7 +13,9 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
-use crate::{terminal, text};
+use crate::report_file::ReportFile;
+use crate::terminal::{self, Destination};
+use crate::text;
 
 /// Reads a text file; `-` is standard input.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
@@ -22,6 +25,20 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
         File::open(path).and_then(text::read)
     };
     read.map_err(Problem::reading(what, path))
+}
+
+/// Reads a report, and says what it lacks; `-` is standard input.
+pub(crate) fn read_report(path: &Path) -> Result<ReportFile, Problem> {
+    let report = ReportFile::parse(path, &read("the report", path)?)?;
+    if report.is_of_function {
+        let path = path.display().to_string();
+        eprintln!(
+            "imdsctl: `{}` is a report of the function: it has no names, states and tags, and does not \
+             say which Regions it covers",
+            Plain(&path)
+        );
+    }
+    Ok(report)
 }
 
 /// Writes the document to standard output or to the given file.
@@ -43,7 +60,7 @@ pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
     if wanted.output.is_some() || wanted.format == Format::Csv {
         for unreachable in unreachable {
             let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
-            eprintln!("imdsctl: could not describe: {region}: {error}");
+            terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
         }
     }
 }
@@ -94,6 +111,13 @@ fn readable(file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn readable(_file: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes text for people to standard output.
+pub(crate) fn print_text(text: &impl Display, environment: &Environment) -> Result<(), Problem> {
+    let style = terminal::style(environment.var, Destination::StandardOutput);
+    let text = text.to_string();
+    print(|out| output::line(text.trim_end(), &style, out))
 }
 
 /// Writes to standard output. A pipe that its reader closed, such as `head`, is not an error.

@@ -6,17 +6,18 @@ use imds_engine::{Scan, ScanOptions, scan as scan_fleet};
 use tokio::time::Instant;
 
 use crate::connect::Connected;
-use crate::document::{CommandTrigger, Document};
+use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::error::Problem;
 use crate::progress::ProgressLine;
 use crate::scope::Scope;
+use crate::terminal;
 
 /// Scans, and returns the document and the scan's plan.
 pub(super) async fn scan(
     connected: &Connected,
     options: ScanOptions,
     trigger: CommandTrigger,
-    scope: Scope,
+    (scope, policy): (Scope, PolicyIdentity),
 ) -> Result<(Document, Plan), Problem> {
     let begin = Instant::now();
     let progress = ProgressLine::new(&connected.client);
@@ -41,8 +42,12 @@ pub(super) async fn scan(
     let document = Document {
         trigger,
         scope,
+        policy,
+        sources: Vec::new(),
         account: account
-            .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
+            .map_err(|error| {
+                terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));
+            })
             .ok(),
         at,
         took: begin.elapsed(),
@@ -53,6 +58,7 @@ pub(super) async fn scan(
         user_data: include.user_data,
         templates: include.templates.then_some(templates),
         defaults: include.defaults.then_some(defaults),
+        journal: None,
     };
     Ok((document, plan))
 }

@@ -2,7 +2,7 @@
 
 use imds_engine::{Include, Keep, ScanOptions};
 
-use super::{chosen_policy, files, fleet};
+use super::{chosen_policy, files, fleet, state_table};
 use crate::args::{self, Connection, Only};
 use crate::connect::connect;
 use crate::document::CommandTrigger;
@@ -14,12 +14,13 @@ pub(crate) async fn scan(
     args: args::ScanArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    let policy = chosen_policy::read(&args.required)?.policy;
+    let chosen = chosen_policy::read(&args.required)?;
+    let scope = (args.scope(connection), chosen.identity());
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let options = ScanOptions {
         regions: args.regions.selection(),
         instances: args.instances.filter(),
-        policy,
+        policy: chosen.policy,
         keep: match args.only {
             Some(Only::Violations) => Keep::Violations,
             None => Keep::All,
@@ -32,13 +33,13 @@ pub(crate) async fn scan(
         },
         now: (environment.now)(),
     };
-    let (document, _) = fleet::scan(
-        &connected,
-        options,
-        CommandTrigger::Scan,
-        args.scope(connection),
-    )
-    .await?;
+    let (mut document, mut plan) =
+        fleet::scan(&connected, options, CommandTrigger::Scan, scope).await?;
+    let held = (&mut document, &mut plan);
+    state_table::honour(connection, &connected, environment, held).await?;
+    if args.only == Some(Only::Violations) {
+        document = document.only_non_compliant();
+    }
     files::report(&args.output, &document, environment)?;
     Ok(document.exit())
 }

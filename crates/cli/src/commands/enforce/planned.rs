@@ -48,9 +48,15 @@ pub(super) async fn read(
         instances.push(scanned);
     }
     instances.sort_by(|a, b| a.report.region.cmp(&b.report.region));
+    let chosen = ChosenPolicy {
+        policy,
+        text: file.policy.to_string(),
+    };
     let document = Document {
         trigger: CommandTrigger::Enforce,
         scope,
+        policy: chosen.identity(),
+        sources: Vec::new(),
         account: Some(account),
         at,
         took: begin.elapsed(),
@@ -61,14 +67,12 @@ pub(super) async fn read(
         user_data: false,
         templates: None,
         defaults: None,
+        journal: None,
     };
     Ok(Intended {
         document: document.count(),
         plan,
-        chosen: ChosenPolicy {
-            policy,
-            text: file.policy.to_string(),
-        },
+        chosen,
     })
 }
 
