@@ -20,6 +20,7 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "schema")]
 pub mod policy_schema;
+pub mod region_name;
 pub mod replacer;
 pub mod report;
 #[cfg(feature = "schema")]

@@ -315,7 +315,8 @@ fn every_format_names_every_change_and_makes_hostile_names_harmless() {
     ];
     assert_eq!(reports.diff(&to_file).ended_with(1).stdout, "");
     let written = std::fs::read_to_string(reports.folder.path("changes.csv")).unwrap();
-    assert_eq!(written, csv);
+    // Spreadsheets need the mark.
+    assert_eq!(written, format!("\u{feff}{csv}"));
 }
 
 #[test]

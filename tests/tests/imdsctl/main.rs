@@ -54,5 +54,6 @@ mod time_limit;
 mod usage;
 mod usage_evidence;
 mod usage_rejected;
+mod usage_watch;
 mod verbose;
 mod widening;

@@ -7,7 +7,7 @@ use std::path::Path;
 use imds_core::plain::Plain;
 
 use super::files;
-use crate::args::DiffArgs;
+use crate::args::{DiffArgs, DiffFormat};
 use crate::comparison::Comparison;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
@@ -42,7 +42,9 @@ pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, P
         old: &old,
         new: &new,
     };
-    files::put(args.output.as_deref(), |out| {
+    let path = args.output.as_deref();
+    files::put(path, |out| {
+        files::begin(args.format == DiffFormat::Csv, path, out)?;
         show::write(args.format, &comparison, &reports, &style, out)
     })?;
     Ok(comparison.exit())

@@ -49,6 +49,7 @@ pub(crate) fn report(
 ) -> Result<(), Problem> {
     let style = terminal::style(environment.var, wanted.destination());
     put(wanted.output.as_deref(), |out| {
+        begin(wanted.format == Format::Csv, wanted.output.as_deref(), out)?;
         output::write(wanted.format, document, &style, out)
     })?;
     warn_unreachable(wanted, &document.unreachable);
@@ -62,6 +63,15 @@ pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
             let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
             terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
         }
+    }
+}
+
+/// Begins a file of CSV with a byte order mark, without which Excel does not read UTF-8. Standard output has
+/// none, because programs would take it for a part of the first column's name.
+pub(crate) fn begin(is_csv: bool, path: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
+    match path.filter(|_| is_csv) {
+        Some(_) => out.write_all("\u{feff}".as_bytes()),
+        None => Ok(()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use imds_core::options::{MetadataOption, OptionSetting, Toggle};
-use imds_core::plain::{Plain, misleads};
+use imds_core::plain::{Plain, write_plain};
 use imds_core::report::Outcome;
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{ScanDecision, ScannedInstance};
@@ -22,14 +22,7 @@ const LONGEST: usize = 2000;
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for (n, letter) in self.0.chars().enumerate() {
-            if n == LONGEST {
-                return f.write_char('…');
-            }
-            f.write_char(if misleads(letter) { '\u{fffd}' } else { letter })?;
-        }
-        Ok(())
+        write_plain(self.0, LONGEST, f)
     }
 }
 
