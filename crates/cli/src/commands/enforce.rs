@@ -5,12 +5,10 @@ mod intended;
 mod messages;
 mod planned;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use imds_core::chain::chain;
 use imds_core::instance::InstanceId;
-use imds_core::plan::Step;
-use imds_core::policy::Action;
 use imds_engine::{Include, Keep, ScanDecision, ScanOptions};
 use intended::Intended;
 
@@ -53,6 +51,7 @@ pub(crate) async fn enforce(
             count(left, "instance")
         );
     }
+    messages::warn_of_starts(&intended);
     if let Some(path) = &args.plan_out {
         plan_file(&intended, &account, environment)?
             .write(path)
@@ -96,12 +95,14 @@ async fn apply(
 ) -> Result<Exit, Problem> {
     if intended.plan.steps.is_empty() {
         files::report(&args.output, &intended.document, environment)?;
-        eprintln!("nothing to do");
+        eprintln!("{}", messages::nothing_planned(&intended.document));
         return Ok(intended.document.exit());
     }
-    if !args.act.yes {
+    if args.act.yes {
+        messages::refuse_unasked(&intended, (environment.now)())?;
+    } else {
         show(args, &intended, environment)?;
-        if !terminal::agreed(&question(args, &intended.plan.steps, account))? {
+        if !terminal::agreed(&messages::question(&intended, account, (environment.now)()))? {
             eprintln!("nothing was changed");
             return Ok(intended.document.exit());
         }
@@ -125,21 +126,17 @@ async fn observe(
     (connection, environment): (&Connection, &Environment),
 ) -> Result<Intended, Problem> {
     let chosen = chosen_policy::read(&args.required)?;
-    let mut policy = chosen.policy.clone();
-    let mut keep = Keep::Plan;
-    if args.unused_only.is_some() {
-        keep = Keep::PlanOfUnused;
-        // The command enforces regardless of the action that the policy allows the function.
-        policy.existing.in_use = Action::Report;
-        policy.existing.unknown = Action::Report;
-    }
+    let basis = args.usage_basis(&chosen.policy);
     let options = ScanOptions {
         regions: args.regions.selection(),
         instances: args.instances.filter(),
-        policy,
-        keep,
-        usage_days: args.unused_only,
-        include: Include::default(),
+        policy: chosen.policy.clone(),
+        keep: Keep::Plan(basis.gate()),
+        usage_days: basis.days(),
+        include: Include {
+            user_data: args.user_data,
+            ..Include::default()
+        },
         now: (environment.now)(),
     };
     let scope = args.scope(connection);
@@ -148,6 +145,7 @@ async fn observe(
         document,
         plan,
         chosen,
+        basis,
     })
 }
 
@@ -212,25 +210,4 @@ fn show(
         output::write(Format::Table, &plan, &style, &mut std::io::stderr().lock())
             .map_err(Problem::Print)
     }
-}
-
-fn question(args: &args::EnforceArgs, steps: &[Step], account: &str) -> String {
-    let mut regions: BTreeMap<&str, usize> = BTreeMap::new();
-    for step in steps {
-        *regions.entry(&step.instance.region).or_default() += 1;
-    }
-    let usage = if args.unused_only.is_some() || args.plan.is_some() {
-        ""
-    } else {
-        "This does not check whether software there still uses IMDSv1: `--unused-only` does, and `imdsctl usage` shows it.\n"
-    };
-    format!(
-        "{usage}Set the metadata options of {} in {} in account {account}?",
-        count(steps.len(), "instance"),
-        regions
-            .iter()
-            .map(|(region, n)| format!("{region} ({n})"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )
 }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use imds_core::plain::Plain;
 use imds_core::report::Outcome;
-use imds_engine::ScannedInstance;
+use imds_engine::{ScanDecision, ScannedInstance};
 use jiff::tz::Offset;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
@@ -17,7 +17,7 @@ use super::grid::{Cell, Column, Tone};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::words::{Message, count, day, duration, outcome, thousands};
-use super::{columns, is_always_counted};
+use super::{columns, is_always_counted, words};
 use crate::document::{CommandTrigger, Document};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -110,7 +110,11 @@ fn sections(document: &Document) -> Markup {
     let survey = Survey::new(document);
     let next = next::steps(document, &survey);
     let decision = Column::fixed("DECISION", |it: &ScannedInstance| {
-        Cell::new(it.decision.as_str()).toned(columns::tone(it))
+        let words = match it.decision {
+            ScanDecision::Enforce => words::decision(it),
+            _ => vec![it.decision.as_str().to_owned()],
+        };
+        Cell::shortening(words).toned(columns::tone(it))
     });
     let reason = Column::fixed("REASON", |it: &ScannedInstance| {
         Cell::new(Message(&it.report.reason))

@@ -263,6 +263,12 @@ fn an_instance_that_may_only_be_reported_now_is_left() {
         attachments: Attachments::default(),
         ..instance()
     };
-    let decision = decide(&policy, &old, at(), Discovery::Request, &evidence);
+    let decision = decide(
+        &policy,
+        &old,
+        at(),
+        Discovery::Request(UsageGate::Policy),
+        &evidence,
+    );
     assert!(entry().still_valid(&old, &decision).is_err());
 }

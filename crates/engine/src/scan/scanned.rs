@@ -6,6 +6,7 @@ use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, State};
 use imds_core::launcher::TemplateCompliance;
+use imds_core::options::MetadataOptions;
 use imds_core::policy::Action;
 use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
@@ -24,6 +25,9 @@ pub struct ScannedInstance {
     pub state: Option<State>,
     /// What the command would do about it.
     pub decision: ScanDecision,
+    /// The options to set, where it is not compliant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<MetadataOptions>,
     /// The Auto Scaling group that would replace it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_scaling_group: Option<String>,
@@ -97,6 +101,7 @@ impl ScannedInstance {
             name: instance.tags.get("Name").cloned(),
             state: instance.state,
             decision: decision.into(),
+            set: decision.non_compliant().map(|it| *it.change.set()),
             auto_scaling_group: group.map(str::to_owned),
             user_data,
         }

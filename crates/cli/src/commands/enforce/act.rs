@@ -60,6 +60,7 @@ pub(super) async fn act(
         document,
         plan,
         chosen,
+        ..
     } = intended;
     let policy = &chosen.policy;
     let enforced = enforce_plan(client, policy, plan, environment.now, options).await;

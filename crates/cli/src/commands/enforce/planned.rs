@@ -5,7 +5,7 @@ use std::path::Path;
 
 use futures_util::future::join_all;
 use imds_core::chain::chain;
-use imds_core::decide::{Decision, Discovery, Evidence, decide};
+use imds_core::decide::{Decision, Discovery, Evidence, UsageGate, decide};
 use imds_core::instance::{Instance, InstanceId};
 use imds_core::plan::{Plan, Step};
 use imds_core::report::{Outcome, Unreachable};
@@ -18,7 +18,7 @@ use crate::connect::Connected;
 use crate::document::{CommandTrigger, Document};
 use crate::environment::Environment;
 use crate::error::Problem;
-use crate::plan_file::{PlanFile, PlannedChange};
+use crate::plan_file::{PlanFile, PlannedChange, UsageBasis};
 use crate::scope::Scope;
 
 pub(super) async fn read(
@@ -40,7 +40,13 @@ pub(super) async fn read(
             continue;
         };
         let evidence = Evidence::NotAsked;
-        let decision = decide(&policy, &instance, at, Discovery::Request, &evidence);
+        let decision = decide(
+            &policy,
+            &instance,
+            at,
+            Discovery::Request(UsageGate::Ignored),
+            &evidence,
+        );
         let scanned = scanned(change, &instance, &decision);
         if scanned.decision == ScanDecision::Enforce {
             plan.steps.push(Step { instance, decision });
@@ -69,6 +75,7 @@ pub(super) async fn read(
             policy,
             text: file.policy.to_string(),
         },
+        basis: UsageBasis::Ignored,
     })
 }
 
