@@ -102,7 +102,8 @@ async fn apply(
         messages::refuse_unasked(&intended, (environment.now)())?;
     } else {
         show(args, &intended, environment)?;
-        if !terminal::agreed(&messages::question(&intended, account, (environment.now)()))? {
+        let question = messages::question(&intended, account, (environment.now)());
+        if !connected.agreed(&question)? {
             eprintln!("nothing was changed");
             return Ok(intended.document.exit());
         }
@@ -139,7 +140,7 @@ async fn observe(
         },
         now: (environment.now)(),
     };
-    let scope = args.scope(connection);
+    let scope = (args.scope(connection), chosen.identity());
     let (document, plan) = fleet::scan(connected, options, CommandTrigger::Enforce, scope).await?;
     Ok(Intended {
         document,

@@ -82,6 +82,7 @@ impl AccountScanner<'_> {
             .defaults
             .filter(|_| self.options.include.defaults)
             .map(|defaults| RegionDefaults {
+                account: None,
                 region: region.to_owned(),
                 defaults,
             });
@@ -139,6 +140,7 @@ impl AccountScanner<'_> {
             }
         };
         ScannedTemplate {
+            account: None,
             region: self.region.to_owned(),
             kind,
             id,

@@ -54,9 +54,14 @@ pub(super) async fn read(
         instances.push(scanned);
     }
     instances.sort_by(|a, b| a.report.region.cmp(&b.report.region));
+    let chosen = ChosenPolicy {
+        policy,
+        text: file.policy.to_string(),
+    };
     let document = Document {
         trigger: CommandTrigger::Enforce,
         scope,
+        policy: chosen.identity(),
         account: Some(account),
         at,
         took: begin.elapsed(),
@@ -71,10 +76,7 @@ pub(super) async fn read(
     Ok(Intended {
         document: document.count(),
         plan,
-        chosen: ChosenPolicy {
-            policy,
-            text: file.policy.to_string(),
-        },
+        chosen,
         basis: UsageBasis::Ignored,
     })
 }
