@@ -180,6 +180,7 @@ impl Instances {
     pub(crate) fn filter(&self) -> InstanceFilter {
         InstanceFilter {
             ids: self.ids.clone(),
+            ids_by_region: None,
             tags: self.tags.clone(),
             states: self.states.clone(),
         }

@@ -57,6 +57,14 @@ pub struct Enforced {
     pub pending: usize,
 }
 
+impl Enforced {
+    /// Adds what became of another plan.
+    pub fn add(&mut self, other: Enforced) {
+        self.reports.extend(other.reports);
+        self.pending += other.pending;
+    }
+}
+
 /// Enforces a plan.
 pub async fn enforce(
     client: &imds_aws::Client,

@@ -231,7 +231,7 @@ impl UsageReader<'_> {
             region: &region,
             usage: RegionUsage::default(),
         };
-        for filters in self.options.instances.searches() {
+        for filters in self.options.instances.searches(&region) {
             if let Err(error) = each_page(self.client, &region, &filters, &mut reader).await {
                 reader.fail(chain(&error));
                 break;

@@ -174,7 +174,7 @@ fn ctrl_c_completes_the_calls_in_flight_and_reports_what_was_done() {
     says(
         &ran.stderr,
         &[
-            &format!("interrupted: {enforced} instances were changed, {left} were not; "),
+            &format!("interrupted: {enforced} instances changed, {left} not; "),
             "roll back with: imdsctl rollback",
         ],
     );

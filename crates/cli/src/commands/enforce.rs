@@ -1,15 +1,14 @@
 //! `imdsctl enforce`: scans, shows the plan, asks, applies it, and waits until EC2 has applied it.
 
 mod act;
+mod canary;
 mod intended;
 mod messages;
 mod planned;
 
-use std::collections::HashSet;
-
 use imds_core::chain::chain;
-use imds_core::instance::InstanceId;
-use imds_engine::{Include, Keep, ScanDecision, ScanOptions};
+use imds_core::plan::Step;
+use imds_engine::{Include, Keep, ScanOptions};
 use intended::Intended;
 
 use super::chosen_policy;
@@ -37,7 +36,10 @@ pub(crate) async fn enforce(
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let mut intended = match &args.plan {
-        Some(path) => planned::read(&connected, path, args.scope(connection), environment).await?,
+        Some(path) => {
+            let asked = (&args, args.scope(connection));
+            planned::read(&connected, path, asked, environment).await?
+        }
         None => observe(&connected, &args, (connection, environment)).await?,
     };
     let account = match intended.document.account.clone() {
@@ -158,16 +160,7 @@ fn limit(intended: &mut Intended, limit: Option<u32>) -> usize {
     });
     let steps = &mut intended.plan.steps;
     let left = steps.split_off(most.min(steps.len()));
-    let ids: HashSet<&InstanceId> = left.iter().map(|step| &step.instance.id).collect();
-    for instance in &mut intended.document.instances {
-        if ids.contains(&instance.report.instance_id) {
-            instance.decision = ScanDecision::Report;
-            instance
-                .report
-                .reason
-                .push_str("; left as it is by `--limit`");
-        }
-    }
+    intended.document.leave(&left, "by `--limit`");
     left.len()
 }
 
@@ -176,19 +169,31 @@ fn plan_file(
     account: &str,
     environment: &Environment,
 ) -> Result<PlanFile, Problem> {
-    let changes = intended.plan.steps.iter().filter_map(|step| {
-        Some(PlannedChange {
-            region: step.instance.region.clone(),
-            instance_id: step.instance.id.clone(),
-            before: step.instance.options,
-            set: *step.non_compliant()?.change.set(),
-            reason: step.decision.to_string(),
-        })
-    });
+    let changes = intended.plan.steps.iter().filter_map(planned_change);
     let policy = serde_json::from_str(&intended.chosen.text)
         .map_err(|error| Problem::Failed(format!("could not write the policy: {error}")))?;
     let at = (environment.now)();
-    Ok(PlanFile::new(account, at, policy, changes.collect()))
+    let basis = (intended.basis, intended.document.user_data);
+    Ok(PlanFile::new(account, at, policy, basis, changes.collect()))
+}
+
+fn planned_change(step: &Step) -> Option<PlannedChange> {
+    let (instance, non_compliant) = (&step.instance, step.non_compliant()?);
+    let change = non_compliant.change;
+    let transitions = change.transitions(&instance.options).join(", ");
+    Some(PlannedChange {
+        region: instance.region.clone(),
+        instance_id: instance.id.clone(),
+        name: instance.tags.get("Name").cloned(),
+        tags: instance.tags.clone(),
+        launch_template: instance.launch_template(),
+        auto_scaling_group: instance.auto_scaling_group().map(str::to_owned),
+        first_launched_at: non_compliant.first_launched_at,
+        usage: non_compliant.usage.clone(),
+        before: instance.options,
+        set: *change.set(),
+        reason: format!("{transitions}: {}", step.decision),
+    })
 }
 
 /// Shows the plan on standard output, or on standard error if standard output is read by a program.

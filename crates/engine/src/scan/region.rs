@@ -106,7 +106,7 @@ struct RegionScanner<'a> {
 impl RegionScanner<'_> {
     async fn instances(&mut self) {
         let (client, region) = (self.client, self.region);
-        for filters in self.options.instances.searches() {
+        for filters in self.options.instances.searches(region) {
             if let Err(error) = each_page(client, region, &filters, self).await {
                 self.fail(chain(&error));
             }

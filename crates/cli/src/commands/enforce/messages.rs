@@ -7,7 +7,7 @@ use std::path::Path;
 use imds_core::plan::{Plan, Step};
 use imds_core::usage::Usage;
 use imds_engine::ScannedInstance;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::act::Enforcement;
 use super::intended::Intended;
@@ -134,14 +134,29 @@ fn listed(counts: &BTreeMap<impl Display, usize>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
+/// Announces the pause after the canaries.
+pub(super) fn observing(canaries: usize, others: usize, pause: SignedDuration) -> String {
+    format!(
+        "observing {} for {pause:#}: {} will follow if no call without a token is rejected",
+        count(canaries, "canary instance"),
+        count(others, "other instance")
+    )
+}
+
+/// Says that the others are not enforced.
+pub(super) fn stopped(left: usize, why: &str) -> String {
+    format!("{} left unchanged {why}", count(left, "instance"))
+}
+
 /// Prints what is left undone, and how to roll back.
 pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connection) {
     let summary = done.document.summary();
     let enforced = summary.enforced;
     if done.ending == Ending::Interrupted {
         eprintln!(
-            "interrupted: {enforced} instances were changed, {} were not; calls in flight were finished and are in the journal",
-            summary.failed
+            "interrupted: {} changed, {} not; calls in flight were finished and are in the journal",
+            count(enforced, "instance"),
+            summary.failed + done.left
         );
     }
     if done.pending > 0 {
