@@ -1,7 +1,7 @@
 //! Plans that are written, read, and hold or not.
 
 use imds_core::age::Attachments;
-use imds_core::decide::{Discovery, Evidence, decide};
+use imds_core::decide::{Discovery, Evidence, UsageGate, decide};
 use imds_core::instance::{Instance, State};
 use imds_core::options::{HttpTokens, Toggle};
 use imds_core::usage::{NotKnown, Usage};
