@@ -6,7 +6,9 @@ use std::time::Duration;
 use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
-use imds_engine::{RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate};
+use imds_engine::{
+    HeldEntries, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -42,6 +44,8 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// The file that records the changes, where any were made.
+    pub(crate) journal: Option<String>,
 }
 
 /// Which policy decided.
@@ -96,6 +100,21 @@ impl Document {
         self
     }
 
+    /// The regions that were described and have no instances.
+    pub(crate) fn empty_regions(&self) -> Vec<&RegionTotal> {
+        let described = |total: &&RegionTotal| {
+            let mut unreachable = self.unreachable.iter();
+            !unreachable.any(|it| {
+                it.region == total.region && (it.account.is_none() || it.account == total.account)
+            })
+        };
+        let totals = self.regions.iter();
+        totals
+            .filter(|total| total.summary == Summary::default())
+            .filter(described)
+            .collect()
+    }
+
     /// Adds the outcomes of the instances that were changed.
     pub(crate) fn with_outcomes(mut self, reports: Vec<InstanceReport>) -> Self {
         let reports = reports.into_iter().map(|it| (it.instance_id.clone(), it));
@@ -123,6 +142,28 @@ impl Document {
             instance.report.reason.push_str("; left as it is ");
             instance.report.reason.push_str(why);
         }
+    }
+
+    /// Applies what people have exempted or paused.
+    pub(crate) fn hold(&mut self, held: &HeldEntries) {
+        for instance in &mut self.instances {
+            held.apply(instance);
+            let report = &instance.report;
+            if held.exemptions.contains_key(&report.instance_id) {
+                let mut totals = self.regions.iter_mut();
+                if let Some(total) = totals.find(|total| total.region == report.region) {
+                    total.summary.reported = total.summary.reported.saturating_sub(1);
+                    total.summary.exempt += 1;
+                }
+            }
+        }
+    }
+
+    /// The instances whose options are to be set.
+    pub(crate) fn to_enforce(&self) -> HashSet<InstanceId> {
+        let instances = self.instances.iter();
+        let to_enforce = instances.filter(|it| it.decision == ScanDecision::Enforce);
+        to_enforce.map(|it| it.report.instance_id.clone()).collect()
     }
 
     /// Removes the instances that were compliant, exempt or gone when they were scanned.

@@ -13,10 +13,12 @@ mod plan_file;
 mod policy_check;
 mod progress;
 mod quote;
+mod recorded;
 mod report_schema;
 mod scope;
 mod terminal;
 mod text;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            eprintln!("imdsctl: {}", chain(&problem));
+            terminal::say(format!("imdsctl: {}", chain(&problem)));
             problem.exit_code()
         }
     }
@@ -53,6 +55,9 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Rollback(args) => {
             commands::rollback::rollback(connection, args, environment).await
         }
+        Command::Journals(args) => commands::journals::list(&args),
+        Command::Exempt(args) => commands::exempt::exempt(connection, args, environment).await,
+        Command::Pause(args) => commands::pause::pause(connection, args, environment).await,
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
         Command::Explain(args) => commands::offline::explain(&args, environment),
         Command::Policy(of) => commands::offline::policy(&of, environment),

@@ -47,6 +47,9 @@ struct DocumentJson<'a> {
     /// The account's metadata defaults, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     defaults: &'a Option<Vec<RegionDefaults>>,
+    /// The file that records the changes, for `imdsctl rollback`, where any were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    journal: &'a Option<String>,
     /// How long the command took, in seconds.
     took_seconds: f64,
     /// When the command finished.
@@ -69,6 +72,7 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         regions: &document.regions,
         templates: &document.templates,
         defaults: &document.defaults,
+        journal: &document.journal,
         took_seconds: (document.took.as_secs_f64() * 1000.0).round() / 1000.0,
         finished_at: document.at,
     };

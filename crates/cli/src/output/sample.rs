@@ -244,6 +244,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         user_data: false,
         templates: None,
         defaults: None,
+        journal: None,
     };
     document.count()
 }

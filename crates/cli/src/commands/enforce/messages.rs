@@ -16,8 +16,9 @@ use crate::commands::journals::rollback_command;
 use crate::document::{CommandTrigger, Document};
 use crate::error::Problem;
 use crate::journal::Ending;
-use crate::output::count;
+use crate::output::{count, thousands};
 use crate::plan_file::UsageBasis;
+use crate::terminal;
 
 /// The plan that is applied, as a scan shows it.
 pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
@@ -61,11 +62,12 @@ pub(super) fn warn_of_starts(intended: &Intended) {
             true => "",
             false => "; `--user-data` leaves out those whose user data makes such calls",
         };
-        eprintln!(
-            "{} of {}: the last start was before the window, so that calls without a token at a start were not observed{search}",
-            unobserved,
+        terminal::say(format!(
+            "{} of {}: the last start was before the window, so that calls without a token at a start \
+             were not observed{search}",
+            thousands(unobserved),
             count(intended.plan.steps.len(), "instance"),
-        );
+        ));
     }
 }
 
@@ -153,23 +155,21 @@ pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connec
     let summary = done.document.summary();
     let enforced = summary.enforced;
     if done.ending == Ending::Interrupted {
-        eprintln!(
-            "interrupted: {} changed, {} not; calls in flight were finished and are in the journal",
-            count(enforced, "instance"),
-            summary.failed + done.left
-        );
+        let (changed, left) = (count(enforced, "instance"), summary.failed + done.left);
+        terminal::say(format!(
+            "interrupted: {changed} changed, {} not changed; calls in flight were finished and are in the journal",
+            thousands(left)
+        ));
     }
     if done.pending > 0 {
-        eprintln!(
-            "EC2 has not applied {} of the changes yet: check with `imdsctl scan`",
-            done.pending
-        );
+        let pending = count(done.pending, "change");
+        terminal::say(format!(
+            "EC2 has not applied {pending} yet: check with `imdsctl scan`"
+        ));
     }
     if enforced > 0 {
-        let connection_words = connection.words();
-        eprintln!("roll back with: {}", rollback_command(journal, connection));
-        eprintln!(
-            "check whose calls are rejected now: imdsctl usage --rejected --days 1{connection_words}"
-        );
+        let usage = format!("imdsctl usage --rejected --days 1{}", connection.words());
+        terminal::offer("roll back with:", &rollback_command(journal, connection));
+        terminal::offer("check whose calls are rejected now:", &usage);
     }
 }

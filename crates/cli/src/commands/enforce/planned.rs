@@ -20,6 +20,7 @@ use crate::environment::Environment;
 use crate::error::Problem;
 use crate::plan_file::{PlanFile, PlanFileError, PlannedChange, UsageBasis};
 use crate::scope::Scope;
+use crate::terminal;
 
 /// Reads a plan, and observes its instances and their use of IMDSv1 again.
 pub(super) async fn read(
@@ -33,10 +34,10 @@ pub(super) async fn read(
     let refused = |error: PlanFileError| Problem::Usage(chain(&error));
     let (file, policy) = PlanFile::read(path, &account).map_err(refused)?;
     let age = file.age(path, now, args.max_plan_age()).map_err(refused)?;
-    eprintln!(
+    terminal::say(format!(
         "the plan is {age} old: it was created at {}",
         file.created_at
-    );
+    ));
     let basis = match args.ignore_usage {
         true => UsageBasis::Ignored,
         false => file.usage,
