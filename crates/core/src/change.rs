@@ -49,15 +49,23 @@ impl Change {
         self.set.http_tokens.is_some() || self.set.http_endpoint.is_some()
     }
 
-    /// Every option with the value of an instance that has `before` and the new one, such as `hop_limit 3 → 2`.
-    pub fn transitions(&self, before: &MetadataOptions) -> Vec<String> {
+    /// Every option that it sets, with the value of an instance that has `before` and the new one, such as
+    /// `3 → 2`.
+    pub fn transitions(&self, before: &MetadataOptions) -> Vec<(MetadataOption, String)> {
         let each = self.set.settings().map(|setting| {
             let option = setting.option();
             let old = before.get(option).map(OptionSetting::value);
             let old = old.as_deref().unwrap_or("not known");
-            format!("{} {old} → {}", option.name(), setting.value())
+            (option, format!("{old} → {}", setting.value()))
         });
         each.collect()
+    }
+
+    /// The same in words, such as `http_tokens optional → required, hop_limit 3 → 2`.
+    pub fn from_to(&self, before: &MetadataOptions) -> String {
+        let each = self.transitions(before).into_iter();
+        let each = each.map(|(option, values)| format!("{} {values}", option.name()));
+        each.collect::<Vec<_>>().join(", ")
     }
 
     /// The options of an instance that had `before`, after the change.
@@ -96,12 +104,8 @@ mod tests {
             ..MetadataOptions::default()
         });
         assert_eq!(
-            change.transitions(&before),
-            [
-                "http_tokens optional → required",
-                "hop_limit 3 → 2",
-                "http_protocol_ipv6 not known → disabled"
-            ]
+            change.from_to(&before),
+            "http_tokens optional → required, hop_limit 3 → 2, http_protocol_ipv6 not known → disabled"
         );
     }
 

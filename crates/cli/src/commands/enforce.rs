@@ -182,7 +182,7 @@ fn plan_file(
 fn planned_change(step: &Step) -> Option<PlannedChange> {
     let (instance, non_compliant) = (&step.instance, step.non_compliant()?);
     let change = non_compliant.change;
-    let transitions = change.transitions(&instance.options).join(", ");
+    let transitions = change.from_to(&instance.options);
     Some(PlannedChange {
         region: instance.region.clone(),
         instance_id: instance.id.clone(),

@@ -62,8 +62,13 @@ fn violations(instance: &ScannedInstance) -> Vec<String> {
     let report = &instance.report;
     let before = report.before.unwrap_or_default();
     if let (ScanDecision::Enforce, Some(set)) = (instance.decision, instance.set) {
-        let change = Change::setting(set).transitions(&before).join(", ");
-        return vec![change, report.violations.join(", ")];
+        let change = Change::setting(set);
+        let brief = change.transitions(&before).into_iter();
+        let brief = brief.map(|(option, values)| format!("{} {values}", brief_name(option)));
+        return vec![
+            change.from_to(&before),
+            brief.collect::<Vec<_>>().join(", "),
+        ];
     }
     let violated = |option: &&MetadataOption| report.violations.contains(&option.name());
     let (found, briefly): (Vec<String>, Vec<String>) = MetadataOption::ALL

@@ -106,7 +106,9 @@ pub(super) fn question(intended: &Intended, account: &str, now: Timestamp) -> St
     for step in steps {
         *regions.entry(&step.instance.region).or_default() += 1;
         if let Some(non_compliant) = step.non_compliant() {
-            for change in non_compliant.change.transitions(&step.instance.options) {
+            let change = &non_compliant.change;
+            for (option, values) in change.transitions(&step.instance.options) {
+                let change = format!("{} {values}", option.name());
                 *changes.entry(change).or_default() += 1;
             }
         }
