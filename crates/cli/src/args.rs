@@ -217,6 +217,7 @@ impl Instances {
     pub(crate) fn filter(&self) -> InstanceFilter {
         InstanceFilter {
             ids: self.ids.clone(),
+            ids_by_region: None,
             tags: self.tags.clone(),
             states: self.states.clone(),
         }
@@ -230,7 +231,8 @@ pub(crate) struct Required {
     /// The policy [default: tokens are required]
     #[arg(long, value_name = "FILE", conflicts_with = "hop_limit")]
     pub(crate) policy: Option<PathBuf>,
-    /// Also require exactly this hop limit, 1 to 64: containers on a bridge network need 2
+    /// Also require at least this hop limit, 1 to 64: containers on a bridge network need 2. It is never
+    /// lowered; a policy can do that
     #[arg(long, value_name = "N", value_parser = hops)]
     pub(crate) hop_limit: Option<HopLimit>,
 }

@@ -20,7 +20,7 @@ use crate::state::Exemption;
 use crate::usage::{RejectedCalls, Usage};
 use crate::violation::Violation;
 pub use because::{Because, BecauseWord, Instead};
-pub use discovery::{Discovery, Evidence, Question, Quota};
+pub use discovery::{Discovery, Evidence, Question, Quota, UsageGate};
 
 /// What is to be done about an instance, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,6 +139,21 @@ impl NonCompliant {
             instead: Some(Instead { of, because }),
             ..self
         }
+    }
+}
+
+impl Decision {
+    /// Why the instance is not compliant, and what to do.
+    pub fn non_compliant(&self) -> Option<&NonCompliant> {
+        match self {
+            Decision::NonCompliant(non_compliant) => Some(non_compliant),
+            Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
+        }
+    }
+
+    /// What must be asked before anything is done.
+    pub fn question(&self) -> Option<Question> {
+        self.non_compliant()?.question
     }
 }
 

@@ -4,6 +4,8 @@
 mod apply;
 mod ask;
 mod attempt;
+#[cfg(feature = "command")]
+mod canary;
 mod changer;
 #[cfg(feature = "command")]
 mod defaults;
@@ -40,6 +42,8 @@ mod user_data;
 mod work;
 
 pub use apply::ApplyOptions;
+#[cfg(feature = "command")]
+pub use canary::{CanaryCheck, check_canaries};
 #[cfg(feature = "command")]
 pub use defaults::{DefaultsSurvey, apply_defaults, describe_defaults};
 #[cfg(feature = "command")]

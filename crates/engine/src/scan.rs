@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use imds_aws::{CallError, Client, Fault};
+use imds_core::decide::{Decision, Discovery, Question, UsageGate};
 use imds_core::plan::Plan;
 use imds_core::policy::Policy;
 use imds_core::report::Unreachable;
@@ -51,10 +52,26 @@ pub enum Keep {
     All,
     /// Those that are not compliant.
     Violations,
-    /// Every instance, and a plan that enforces the options of those that are not compliant.
-    Plan,
-    /// The same, but only of those that did not use IMDSv1.
-    PlanOfUnused,
+    /// Every instance, and a plan that enforces the options of those that are not compliant, as far as their
+    /// use of IMDSv1 allows. Use is asked for only where that depends on it.
+    Plan(UsageGate),
+}
+
+impl ScanOptions {
+    fn discovery(&self) -> Discovery {
+        match self.keep {
+            Keep::All | Keep::Violations => Discovery::Request(UsageGate::Ignored),
+            Keep::Plan(gate) => Discovery::Request(gate),
+        }
+    }
+
+    /// Whether the use of IMDSv1 is asked for: on compliant instances it is rejected.
+    fn asks_usage(&self, decision: &Decision) -> bool {
+        match self.keep {
+            Keep::All | Keep::Violations => decision.non_compliant().is_some(),
+            Keep::Plan(_) => decision.question() == Some(Question::Usage),
+        }
+    }
 }
 
 /// What is scanned besides instances.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imds_core::age::Attachments;
-use imds_core::decide::{Discovery, Evidence, decide};
+use imds_core::decide::{Discovery, Evidence, UsageGate, decide};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
@@ -72,8 +72,18 @@ fn instance(n: usize) -> Instance {
 
 fn scanned(instance: &Instance, usage: Option<Usage>, user_data: Vec<Finding>) -> ScannedInstance {
     let policy = Policy::parse(POLICY).unwrap();
+    let gate = match usage {
+        Some(_) => UsageGate::UnusedOnly,
+        None => UsageGate::Ignored,
+    };
     let evidence = usage.clone().map_or(Evidence::NotAsked, Evidence::Usage);
-    let decision = decide(&policy, instance, now(), Discovery::Request, &evidence);
+    let decision = decide(
+        &policy,
+        instance,
+        now(),
+        Discovery::Request(gate),
+        &evidence,
+    );
     ScannedInstance::new(instance, &decision, usage, user_data)
 }
 

@@ -7,6 +7,7 @@ use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, State};
 use imds_core::launcher::TemplateCompliance;
+use imds_core::options::MetadataOptions;
 use imds_core::policy::Action;
 use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
@@ -27,6 +28,9 @@ pub struct ScannedInstance {
     pub state: Option<State>,
     /// What the command would do about it.
     pub decision: ScanDecision,
+    /// The options to set, where it is not compliant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set: Option<MetadataOptions>,
     /// The AMI's id.
     pub image: Option<String>,
     /// Such as `m7g.large`.
@@ -119,6 +123,7 @@ impl ScannedInstance {
             name: instance.tags.get("Name").cloned(),
             state: instance.state,
             decision: decision.into(),
+            set: decision.non_compliant().map(|it| *it.change.set()),
             image: instance.image.clone(),
             instance_type: instance.instance_type.clone(),
             instance_profile: instance.instance_profile.clone(),
