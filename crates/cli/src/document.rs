@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use imds_core::instance::InstanceId;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
-use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use imds_engine::{
+    RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate, UnneededExemption,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -41,6 +43,9 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// described.
+    pub(crate) unneeded_exemptions: Option<Vec<UnneededExemption>>,
 }
 
 /// Which policy decided.

@@ -22,6 +22,9 @@ use imds_core::report::Outcome;
 
 use crate::document::{CommandTrigger, Document};
 
+/// The heading of exemptions that can be removed from the policy.
+const UNNEEDED_EXEMPTIONS: &str = "Exemptions that no instance of the account needs";
+
 /// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {

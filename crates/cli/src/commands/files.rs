@@ -35,6 +35,11 @@ pub(crate) fn report(
         output::write(wanted.format, document, &style, out)
     })?;
     warn_unreachable(wanted, &document.unreachable);
+    if wanted.format == Format::Csv {
+        for unneeded in document.unneeded_exemptions.iter().flatten() {
+            eprintln!("imdsctl: no instance of the account needs the exemption of {unneeded}");
+        }
+    }
     Ok(())
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn scan(
         unreachable,
         templates,
         defaults,
+        unneeded_exemptions,
     } = scan.map_err(Problem::scan)?;
     let document = Document {
         trigger,
@@ -54,6 +55,7 @@ pub(super) async fn scan(
         user_data: include.user_data,
         templates: include.templates.then_some(templates),
         defaults: include.defaults.then_some(defaults),
+        unneeded_exemptions,
     };
     Ok((document, plan))
 }

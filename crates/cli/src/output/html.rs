@@ -17,7 +17,7 @@ use super::grid::{Cell, Column, Tone};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::words::{Message, count, day, duration, outcome, thousands};
-use super::{columns, covered, is_always_counted};
+use super::{UNNEEDED_EXEMPTIONS, columns, covered, is_always_counted};
 use crate::document::{CommandTrigger, Document};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -130,6 +130,11 @@ fn sections(document: &Document) -> Markup {
                 @for it in &document.unreachable {
                     p { b { (Plain(&it.region)) } ": " bdi { (Message(&it.error)) } }
                 }
+            }))
+        }
+        @if let Some(unneeded) = document.unneeded_exemptions.as_ref().filter(|it| !it.is_empty()) {
+            (section("unneeded-exemptions", UNNEEDED_EXEMPTIONS, &html! {
+                ul { @for it in unneeded { li { bdi { (it) } } } }
             }))
         }
         (section("instances", "Instances", &html! {

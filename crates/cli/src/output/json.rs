@@ -7,7 +7,9 @@ use std::io::{self, Write};
 
 use imds_core::plain::misleads;
 use imds_core::report::{Summary, Unreachable, VERSION};
-use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use imds_engine::{
+    RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate, UnneededExemption,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
@@ -47,6 +49,9 @@ struct DocumentJson<'a> {
     /// The account's metadata defaults, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     defaults: &'a Option<Vec<RegionDefaults>>,
+    /// Rules that exempt, and that no instance of the account needs; `null`: not every instance of the
+    /// account was described.
+    unneeded_exemptions: &'a Option<Vec<UnneededExemption>>,
     /// How long the command took, in seconds.
     took_seconds: f64,
     /// When the command finished.
@@ -69,6 +74,7 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         regions: &document.regions,
         templates: &document.templates,
         defaults: &document.defaults,
+        unneeded_exemptions: &document.unneeded_exemptions,
         took_seconds: (document.took.as_secs_f64() * 1000.0).round() / 1000.0,
         finished_at: document.at,
     };

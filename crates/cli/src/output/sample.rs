@@ -13,6 +13,7 @@ use imds_core::report::{Outcome, Unreachable};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{
     RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
+    UnneededExemption,
 };
 use imds_user_data::Finding;
 use jiff::Timestamp;
@@ -186,6 +187,11 @@ pub(super) fn fleet(count: usize) -> Document {
             defaults("eu-west-1", Some(HttpTokens::Required)),
             defaults("us-east-1", None),
         ]),
+        unneeded_exemptions: Some(vec![UnneededExemption {
+            rule: HOSTILE[0].to_owned(),
+            expires: Some("2027-03-31".parse().unwrap()),
+            reason: Some("vendor ticket 4711".to_owned()),
+        }]),
         ..document(instances(count))
     }
 }
@@ -234,6 +240,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         user_data: false,
         templates: None,
         defaults: None,
+        unneeded_exemptions: None,
     };
     document.count()
 }

@@ -18,6 +18,11 @@ pub struct InstanceFilter {
 }
 
 impl InstanceFilter {
+    /// Whether all instances are scanned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.tags.is_empty() && self.states.is_empty()
+    }
+
     /// The filters of one search, or of one for every 200 ids.
     pub(crate) fn searches(&self) -> Vec<Vec<Filter<'_>>> {
         let ids: Vec<&str> = self.ids.iter().map(InstanceId::as_str).collect();

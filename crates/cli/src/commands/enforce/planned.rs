@@ -66,6 +66,7 @@ pub(super) async fn read(
         user_data: false,
         templates: None,
         defaults: None,
+        unneeded_exemptions: None,
     };
     Ok(Intended {
         document: document.count(),
