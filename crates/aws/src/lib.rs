@@ -5,6 +5,7 @@
 
 #[cfg(feature = "command")]
 mod account;
+mod attempt_log;
 mod client;
 mod cloudwatch;
 mod convert;
@@ -15,6 +16,7 @@ mod ec2;
 mod environment;
 mod error;
 mod expression;
+mod halt;
 #[cfg(feature = "command")]
 mod login;
 mod options;
@@ -23,6 +25,7 @@ mod permissions;
 mod power;
 mod rate_limiter;
 mod retry;
+mod services;
 mod state_table;
 #[cfg(feature = "command")]
 mod templates;
@@ -34,6 +37,7 @@ mod wire_tests;
 
 #[cfg(feature = "command")]
 pub use account::Identity;
+pub use attempt_log::{CallAttempt, OnAttempt};
 pub use client::Client;
 pub use cloudwatch::Metric;
 pub use describe::DescribedIds;
@@ -41,6 +45,7 @@ pub use ec2::{FILTER_VALUES, Filter, Pages};
 pub use environment::{SettingError, SettingErrors, environment};
 pub use error::{CallError, Fault};
 pub use expression::Condition;
+pub use halt::Halt;
 #[cfg(feature = "command")]
 pub use login::{Login, LoginError, LoginOptions, login};
 pub use page::{DescribedPage, UnreadableInstance};

@@ -101,7 +101,7 @@ async fn apply(
     }
     if !args.act.yes {
         show(args, &intended, environment)?;
-        if !terminal::agreed(&question(args, &intended.plan.steps, account))? {
+        if !connected.agreed(&question(args, &intended.plan.steps, account))? {
             eprintln!("nothing was changed");
             return Ok(intended.document.exit());
         }

@@ -37,6 +37,7 @@ pub struct ScannedInstance {
     /// The ARN of its instance profile, which holds its IAM role; `None`: it has none.
     pub instance_profile: Option<String>,
     /// Its public IPv4 addresses, and its IPv6 addresses except unique local ones.
+    #[serde(default)]
     pub public_addresses: Vec<IpAddr>,
     /// When it was last started.
     #[cfg_attr(
@@ -45,6 +46,7 @@ pub struct ScannedInstance {
     )]
     pub started_at: Option<Timestamp>,
     /// All of its tags.
+    #[serde(default)]
     pub tags: BTreeMap<String, String>,
     /// The Auto Scaling group that would replace it.
     #[serde(skip_serializing_if = "Option::is_none")]
