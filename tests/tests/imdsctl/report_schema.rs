@@ -52,7 +52,7 @@ pub(crate) fn check(report: &Value) {
 #[test]
 fn the_command_prints_the_schema_in_the_repository() {
     let ran = Imdsctl::offline().args(["report-schema"]).run();
-    assert_eq!(ran.ended_with(0).stdout, published());
+    assert!(ran.ended_with(0).stdout == published());
 }
 
 #[test]
