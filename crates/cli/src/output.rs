@@ -1,11 +1,15 @@
 //! Output formats for people and for programs.
 
+mod asff;
+mod checks;
 mod columns;
 mod covered;
 pub(crate) mod csv;
 mod html;
 pub(crate) mod json;
+mod markdown;
 mod next;
+mod ocsf;
 #[cfg(test)]
 pub(crate) mod sample;
 mod survey;
@@ -36,6 +40,12 @@ pub(crate) enum Format {
     Csv,
     /// For managers and auditors: one self-contained file
     Html,
+    /// For a pull request or the summary of a CI job
+    Markdown,
+    /// For AWS Security Hub: findings in the AWS Security Finding Format
+    Asff,
+    /// For a SIEM: OCSF Compliance Findings
+    Ocsf,
 }
 
 /// What the output of a table can show.
@@ -60,6 +70,9 @@ pub(crate) fn write(
         Format::Json => json::write_document(document, &mut out),
         Format::Csv => csv::write(document, &mut out),
         Format::Html => html::write(document, &mut out),
+        Format::Markdown => markdown::write(document, &mut out),
+        Format::Asff => asff::write(document, &mut out),
+        Format::Ocsf => ocsf::write(document, &mut out),
     }?;
     io::Write::flush(&mut out)
 }

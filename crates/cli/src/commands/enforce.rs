@@ -70,9 +70,7 @@ pub(crate) async fn enforce(
     if args.act.dry_run {
         match args.output.format {
             Format::Table => show(&args, &intended, environment)?,
-            Format::Json | Format::Csv | Format::Html => {
-                files::report(&args.output, &intended.document, environment)?;
-            }
+            _ => files::report(&args.output, &intended.document, environment)?,
         }
         return Ok(intended.document.exit());
     }

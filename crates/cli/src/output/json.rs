@@ -87,6 +87,20 @@ pub(crate) fn write(object: &impl Serialize, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
+/// Writes a list with one line per item.
+pub(super) fn write_list(
+    items: impl Iterator<Item = impl Serialize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "[")?;
+    for (n, item) in items.enumerate() {
+        let comma = if n > 0 { "," } else { "" };
+        write!(out, "{comma}\n  ")?;
+        item.serialize(&mut Serializer::with_formatter(&mut *out, Lines::within(2)))?;
+    }
+    writeln!(out, "\n]")
+}
+
 /// Breaks lines, and escapes characters that a terminal would interpret, although JSON does not require
 /// it.
 #[derive(Default)]
@@ -95,6 +109,16 @@ struct Lines {
     depth: usize,
     /// Whether the list has items so far.
     has_items: bool,
+}
+
+impl Lines {
+    /// Breaks no line, because so many objects and lists are open already.
+    fn within(depth: usize) -> Self {
+        Lines {
+            depth,
+            ..Lines::default()
+        }
+    }
 }
 
 impl Formatter for Lines {

@@ -69,7 +69,7 @@ pub(super) async fn act(
     // A table shows only the instances that were changed or failed.
     let document = match args.output.format {
         Format::Table => document.only_non_compliant(),
-        Format::Json | Format::Csv | Format::Html => document,
+        _ => document,
     };
     Ok(Enforcement {
         document: Document {

@@ -26,7 +26,9 @@ pub(super) fn write(
         Format::Table => table(document, style, out),
         Format::Json => json(document, out),
         Format::Csv => csv(document, out),
-        Format::Html => Err(io::ErrorKind::Unsupported.into()),
+        Format::Html | Format::Markdown | Format::Asff | Format::Ocsf => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 
