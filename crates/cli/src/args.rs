@@ -18,7 +18,6 @@ use jiff::SignedDuration;
 
 use crate::output::Format;
 use crate::quote::quoted;
-use crate::terminal::Destination;
 use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
@@ -202,21 +201,19 @@ pub(crate) struct Required {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-    /// Write to this file instead of standard output
+    /// The output format [default: by the ending of the file; table on standard output]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Write to this file instead of standard output. Repeat it to write several formats, by their
+    /// endings: .txt, .json, .csv, .html, .md, .asff.json, .ocsf.json
     #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub(crate) output: Vec<PathBuf>,
 }
 
 impl Output {
-    /// Where the output is written.
-    pub(crate) fn destination(&self) -> Destination {
-        match self.output {
-            Some(_) => Destination::Elsewhere,
-            None => Destination::StandardOutput,
-        }
+    /// Whether people read it on standard output.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.output.is_empty() && self.format.unwrap_or(Format::Table) == Format::Table
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) use table::{defaults, grid, heading, left_out, unreachable};
 pub(crate) use words::{Message, count, not_known, thousands};
 
 use std::io;
+use std::path::Path;
 
 use imds_core::report::Outcome;
 
@@ -46,6 +47,28 @@ pub(crate) enum Format {
     Asff,
     /// For a SIEM: OCSF Compliance Findings
     Ocsf,
+}
+
+impl Format {
+    /// The endings of files, and the formats that they choose. The first that fits counts.
+    const ENDINGS: [(&str, Format); 8] = [
+        (".asff.json", Format::Asff),
+        (".ocsf.json", Format::Ocsf),
+        (".json", Format::Json),
+        (".csv", Format::Csv),
+        (".html", Format::Html),
+        (".md", Format::Markdown),
+        (".markdown", Format::Markdown),
+        (".txt", Format::Table),
+    ];
+
+    /// The format that the ending of a file chooses.
+    pub(crate) fn of_file(path: &Path) -> Option<Format> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let mut endings = Self::ENDINGS.iter();
+        let found = endings.find(|(ending, _)| name.ends_with(ending));
+        found.map(|(_, format)| *format)
+    }
 }
 
 /// What the output of a table can show.

@@ -1,6 +1,7 @@
 //! The terminal: whether there is one, its width, and confirmation.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
 
 use crate::error::Problem;
 use crate::output::Style;
@@ -10,6 +11,16 @@ use crate::output::Style;
 pub(crate) enum Destination {
     StandardOutput,
     Elsewhere,
+}
+
+impl Destination {
+    /// The destination of a file, or of standard output.
+    pub(crate) fn of(path: Option<&Path>) -> Self {
+        match path {
+            Some(_) => Destination::Elsewhere,
+            None => Destination::StandardOutput,
+        }
+    }
 }
 
 /// The style of a report: plain if it is not a terminal, or if `NO_COLOR` is set.
@@ -50,9 +61,6 @@ pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
     io::stdin()
         .lock()
         .read_line(&mut answer)
-        .map_err(Problem::reading(
-            "the answer on",
-            std::path::Path::new("the terminal"),
-        ))?;
+        .map_err(Problem::reading("the answer on", Path::new("the terminal")))?;
     Ok(answer.trim() == "yes")
 }

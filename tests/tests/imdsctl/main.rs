@@ -23,6 +23,7 @@ mod journal;
 mod journal_full_disk;
 mod login;
 mod managed;
+mod outputs;
 mod plan;
 mod reading;
 mod report_schema;

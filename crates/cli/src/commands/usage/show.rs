@@ -16,6 +16,9 @@ use crate::output::csv::io_error;
 use crate::output::grid::{self, Cell, Column, Tone};
 use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
 
+/// The formats of this command.
+pub(super) const FORMATS: [Format; 3] = [Format::Table, Format::Json, Format::Csv];
+
 pub(super) fn write(
     format: Format,
     document: &UsageDocument,
