@@ -21,6 +21,8 @@ mod halt;
 mod login;
 mod options;
 mod page;
+#[cfg(feature = "command")]
+mod people;
 mod permissions;
 mod power;
 mod rate_limiter;

@@ -1,8 +1,13 @@
 //! The arguments of the command.
 
 mod defaults;
+mod diff;
 mod enforce;
+mod exempt;
 mod explain;
+mod journals;
+mod pause;
+mod report;
 mod rollback;
 mod scan;
 mod usage;
@@ -10,6 +15,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::styling::{Style, Styles};
 use clap::{Args, Parser, Subcommand};
 use imds_core::instance::{InstanceId, State};
 use imds_core::options::HopLimit;
@@ -21,11 +27,22 @@ use crate::quote::quoted;
 use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+pub(crate) use diff::{DiffArgs, DiffFormat};
 pub(crate) use enforce::EnforceArgs;
+pub(crate) use exempt::{ExemptArgs, ExemptOf};
 pub(crate) use explain::ExplainArgs;
+pub(crate) use journals::JournalsArgs;
+pub(crate) use pause::{PauseArgs, PauseOf, PausedRegions};
+pub(crate) use report::ReportArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
 pub(crate) use usage::UsageArgs;
+
+/// No colours, because the first 16 depend on the terminal's theme, and yellow cannot be read on white.
+const STYLES: Styles = Styles::styled()
+    .error(Style::new().bold())
+    .valid(Style::new().bold())
+    .invalid(Style::new().bold());
 
 /// Finds EC2 instances that answer IMDSv1, enforces IMDSv2 on them, and rolls it back.
 ///
@@ -36,7 +53,8 @@ pub(crate) use usage::UsageArgs;
     name = "imdsctl",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    styles = STYLES
 )]
 #[command(after_help = "Examples:
   imdsctl scan                               every instance of every region
@@ -62,6 +80,10 @@ pub(crate) struct Connection {
     /// The endpoint of all AWS services, for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
+    /// The function's state table, in which people exempt and pause [default: IMDS_STATE_TABLE]; a name is
+    /// that of a table in the region of AWS_REGION or the profile
+    #[arg(long, global = true, value_name = "NAME|ARN")]
+    pub(crate) state_table: Option<String>,
     /// Give up on what AWS has not answered after this time, such as 90s, 5m or 1h [default: no
     /// limit]. Changes in flight are finished; what is missing is named, and the exit code is 3.
     /// Waiting for a confirmation does not count
@@ -78,7 +100,8 @@ impl Connection {
     pub(crate) fn words(&self) -> String {
         let profile = self.profile.iter().map(|name| ("--profile", name));
         let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
-        let words = profile.chain(url);
+        let table = self.state_table.iter().map(|it| ("--state-table", it));
+        let words = profile.chain(url).chain(table);
         words
             .map(|(option, value)| format!(" {option} {}", quoted(Path::new(value))))
             .collect()
@@ -93,15 +116,29 @@ pub(crate) enum Command {
     Enforce(EnforceArgs),
     /// Shows who used IMDSv1, or whose calls are rejected now
     Usage(UsageArgs),
-    /// Rolls back the changes that a journal recorded
+    /// Rolls back the changes that a journal, or reports of the function, recorded
     Rollback(RollbackArgs),
+    /// Shows what was changed from here: when, by whom, and whether it was rolled back; calls no AWS API
+    Journals(JournalsArgs),
+    /// Exempts instances, for the function and for this command, until a time
+    Exempt(ExemptArgs),
+    /// Pauses the account or a region: the function and this command report instead of acting
+    Pause(PauseArgs),
+    /// Shows what changed between two reports: what is new, reopened, remediated, or gone
+    Diff(DiffArgs),
+    /// Joins reports, for example of several accounts, into one
+    Report(ReportArgs),
     /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
-    /// Prints the JSON Schema of what `scan` and `enforce` report with `--format json`
-    ReportSchema,
+    /// Prints the JSON Schema of what `scan`, `enforce` and `report` print with `--format json`
+    ReportSchema {
+        /// Print that of what `diff` prints instead
+        #[arg(long)]
+        diff: bool,
+    },
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),
@@ -208,6 +245,10 @@ pub(crate) struct Output {
     /// endings: .txt, .json, .csv, .html, .md, .asff.json, .ocsf.json
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
+    /// Show this tag in the table and in HTML, and totals by its values; can be repeated. JSON and CSV have
+    /// all tags
+    #[arg(long = "show-tag", value_name = "KEY")]
+    pub(crate) show_tags: Vec<String>,
 }
 
 impl Output {
@@ -215,6 +256,15 @@ impl Output {
     pub(crate) fn is_for_people(&self) -> bool {
         self.output.is_empty() && self.format.unwrap_or(Format::Table) == Format::Table
     }
+}
+
+/// Writing into the state table.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Applying")]
+pub(crate) struct Write {
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Applying changes.

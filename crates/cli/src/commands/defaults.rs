@@ -38,7 +38,7 @@ pub(crate) async fn defaults(
 }
 
 async fn describe(connected: &Connected, regions: &Regions) -> Result<DefaultsSurvey, Problem> {
-    let Connected { client, region } = connected;
+    let Connected { client, region, .. } = connected;
     let progress = ProgressLine::new(client);
     let survey = describe_defaults(client, region, &regions.selection(), &progress.hear()).await;
     progress.end();
@@ -64,10 +64,10 @@ fn show(
         unreachable,
     } = &survey;
     if let Err(error) = account {
-        eprintln!(
-            "imdsctl: could not get the account of these credentials: {}",
-            chain(error)
-        );
+        let error = chain(error);
+        terminal::say(format!(
+            "imdsctl: could not get the account of these credentials: {error}"
+        ));
     }
     let style = terminal::style(environment.var, Destination::StandardOutput);
     files::print(|out| {
@@ -81,7 +81,7 @@ fn show(
             return json::write(&json, out);
         }
         if !defaults.is_empty() {
-            output::defaults(defaults, &style, out)?;
+            output::defaults(defaults, "--json", &style, out)?;
         }
         output::unreachable(unreachable, &style, out)
     })

@@ -18,6 +18,7 @@ use super::chosen_policy;
 use super::files;
 use super::fleet;
 use super::journals::new_journal;
+use super::state_table;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::document::CommandTrigger;
@@ -43,16 +44,16 @@ pub(crate) async fn enforce(
         Some(path) => planned::read(&connected, path, args.scope(connection), environment).await?,
         None => observe(&connected, &args, (connection, environment)).await?,
     };
+    let held = (&mut intended.document, &mut intended.plan);
+    state_table::honour(connection, &connected, environment, held).await?;
     let account = match intended.document.account.clone() {
         Some(account) => account,
         None => connected.account().await?,
     };
     let left = limit(&mut intended, args.limit);
     if left > 0 {
-        eprintln!(
-            "{} not in the plan because of --limit",
-            count(left, "instance")
-        );
+        let left = count(left, "instance");
+        terminal::say(format!("{left} not in the plan because of --limit"));
     }
     if let Some(path) = &args.plan_out {
         plan_file(&intended, &account, environment)?
@@ -62,10 +63,10 @@ pub(crate) async fn enforce(
                 _ => Problem::Failed(chain(&error)),
             })?;
         show(&args, &intended, environment)?;
-        let (path, quoted, connection) = (path.display(), quoted(path), connection.words());
-        eprintln!(
-            "the plan is in {path}; apply it with: imdsctl enforce --plan {quoted}{connection}"
-        );
+        terminal::say(format!("the plan is in {}", path.display()));
+        let (path, connection) = (quoted(path), connection.words());
+        let apply = format!("imdsctl enforce --plan {path}{connection}");
+        terminal::offer("apply it with:", &apply);
         return Ok(intended.document.exit());
     }
     if args.act.dry_run {
@@ -96,19 +97,20 @@ async fn apply(
 ) -> Result<Exit, Problem> {
     if intended.plan.steps.is_empty() {
         files::report(&args.output, &intended.document, environment)?;
-        eprintln!("nothing to do");
+        terminal::say("nothing to do");
         return Ok(intended.document.exit());
     }
     if !args.act.yes {
         show(args, &intended, environment)?;
         if !connected.agreed(&question(args, &intended.plan.steps, account))? {
-            eprintln!("nothing was changed");
+            terminal::say("nothing was changed");
             return Ok(intended.document.exit());
         }
     }
-    let journal = new_journal(&args.act, RecordedCommand::Enforce, account, environment)?;
-    eprintln!("journal: {}", journal.path().display());
-    let done = act::act(connected, intended, args, &journal, environment).await?;
+    let journal = new_journal(&args.act, RecordedCommand::Enforce, connected, environment).await?;
+    terminal::say(format!("journal: {}", journal.path().display()));
+    let mut done = act::act(connected, intended, args, &journal, environment).await?;
+    done.document.journal = Some(journal.path().to_string_lossy().into_owned());
     // If one fails, the other is still reported.
     let changed = done.document.clone().only_non_compliant();
     // A table shows only the instances that were changed or failed.

@@ -1,5 +1,6 @@
 //! Reads and writes files.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
+use crate::report_file::ReportFile;
 use crate::terminal::{self, Destination};
 use crate::text;
 
@@ -23,6 +25,20 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
         File::open(path).and_then(text::read)
     };
     read.map_err(Problem::reading(what, path))
+}
+
+/// Reads a report, and says what it lacks; `-` is standard input.
+pub(crate) fn read_report(path: &Path) -> Result<ReportFile, Problem> {
+    let report = ReportFile::parse(path, &read("the report", path)?)?;
+    if report.is_of_function {
+        let path = path.display().to_string();
+        eprintln!(
+            "imdsctl: `{}` is a report of the function: it has no names, states and tags, and does not \
+             say which Regions it covers",
+            Plain(&path)
+        );
+    }
+    Ok(report)
 }
 
 /// One output of a command.
@@ -99,7 +115,8 @@ pub(crate) fn report_by_format<'a>(
     warn_unreachable(&targets, &document.unreachable);
     if targets.iter().any(|it| it.format == Format::Csv) {
         for unneeded in document.unneeded_exemptions.iter().flatten() {
-            eprintln!("imdsctl: no instance of the account needs the exemption of {unneeded}");
+            let words = "no instance of the account needs the exemption of";
+            terminal::say(format!("imdsctl: {words} {unneeded}"));
         }
     }
     written
@@ -110,7 +127,7 @@ pub(crate) fn warn_unreachable(targets: &[Target], unreachable: &[Unreachable]) 
     let is_unseen = |it: &Target| it.path.is_some() || it.format == Format::Csv;
     for unreachable in unreachable.iter().filter(|_| targets.iter().any(is_unseen)) {
         let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
-        eprintln!("imdsctl: could not describe: {region}: {error}");
+        terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
     }
 }
 
@@ -160,6 +177,13 @@ fn readable(file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn readable(_file: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes text for people to standard output.
+pub(crate) fn print_text(text: &impl Display, environment: &Environment) -> Result<(), Problem> {
+    let style = terminal::style(environment.var, Destination::StandardOutput);
+    let text = text.to_string();
+    print(|out| output::line(text.trim_end(), &style, out))
 }
 
 /// Writes to standard output. A pipe that its reader closed, such as `head`, is not an error.

@@ -10,6 +10,7 @@ use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::error::Problem;
 use crate::progress::ProgressLine;
 use crate::scope::Scope;
+use crate::terminal;
 
 /// Scans, and returns the document and the scan's plan.
 pub(super) async fn scan(
@@ -43,8 +44,11 @@ pub(super) async fn scan(
         trigger,
         scope,
         policy,
+        sources: Vec::new(),
         account: account
-            .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
+            .map_err(|error| {
+                terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));
+            })
             .ok(),
         at,
         took: begin.elapsed(),
@@ -55,7 +59,9 @@ pub(super) async fn scan(
         user_data: include.user_data,
         templates: include.templates.then_some(templates),
         defaults: include.defaults.then_some(defaults),
+        state_table: false,
         unneeded_exemptions,
+        journal: None,
     };
     Ok((document, plan))
 }

@@ -1,4 +1,6 @@
-//! The journal of a command, and how to roll it back.
+//! The journal of a command, how to roll it back, and `imdsctl journals`.
+
+mod list;
 
 use std::path::Path;
 
@@ -10,14 +12,18 @@ use crate::environment::Environment;
 use crate::error::Problem;
 use crate::journal::{Ending, Header, Place, RecordedCommand, Writer};
 use crate::quote::quoted;
+use crate::terminal;
+
+pub(crate) use list::list;
 
 /// Creates a journal in the given file or in the platform's state folder.
-pub(super) fn new_journal(
+pub(super) async fn new_journal(
     act: &Act,
     what: RecordedCommand,
-    account: &str,
+    connected: &Connected,
     environment: &Environment,
 ) -> Result<Writer, Problem> {
+    let by = connected.identity().await?;
     let create = || {
         let place = match &act.journal {
             Some(path) => Place::File(path.clone()),
@@ -25,7 +31,8 @@ pub(super) fn new_journal(
         };
         let header = Header {
             act: what,
-            account: account.to_owned(),
+            account: by.account.clone(),
+            by: Some(by.arn.clone()),
             started_at: (environment.now)(),
         };
         Writer::create(&place, header, environment.now)
@@ -43,7 +50,7 @@ pub(super) fn rollback_command(journal: &Path, connection: &Connection) -> Strin
 pub(super) fn end(writer: Writer, connected: &Connected) -> Result<(), Problem> {
     let how = Ending::after(&connected.client);
     if how == Ending::Interrupted {
-        eprintln!("interrupted: calls in flight were finished and are in the journal");
+        terminal::say("interrupted: calls in flight were finished and are in the journal");
     }
     writer
         .close(how)

@@ -39,7 +39,7 @@ impl<T: Display> Display for Code<T> {
 /// Writes the report.
 pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
     let survey = Survey::new(document);
-    writeln!(out, "## IMDSv1 in account {}\n", account(document))?;
+    writeln!(out, "## {}\n", title(document))?;
     totals(document, out)?;
     for (label, text) in covered::scope(document) {
         writeln!(out, "- {label} {}", Code(text))?;
@@ -70,9 +70,11 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     )
 }
 
-fn account(document: &Document) -> String {
-    let account = document.account.as_deref();
-    account.map_or_else(|| "that is not known".to_owned(), |it| Code(it).to_string())
+fn title(document: &Document) -> String {
+    match &document.account {
+        Some(account) => format!("IMDSv1 in account {}", Code(account)),
+        None => "IMDSv1".to_owned(),
+    }
 }
 
 fn totals(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {

@@ -56,6 +56,7 @@ pub(super) async fn read(
         trigger: CommandTrigger::Enforce,
         scope,
         policy: chosen.identity(),
+        sources: Vec::new(),
         account: Some(account),
         at,
         took: begin.elapsed(),
@@ -66,7 +67,9 @@ pub(super) async fn read(
         user_data: false,
         templates: None,
         defaults: None,
+        state_table: false,
         unneeded_exemptions: None,
+        journal: None,
     };
     Ok(Intended {
         document: document.count(),

@@ -13,8 +13,15 @@ use serde::Serialize;
 use super::spark::spark;
 use super::{UsageDocument, UsageRow};
 use crate::output::csv::io_error;
-use crate::output::grid::{self, Cell, Column, Tone};
+use crate::output::grid::{self, Cell, Column, LAST, Tone};
+use crate::output::tags;
 use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
+use crate::wrap::wrap;
+
+/// The title of the column of bars.
+const BY_DAY: &str = "BY DAY";
+
+const LEGEND: &str = "BY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number";
 
 /// The formats of this command.
 pub(super) const FORMATS: [Format; 3] = [Format::Table, Format::Json, Format::Csv];
@@ -46,29 +53,49 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
         };
         writeln!(out, "{what}")?;
     } else {
-        let dropped = grid::write(&columns(instances), instances, style, out)?;
-        output::left_out(&dropped, style, out)?;
-        writeln!(
-            out,
-            "\nBY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number"
-        )?;
+        let columns = columns(document);
+        let dropped = grid::write(&columns, instances, output::FULL, style, out)?;
+        if !dropped.contains(&BY_DAY) {
+            writeln!(out)?;
+            output::line(LEGEND, style, out)?;
+        }
     }
+    by_tag(document, style, out)?;
     hints(document, style, out)?;
     output::unreachable(&survey.unreachable, style, out)?;
-    writeln!(out, "\n{}", summary(document))
+    writeln!(out)?;
+    output::line(&summary(document), style, out)
 }
 
-fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
+/// The instances by the values of each tag that is shown.
+fn by_tag(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    let instances = &document.survey.instances;
+    let title = if document.is_rejected() {
+        "REJECTED"
+    } else {
+        "IN USE"
+    };
+    for key in document.show_tags.iter().filter(|_| !instances.is_empty()) {
+        let has_calls: fn(&InstanceCalls) -> bool = |it| it.verdict.has_calls() == Some(true);
+        let totals = tags::totals(key, instances, (|it| &it.tags, has_calls));
+        let columns = tags::columns(key, title, Some("LISTED"));
+        output::tag_totals(key, &columns, &totals, style, out)?;
+    }
+    Ok(())
+}
+
+fn columns(document: &UsageDocument) -> Vec<Column<'_, InstanceCalls>> {
+    let instances = &document.survey.instances;
     let first = instances.first().map(|it| &it.account);
     let several_accounts = instances.iter().any(|it| Some(&it.account) != first);
     let mut columns = vec![
         Column::fixed("REGION", |it: &InstanceCalls| Cell::new(Plain(&it.region))),
         Column::fixed("INSTANCE", |it: &InstanceCalls| Cell::new(&it.instance_id)),
-        Column::flexible("NAME", 10, |it: &InstanceCalls| {
+        Column::flexible("NAME", 8, |it: &InstanceCalls| {
             Cell::optional(it.name.as_deref().map(Plain))
         })
-        .enough(24)
-        .dropped(2),
+        .enough(16)
+        .dropped(LAST),
         Column::fixed("TOKENS", |it: &InstanceCalls| {
             Cell::optional(it.http_tokens)
         })
@@ -77,10 +104,15 @@ fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
             Cell::new(it.calls.map_or("?".to_owned(), thousands))
         })
         .right(),
-        Column::flexible("LAST (UTC)", 10, last_call).dropped(3),
-        Column::fixed("BY DAY", |it: &InstanceCalls| Cell::new(spark(&it.days))).dropped(4),
-        Column::flexible("VERDICT", 7, verdict_cell),
+        Column::fixed("LAST (UTC)", last_call).evidence().dropped(3),
+        Column::fixed(BY_DAY, |it: &InstanceCalls| Cell::new(spark(&it.days)))
+            .evidence()
+            .dropped(4),
+        Column::flexible("VERDICT", 7, verdict_cell).evidence(),
     ];
+    let keys = document.show_tags.iter();
+    let tags = keys.map(|key| tags::column(key, |it: &InstanceCalls| &it.tags));
+    columns.splice(3..3, tags);
     if several_accounts {
         let account = |it: &InstanceCalls| Cell::optional(it.account.as_deref().map(Plain));
         columns.insert(0, Column::fixed("ACCOUNT", account).dropped(5));
@@ -89,9 +121,8 @@ fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
 }
 
 fn last_call(calls: &InstanceCalls) -> Cell {
-    Cell::shortening(calls.last_at.map_or(vec![], |at| {
-        vec![time(at, "%Y-%m-%d %H:%M"), time(at, "%Y-%m-%d")]
-    }))
+    let last = calls.last_at;
+    Cell::optional(last.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()))
 }
 
 fn verdict_cell(calls: &InstanceCalls) -> Cell {
@@ -112,11 +143,7 @@ fn verdict(calls: &InstanceCalls) -> Vec<String> {
         }
         None => return vec![word.to_owned()],
     };
-    vec![format!("{word}: {why}"), word.to_owned()]
-}
-
-fn time(at: Timestamp, format: &str) -> String {
-    at.strftime(format).to_string()
+    vec![format!("{word}: {why}"), format!("{word}…")]
 }
 
 fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -126,7 +153,10 @@ fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
     output::heading("To make IMDSv1 answer again, paste", style, out)?;
     for UsageRow { calls, rollback } in document.rows() {
         if let Some(note) = rollback.and_then(|hint| hint.note.as_ref()) {
-            writeln!(out, "# {}: {}", calls.instance_id, Message(note))?;
+            let note = format!("# {}: {}", calls.instance_id, Message(note));
+            // Each line is a comment of the shell.
+            let note = wrap(&note, style.width).replace("\n  ", "\n# ");
+            writeln!(out, "{note}")?;
         }
         if let Some(command) = rollback.and_then(|hint| hint.command.as_ref()) {
             writeln!(out, "{}", Message(command))?;
