@@ -122,7 +122,10 @@ fn a_report_says_what_it_covers_and_what_it_does_not() {
             ("user_data", "--user-data was not given"),
             ("launch_templates", "--templates was not given"),
             ("account_defaults", "--defaults was not given"),
-            ("state_table", "no state table was named by --state-table or IMDS_STATE_TABLE"),
+            (
+                "state_table",
+                "no state table was named by --state-table or IMDS_STATE_TABLE"
+            ),
         ]
     );
     let filters = format!("--region {HERE} --exclude-region {THERE} --instance {id}");
