@@ -35,8 +35,13 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destinati
         || var("TERM").is_some_and(|value| value == "dumb");
     Style {
         colour: terminal && !no_colour,
-        width: width_of(&io::stdout()).filter(|_| terminal),
+        width: width().filter(|_| terminal),
     }
+}
+
+/// The width of standard output in columns; `None` if it is not a terminal.
+pub(crate) fn width() -> Option<u16> {
+    width_of(&io::stdout())
 }
 
 /// The terminal's width in columns; `None` if it is not a terminal.

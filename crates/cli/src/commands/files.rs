@@ -14,8 +14,8 @@ use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
 use crate::report_file::ReportFile;
-use crate::terminal::{self, Destination};
-use crate::text;
+use crate::wrap::wrap;
+use crate::{terminal, text};
 
 /// Reads a text file; `-` is standard input.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
@@ -32,11 +32,11 @@ pub(crate) fn read_report(path: &Path) -> Result<ReportFile, Problem> {
     let report = ReportFile::parse(path, &read("the report", path)?)?;
     if report.is_of_function {
         let path = path.display().to_string();
-        eprintln!(
+        terminal::say(format!(
             "imdsctl: `{}` is a report of the function: it has no names, states and tags, and does not \
              say which Regions it covers",
             Plain(&path)
-        );
+        ));
     }
     Ok(report)
 }
@@ -180,10 +180,15 @@ fn readable(_file: &File) -> io::Result<()> {
 }
 
 /// Writes text for people to standard output.
-pub(crate) fn print_text(text: &impl Display, environment: &Environment) -> Result<(), Problem> {
-    let style = terminal::style(environment.var, Destination::StandardOutput);
-    let text = text.to_string();
-    print(|out| output::line(text.trim_end(), &style, out))
+pub(crate) fn print_text(text: &impl Display) -> Result<(), Problem> {
+    let text = wrap(text.to_string().trim_end(), terminal::width());
+    print(|out| {
+        if text.is_empty() {
+            Ok(())
+        } else {
+            writeln!(out, "{text}")
+        }
+    })
 }
 
 /// Writes to standard output. A pipe that its reader closed, such as `head`, is not an error.
