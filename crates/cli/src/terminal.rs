@@ -18,6 +18,16 @@ pub(crate) enum Destination {
     Elsewhere,
 }
 
+impl Destination {
+    /// The destination of a file, or of standard output.
+    pub(crate) fn of(path: Option<&Path>) -> Self {
+        match path {
+            Some(_) => Destination::Elsewhere,
+            None => Destination::StandardOutput,
+        }
+    }
+}
+
 /// The style of a report: plain if it is not a terminal, or if `NO_COLOR` is set.
 pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destination) -> Style {
     let terminal = destination == Destination::StandardOutput && io::stdout().is_terminal();

@@ -29,6 +29,7 @@ mod journal_full_disk;
 mod journals;
 mod login;
 mod managed;
+mod outputs;
 mod pause;
 mod plan;
 mod plan_basis;
