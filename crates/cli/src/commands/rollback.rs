@@ -21,6 +21,7 @@ use crate::journal::{RecordedCommand, Writer};
 use crate::output::{count, json};
 use crate::progress::ProgressLine;
 use crate::recorded::Recorded;
+use crate::terminal;
 
 pub(crate) async fn rollback(
     connection: &Connection,

@@ -31,6 +31,7 @@ fn whole(text: &str) -> Result<Values, Option<(usize, String)>> {
     let mut values = Vec::new();
     let mut stream = Deserializer::from_str(text).into_iter::<Value>();
     let (mut line, mut end) = (1, 0);
+    let lines = |part: Option<&str>| part.unwrap_or_default().matches('\n').count();
     while let Some(value) = stream.next() {
         let value = value.map_err(|error| {
             let is_cut = error.is_eof() && text.contains(MARK);
@@ -39,10 +40,12 @@ fn whole(text: &str) -> Result<Values, Option<(usize, String)>> {
         if !(value.is_object() || value.is_array()) {
             return Err(None);
         }
+        let rest = text.get(end..).unwrap_or_default();
+        let begin = text.len() - rest.trim_start().len();
+        line += lines(text.get(end..begin));
         values.push((line, value));
-        let read = text.get(end..stream.byte_offset()).unwrap_or_default();
-        line += read.matches('\n').count();
         end = stream.byte_offset();
+        line += lines(text.get(begin..end));
     }
     Ok(Values {
         values,
@@ -112,12 +115,8 @@ mod tests {
         finds("", &[], 0, &[]);
         finds("{\"a\":[1]}", &[(1, a.clone())], 0, &[]);
         let pretty = format!("{a:#}\n\n{b:#}\n{a}");
-        finds(
-            &pretty,
-            &[(1, a.clone()), (6, b.clone()), (11, a.clone())],
-            0,
-            &[],
-        );
+        let expected = [(1, a.clone()), (7, b), (12, a.clone())];
+        finds(&pretty, &expected, 0, &[]);
         let (first, second) = ((2, a.clone()), (2, a.clone()));
         finds(&format!("START\n1 {a}\t{a}\n"), &[first, second], 1, &[]);
     }
