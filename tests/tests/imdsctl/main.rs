@@ -11,6 +11,7 @@
 
 mod defaults;
 mod defaults_set;
+mod diff;
 mod doctor;
 mod enforce;
 mod enforce_confirmation;
@@ -28,6 +29,7 @@ mod managed;
 mod pause;
 mod plan;
 mod reading;
+mod report;
 mod report_schema;
 mod rollback;
 mod rollback_applied;
@@ -44,6 +46,7 @@ mod scan_output;
 mod scan_policy;
 mod scan_regions;
 mod shell;
+mod show_tag;
 mod templates;
 mod terminal;
 mod time_limit;

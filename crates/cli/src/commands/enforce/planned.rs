@@ -56,6 +56,7 @@ pub(super) async fn read(
         trigger: CommandTrigger::Enforce,
         scope,
         policy: chosen.identity(),
+        sources: Vec::new(),
         account: Some(account),
         at,
         took: begin.elapsed(),
