@@ -76,6 +76,7 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
         user_data,
         templates: None,
         defaults: None,
+        journal: None,
     };
     for report in reports {
         document.sources.extend(report.sources);
