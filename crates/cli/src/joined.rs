@@ -65,7 +65,6 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
         scope: Scope::default(),
         policy,
         sources: Vec::new(),
-        journal: None,
         account: None,
         at: at.unwrap_or(now),
         took: Duration::try_from_secs_f64(took).unwrap_or_default(),
