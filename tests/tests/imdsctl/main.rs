@@ -29,6 +29,7 @@ mod journal_full_disk;
 mod journals;
 mod login;
 mod managed;
+mod mfa;
 mod outputs;
 mod pause;
 mod plan;
