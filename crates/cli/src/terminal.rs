@@ -18,6 +18,16 @@ pub(crate) enum Destination {
     Elsewhere,
 }
 
+impl Destination {
+    /// The destination of a file, or of standard output.
+    pub(crate) fn of(path: Option<&Path>) -> Self {
+        match path {
+            Some(_) => Destination::Elsewhere,
+            None => Destination::StandardOutput,
+        }
+    }
+}
+
 /// The style of a report: plain if it is not a terminal, or if `NO_COLOR` is set.
 pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destination) -> Style {
     let terminal = destination == Destination::StandardOutput && io::stdout().is_terminal();
@@ -25,8 +35,13 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destinati
         || var("TERM").is_some_and(|value| value == "dumb");
     Style {
         colour: terminal && !no_colour,
-        width: width_of(&io::stdout()).filter(|_| terminal),
+        width: width().filter(|_| terminal),
     }
+}
+
+/// The width of standard output in columns; `None` if it is not a terminal.
+pub(crate) fn width() -> Option<u16> {
+    width_of(&io::stdout())
 }
 
 /// The terminal's width in columns; `None` if it is not a terminal.

@@ -20,7 +20,7 @@ use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::output::Format;
 use crate::progress::ProgressLine;
-use crate::terminal;
+use crate::terminal::{self, Destination};
 use rollback_hint::{RollbackHint, RollbackHints};
 
 /// A survey and its parameters.
@@ -71,12 +71,15 @@ pub(crate) async fn usage(
     args: args::UsageArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    if args.output.format == Format::Html {
-        let instead = "`usage` has no HTML format; use `imdsctl scan --usage --format html`";
+    let targets = files::targets(&args.output)?;
+    let is_supported = |it: &files::Target| show::FORMATS.contains(&it.format);
+    if !targets.iter().all(is_supported) {
+        let instead =
+            "`usage` has the formats table, json and csv; use `imdsctl scan --usage` for others";
         return Err(Problem::Usage(instead.to_owned()));
     }
-    let is_shown = matches!(args.output.format, Format::Table | Format::Json);
-    if args.watch.is_some() && !is_shown {
+    let watched = args.output.format.unwrap_or(Format::Table);
+    if args.watch.is_some() && !matches!(watched, Format::Table | Format::Json) {
         let instead = "`--watch` prints lines: use `--format table` or `json`";
         return Err(Problem::Usage(instead.to_owned()));
     }
@@ -88,16 +91,17 @@ pub(crate) async fn usage(
     };
     if let Some(seconds) = args.watch {
         let every = Duration::from_secs(seconds.into());
-        return watch::watch(&surveyor, every, args.output.format, environment).await;
+        return watch::watch(&surveyor, every, watched, environment).await;
     }
     let document = surveyor.survey((environment.now)()).await?;
-    let style = terminal::style(environment.var, args.output.destination());
-    let path = args.output.output.as_deref();
-    files::put(path, |out| {
-        files::begin(args.output.format == Format::Csv, path, out)?;
-        show::write(args.output.format, &document, &style, out)
-    })?;
-    files::warn_unreachable(&args.output, &document.survey.unreachable);
+    for &files::Target { format, path } in &targets {
+        let style = terminal::style(environment.var, Destination::of(path));
+        files::put(path, |out| {
+            files::begin(format == Format::Csv, path, out)?;
+            show::write(format, &document, &style, out)
+        })?;
+    }
+    files::warn_unreachable(&targets, &document.survey.unreachable);
     Ok(document.exit())
 }
 
