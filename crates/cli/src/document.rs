@@ -1,6 +1,6 @@
 //! The result of a scan or an enforcement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use imds_core::instance::InstanceId;
@@ -102,6 +102,12 @@ impl Document {
             summary.add(total.summary);
         }
         summary
+    }
+
+    /// The accounts, where they are known.
+    pub(crate) fn accounts(&self) -> BTreeSet<&str> {
+        let accounts = self.regions.iter().filter_map(|it| it.account.as_deref());
+        accounts.chain(self.account.as_deref()).collect()
     }
 
     /// Counts the outcomes by region.

@@ -151,6 +151,23 @@ pub(super) fn calls<'a>() -> [Column<'static, CallRow<'a>>; 4] {
     ]
 }
 
+/// The columns, with the account in front if the document has several.
+pub(super) fn with_account<'a, T>(
+    document: &Document,
+    columns: impl Into<Vec<Column<'a, T>>>,
+    account: fn(&T) -> &Option<String>,
+) -> Vec<Column<'a, T>>
+where
+    T: 'a,
+{
+    let mut columns = columns.into();
+    if document.accounts().len() > 1 {
+        let cell = move |it: &T| Cell::text(account(it).as_deref());
+        columns.insert(0, Column::fixed("ACCOUNT", cell));
+    }
+    columns
+}
+
 /// The columns of launch templates and configurations.
 pub(super) fn templates() -> [Column<'static, ScannedTemplate>; 7] {
     [

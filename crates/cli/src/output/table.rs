@@ -51,16 +51,19 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     launched_from(&survey, style, out)?;
     if let Some(found) = &document.templates {
         heading("Launch templates and configurations", style, out)?;
-        grid::write(&columns::templates(), found, FULL, style, out)?;
+        let columns = columns::with_account(document, columns::templates(), |it| &it.account);
+        grid::write(&columns, found, FULL, style, out)?;
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;
-        defaults(found, FULL, style, out)?;
+        let columns = columns::with_account(document, columns::defaults(), |it| &it.account);
+        grid::write(&columns, found, FULL, style, out)?;
     }
     unneeded_exemptions(document, style, out)?;
     failed(document, style, out)?;
     refused(document, style, out)?;
-    unreachable(&document.unreachable, style, out)?;
+    let several_accounts = document.accounts().len() > 1;
+    unreachable_in(several_accounts, &document.unreachable, style, out)?;
     scope(document, style, out)?;
     summary(document, style, out)
 }
@@ -170,11 +173,22 @@ pub(crate) fn unreachable(
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
+    unreachable_in(false, unreachable, style, out)
+}
+
+/// The same, with the accounts if there are several.
+pub(crate) fn unreachable_in(
+    several_accounts: bool,
+    unreachable: &[Unreachable],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     if !unreachable.is_empty() {
         heading("Could not be described", style, out)?;
     }
-    for Unreachable { region, error, .. } in unreachable {
-        let text = format!("{}: {}", Plain(region), Message(error));
+    for it in unreachable {
+        let place = words::place(it.account.as_deref(), &it.region, several_accounts);
+        let text = format!("{place}: {}", Message(&it.error));
         line(&text, style, out)?;
     }
     Ok(())
@@ -189,7 +203,7 @@ fn summary(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
         is_shown.then(|| format!("{} {word}", thousands(n)))
     });
     let mut parts: Vec<String> = counts.collect();
-    let regions = count(document.regions.len(), "region");
+    let regions = words::extent(document);
     if let Some(first) = parts.first_mut() {
         *first = format!("{regions}, {}: {first}", count(all, "instance"));
     }
