@@ -74,7 +74,8 @@ impl<'s> Lexer<'s> {
     }
 
     /// Begins a block, of a function where it has a name.
-    pub(super) fn begin_block(&mut self, function: Option<Rc<str>>) {
+    pub(super) fn begin_block(&mut self, function: Option<&str>) {
+        let function = function.map(|name| self.script.language.canonical_name(name).into());
         self.blocks.push(function.or_else(|| self.function()));
     }
 

@@ -42,7 +42,7 @@ struct ShellSplitter<'s> {
     /// How many lists of commands are open: the script and substitutions and subshells in it.
     depth: usize,
     /// The function whose body begins at the next brace.
-    announced: Option<Rc<str>>,
+    announced: Option<String>,
     /// Here-documents that begin after this line.
     here_documents: Vec<HereDocument<'s>>,
     /// The script from the beginning of the line on.
@@ -123,10 +123,10 @@ impl<'s> ShellSplitter<'s> {
             '{' if draft.at_word() && next.is_none_or(char::is_whitespace) => {
                 self.lexer.cursor.next();
                 let named = draft.text.strip_prefix("function ");
-                let named = named.map(|name| name.trim().into());
+                let named = named.map(|name| name.trim().to_owned());
                 let function = self.announced.take().or(named);
                 self.end_command();
-                self.lexer.begin_block(function);
+                self.lexer.begin_block(function.as_deref());
             }
             '}' if draft.text.is_empty() => {
                 self.lexer.cursor.next();
