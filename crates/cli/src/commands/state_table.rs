@@ -65,12 +65,12 @@ pub(super) async fn honour(
         };
         let note = format!("note: {what} is {pause}");
         let connection = connection.words();
-        terminal::say(format!("{}", Message(&note)));
-        terminal::say(format!(
-            "end the pause with: imdsctl pause resume{only}{connection}"
-        ));
+        terminal::say(Message(&note));
+        let command = format!("imdsctl pause resume{only}{connection}");
+        terminal::offer("end the pause with:", &command);
     }
     document.hold(&held);
+    document.state_table = true;
     let left = document.to_enforce();
     plan.steps.retain(|step| left.contains(&step.instance.id));
     Ok(())
