@@ -66,7 +66,7 @@ impl<'s> Lexer<'s> {
                 _ => by_interpreter(self.draft.head()),
             };
             let language = interpreter.unwrap_or_else(|| language(&text));
-            self.nested.push(self.script.nested(text, line, language));
+            self.nested.push(self.script.nested(&text, line, language));
         } else {
             self.draft.push_text(&text, line);
         }

@@ -294,7 +294,7 @@ impl<'s> ShellSplitter<'s> {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
             if self.lexer.script.may_nest() {
-                let language = by_line.unwrap_or_else(|| language(&text));
+                let language = by_line.unwrap_or_else(|| language(text));
                 let mut nested = self.lexer.script.nested(text, line, language);
                 let after = start(here_document.after, HEAD).lines().next();
                 let after = after.unwrap_or_default();
@@ -304,7 +304,7 @@ impl<'s> ShellSplitter<'s> {
         }
     }
 
-    fn here_document_text(&mut self, here_document: &HereDocument) -> String {
+    fn here_document_text(&mut self, here_document: &HereDocument) -> &'s str {
         let indent = if here_document.indented { "\t" } else { "" };
         let is_text = |line: &&str| {
             let line = line.trim_start_matches(|letter| indent.contains(letter));
@@ -315,6 +315,6 @@ impl<'s> ShellSplitter<'s> {
         let text = cursor.take(lines.map(str::len).sum());
         cursor.take_line();
         cursor.next();
-        text.to_owned()
+        text
     }
 }
