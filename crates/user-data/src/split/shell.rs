@@ -42,7 +42,7 @@ struct ShellSplitter<'s> {
     /// How many lists of commands are open: the script and substitutions and subshells in it.
     depth: usize,
     /// The function whose body begins at the next brace.
-    announced: Option<Rc<str>>,
+    announced: Option<String>,
     /// Here-documents that begin after this line.
     here_documents: Vec<HereDocument<'s>>,
     /// The script from the beginning of the line on.
@@ -123,10 +123,10 @@ impl<'s> ShellSplitter<'s> {
             '{' if draft.at_word() && next.is_none_or(char::is_whitespace) => {
                 self.lexer.cursor.next();
                 let named = draft.text.strip_prefix("function ");
-                let named = named.map(|name| name.trim().into());
+                let named = named.map(|name| name.trim().to_owned());
                 let function = self.announced.take().or(named);
                 self.end_command();
-                self.lexer.begin_block(function);
+                self.lexer.begin_block(function.as_deref());
             }
             '}' if draft.text.is_empty() => {
                 self.lexer.cursor.next();
@@ -294,7 +294,7 @@ impl<'s> ShellSplitter<'s> {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
             if self.lexer.script.may_nest() {
-                let language = by_line.unwrap_or_else(|| language(&text));
+                let language = by_line.unwrap_or_else(|| language(text));
                 let mut nested = self.lexer.script.nested(text, line, language);
                 let after = start(here_document.after, HEAD).lines().next();
                 let after = after.unwrap_or_default();
@@ -304,7 +304,7 @@ impl<'s> ShellSplitter<'s> {
         }
     }
 
-    fn here_document_text(&mut self, here_document: &HereDocument) -> String {
+    fn here_document_text(&mut self, here_document: &HereDocument) -> &'s str {
         let indent = if here_document.indented { "\t" } else { "" };
         let is_text = |line: &&str| {
             let line = line.trim_start_matches(|letter| indent.contains(letter));
@@ -315,6 +315,6 @@ impl<'s> ShellSplitter<'s> {
         let text = cursor.take(lines.map(str::len).sum());
         cursor.take_line();
         cursor.next();
-        text.to_owned()
+        text
     }
 }
