@@ -6,6 +6,7 @@ pub mod age;
 pub mod by_day;
 pub mod chain;
 pub mod change;
+pub mod count;
 pub mod decide;
 pub mod defaults;
 pub mod evaluation;

@@ -20,8 +20,9 @@ use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::tags;
-use super::words::{Message, count, day, thousands};
+use super::words::{Message, day};
 use crate::document::Document;
+use imds_core::count::{count, thousands};
 
 const STYLE: &str = include_str!("html/style.css");
 
