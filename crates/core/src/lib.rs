@@ -7,6 +7,7 @@ pub mod by_day;
 pub mod canary;
 pub mod chain;
 pub mod change;
+pub mod count;
 pub mod decide;
 pub mod defaults;
 pub mod evaluation;

@@ -56,6 +56,7 @@ mod show_tag;
 mod templates;
 mod terminal;
 mod time_limit;
+mod tour;
 mod usage;
 mod usage_evidence;
 mod usage_rejected;

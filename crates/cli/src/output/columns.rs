@@ -12,8 +12,9 @@ use imds_user_data::Finding;
 use super::grid::{Cell, Column, LAST, Tone};
 use super::survey::{LaunchedFrom, Survey};
 use super::tags;
-use super::words::{self, Message, thousands};
+use super::words::{self, Message};
 use crate::document::{CommandTrigger, Document};
+use imds_core::count::thousands;
 
 /// The columns of instances; the caller provides those for the decision.
 pub(super) fn instances<'a, const N: usize>(

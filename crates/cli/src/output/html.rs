@@ -19,9 +19,10 @@ use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::tags;
-use super::words::{self, Message, count, day, place, thousands};
+use super::words::{self, Message, day, place};
 use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
+use imds_core::count::{count, thousands};
 
 const STYLE: &str = include_str!("html/style.css");
 

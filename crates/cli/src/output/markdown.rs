@@ -3,12 +3,13 @@
 use std::fmt::{self, Display};
 use std::io;
 
+use imds_core::count::{count, thousands};
 use imds_core::report::Outcome;
 use imds_engine::ScannedInstance;
 
 use super::covered;
 use super::survey::{LaunchedFrom, Survey};
-use super::words::{self, Message, count, day, outcome, place, thousands};
+use super::words::{self, Message, day, outcome, place};
 use super::{UNNEEDED_EXEMPTIONS, is_always_counted};
 use crate::document::Document;
 

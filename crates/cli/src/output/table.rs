@@ -15,11 +15,12 @@ use super::columns::{self, LauncherRow};
 use super::covered;
 use super::survey::Survey;
 use super::tags::{self, TagTotal};
-use super::words::{self, Message, count, thousands};
+use super::words::{self, Message};
 use super::{Style, UNNEEDED_EXEMPTIONS, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::wrap::wrap;
+use imds_core::count::{count, thousands};
 
 /// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
 const MOST_ROWS: usize = 20;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use imds_core::change::Change;
+use imds_core::count::{count, thousands};
 use imds_core::options::{MetadataOption, OptionSetting, Toggle};
 use imds_core::plain::{Plain, write_plain};
 use imds_core::report::Outcome;
@@ -181,26 +182,6 @@ pub(super) fn extent(document: &Document) -> String {
     }
 }
 
-/// A number with thousands separators, for example `1,204`.
-pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
-    let digits = n.try_into().unwrap_or(u64::MAX).to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A number and its noun, for example `1 region` or `17 regions`.
-pub(crate) fn count(n: impl TryInto<u64>, one: &str) -> String {
-    let n = n.try_into().unwrap_or(u64::MAX);
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", thousands(n))
-}
-
 /// The day, in UTC.
 pub(super) fn day(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
@@ -266,14 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_commas_nouns_their_plural_and_durations_their_unit() {
-        let written = [0_u64, 999, 1000, 1_234_567].map(thousands);
-        assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
-        let written = [0, 1, 2, 1000].map(|n| count(n, "region"));
-        assert_eq!(
-            written,
-            ["0 regions", "1 region", "2 regions", "1,000 regions"]
-        );
+    fn durations_have_their_unit() {
         assert_eq!(duration(Duration::from_millis(4240)), "4.2 s");
         assert_eq!(duration(Duration::from_secs(133)), "2 min 13 s");
     }

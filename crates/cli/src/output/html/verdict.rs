@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use super::charts;
 use crate::document::{CommandTrigger, Document};
 use crate::output::is_always_counted;
-use crate::output::words::{count, duration, extent, outcome, thousands};
+use crate::output::words::{duration, extent, outcome};
+use imds_core::count::{count, thousands};
 
 pub(super) fn title(document: &Document) -> String {
     match &document.account {
