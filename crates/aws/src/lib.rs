@@ -16,6 +16,8 @@ mod environment;
 mod error;
 mod expression;
 #[cfg(feature = "command")]
+mod launcher_users;
+#[cfg(feature = "command")]
 mod login;
 mod options;
 mod page;

@@ -50,15 +50,20 @@ pub(crate) enum CommandTrigger {
 }
 
 impl Document {
-    /// How the command ends. Unreachable regions take precedence over violations.
+    /// How the command ends. Unreachable regions take precedence over violations. Calls in user data that
+    /// fail because tokens are required count as violations.
     pub(crate) fn exit(&self) -> Exit {
         let summary = self.summary();
         let mut templates = self.templates.iter().flatten();
+        let mut calling = self.instances.iter();
         let mut instances = self.instances.iter();
         let is_refused = instances.any(|it| !it.report.refused.is_empty());
         if !self.unreachable.is_empty() || summary.failed > 0 || is_refused {
             Exit::Failed
-        } else if summary.reported > 0 || templates.any(|it| !it.is_compliant()) {
+        } else if summary.reported > 0
+            || templates.any(|it| !it.is_compliant() || it.has_failing_calls())
+            || calling.any(ScannedInstance::has_failing_calls)
+        {
             Exit::Violations
         } else {
             Exit::Fine

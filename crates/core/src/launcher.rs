@@ -35,6 +35,8 @@ pub enum NextInstance {
     LaunchFails,
     /// Not known, and why.
     Unknown(MissingFact),
+    /// What it would be launched from does not exist, so that the launch fails.
+    NoSuchVersion,
 }
 
 /// Whether the next instance will be compliant.
@@ -78,6 +80,10 @@ impl LaunchSource<'_> {
     ///
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence>
     pub fn next_instance(&self, policy: &Policy) -> NextInstance {
+        let enforces = self.defaults.is_some_and(MetadataDefaults::enforces_tokens);
+        if enforces && self.http_tokens() == Some(HttpTokens::Optional) {
+            return NextInstance::LaunchFails;
+        }
         if let Some(decided_by) = self.disables_endpoint() {
             return NextInstance::EndpointDisabled(decided_by);
         }
@@ -95,9 +101,6 @@ impl LaunchSource<'_> {
                 .or(&defaults.options())
                 .or(&self.image_or_ec2_options())
         };
-        if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) {
-            return NextInstance::LaunchFails;
-        }
         let violations = policy.require.violations(&options);
         if violations.is_empty() {
             return NextInstance::Compliant(decided_by);
@@ -111,6 +114,21 @@ impl LaunchSource<'_> {
         let violations = violations.iter().map(ToString::to_string);
         let violations = violations.collect::<Vec<_>>().join(", ");
         NextInstance::NonCompliant(format!("{violations} ({decided_by})"))
+    }
+
+    /// Whether the next instance requires tokens; `None`: not known.
+    pub fn http_tokens(&self) -> Option<HttpTokens> {
+        self.own
+            .http_tokens
+            .or_else(|| self.tokens(self.defaults?).0)
+    }
+
+    /// Whether the image decides about an option that the policy requires.
+    pub fn depends_on_image(&self, policy: &Policy) -> bool {
+        let defaults = self.defaults.map(MetadataDefaults::options);
+        let decided = self.own.or(&defaults.unwrap_or_default());
+        decided.http_tokens.is_none()
+            || decided.hop_limit.is_none() && policy.require.hop_limit.is_some()
     }
 
     /// What disables the endpoint of the next instance.
@@ -163,7 +181,7 @@ impl NextInstance {
             NextInstance::NonCompliant(_) | NextInstance::LaunchFails => {
                 TemplateCompliance::NonCompliant
             }
-            NextInstance::Unknown(_) => TemplateCompliance::Unknown,
+            NextInstance::Unknown(_) | NextInstance::NoSuchVersion => TemplateCompliance::Unknown,
         }
     }
 }
@@ -179,6 +197,7 @@ impl fmt::Display for NextInstance {
             NextInstance::LaunchFails => {
                 f.write_str("http_tokens is optional and HttpTokensEnforced is on: launches fail")
             }
+            NextInstance::NoSuchVersion => f.write_str("does not exist: launches fail"),
             NextInstance::Unknown(missing) => {
                 f.write_str("does not set http_tokens, and ")?;
                 match missing {

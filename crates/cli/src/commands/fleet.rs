@@ -51,7 +51,7 @@ pub(super) async fn scan(
         instances,
         usage_days,
         user_data: include.user_data,
-        templates: include.templates.then_some(templates),
+        templates: include.templates.map(|_| templates),
         defaults: include.defaults.then_some(defaults),
     };
     Ok((document, plan))

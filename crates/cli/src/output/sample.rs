@@ -7,6 +7,7 @@ use imds_core::decide::{Discovery, Evidence, decide};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
+use imds_core::launcher_use::LauncherUser;
 use imds_core::options::{HttpTokens, MetadataOptions, OptionSetting, Toggle};
 use imds_core::policy::Policy;
 use imds_core::report::{Outcome, Unreachable};
@@ -154,6 +155,10 @@ pub(super) fn fleet(count: usize) -> Document {
         id: id.to_owned(),
         name: Some(HOSTILE[0].to_owned()),
         version: Some("3 (default, latest)".to_owned()),
+        number: Some(3),
+        used_by: vec![LauncherUser::Instances { count: 2 }],
+        options: MetadataOptions::default(),
+        http_tokens: None,
         compliance,
         reason: "by the template".to_owned(),
         user_data: Vec::new(),

@@ -6,6 +6,8 @@ use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, State};
 use imds_core::launcher::TemplateCompliance;
+use imds_core::launcher_use::LauncherUser;
+use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::policy::Action;
 use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
@@ -102,6 +104,12 @@ impl ScannedInstance {
         }
     }
 
+    /// Whether its user data calls IMDS without a token although it requires tokens: the call fails.
+    pub fn has_failing_calls(&self) -> bool {
+        let options = self.report.before.unwrap_or_default();
+        options.http_tokens == Some(HttpTokens::Required) && !self.user_data.is_empty()
+    }
+
     /// Whether it was not compliant when it was scanned.
     pub fn is_non_compliant(&self) -> bool {
         match self.decision {
@@ -174,8 +182,17 @@ pub struct ScannedTemplate {
     pub id: String,
     /// The template's name.
     pub name: Option<String>,
-    /// Such as `3 (default, latest)`.
+    /// Such as `3 (default, latest)`; `None`: a launch configuration.
     pub version: Option<String>,
+    /// The version's number; `None`: it does not exist, or is a launch configuration.
+    #[serde(skip)]
+    pub number: Option<i64>,
+    /// What launches instances from it, and the instances that were launched from it.
+    pub used_by: Vec<LauncherUser>,
+    /// The options that it sets itself.
+    pub options: MetadataOptions,
+    /// Whether its next instance requires tokens; `None`: not known.
+    pub http_tokens: Option<HttpTokens>,
     /// Whether its next instance will be compliant.
     #[serde(rename = "verdict")]
     pub compliance: TemplateCompliance,
@@ -190,6 +207,12 @@ impl ScannedTemplate {
     /// Whether its next instance will be compliant.
     pub fn is_compliant(&self) -> bool {
         self.compliance == TemplateCompliance::Compliant
+    }
+
+    /// Whether its user data calls IMDS without a token although its next instance requires tokens: the call
+    /// fails.
+    pub fn has_failing_calls(&self) -> bool {
+        self.http_tokens == Some(HttpTokens::Required) && !self.user_data.is_empty()
     }
 }
 
