@@ -67,8 +67,9 @@ build: $(VENV) ## Builds the release zip, dist/enforcer-$(ARCH).zip; ARCH=arm64 
 bench: $(VENV) ## Measures speed, memory, size and calls against a minimal function; ROUNDS=30 cold starts of each
 	@python scripts/bench.py --rounds $(ROUNDS)
 
-schema: ## Generates policy.schema.json from the types
+schema: ## Generates policy.schema.json and report.schema.json from the types
 	UPDATE=1 cargo test --quiet --package imds-core --test policy_schema
+	UPDATE=1 cargo test --quiet --workspace --bin imdsctl the_schema_in_the_repository
 
 format: $(VENV) ## Formats Rust, Python and Terraform
 	cargo fmt --all

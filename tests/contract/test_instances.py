@@ -133,6 +133,33 @@ def test_what_was_attached_later_is_described_with_its_time(ground: Ground) -> N
 
 
 @pytest.mark.only("fake")
+def test_an_instance_profile_and_public_addresses_are_described(ground: Ground) -> None:
+    ipv6 = ["2001:db8::1", "fd00::1"]
+    seed = {"instanceProfile": "web", "publicIp": "203.0.113.25", "ipv6Addresses": ipv6}
+    name = "ec2-203-0-113-25.eu-central-1.compute.amazonaws.com"
+    public = {"IpOwnerId": "amazon", "PublicDnsName": name, "PublicIp": "203.0.113.25"}
+    primary = interface(0, ADDRESS, LAUNCHED) | {
+        "Association": public,
+        "Ipv6Addresses": [{"Ipv6Address": each, "IsPrimaryIpv6": False} for each in ipv6],
+    }
+    primary["PrivateIpAddresses"][0]["Association"] = public
+    members = {
+        "IamInstanceProfile": {
+            "Arn": "arn:aws:iam::111122223333:instance-profile/apps/web",
+            "Id": Like("AIPA[0-9A-Z]{17}"),
+        },
+        "PublicIpAddress": "203.0.113.25",
+        "PublicDnsName": name,
+        "Ipv6Address": ipv6[0],
+        "NetworkInterfaces": [primary],
+    }
+    instance = seeded(ground, **seed)
+    assert ground.instance(instance) == described(ground, instance) | members
+    stopped = ground.instance(seeded(ground, **(seed | {"state": "stopped"})))
+    assert "PublicIpAddress" not in stopped, "EC2 releases it"
+
+
+@pytest.mark.only("fake")
 @pytest.mark.parametrize(
     ("seed", "members"),
     [

@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
@@ -17,14 +18,18 @@ use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProt
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
+use jiff::SignedDuration;
 use tokio::sync::{Semaphore, watch};
 
+use crate::attempt_log::AttemptLog;
+#[cfg(feature = "command")]
+use crate::attempt_log::OnAttempt;
 use crate::error::{CallError, Fault};
+use crate::halt::{Halt, TimeLimit};
 use crate::rate_limiter::RateLimiter;
-use crate::retry::LeaveThrottling;
+use crate::services::Services;
 use crate::timing;
 use crate::trust::{CaBundle, Https, Roots, is_untrusted};
-use crate::whole::WholeAnswers;
 
 /// The maximum number of concurrent calls, over all regions.
 const IN_FLIGHT: usize = 64;
@@ -38,6 +43,8 @@ pub struct Client {
     in_flight: Semaphore,
     throttled: AtomicUsize,
     halted: watch::Sender<bool>,
+    time_limit: TimeLimit,
+    log: AttemptLog,
 }
 
 #[derive(Debug)]
@@ -94,7 +101,34 @@ impl Client {
             in_flight: Semaphore::new(IN_FLIGHT),
             throttled: AtomicUsize::new(0),
             halted: watch::Sender::new(false),
+            time_limit: TimeLimit::default(),
+            log: AttemptLog::default(),
         }
+    }
+
+    /// Tells of every HTTP request from now on.
+    #[cfg(feature = "command")]
+    #[must_use]
+    pub fn with_log(mut self, on_attempt: OnAttempt) -> Self {
+        self.log.on_attempt = Some(on_attempt);
+        self
+    }
+
+    /// Whether somebody is told of every HTTP request.
+    #[cfg(feature = "command")]
+    pub fn is_logged(&self) -> bool {
+        self.log.on_attempt.is_some()
+    }
+
+    /// Limits the time of all calls together. When it is over, calls in flight that only read are given
+    /// up, those that change something are finished, and no further call is sent.
+    pub fn limit_time(&self, limit: SignedDuration) {
+        self.time_limit.begin(limit);
+    }
+
+    /// Makes the limit longer, by time that was spent waiting for a person.
+    pub fn extend_time(&self, by: Duration) {
+        self.time_limit.extend(by);
     }
 
     /// Prepares what the first call in a region would have to wait for.
@@ -109,14 +143,47 @@ impl Client {
         self.halted.send_replace(true);
     }
 
-    /// Whether [`Client::halt`] was called.
+    /// Why no further call is sent: [`Client::halt`] was called, or the time is over.
+    pub fn halted_by(&self) -> Option<Halt> {
+        if *self.halted.borrow() {
+            return Some(Halt::Interrupted);
+        }
+        self.time_limit.exceeded().map(Halt::TimeOver)
+    }
+
+    /// Whether no further call is sent.
     pub fn is_halted(&self) -> bool {
-        *self.halted.borrow()
+        self.halted_by().is_some()
     }
 
     /// How many calls have been throttled so far.
     pub fn throttled(&self) -> usize {
         self.throttled.load(Ordering::Relaxed)
+    }
+
+    /// Waits until no further call may be sent.
+    async fn until_halted(&self) -> Halt {
+        let mut halted = self.halted.subscribe();
+        tokio::select! {
+            _ = halted.wait_for(|halted| *halted) => Halt::Interrupted,
+            limit = self.time_limit.over() => Halt::TimeOver(limit),
+        }
+    }
+
+    /// Waits for the answer of a call; if the call only reads, until the time is over.
+    async fn in_time<T>(
+        &self,
+        action: &'static str,
+        region: &str,
+        answer: impl Future<Output = T>,
+    ) -> Result<T, CallError> {
+        tokio::select! {
+            biased;
+            answer = answer => Ok(answer),
+            limit = self.time_limit.over(), if is_reading(action) => {
+                Err(CallError::unanswered(action, region, Halt::TimeOver(limit)))
+            }
+        }
     }
 
     /// Sends a call and returns its answer. A throttled call is sent again once it has a permit.
@@ -132,14 +199,15 @@ impl Client {
     {
         let mut permits: u32 = 0;
         loop {
-            let mut halted = self.halted.subscribe();
             let (permit, in_flight) = tokio::select! {
                 biased;
-                _ = halted.wait_for(|halted| *halted) => return Err(CallError::halted(action, region)),
+                halt = self.until_halted() => return Err(CallError::unsent(action, region, halt)),
                 ready = async { (self.rate_limiter.permit(action, region).await, self.in_flight.acquire().await) } => ready,
             };
             permits += 1;
-            let answer = self.send(region, &send).await;
+            let answer = self
+                .in_time(action, region, self.send(region, &send))
+                .await?;
             drop(in_flight);
             match answer {
                 Ok(answer) => {
@@ -172,8 +240,13 @@ impl Client {
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
         F: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     {
+        if let Some(halt) = self.halted_by() {
+            return Err(CallError::unsent(action, region, halt));
+        }
         let _in_flight = self.in_flight.acquire().await;
-        let answer = self.send(region, &send).await;
+        let answer = self
+            .in_time(action, region, self.send(region, &send))
+            .await?;
         answer.map_err(|source| CallError::new(action, region, source))
     }
 
@@ -210,7 +283,11 @@ impl Client {
             .to_builder()
             .region(Region::new(region.to_owned()))
             .http_client(http.clone());
-        let services = Arc::new(Services::new(config.build()));
+        let log = AttemptLog {
+            region: region.to_owned(),
+            ..self.log.clone()
+        };
+        let services = Arc::new(Services::new(config.build(), log));
         regions.insert(region.to_owned(), Arc::clone(&services));
         (services, http.clone())
     }
@@ -232,95 +309,8 @@ impl Client {
     }
 }
 
-/// The SDK's clients for a region; each is created on first use.
-#[derive(Debug)]
-pub(crate) struct Services {
-    config: SdkConfig,
-    hides_managed: AtomicBool,
-    ec2: OnceLock<aws_sdk_ec2::Client>,
-    cloudwatch: OnceLock<aws_sdk_cloudwatch::Client>,
-    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
-    #[cfg(feature = "command")]
-    sts: OnceLock<aws_sdk_sts::Client>,
-    #[cfg(feature = "command")]
-    auto_scaling: OnceLock<aws_sdk_autoscaling::Client>,
-}
-
-impl Services {
-    fn new(config: SdkConfig) -> Self {
-        Services {
-            config,
-            hides_managed: AtomicBool::new(true),
-            ec2: OnceLock::new(),
-            cloudwatch: OnceLock::new(),
-            dynamodb: OnceLock::new(),
-            #[cfg(feature = "command")]
-            sts: OnceLock::new(),
-            #[cfg(feature = "command")]
-            auto_scaling: OnceLock::new(),
-        }
-    }
-
-    /// Whether EC2 may hide instances that AWS services manage, and knows the parameter that shows them.
-    pub(crate) fn hides_managed(&self) -> &AtomicBool {
-        &self.hides_managed
-    }
-
-    pub(crate) fn ec2(&self) -> &aws_sdk_ec2::Client {
-        self.ec2.get_or_init(|| {
-            let config = aws_sdk_ec2::config::Builder::from(&self.config)
-                .retry_classifier(LeaveThrottling)
-                .interceptor(WholeAnswers);
-            aws_sdk_ec2::Client::from_conf(config.build())
-        })
-    }
-
-    pub(crate) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
-        self.cloudwatch.get_or_init(|| {
-            let config = aws_sdk_cloudwatch::config::Builder::from(&self.config)
-                .retry_classifier(LeaveThrottling);
-            aws_sdk_cloudwatch::Client::from_conf(config.build())
-        })
-    }
-
-    /// An answer takes milliseconds, and whoever waits for it has another minute at most.
-    pub(crate) fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
-        self.dynamodb.get_or_init(|| {
-            let retries = self.config.retry_config().cloned();
-            let retries = retries.unwrap_or_else(RetryConfig::standard);
-            let timeouts = TimeoutConfig::builder()
-                .operation_attempt_timeout(timing::STATE_ATTEMPT_TIMEOUT)
-                .build();
-            let config = aws_sdk_dynamodb::config::Builder::from(&self.config)
-                .retry_config(
-                    retries
-                        .with_initial_backoff(timing::STATE_FIRST_RETRY)
-                        .with_max_backoff(timing::STATE_LONGEST_RETRY)
-                        .with_max_attempts(timing::STATE_ATTEMPTS),
-                )
-                .timeout_config(timeouts)
-                .retry_classifier(LeaveThrottling);
-            aws_sdk_dynamodb::Client::from_conf(config.build())
-        })
-    }
-
-    #[cfg(feature = "command")]
-    pub(crate) fn sts(&self) -> &aws_sdk_sts::Client {
-        self.sts.get_or_init(|| {
-            let config = aws_sdk_sts::config::Builder::from(&self.config)
-                .retry_classifier(LeaveThrottling)
-                .interceptor(WholeAnswers);
-            aws_sdk_sts::Client::from_conf(config.build())
-        })
-    }
-
-    #[cfg(feature = "command")]
-    pub(crate) fn auto_scaling(&self) -> &aws_sdk_autoscaling::Client {
-        self.auto_scaling.get_or_init(|| {
-            let config = aws_sdk_autoscaling::config::Builder::from(&self.config)
-                .retry_classifier(LeaveThrottling)
-                .interceptor(WholeAnswers);
-            aws_sdk_autoscaling::Client::from_conf(config.build())
-        })
-    }
+/// Whether a call changes nothing, so that it may be given up.
+fn is_reading(action: &str) -> bool {
+    let changing = ["Modify", "Stop", "Terminate", "Update", "Put", "Delete"];
+    !changing.iter().any(|verb| action.starts_with(verb))
 }

@@ -1,5 +1,8 @@
 //! Converts the SDK's instances to ours.
 
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
 use aws_sdk_ec2::operation::describe_instances::DescribeInstancesOutput;
 use aws_sdk_ec2::types::{self, InstanceLifecycleType};
 use aws_smithy_types::DateTime;
@@ -50,6 +53,7 @@ fn instance(
     region: &str,
 ) -> Result<Instance, UnreadableInstance> {
     let dedicated = dedicated(&described);
+    let public_addresses = public_addresses(&described);
     let text = described.instance_id.unwrap_or_default();
     let id = match InstanceId::try_from(text.as_str()) {
         Ok(id) => id,
@@ -73,6 +77,8 @@ fn instance(
         account: owner.map(str::to_owned),
         image: described.image_id,
         instance_type: described.instance_type.map(|it| it.as_str().to_owned()),
+        instance_profile: described.iam_instance_profile.and_then(|it| it.arn),
+        public_addresses,
         state: state.and_then(|state| State::from_word(state.as_str())),
         started_at: described.launch_time.and_then(timestamp),
         attachments: attachments(
@@ -119,6 +125,23 @@ fn attachments(
         }
     }
     attachments
+}
+
+/// EC2 shows an address of the primary interface in several places.
+fn public_addresses(described: &types::Instance) -> Vec<IpAddr> {
+    let interfaces = || described.network_interfaces.iter().flatten();
+    let private = || interfaces().flat_map(|it| it.private_ip_addresses.iter().flatten());
+    let of_interfaces = interfaces().filter_map(|it| it.association.as_ref());
+    let of_private = private().filter_map(|it| it.association.as_ref());
+    let associated = of_interfaces.chain(of_private);
+    let ipv4 = associated.filter_map(|it| it.public_ip.as_ref());
+    let ipv6 = interfaces().flat_map(|it| it.ipv6_addresses.iter().flatten());
+    let ipv6 = ipv6.filter_map(|it| it.ipv6_address.as_ref());
+    let own = [&described.public_ip_address, &described.ipv6_address];
+    let texts = own.into_iter().flatten().chain(ipv4).chain(ipv6);
+    let addresses: BTreeSet<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
+    let is_local = |address: &IpAddr| matches!(address, IpAddr::V6(it) if it.is_unique_local());
+    addresses.into_iter().filter(|it| !is_local(it)).collect()
 }
 
 fn dedicated(described: &types::Instance) -> Option<DedicatedCapacity> {

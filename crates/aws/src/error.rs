@@ -12,6 +12,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use imds_core::chain::{causes, chain};
 use imds_core::plain::Plain;
 
+use crate::halt::Halt;
 use crate::trust::is_untrusted;
 
 /// A call that failed.
@@ -55,7 +56,7 @@ pub enum Fault {
     Unreadable,
     /// A dry run: the call would have succeeded.
     DryRun,
-    /// The call was not sent, because the client is halted.
+    /// The client is halted: the call was not sent, or only reads and was not answered in time.
     Halted,
 }
 
@@ -178,12 +179,20 @@ impl CallError {
         }
     }
 
-    pub(crate) fn halted(action: &'static str, region: &str) -> Self {
+    pub(crate) fn unsent(action: &'static str, region: &str, halt: Halt) -> Self {
+        CallError::halted(action, region, format!("{halt} before it was sent"))
+    }
+
+    pub(crate) fn unanswered(action: &'static str, region: &str, halt: Halt) -> Self {
+        CallError::halted(action, region, format!("{halt} before it was answered"))
+    }
+
+    fn halted(action: &'static str, region: &str, why: String) -> Self {
         CallError {
             action,
             region: region.to_owned(),
             fault: Fault::Halted,
-            source: "interrupted before it was sent".into(),
+            source: why.into(),
             body: None,
         }
     }

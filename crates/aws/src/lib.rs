@@ -5,6 +5,7 @@
 
 #[cfg(feature = "command")]
 mod account;
+mod attempt_log;
 mod client;
 mod cloudwatch;
 mod convert;
@@ -15,6 +16,7 @@ mod ec2;
 mod environment;
 mod error;
 mod expression;
+mod halt;
 #[cfg(feature = "command")]
 mod launcher_users;
 #[cfg(feature = "command")]
@@ -25,6 +27,7 @@ mod permissions;
 mod power;
 mod rate_limiter;
 mod retry;
+mod services;
 mod state_table;
 #[cfg(feature = "command")]
 mod templates;
@@ -36,6 +39,7 @@ mod wire_tests;
 
 #[cfg(feature = "command")]
 pub use account::Identity;
+pub use attempt_log::{CallAttempt, OnAttempt};
 pub use client::Client;
 pub use cloudwatch::Metric;
 pub use describe::DescribedIds;
@@ -43,6 +47,7 @@ pub use ec2::{FILTER_VALUES, Filter, Pages};
 pub use environment::{SettingError, SettingErrors, environment};
 pub use error::{CallError, Fault};
 pub use expression::Condition;
+pub use halt::Halt;
 #[cfg(feature = "command")]
 pub use login::{Login, LoginError, LoginOptions, login};
 pub use page::{DescribedPage, UnreadableInstance};

@@ -1,6 +1,8 @@
 //! Credentials, region and endpoint as the AWS CLI finds them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::{self, ProfileFileCredentialsProvider};
@@ -11,13 +13,16 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use imds_core::chain::chain;
+use jiff::SignedDuration;
+use tokio::time::timeout;
 
+use crate::attempt_log::OnAttempt;
 use crate::client::Client;
 use crate::environment::{SettingErrors, SharedSettings};
 use crate::trust::{CaBundle, Https, Roots};
 
 /// What the caller chooses; the rest comes from the environment and the AWS CLI's files.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct LoginOptions {
     /// The name of a profile; it takes precedence over credentials in the environment.
     pub profile: Option<String>,
@@ -25,6 +30,10 @@ pub struct LoginOptions {
     pub region: Option<String>,
     /// The endpoint of all services.
     pub endpoint_url: Option<String>,
+    /// The time for loading credentials, and again for all calls of the client.
+    pub time_limit: Option<SignedDuration>,
+    /// Is told of the client's HTTP requests.
+    pub on_attempt: Option<OnAttempt>,
 }
 
 /// A client, and the region to start with.
@@ -65,6 +74,9 @@ pub enum LoginError {
         "no region: name one with `--region`, set AWS_REGION, or run `aws configure set region REGION`"
     )]
     NoRegion,
+    /// They could not be loaded within the time limit.
+    #[error("could not load credentials within the time limit of {0:#}")]
+    Late(SignedDuration),
     /// Anything else.
     #[error("could not load credentials{of}: check the profile in ~/.aws/config")]
     Unusable {
@@ -118,13 +130,32 @@ pub async fn login(
     let credentials = provider(options, home, http).await;
     let profile = options.profile.clone().or_else(|| var("AWS_PROFILE"));
     // Fail here, where the error can be explained, rather than in every call.
-    if let Err(error) = credentials.provide_credentials().await {
-        return Err(explained(error, profile.as_deref()));
+    let loaded = in_time(options.time_limit, credentials.provide_credentials()).await?;
+    loaded.map_err(|error| explained(error, profile.as_deref()))?;
+    let client = Client::new(&config, credentials, ca_bundle);
+    let client = match &options.on_attempt {
+        Some(on_attempt) => client.with_log(Arc::clone(on_attempt)),
+        None => client,
+    };
+    if let Some(limit) = options.time_limit {
+        client.limit_time(limit);
     }
     Ok(Login {
-        client: Client::new(&config, credentials, ca_bundle),
+        client,
         region: region.ok_or(LoginError::NoRegion)?,
     })
+}
+
+async fn in_time<T>(
+    limit: Option<SignedDuration>,
+    loading: impl Future<Output = T>,
+) -> Result<T, LoginError> {
+    let Some(limit) = limit else {
+        return Ok(loading.await);
+    };
+    let time = Duration::try_from(limit).unwrap_or_default();
+    let loaded = timeout(time, loading).await;
+    loaded.map_err(|_| LoginError::Late(limit))
 }
 
 async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCredentialsProvider {

@@ -115,6 +115,38 @@ async fn what_is_of_use_is_read() {
 }
 
 #[tokio::test]
+async fn public_addresses_are_read_from_every_interface_and_only_once() {
+    let association = |ip| format!("<association><publicIp>{ip}</publicIp></association>");
+    let [first, second, third] = ["203.0.113.9", "203.0.113.10", "203.0.113.11"].map(association);
+    let described = format!(
+        "<ipAddress>203.0.113.9</ipAddress><ipv6Address>2001:db8::2</ipv6Address>\
+         <iamInstanceProfile><arn>arn:aws:iam::1:instance-profile/web</arn></iamInstanceProfile>\
+         <networkInterfaceSet><item>{first}<privateIpAddressesSet><item>{first}</item>\
+         <item>{second}</item></privateIpAddressesSet>\
+         <ipv6AddressesSet><item><ipv6Address>2001:db8::2</ipv6Address></item>\
+         <item><ipv6Address>fd12::3</ipv6Address></item></ipv6AddressesSet></item>\
+         <item>{third}<ipv6AddressesSet><item><ipv6Address>2001:db8::1</ipv6Address></item>\
+         </ipv6AddressesSet></item></networkInterfaceSet><launchTime>"
+    );
+    let page = first_page(three().replacen("<launchTime>", &described, 1));
+    let page = page.await.unwrap().unwrap();
+    let addresses = &page.instances[0].public_addresses;
+    let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        addresses,
+        [
+            "203.0.113.9",
+            "203.0.113.10",
+            "203.0.113.11",
+            "2001:db8::1",
+            "2001:db8::2"
+        ]
+    );
+    let profile = page.instances[0].instance_profile.as_deref();
+    assert_eq!(profile, Some("arn:aws:iam::1:instance-profile/web"));
+}
+
+#[tokio::test]
 async fn words_of_ec2_that_are_not_known_stay_unknown() {
     let answer = three()
         .replace("required", "sometimes")

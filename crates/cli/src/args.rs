@@ -14,11 +14,12 @@ use clap::{Args, Parser, Subcommand};
 use imds_core::instance::{InstanceId, State};
 use imds_core::options::HopLimit;
 use imds_engine::{InstanceFilter, RegionSelection};
+use jiff::SignedDuration;
 
 use crate::output::Format;
 use crate::quote::quoted;
 use crate::terminal::Destination;
-use values::{hops, instance, region, state, tag, url};
+use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
 pub(crate) use enforce::EnforceArgs;
@@ -62,6 +63,15 @@ pub(crate) struct Connection {
     /// The endpoint of all AWS services, for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
+    /// Give up on what AWS has not answered after this time, such as 90s, 5m or 1h [default: no
+    /// limit]. Changes in flight are finished; what is missing is named, and the exit code is 3.
+    /// Waiting for a confirmation does not count
+    #[arg(long, global = true, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<SignedDuration>,
+    /// Print each HTTP request to standard error: its time, service, action, region, status, duration,
+    /// request id and attempt; never credentials
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
 }
 
 impl Connection {
@@ -91,6 +101,8 @@ pub(crate) enum Command {
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
+    /// Prints the JSON Schema of what `scan` and `enforce` report with `--format json`
+    ReportSchema,
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),

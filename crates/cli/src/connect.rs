@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Login, LoginOptions, login};
+use imds_aws::{CaBundle, Client, Login, LoginOptions, OnAttempt, login};
+use tokio::time::Instant;
 
 use crate::args::Connection;
 use crate::error::Problem;
+use crate::terminal;
 
 /// A client, and the region to start with.
 #[derive(Debug)]
@@ -22,6 +24,18 @@ impl Connected {
         let identity = self.client.identity(&self.region).await;
         Ok(identity.map_err(Problem::identity)?.account)
     }
+
+    /// Asks for confirmation; the time until the answer does not count for `--timeout`.
+    ///
+    /// # Errors
+    /// If there is no terminal.
+    pub(crate) fn agreed(&self, question: &str) -> Result<bool, Problem> {
+        let asked = Instant::now();
+        let agreed = terminal::agreed(question)?;
+        self.client.extend_time(asked.elapsed());
+
+        Ok(agreed)
+    }
 }
 
 /// Finds credentials as the AWS CLI does.
@@ -35,6 +49,10 @@ pub(crate) async fn connect(
         // Credentials are valid only in the regions of their partition.
         region: only.first().cloned(),
         endpoint_url: connection.endpoint_url.clone(),
+        time_limit: connection.timeout,
+        on_attempt: connection
+            .verbose
+            .then(|| -> OnAttempt { Arc::new(|attempt| eprintln!("{attempt}")) }),
     };
     let ca_bundle = match var("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
         Some(path) => {

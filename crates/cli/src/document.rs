@@ -19,6 +19,8 @@ pub(crate) struct Document {
     pub(crate) trigger: CommandTrigger,
     /// What it was asked to look at.
     pub(crate) scope: Scope,
+    /// The policy that decided.
+    pub(crate) policy: PolicyIdentity,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
     /// When it finished.
@@ -41,11 +43,23 @@ pub(crate) struct Document {
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
 }
 
+/// Which policy decided.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PolicyIdentity {
+    /// The SHA-256 of its text, in hexadecimal digits.
+    pub(crate) sha256: String,
+    /// The options that it requires where no rule says otherwise.
+    pub(crate) requires: String,
+}
+
 /// The command that produced a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum CommandTrigger {
+    /// `imdsctl scan`.
     Scan,
+    /// `imdsctl enforce`.
     Enforce,
 }
 
@@ -82,7 +96,7 @@ impl Document {
     /// Counts the outcomes by region.
     pub(crate) fn count(mut self) -> Self {
         let names = self.regions.iter().map(|total| total.region.as_str());
-        self.regions = RegionTotal::count(names, &self.instances);
+        self.regions = RegionTotal::count(self.account.as_deref(), names, &self.instances);
         self
     }
 

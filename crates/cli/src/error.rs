@@ -71,6 +71,10 @@ pub(crate) enum Problem {
         "AWS does not accept these credentials: log in again with `aws sso login`, or choose others with `--profile`"
     )]
     Credentials(#[source] CallError),
+    #[error(
+        "no usable answer from AWS: try again, and check the network, the proxy and the endpoint"
+    )]
+    Unanswered(#[source] CallError),
     #[error("no region is left: `--exclude-region` excludes all of them")]
     NoRegions,
     #[error("cannot ask for confirmation here: run it on a terminal, or add `--yes`")]
@@ -86,7 +90,8 @@ impl Problem {
     pub(crate) fn identity(error: CallError) -> Problem {
         match error.fault {
             Fault::Credentials => Problem::Credentials(error),
-            _ => Problem::Identity(error),
+            Fault::Unauthorized => Problem::Identity(error),
+            _ => Problem::Unanswered(error),
         }
     }
 
@@ -104,7 +109,11 @@ impl Problem {
     /// Converts an error of describing the regions.
     pub(crate) fn regions(error: RegionsError) -> Problem {
         match error {
-            RegionsError::Describe(error) => Problem::Regions(error),
+            RegionsError::Describe(error) => match error.fault {
+                Fault::Credentials => Problem::Credentials(error),
+                Fault::Unauthorized => Problem::Regions(error),
+                _ => Problem::Unanswered(error),
+            },
             RegionsError::NoneLeft => Problem::NoRegions,
         }
     }
@@ -129,7 +138,11 @@ impl Problem {
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Problem::Write { .. } | Problem::Print(_) | Problem::Failed(_) => ExitCode::from(3),
+            Problem::Write { .. }
+            | Problem::Print(_)
+            | Problem::Failed(_)
+            | Problem::Unanswered(_)
+            | Problem::Login(LoginError::Late(_)) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
             | Problem::CaBundle { .. }

@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod connect;
+mod coverage;
 mod document;
 mod environment;
 mod error;
@@ -12,6 +13,7 @@ mod plan_file;
 mod policy_check;
 mod progress;
 mod quote;
+mod report_schema;
 mod scope;
 mod terminal;
 mod text;
@@ -56,6 +58,7 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Policy(of) => commands::offline::policy(&of, environment),
         Command::Defaults(of) => commands::defaults::defaults(connection, of, environment).await,
         Command::Doctor(args) => commands::doctor::doctor(connection, args, environment).await,
+        Command::ReportSchema => commands::offline::report_schema(),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { folder } => commands::shell::man(folder.as_deref()),
     }

@@ -1,6 +1,7 @@
 //! Output formats for people and for programs.
 
 mod columns;
+mod covered;
 pub(crate) mod csv;
 mod html;
 pub(crate) mod json;

@@ -21,9 +21,9 @@ pub(crate) struct ProgressLine {
 }
 
 impl ProgressLine {
-    /// Creates the line; it is hidden if standard error is not a terminal.
+    /// Creates the line; it is hidden if standard error is not a terminal, or shows every request.
     pub(crate) fn new(client: &Arc<Client>) -> Arc<Self> {
-        let bar = if std::io::stderr().is_terminal() {
+        let bar = if std::io::stderr().is_terminal() && !client.is_logged() {
             ProgressBar::new_spinner()
         } else {
             ProgressBar::hidden()

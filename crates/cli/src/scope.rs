@@ -1,8 +1,8 @@
 //! What a command was asked to look at.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::args::{Connection, Instances, Regions, Required};
+use crate::args::{Connection, Instances, Only, Regions, Required};
 use crate::quote::quoted;
 
 /// The account, the regions, the instances and the policy that a command was asked for.
@@ -16,43 +16,68 @@ pub(crate) struct Scope {
     pub(crate) instances: Instances,
     /// The policy, or the hop limit.
     pub(crate) required: Required,
+    /// The plan that is applied; it has a policy and instances of its own.
+    pub(crate) plan: Option<PathBuf>,
+    /// The instances that are listed.
+    pub(crate) only: Option<Only>,
 }
 
 impl Scope {
     /// The options as they were typed, for commands to paste; starts with a space unless empty.
     pub(crate) fn words(&self) -> String {
-        let (instances, required) = (&self.instances, &self.required);
-        let tags = instances
-            .tags
-            .iter()
-            .map(|(key, value)| format!("{key}={value}"));
-        let states = instances.states.iter().map(|state| state.as_str());
-        let ids = instances.ids.iter().map(|id| id.as_str());
+        let required = &self.required;
         let hops = required.hop_limit.map(|hops| hops.to_string());
-        let mut words = self.connection.words();
-        let mut add = |option: &str, value: &Path| {
-            words.extend([" ", option, " ", &quoted(value)]);
-        };
-        let lists = [
+        let policy = required
+            .policy
+            .iter()
+            .map(|path| ("--policy", path.as_path()));
+        let hops = hops.iter().map(|hops| ("--hop-limit", Path::new(hops)));
+        [
+            self.connection.words(),
+            self.region_words(),
+            self.instance_words(),
+            words(policy.chain(hops)),
+        ]
+        .concat()
+    }
+
+    /// The options that leave regions out, as in [`Scope::words`].
+    pub(crate) fn region_words(&self) -> String {
+        lists([
             ("--region", self.regions.only.join(",")),
             ("--exclude-region", self.regions.exclude.join(",")),
+        ])
+    }
+
+    /// The options that leave instances out, as in [`Scope::words`].
+    pub(crate) fn instance_words(&self) -> String {
+        let Instances { ids, tags, states } = &self.instances;
+        let states = states.iter().map(|state| state.as_str());
+        let ids = ids.iter().map(|id| id.as_str());
+        let tags = tags.iter().map(|(key, value)| format!("{key}={value}"));
+        let tags: Vec<String> = tags.collect();
+        let listed = lists([
             ("--instance", ids.collect::<Vec<_>>().join(",")),
             ("--state", states.collect::<Vec<_>>().join(",")),
-        ];
-        for (option, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
-            add(option, Path::new(list));
-        }
-        for tag in tags {
-            add("--tag", Path::new(&tag));
-        }
-        if let Some(policy) = &required.policy {
-            add("--policy", policy);
-        }
-        if let Some(hops) = hops {
-            add("--hop-limit", Path::new(&hops));
-        }
-        words
+        ]);
+        listed + &words(tags.iter().map(|tag| ("--tag", Path::new(tag))))
     }
+
+    /// The option of a plan, as in [`Scope::words`].
+    pub(crate) fn plan_words(plan: &Path) -> String {
+        words([("--plan", plan)].into_iter())
+    }
+}
+
+fn lists(lists: [(&str, String); 2]) -> String {
+    let given = lists.iter().filter(|(_, list)| !list.is_empty());
+    words(given.map(|(option, list)| (*option, Path::new(list))))
+}
+
+fn words<'a>(options: impl Iterator<Item = (&'a str, &'a Path)>) -> String {
+    options
+        .map(|(option, value)| format!(" {option} {}", quoted(value)))
+        .collect()
 }
 
 #[cfg(test)]

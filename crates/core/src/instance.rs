@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -24,6 +25,12 @@ pub struct Instance {
     pub image: Option<String>,
     /// For example `m7g.large`.
     pub instance_type: Option<String>,
+    /// The ARN of its instance profile, which holds the IAM role whose credentials the metadata service
+    /// provides; `None` also if it has none.
+    pub instance_profile: Option<String>,
+    /// Its public IPv4 addresses, then its IPv6 addresses except unique local ones. Whether they can be
+    /// reached depends on routes and security groups. Events do not show them.
+    pub public_addresses: Vec<IpAddr>,
     /// The tags so far; controllers may add more up to a minute after the launch.
     pub tags: BTreeMap<String, String>,
     /// The last start (`launchTime`); EC2 moves it forward whenever a stopped instance starts.
@@ -59,6 +66,8 @@ impl Instance {
             account: None,
             image: None,
             instance_type: None,
+            instance_profile: None,
+            public_addresses: Vec::new(),
             tags: BTreeMap::new(),
             started_at: None,
             attachments: Attachments::default(),
@@ -115,6 +124,7 @@ pub enum DedicatedCapacity {
 
 /// A launch template, for its owner to update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LaunchTemplate {
     /// `lt-…`
     pub id: String,
@@ -144,6 +154,7 @@ ec2_words!(State {
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-lifecycle.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "EC2's own words")]
 pub enum State {
@@ -171,6 +182,8 @@ impl State {
 ///
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html>
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^i-([0-9A-Fa-f]{8}|[0-9A-Fa-f]{17})$")))]
 #[serde(into = "String", try_from = "String")]
 pub struct InstanceId(String);
 

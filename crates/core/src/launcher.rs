@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::defaults::MetadataDefaults;
 use crate::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
@@ -40,7 +40,8 @@ pub enum NextInstance {
 }
 
 /// Whether the next instance will be compliant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "named as in `NextInstance`")]
 pub enum TemplateCompliance {

@@ -21,6 +21,7 @@ pub struct LaunchTemplateSummary {
 
 /// What launches instances from a version of a launch template or from a launch configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum LauncherUser {
     /// An Auto Scaling group.

@@ -23,6 +23,8 @@ pub mod policy;
 pub mod policy_schema;
 pub mod replacer;
 pub mod report;
+#[cfg(feature = "schema")]
+pub mod report_schema;
 pub mod require;
 pub mod requirement;
 pub mod restored;

@@ -34,11 +34,14 @@ macro_rules! define {
     ($($(#[doc = $doc:literal])+ $option:ident $field:ident: $value:ident, $requirement:ident, $parameter:literal;)+) => {
         /// The metadata options of an instance. `None` is not known, or in a change, left as it is.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields)]
         pub struct MetadataOptions { $($(#[doc = $doc])+ pub $field: Option<$value>),+ }
 
         /// A metadata option.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(rename_all = "snake_case")]
         pub enum MetadataOption { $($(#[doc = $doc])+ $option),+ }
 
         /// A metadata option with a value.

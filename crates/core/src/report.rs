@@ -1,11 +1,11 @@
 //! The report: one outcome for every instance, and what could not be observed.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::decide::{BecauseWord, Compliant, Decision};
 use crate::instance::{Instance, InstanceId, LaunchTemplate};
-use crate::options::MetadataOptions;
+use crate::options::{MetadataOption, MetadataOptions};
 use crate::policy::Action;
 use crate::state::Pause;
 use crate::usage::{RejectedCalls, Usage};
@@ -122,7 +122,8 @@ impl Trigger {
 }
 
 /// The outcome of one instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InstanceReport {
     /// The instance.
     pub instance_id: InstanceId,
@@ -141,6 +142,8 @@ pub struct InstanceReport {
     /// The rule that decided; `None`: no rule.
     pub rule: Option<String>,
     /// The options that do not satisfy the policy, by their names there.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<MetadataOption>"))]
+    #[serde(deserialize_with = "names")]
     pub violations: Vec<&'static str>,
     /// Options that EC2 refused to set.
     pub refused: Vec<RefusedOption>,
@@ -162,21 +165,36 @@ pub struct InstanceReport {
     pub rejected_calls: Option<RejectedCalls>,
     /// When it was first launched; `None`: not known.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::report_schema::Time>")
+    )]
     pub first_launched_at: Option<Timestamp>,
     /// When its options were set, or when it was stopped or terminated.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<crate::report_schema::Time>")
+    )]
     pub changed_at: Option<Timestamp>,
     /// Why, as a sentence.
     pub reason: String,
 }
 
 /// An option that EC2 refused to set.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RefusedOption {
-    /// Its name in the policy.
-    pub option: &'static str,
+    /// The option.
+    pub option: MetadataOption,
     /// EC2's error.
     pub error: String,
+}
+
+/// Reads the names of options.
+fn names<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<&'static str>, D::Error> {
+    let options = Vec::<MetadataOption>::deserialize(names)?;
+    Ok(options.into_iter().map(MetadataOption::name).collect())
 }
 
 impl InstanceReport {
@@ -280,7 +298,8 @@ impl Decision {
 }
 
 /// A region, or a part of it, that could not be observed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unreachable {
     /// The account, 12 digits, where it is known.
     pub account: Option<String>,
@@ -307,7 +326,8 @@ impl Unreachable {
 macro_rules! outcomes {
     ($($(#[doc = $doc:literal])+ $variant:ident $field:ident $word:literal),+ $(,)?) => {
         /// The outcome of an instance.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "lowercase")]
         pub enum Outcome { $($(#[doc = $doc])+ $variant),+ }
 
@@ -321,7 +341,8 @@ macro_rules! outcomes {
         }
 
         /// How many instances had which outcome.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         pub struct Summary { $($(#[doc = $doc])+ pub $field: usize),+ }
 
         impl Summary {

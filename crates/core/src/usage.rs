@@ -15,11 +15,13 @@ use crate::policy::{Action, Existing, NewInstances};
 
 /// Whether software on an instance uses IMDSv1.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Usage {
     /// IMDSv1 was not used in the window.
     Unused {
         /// The start of the window.
+        #[cfg_attr(feature = "schema", schemars(with = "crate::report_schema::Time"))]
         since: Timestamp,
         /// It was not started within the window, so that calls of its start were not observed.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -30,6 +32,7 @@ pub enum Usage {
         /// Calls without a token in the window, accepted and rejected.
         calls: u64,
         /// The start of the period of the last one.
+        #[cfg_attr(feature = "schema", schemars(with = "crate::report_schema::Time"))]
         last_at: Timestamp,
     },
     /// Not known, and so never taken for unused.
@@ -41,6 +44,7 @@ pub enum Usage {
 
 /// Why it is not known whether IMDSv1 is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NotKnown {
     /// CloudWatch has no datapoint of the window: it did not run.
@@ -167,10 +171,12 @@ impl NewInstances {
 
 /// Calls without a token that were rejected because tokens are required: software fails.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RejectedCalls {
     /// How many calls were rejected.
     pub calls: u64,
     /// The start of the period of the last one.
+    #[cfg_attr(feature = "schema", schemars(with = "crate::report_schema::Time"))]
     pub last_at: Timestamp,
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Whether a session token is required.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum HttpTokens {
     /// The service answers IMDSv1 and IMDSv2.
@@ -27,6 +28,8 @@ pub enum Toggle {
 
 /// A hop limit, 1 to 64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = 64)))]
 #[serde(into = "u8", try_from = "i64")]
 pub struct HopLimit(u8);
 

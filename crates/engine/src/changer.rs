@@ -48,9 +48,9 @@ impl Changer<'_> {
 
     /// After this the call is sent.
     fn intend(&self, intent: &Record<'_>) -> Result<(), FailedCall> {
-        if self.client.is_halted() {
-            let why = "interrupted before it was changed";
-            return Err(FailedCall::for_good(why.to_owned()));
+        if let Some(halt) = self.client.halted_by() {
+            let why = format!("{halt} before it was changed");
+            return Err(FailedCall::for_good(why));
         }
         match self.recorder.map(|record| record(intent)) {
             Some(Err(error)) => Err(FailedCall::for_good(format!(

@@ -38,20 +38,29 @@ pub async fn describe_defaults(
     let (regions, identity) = join(resolve, client.identity(home)).await;
     let describe = |region: String| async move {
         match client.metadata_defaults(&region).await {
-            Ok(defaults) => Ok(RegionDefaults { region, defaults }),
+            Ok(defaults) => Ok(RegionDefaults {
+                account: None,
+                region,
+                defaults,
+            }),
             Err(error) => Err(Unreachable::fatal(&region, chain(&error))),
         }
     };
     let regions = regions?.into_iter();
     let answers = selection.side_by_side(regions, on_progress, describe).await;
+    let account = identity.map(|identity| identity.account);
+    let known = account.as_ref().ok().cloned();
     let mut survey = DefaultsSurvey {
-        account: identity.map(|identity| identity.account),
+        account,
         defaults: Vec::new(),
         unreachable: Vec::new(),
     };
     for answer in answers {
         match answer {
-            Ok(defaults) => survey.defaults.push(defaults),
+            Ok(defaults) => survey.defaults.push(RegionDefaults {
+                account: known.clone(),
+                ..defaults
+            }),
             Err(unreachable) => survey.unreachable.push(unreachable),
         }
     }

@@ -156,7 +156,8 @@ fn combine(
         defaults: Vec::new(),
     };
     let mut found = BTreeSet::new();
-    for region in regions {
+    for mut region in regions {
+        region.belongs_to(scan.account.as_deref().ok());
         scan.regions.push(region.total);
         scan.instances.extend(region.instances);
         scan.plan.steps.extend(region.steps);
@@ -166,6 +167,9 @@ fn combine(
         found.extend(region.found);
     }
     scan.unreachable.extend(options.instances.missing(&found));
+    for unreachable in &mut scan.unreachable {
+        unreachable.account = scan.account.as_ref().ok().cloned();
+    }
     scan
 }
 

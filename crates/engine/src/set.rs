@@ -106,13 +106,13 @@ impl Engine<'_> {
                             after = Some(answer);
                         }
                         Err(error) if error.is_unsupported() => {
-                            refused.push(refused_option(&alone, &error));
+                            refused.extend(refused_option(&alone, &error));
                         }
                         Err(error) => return failed(instance, error),
                     }
                 }
             }
-            Err(error) if error.is_unsupported() => refused.push(refused_option(&change, &error)),
+            Err(error) if error.is_unsupported() => refused.extend(refused_option(&change, &error)),
             Err(error) => return failed(instance, error),
         }
         match after {
@@ -198,12 +198,9 @@ fn refused_because(instance: &Instance, refused: &[RefusedOption]) -> Because {
 }
 
 /// The first of the options is named; the call was refused because of one of them.
-fn refused_option(options: &MetadataOptions, error: &FailedCall) -> RefusedOption {
-    let option = options.settings().next();
-    RefusedOption {
-        option: option
-            .map(|setting| setting.option().name())
-            .unwrap_or_default(),
+fn refused_option(options: &MetadataOptions, error: &FailedCall) -> Option<RefusedOption> {
+    options.settings().next().map(|setting| RefusedOption {
+        option: setting.option(),
         error: Plain(&error.why).to_string(),
-    }
+    })
 }

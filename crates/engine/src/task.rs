@@ -156,7 +156,7 @@ impl WithOptions for Placed {
         for RefusedOption { option, error } in &refused {
             report
                 .reason
-                .push_str(&format!("; EC2 refused {option}: {error}"));
+                .push_str(&format!("; EC2 refused {}: {error}", option.name()));
         }
         let after = Some(after);
         (

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A call without a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Finding {
     /// The line, counted from 1, in the decoded part.
     pub line: usize,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::filter::launch_time;
 use super::instance::{FakeInstance, FakeMachine};
-use super::instance_xml::{Address, write_group};
+use super::instance_xml::{Address, PublicAddress, write_group};
 use super::launch::LaunchBuilder;
 use super::settle::Settle;
 use super::xml::Xml;
@@ -178,8 +178,10 @@ pub(super) fn write_interfaces(
         .text("privateIpAddress", ip)
         .text("privateDnsName", &address.name)
         .plain("sourceDestCheck", true)
-        .items("groupSet", [()], |xml, ()| write_group(xml))
-        .within("attachment", |xml| {
+        .items("groupSet", [()], |xml, ()| write_group(xml));
+        let public = address.public.as_ref().filter(|_| index == 0);
+        write_association(xml, public);
+        xml.within("attachment", |xml| {
             xml.text(
                 "attachmentId",
                 format!("eni-attach-{index}{}", address.digits),
@@ -194,8 +196,28 @@ pub(super) fn write_interfaces(
             xml.text("privateIpAddress", ip)
                 .text("privateDnsName", &address.name)
                 .plain("primary", true);
+            write_association(xml, public);
         })
-        .empty("ipv6AddressesSet")
+        .items("ipv6AddressesSet", ipv6(machine, index), |xml, address| {
+            xml.text("ipv6Address", address)
+                .plain("isPrimaryIpv6", false);
+        })
         .plain("interfaceType", "interface");
     });
+}
+
+/// All are of the primary interface.
+fn ipv6(machine: &FakeMachine, index: u8) -> &[String] {
+    let addresses = &machine.instance.ipv6_addresses;
+    if index == 0 { addresses } else { &[] }
+}
+
+fn write_association(xml: &mut Xml, public: Option<&PublicAddress>) {
+    if let Some(public) = public {
+        xml.within("association", |xml| {
+            xml.text("publicIp", &public.ip)
+                .text("publicDnsName", &public.name)
+                .text("ipOwnerId", "amazon");
+        });
+    }
 }

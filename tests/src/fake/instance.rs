@@ -22,6 +22,12 @@ pub struct FakeInstance {
     pub image: String,
     /// Such as `t3.micro`.
     pub instance_type: String,
+    /// The name of its instance profile.
+    pub instance_profile: Option<String>,
+    /// The public IPv4 address that it has while it runs.
+    pub public_ip: Option<String>,
+    /// The IPv6 addresses of its primary network interface.
+    pub ipv6_addresses: Vec<String>,
     /// Empty if the launch had none.
     pub client_token: String,
     /// The reservation that it was launched in.

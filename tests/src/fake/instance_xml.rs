@@ -50,7 +50,7 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
         .text("imageId", &instance.image)
         .within("instanceState", |xml| write_state(xml, &instance.state))
         .text("privateDnsName", &address.name)
-        .empty("dnsName")
+        .text("dnsName", address.public.as_ref().map_or("", |it| &it.name))
         .text("reason", if gone { "User initiated" } else { "" })
         .plain("amiLaunchIndex", 0)
         .empty("productCodes")
@@ -69,6 +69,8 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
         xml.text("subnetId", format!("subnet-0{}", &address.digits))
             .text("vpcId", "vpc-0a1b2c3d4e5f60718")
             .text("privateIpAddress", &address.ip)
+            .maybe("ipAddress", address.public.as_ref().map(|it| &it.ip))
+            .maybe("ipv6Address", instance.ipv6_addresses.first())
             .plain("sourceDestCheck", true)
             .items("groupSet", [()], |xml, ()| write_group(xml));
     }
@@ -90,6 +92,15 @@ pub(super) fn write_instance(xml: &mut Xml, machine: &FakeMachine, account: &str
             xml.plain("coreCount", 1).plain("threadsPerCore", 2);
         })
         .plain("enaSupport", true);
+    if let Some(name) = &instance.instance_profile {
+        xml.within("iamInstanceProfile", |xml| {
+            xml.text(
+                "arn",
+                format!("arn:aws:iam::{account}:instance-profile/apps/{name}"),
+            )
+            .text("id", "AIPA2B3C4D5E6F7G8H9I0");
+        });
+    }
     if machine.shows_options {
         xml.within("metadataOptions", |xml| {
             write_options(xml, &instance.options, &instance.options.state)
@@ -108,6 +119,13 @@ pub(super) struct Address {
     pub(super) ip: String,
     pub(super) second_ip: String,
     pub(super) name: String,
+    pub(super) public: Option<PublicAddress>,
+}
+
+/// A public IPv4 address, and its name.
+pub(super) struct PublicAddress {
+    pub(super) ip: String,
+    pub(super) name: String,
 }
 
 impl Address {
@@ -117,7 +135,17 @@ impl Address {
             "ip-10-{b}-{c}-{d}.{}.compute.internal",
             machine.instance.region
         );
+        let public_ip = machine.instance.public_ip.as_ref();
+        let public = public_ip.filter(|_| machine.is(&["pending", "running"]));
         Address {
+            public: public.map(|ip| PublicAddress {
+                ip: ip.clone(),
+                name: format!(
+                    "ec2-{}.{}.compute.amazonaws.com",
+                    ip.replace('.', "-"),
+                    machine.instance.region
+                ),
+            }),
             digits: digits(machine.number),
             ip: format!("10.{b}.{c}.{d}"),
             second_ip: format!("100.64.{c}.{d}"),

@@ -39,6 +39,9 @@ pub fn launch(region: &str) -> LaunchBuilder {
             state: "running".to_owned(),
             image: "ami-0abcdef1234567890".to_owned(),
             instance_type: "t3.micro".to_owned(),
+            instance_profile: None,
+            public_ip: None,
+            ipv6_addresses: Vec::new(),
             client_token: String::new(),
             reservation: String::new(),
             options: Options::default(),
@@ -170,6 +173,24 @@ impl LaunchBuilder {
 
     pub fn instance_type(mut self, instance_type: &str) -> Self {
         instance_type.clone_into(&mut self.instance.instance_type);
+        self
+    }
+
+    /// With the instance profile of this name, in the path `/apps/`.
+    pub fn instance_profile(mut self, name: &str) -> Self {
+        self.instance.instance_profile = Some(name.to_owned());
+        self
+    }
+
+    /// With this public IPv4 address while it runs.
+    pub fn public_ip(mut self, address: &str) -> Self {
+        self.instance.public_ip = Some(address.to_owned());
+        self
+    }
+
+    /// With this IPv6 address too.
+    pub fn ipv6_address(mut self, address: &str) -> Self {
+        self.instance.ipv6_addresses.push(address.to_owned());
         self
     }
 

@@ -201,14 +201,22 @@ fn regions_that_cannot_be_listed_can_be_named() {
 }
 
 #[test]
-fn an_unreachable_endpoint_is_one_line() {
-    let ran = Imdsctl::offline()
-        .args(["scan", "--endpoint-url", "http://127.0.0.1:9"])
-        .env("AWS_REGION", REGION)
-        .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .run();
-    one_line(&ran, &["DescribeRegions", "--region"]);
+fn an_unreachable_endpoint_is_one_line_that_advises_no_permission() {
+    for command in ["scan", "usage", "enforce --yes", "defaults show"] {
+        let ran = Imdsctl::offline()
+            .args(command.split(' '))
+            .args(["--endpoint-url", "http://127.0.0.1:9"])
+            .env("AWS_REGION", REGION)
+            .env("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .run();
+        let stderr = &ran.ended_with(3).stderr;
+        says(stderr, &["DescribeRegions", "the network", "the proxy"]);
+        assert!(
+            !stderr.contains("allow") && stderr.lines().count() == 1,
+            "{stderr}"
+        );
+    }
 }
 
 #[test]

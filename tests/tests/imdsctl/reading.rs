@@ -9,6 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::report_schema;
+
 pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const MODIFY: &str = "ModifyInstanceMetadataOptions";
 pub(crate) const DAY: Duration = Duration::from_hours(24);
@@ -34,11 +36,13 @@ pub(crate) fn imdsctl(ec2: &FakeAws, arguments: &str) -> Imdsctl {
     Imdsctl::against(ec2).args(arguments.split_whitespace())
 }
 
-/// Standard output, and nothing else, as JSON.
+/// Standard output, and nothing else, as JSON. A report is checked against its schema.
 #[track_caller]
 pub(crate) fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.stdout)
-        .unwrap_or_else(|error| panic!("{error}\n{}\n{}", ran.stdout, ran.stderr))
+    let json = serde_json::from_str(&ran.stdout)
+        .unwrap_or_else(|error| panic!("{error}\n{}\n{}", ran.stdout, ran.stderr));
+    report_schema::check(&json);
+    json
 }
 
 /// Runs `scan --format json` with more arguments and asserts its exit code.

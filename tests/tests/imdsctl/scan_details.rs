@@ -211,3 +211,33 @@ fn user_data_that_cannot_be_read_is_named() {
     );
     assert_eq!(list(&report, "unreachable").len(), 2);
 }
+
+#[test]
+fn everything_that_a_scan_reports_names_its_account() {
+    let ec2 = two_regions();
+    ec2.launch(launch(HERE));
+    let template = ec2.template(HERE, "web");
+    ec2.template_version(&template, template_data());
+    ec2.fault(
+        InjectedFault::unauthorized()
+            .action("DescribeInstances")
+            .region(THERE),
+    );
+    let report = scanned(&ec2, "--templates --defaults", 3);
+    for list_name in [
+        "instances",
+        "regions",
+        "templates",
+        "defaults",
+        "unreachable",
+    ] {
+        let entries = list(&report, list_name);
+        assert!(!entries.is_empty(), "{list_name}");
+        for entry in entries {
+            assert_eq!(entry["account"], report["account"], "{list_name}: {entry}");
+        }
+    }
+    let ran = imdsctl(&ec2, "defaults show --json").run();
+    let shown = json(ran.ended_with(0));
+    assert_eq!(shown["defaults"][0]["account"], report["account"]);
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use imds_tests::{FakeAws, Imdsctl, binary, launch};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::reading::*;
@@ -64,6 +65,68 @@ fn the_report_has_the_format_of_the_functions_answer() {
         instance["reason"].as_str().unwrap(),
         &["http_tokens is optional"],
     );
+}
+
+#[test]
+fn an_instance_has_its_tags_role_image_type_addresses_and_age_in_json_and_csv() {
+    let ec2 = FakeAws::start();
+    let launched = launch(REGION)
+        .tag("Name", "web-1")
+        .tag("team", "payments")
+        .image("ami-0123456789abcdef0")
+        .instance_type("m7g.large")
+        .instance_profile("web")
+        .public_ip("203.0.113.25")
+        .ipv6_address("2001:db8::1")
+        .ipv6_address("fd00::1")
+        .launched(DAY * 100)
+        .started(DAY);
+    let id = ec2.launch(launched);
+    let bare = ec2.launch(launch(REGION).tokens("required"));
+    let report = scanned(&ec2, "", 1);
+    let instance = entry(&report, &id);
+    let profile = "arn:aws:iam::111122223333:instance-profile/apps/web";
+    for (field, value) in [
+        ("tags", json!({ "Name": "web-1", "team": "payments" })),
+        ("image", json!("ami-0123456789abcdef0")),
+        ("instance_type", json!("m7g.large")),
+        ("instance_profile", json!(profile)),
+        // A unique local address is not public.
+        ("public_addresses", json!(["203.0.113.25", "2001:db8::1"])),
+    ] {
+        assert_eq!(instance[field], value, "{field}");
+    }
+    let time = |field: &str| instance[field].as_str().unwrap().parse::<Timestamp>();
+    let started = time("started_at").unwrap();
+    let first = time("first_launched_at").unwrap();
+    assert_eq!(started.duration_since(first).as_hours(), 99 * 24);
+    let (other, none) = (entry(&report, &bare), Value::Null);
+    assert_eq!(
+        (
+            &other["tags"],
+            &other["instance_profile"],
+            &other["public_addresses"]
+        ),
+        (&json!({}), &none, &json!([]))
+    );
+
+    let ran = imdsctl(&ec2, "scan --instance")
+        .arg(&id)
+        .args(["--format", "csv"])
+        .run();
+    let mut reader = csv::Reader::from_reader(ran.ended_with(1).stdout.as_bytes());
+    let row: BTreeMap<String, String> = reader.deserialize().next().unwrap().unwrap();
+    for (column, value) in [
+        ("tags", "Name: web-1, team: payments"),
+        ("image", "ami-0123456789abcdef0"),
+        ("instance_type", "m7g.large"),
+        ("instance_profile", profile),
+        ("public_addresses", "203.0.113.25; 2001:db8::1"),
+        ("age_days", "100"),
+        ("started_at", instance["started_at"].as_str().unwrap()),
+    ] {
+        assert_eq!(row[column], value, "{column}");
+    }
 }
 
 #[test]

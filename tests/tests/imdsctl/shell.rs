@@ -4,13 +4,14 @@ use std::process::{Command, Stdio};
 
 use imds_tests::Imdsctl;
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "scan",
     "enforce",
     "usage",
     "rollback",
     "explain",
     "policy",
+    "report-schema",
     "defaults",
     "doctor",
     "completions",

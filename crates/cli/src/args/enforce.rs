@@ -53,6 +53,8 @@ impl EnforceArgs {
             regions: self.regions.clone(),
             instances: self.instances.clone(),
             required: self.required.clone(),
+            plan: self.plan.clone(),
+            only: None,
         }
     }
 }

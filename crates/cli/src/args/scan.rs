@@ -1,6 +1,7 @@
 //! The arguments of `imdsctl scan`.
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use super::{Connection, Instances, Output, Regions, Required};
 use crate::scope::Scope;
@@ -42,7 +43,9 @@ pub(crate) struct ScanArgs {
 }
 
 /// Which rows are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Only {
     /// Those that are not compliant, or whose user data calls the metadata service without a token
     Violations,
@@ -56,6 +59,8 @@ impl ScanArgs {
             regions: self.regions.clone(),
             instances: self.instances.clone(),
             required: self.required.clone(),
+            plan: None,
+            only: self.only,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use imds_core::instance::{InstanceId, State};
 use imds_core::options::HopLimit;
+use jiff::SignedDuration;
 
 pub(super) fn url(text: &str) -> Result<String, String> {
     let rest = text
@@ -45,4 +46,10 @@ pub(super) fn hops(text: &str) -> Result<HopLimit, String> {
         .ok()
         .and_then(|n| HopLimit::try_from(n).ok())
         .ok_or_else(|| "expected 1 to 64".to_owned())
+}
+
+pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
+    let time = text.parse::<SignedDuration>().ok();
+    time.filter(SignedDuration::is_positive)
+        .ok_or_else(|| "expected a time with its unit, such as 90s, 5m or 1h".to_owned())
 }

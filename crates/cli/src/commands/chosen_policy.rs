@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use imds_core::policy::Policy;
+use sha2::{Digest, Sha256};
 
 use super::files;
 use crate::args::Required;
+use crate::document::PolicyIdentity;
 use crate::error::Problem;
 
 /// A policy and the text of its document.
@@ -13,6 +15,17 @@ use crate::error::Problem;
 pub(crate) struct ChosenPolicy {
     pub(crate) policy: Policy,
     pub(crate) text: String,
+}
+
+impl ChosenPolicy {
+    /// How reports name it.
+    pub(crate) fn identity(&self) -> PolicyIdentity {
+        let digest = Sha256::digest(&self.text);
+        PolicyIdentity {
+            sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+            requires: self.policy.require.to_string(),
+        }
+    }
 }
 
 /// Reads a policy.

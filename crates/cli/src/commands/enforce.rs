@@ -101,7 +101,7 @@ async fn apply(
     }
     if !args.act.yes {
         show(args, &intended, environment)?;
-        if !terminal::agreed(&question(args, &intended.plan.steps, account))? {
+        if !connected.agreed(&question(args, &intended.plan.steps, account))? {
             eprintln!("nothing was changed");
             return Ok(intended.document.exit());
         }
@@ -142,7 +142,7 @@ async fn observe(
         include: Include::default(),
         now: (environment.now)(),
     };
-    let scope = args.scope(connection);
+    let scope = (args.scope(connection), chosen.identity());
     let (document, plan) = fleet::scan(connected, options, CommandTrigger::Enforce, scope).await?;
     Ok(Intended {
         document,

@@ -6,7 +6,7 @@ use imds_engine::{Scan, ScanOptions, scan as scan_fleet};
 use tokio::time::Instant;
 
 use crate::connect::Connected;
-use crate::document::{CommandTrigger, Document};
+use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::error::Problem;
 use crate::progress::ProgressLine;
 use crate::scope::Scope;
@@ -16,7 +16,7 @@ pub(super) async fn scan(
     connected: &Connected,
     options: ScanOptions,
     trigger: CommandTrigger,
-    scope: Scope,
+    (scope, policy): (Scope, PolicyIdentity),
 ) -> Result<(Document, Plan), Problem> {
     let begin = Instant::now();
     let progress = ProgressLine::new(&connected.client);
@@ -41,6 +41,7 @@ pub(super) async fn scan(
     let document = Document {
         trigger,
         scope,
+        policy,
         account: account
             .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
             .ok(),

@@ -1,4 +1,4 @@
-//! `imdsctl explain` and `imdsctl policy`, which call no AWS API.
+//! `imdsctl explain`, `imdsctl policy` and `imdsctl report-schema`, which call no AWS API.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use super::{chosen_policy, files};
 use crate::args::{ExplainArgs, PolicyOf};
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::policy_check;
+use crate::{policy_check, report_schema};
 
 pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<Exit, Problem> {
     let policy = chosen_policy::load(&args.policy)?.policy;
@@ -64,5 +64,10 @@ pub(crate) fn policy(of: &PolicyOf, environment: &Environment) -> Result<Exit, P
         }
     };
     files::print(|out| writeln!(out, "{}", text.trim_end()))?;
+    Ok(Exit::Fine)
+}
+
+pub(crate) fn report_schema() -> Result<Exit, Problem> {
+    files::print(|out| writeln!(out, "{}", report_schema::schema().trim_end()))?;
     Ok(Exit::Fine)
 }

@@ -44,7 +44,7 @@ pub(crate) async fn rollback(
         print_notices(&plan);
         return print(&plan.nothing_restored(account), &args);
     }
-    if !is_confirmed(&plan, &account, &args)? {
+    if !is_confirmed(&connected, &plan, &account, &args)? {
         return Ok(Exit::Violations);
     }
     let writer = new_journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
@@ -79,7 +79,12 @@ fn print_notices(plan: &RollbackPlan) {
 }
 
 /// Shows the plan where nobody agreed to it beforehand, and asks.
-fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Result<bool, Problem> {
+fn is_confirmed(
+    connected: &Connected,
+    plan: &RollbackPlan,
+    account: &str,
+    args: &RollbackArgs,
+) -> Result<bool, Problem> {
     if args.act.yes && !args.act.dry_run {
         print_notices(plan);
         return Ok(true);
@@ -96,7 +101,7 @@ fn is_confirmed(plan: &RollbackPlan, account: &str, args: &RollbackArgs) -> Resu
         "Roll back {} in account {account}, so that IMDSv1 answers again where it did before?",
         count(plan.to_restore(), "change")
     );
-    let agreed = terminal::agreed(&question)?;
+    let agreed = connected.agreed(&question)?;
     if !agreed {
         eprintln!("nothing was changed");
     }

@@ -14,12 +14,13 @@ pub(crate) async fn scan(
     args: args::ScanArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    let policy = chosen_policy::read(&args.required)?.policy;
+    let chosen = chosen_policy::read(&args.required)?;
+    let scope = (args.scope(connection), chosen.identity());
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let options = ScanOptions {
         regions: args.regions.selection(),
         instances: args.instances.filter(),
-        policy,
+        policy: chosen.policy,
         keep: match args.only {
             Some(Only::Violations) => Keep::Violations,
             None => Keep::All,
@@ -36,13 +37,7 @@ pub(crate) async fn scan(
         },
         now: (environment.now)(),
     };
-    let (document, _) = fleet::scan(
-        &connected,
-        options,
-        CommandTrigger::Scan,
-        args.scope(connection),
-    )
-    .await?;
+    let (document, _) = fleet::scan(&connected, options, CommandTrigger::Scan, scope).await?;
     files::report(&args.output, &document, environment)?;
     Ok(document.exit())
 }

@@ -5,7 +5,8 @@ use std::io;
 
 use csv::Writer;
 use imds_core::options::MetadataOption;
-use serde_json::Value;
+use imds_engine::ScannedInstance;
+use serde_json::{Value, json};
 
 use super::words::Message;
 use crate::document::Document;
@@ -33,6 +34,13 @@ const COLUMNS: &[(&str, &str)] = &[
     ("launch_template_version", "/launch_template/version"),
     ("auto_scaling_group", "/auto_scaling_group"),
     ("first_launched_at", "/first_launched_at"),
+    ("age_days", "/age_days"),
+    ("started_at", "/started_at"),
+    ("image", "/image"),
+    ("instance_type", "/instance_type"),
+    ("instance_profile", "/instance_profile"),
+    ("public_addresses", "/public_addresses"),
+    ("tags", "/tags"),
     ("user_data", "/user_data"),
 ];
 
@@ -49,12 +57,19 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     let headers = columns.iter().map(|(header, _)| header);
     writer.write_record(headers).map_err(io_error)?;
     for instance in &document.instances {
-        let json = serde_json::to_value(instance)?;
+        let mut json = serde_json::to_value(instance)?;
+        json["age_days"] = json!(age_days(document, instance));
         let pointers = columns.iter().map(|(_, pointer)| pointer);
         let values = pointers.map(|pointer| json.pointer(pointer).map(text).unwrap_or_default());
         writer.write_record(values).map_err(io_error)?;
     }
     writer.flush()
+}
+
+/// The whole days since the first launch, where that is known.
+fn age_days(document: &Document, instance: &ScannedInstance) -> Option<i64> {
+    let first = instance.report.first_launched_at?;
+    Some(document.at.duration_since(first).as_hours() / 24)
 }
 
 /// Keeps the kind of the error, so that the caller can ignore a closed pipe.
@@ -71,8 +86,11 @@ fn text(value: &Value) -> String {
         Value::String(text) => harmless(Message(text)),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join("; "),
         Value::Object(fields) => {
-            let field = |(name, value): (&String, &Value)| format!("{name}: {}", text(value));
-            fields.iter().map(field).collect::<Vec<_>>().join(", ")
+            let field = |(name, value): (&String, &Value)| {
+                let text = text(value);
+                format!("{}: {text}", Message(name))
+            };
+            harmless(fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
@@ -128,5 +146,13 @@ mod tests {
             assert!(shown.starts_with(['\'', '\u{fffd}']), "{name:?}");
         }
         assert_eq!(escaped("web-1 = main"), "web-1 = main");
+    }
+
+    #[test]
+    fn a_tag_s_key_is_not_evaluated_as_a_formula() {
+        let mut instance = sample::non_compliant(1);
+        instance.tags = [("=1+1".to_owned(), "web".to_owned())].into();
+        let mut lines = read(&written(&sample::document(vec![instance])));
+        assert_eq!(lines.remove(0)["tags"], "'=1+1: web");
     }
 }

@@ -17,7 +17,7 @@ use super::grid::{Cell, Column, Tone};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::words::{Message, count, day, duration, outcome, thousands};
-use super::{columns, is_always_counted};
+use super::{columns, covered, is_always_counted};
 use crate::document::{CommandTrigger, Document};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -81,6 +81,10 @@ fn introduction(document: &Document) -> Markup {
             (verb) " on " (at.strftime("%-d %B %Y, %H:%M UTC"))
             " · " (count(document.regions.len(), "region"))
             " · " (duration(document.took))
+        }
+        ul {
+            @for (label, text) in covered::scope(document) { li { (label) " " bdi { (text) } } }
+            li { "not examined: " (covered::reasons(document).join(", ")) }
         }
         @if !document.unreachable.is_empty() {
             p.warning {

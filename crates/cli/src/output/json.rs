@@ -1,5 +1,8 @@
 //! JSON with one instance per line, so that two reports can be compared line by line.
 
+#[cfg(test)]
+mod schema;
+
 use std::io::{self, Write};
 
 use imds_core::plain::misleads;
@@ -9,24 +12,45 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
+use crate::coverage::{Coverage, NotExamined, not_examined};
 use crate::document::{CommandTrigger, Document};
 
 /// A document in the format of the function's report, with a few additional fields.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(title = "imdsctl report"))]
 struct DocumentJson<'a> {
+    /// The version of this format. Fields may be added to a version; none is removed or changed.
+    #[cfg_attr(test, schemars(extend("const" = 1)))]
     version: u8,
+    /// The command.
     trigger: CommandTrigger,
+    /// The account, 12 digits, where it is known.
     account: &'a Option<String>,
+    /// Always `null`: each instance names its region.
     region: Option<&'a str>,
+    /// What the command was asked for.
+    scope: Coverage<'a>,
+    /// What the command did not examine.
+    not_examined: Vec<NotExamined>,
+    /// How many instances had which outcome, listed or not.
     summary: Summary,
+    /// The instances, region by region.
     instances: &'a [ScannedInstance],
+    /// What could not be described.
     unreachable: &'a [Unreachable],
+    /// The summary of each region.
     regions: &'a [RegionTotal],
+    /// What launches the next instances, if that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     templates: &'a Option<Vec<ScannedTemplate>>,
+    /// The account's metadata defaults, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     defaults: &'a Option<Vec<RegionDefaults>>,
+    /// How long the command took, in seconds.
     took_seconds: f64,
+    /// When the command finished.
+    #[cfg_attr(test, schemars(with = "imds_core::report_schema::Time"))]
     finished_at: Timestamp,
 }
 
@@ -37,6 +61,8 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         trigger: document.trigger,
         account: &document.account,
         region: None,
+        scope: Coverage::new(document),
+        not_examined: not_examined(document),
         summary: document.summary(),
         instances: &document.instances,
         unreachable: &document.unreachable,
@@ -147,6 +173,9 @@ mod tests {
         let text = written(&document);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["instances"], json!(document.instances));
+        let read: Vec<ScannedInstance> =
+            serde_json::from_value(value["instances"].clone()).unwrap();
+        assert_eq!(read, document.instances);
         assert!(value.get("templates").is_none(), "it was not asked for");
         let begin = "    {\"instance_id\"";
         let lines = text.lines().filter(|line| line.starts_with(begin));

@@ -18,7 +18,7 @@ use imds_engine::{
 use imds_user_data::Finding;
 use jiff::Timestamp;
 
-use crate::document::{CommandTrigger, Document};
+use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::scope::Scope;
 
 pub(super) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
@@ -49,6 +49,13 @@ fn instance(n: usize) -> Instance {
     let tags = [("Name".to_owned(), format!("web-{n}"))];
     Instance {
         account: Some("123456789012".to_owned()),
+        image: Some("ami-0abcdef1234567890".to_owned()),
+        instance_type: Some("m7g.large".to_owned()),
+        instance_profile: Some("arn:aws:iam::123456789012:instance-profile/web".to_owned()),
+        public_addresses: vec![
+            "203.0.113.25".parse().unwrap(),
+            "2001:db8::1".parse().unwrap(),
+        ],
         tags: tags.into(),
         started_at: Some("2026-08-01T07:00:00Z".parse().unwrap()),
         attachments: Attachments::at_launch("2025-02-03T04:05:06Z".parse().unwrap()),
@@ -150,6 +157,7 @@ fn with_kind(kind: usize, n: usize, mut instance: Instance) -> ScannedInstance {
 /// A fleet with every kind of instance and everything that can be asked for.
 pub(super) fn fleet(count: usize) -> Document {
     let template = |id: &str, compliance| ScannedTemplate {
+        account: Some("123456789012".to_owned()),
         region: "eu-west-1".to_owned(),
         kind: TemplateKind::LaunchTemplate,
         id: id.to_owned(),
@@ -164,6 +172,7 @@ pub(super) fn fleet(count: usize) -> Document {
         user_data: Vec::new(),
     };
     let defaults = |region: &str, http_tokens| RegionDefaults {
+        account: Some("123456789012".to_owned()),
         region: region.to_owned(),
         defaults: MetadataDefaults {
             http_tokens,
@@ -213,10 +222,14 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
         scope: Scope::default(),
+        policy: PolicyIdentity {
+            sha256: "0a1b".repeat(16),
+            requires: "http_tokens required, hop_limit at most 2".to_owned(),
+        },
         account: Some("123456789012".to_owned()),
         at: now(),
         took: Duration::from_millis(4_240),
-        regions: RegionTotal::count(REGIONS, &[]),
+        regions: RegionTotal::count(Some("123456789012"), REGIONS, &[]),
         unreachable: vec![Unreachable::fatal(
             "me-south-1",
             "could not list instances: AuthFailure\n\u{1b}[31m<b>forged</b>".to_owned(),

@@ -10,9 +10,11 @@ use imds_engine::{RegionDefaults, ScannedInstance};
 
 use self::grid::{Cell, Column};
 use super::columns::{self, LauncherRow};
+use super::covered;
 use super::survey::Survey;
 use super::words::{self, Message, count, thousands};
 use super::{Style, is_always_counted};
+use crate::coverage::not_examined;
 use crate::document::Document;
 
 /// The maximum number of launch templates and groups to name; more would bury the summary.
@@ -50,6 +52,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     failed(document, style, out)?;
     refused(document, style, out)?;
     unreachable(&document.unreachable, style, out)?;
+    scope(document, style, out)?;
     summary(document, style, out)
 }
 
@@ -115,7 +118,7 @@ fn refused(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
     for report in reports {
         let (region, id) = (Plain(&report.region), &report.instance_id);
         for RefusedOption { option, error } in &report.refused {
-            writeln!(out, "{region} {id}: {option}: {}", Message(error))?;
+            writeln!(out, "{region} {id}: {}: {}", option.name(), Message(error))?;
         }
     }
     Ok(())
@@ -154,8 +157,21 @@ fn summary(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
     if document.instances.len() < all {
         parts.push(format!("{} shown", thousands(document.instances.len())));
     }
-    writeln!(out)?;
     wrapped(parts.iter().map(String::as_str), ", ", style, out)
+}
+
+/// Writes what the report covers, and what it does not.
+fn scope(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out)?;
+    let parts = covered::scope(document).into_iter();
+    let parts: Vec<String> = parts
+        .map(|(label, text)| format!("{label} {text}"))
+        .collect();
+    wrapped(parts.iter().map(String::as_str), "; ", style, out)?;
+    let not_examined = not_examined(document);
+    let words: Vec<&str> = not_examined.iter().map(|it| it.what.words()).collect();
+    let text = format!("not examined: {}", words.join(", "));
+    wrapped(text.split(' '), " ", style, out)
 }
 
 /// Writes a heading after an empty line.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::instance::InstanceId;
 use crate::instance::{DedicatedCapacity, LaunchTemplate};
@@ -126,7 +126,8 @@ impl Because {
 }
 
 /// A [`Because`] in reports, as one of a fixed list of words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "documented in `Because`")]
 pub enum BecauseWord {

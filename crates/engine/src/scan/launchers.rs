@@ -137,6 +137,7 @@ impl RegionUses {
 fn lost(region: &str, id: &str, version: &str, users: &BTreeSet<LauncherUser>) -> ScannedTemplate {
     let next = NextInstance::NoSuchVersion;
     ScannedTemplate {
+        account: None,
         region: region.to_owned(),
         kind: TemplateKind::LaunchTemplate,
         id: id.to_owned(),

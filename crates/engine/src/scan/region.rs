@@ -55,6 +55,7 @@ impl RegionScan {
             launched: LaunchedVersions::new(),
             scan: RegionScan {
                 total: RegionTotal {
+                    account: None,
                     region: region.clone(),
                     summary: Summary::default(),
                 },
@@ -74,6 +75,16 @@ impl RegionScan {
         scan.templates = account.templates;
         scan.defaults = account.defaults;
         scan
+    }
+}
+
+impl RegionScan {
+    /// Names the account, which is not known when the scan of a region begins.
+    pub(super) fn belongs_to(&mut self, account: Option<&str>) {
+        let templates = self.templates.iter_mut().map(|it| &mut it.account);
+        let defaults = self.defaults.iter_mut().map(|it| &mut it.account);
+        let accounts = templates.chain(defaults).chain([&mut self.total.account]);
+        accounts.for_each(|it| *it = account.map(str::to_owned));
     }
 }
 

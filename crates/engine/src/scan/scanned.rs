@@ -1,6 +1,7 @@
 //! What a scan finds.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
@@ -12,10 +13,12 @@ use imds_core::policy::Action;
 use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
 use imds_user_data::Finding;
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// An instance of a scan. As JSON it is the report's instance with a few fields more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScannedInstance {
     /// As the function reports it; before anything was done, a non-compliant instance is `reported`.
     #[serde(flatten)]
@@ -26,16 +29,35 @@ pub struct ScannedInstance {
     pub state: Option<State>,
     /// What the command would do about it.
     pub decision: ScanDecision,
+    /// The AMI's id.
+    pub image: Option<String>,
+    /// Such as `m7g.large`.
+    pub instance_type: Option<String>,
+    /// The ARN of its instance profile, which holds its IAM role; `None`: it has none.
+    pub instance_profile: Option<String>,
+    /// Its public IPv4 addresses, and its IPv6 addresses except unique local ones.
+    #[serde(default)]
+    pub public_addresses: Vec<IpAddr>,
+    /// When it was last started.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<imds_core::report_schema::Time>")
+    )]
+    pub started_at: Option<Timestamp>,
+    /// All of its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// The Auto Scaling group that would replace it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_scaling_group: Option<String>,
     /// Calls to the metadata service without a token in its user data, where that was searched.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_data: Vec<Finding>,
 }
 
 /// What the command would do about an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ScanDecision {
     /// Nothing: it is compliant.
@@ -99,6 +121,12 @@ impl ScannedInstance {
             name: instance.tags.get("Name").cloned(),
             state: instance.state,
             decision: decision.into(),
+            image: instance.image.clone(),
+            instance_type: instance.instance_type.clone(),
+            instance_profile: instance.instance_profile.clone(),
+            public_addresses: instance.public_addresses.clone(),
+            started_at: instance.started_at,
+            tags: instance.tags.clone(),
             auto_scaling_group: group.map(str::to_owned),
             user_data,
         }
@@ -120,8 +148,11 @@ impl ScannedInstance {
 }
 
 /// The outcomes of a region.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegionTotal {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// By outcome.
@@ -129,8 +160,10 @@ pub struct RegionTotal {
 }
 
 impl RegionTotal {
-    /// The totals of these regions, which may have no instances, and of all others that have some.
+    /// The totals of these regions of an account, which may have no instances, and of all others that have
+    /// some.
     pub fn count<'a>(
+        account: Option<&str>,
         regions: impl IntoIterator<Item = &'a str>,
         instances: &[ScannedInstance],
     ) -> Vec<RegionTotal> {
@@ -143,6 +176,7 @@ impl RegionTotal {
             summary.add(Summary::count([&instance.report]));
         }
         let totals = totals.into_iter().map(|(region, summary)| RegionTotal {
+            account: account.map(str::to_owned),
             region: region.to_owned(),
             summary,
         });
@@ -151,7 +185,8 @@ impl RegionTotal {
 }
 
 /// What launches instances.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TemplateKind {
     /// A version of a launch template.
     #[serde(rename = "launch template")]
@@ -172,8 +207,11 @@ impl TemplateKind {
 }
 
 /// A launch template's version or a launch configuration, and what it would launch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScannedTemplate {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// What it is.
@@ -185,7 +223,11 @@ pub struct ScannedTemplate {
     /// Such as `3 (default, latest)`; `None`: a launch configuration.
     pub version: Option<String>,
     /// The version's number; `None`: it does not exist, or is a launch configuration.
-    #[serde(skip)]
+    #[serde(
+        rename = "version_number",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub number: Option<i64>,
     /// What launches instances from it, and the instances that were launched from it.
     pub used_by: Vec<LauncherUser>,
@@ -199,7 +241,7 @@ pub struct ScannedTemplate {
     /// Why, as a sentence.
     pub reason: String,
     /// Calls to the metadata service without a token in its user data, where that was searched.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub user_data: Vec<Finding>,
 }
 
@@ -217,8 +259,11 @@ impl ScannedTemplate {
 }
 
 /// A region's account defaults.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RegionDefaults {
+    /// The account, 12 digits, where it is known.
+    pub account: Option<String>,
     /// The region.
     pub region: String,
     /// Its defaults; `None` is no preference.

@@ -134,6 +134,7 @@ impl<'a> AccountScanner<'a> {
             self.defaults
                 .filter(|_| self.options.include.defaults)
                 .map(|defaults| RegionDefaults {
+                    account: None,
                     region: self.region.to_owned(),
                     defaults,
                 });
@@ -303,6 +304,7 @@ impl<'a> AccountScanner<'a> {
         };
         ScannedTemplate {
             user_data: self.calls(launcher.user_data, kind, &id),
+            account: None,
             region: self.region.to_owned(),
             kind,
             id,

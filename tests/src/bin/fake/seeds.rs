@@ -113,6 +113,10 @@ pub(crate) struct InstanceSeed {
     #[serde(default)]
     capacity_block: bool,
     managed_by: Option<String>,
+    instance_profile: Option<String>,
+    public_ip: Option<String>,
+    #[serde(default)]
+    ipv6_addresses: Vec<String>,
 }
 
 /// What instances are launched from, in the words of the API.
@@ -264,6 +268,15 @@ impl InstanceSeed {
         }
         if let Some(principal) = &self.managed_by {
             plan = plan.managed_by(principal);
+        }
+        if let Some(name) = &self.instance_profile {
+            plan = plan.instance_profile(name);
+        }
+        if let Some(address) = &self.public_ip {
+            plan = plan.public_ip(address);
+        }
+        for address in &self.ipv6_addresses {
+            plan = plan.ipv6_address(address);
         }
         plan
     }

@@ -44,7 +44,7 @@ pub(super) async fn set(
     if to_set == 0 || args.act.dry_run {
         return output.print(&args, &style);
     }
-    if !args.act.yes && !output.is_confirmed(to_set, &args, &style)? {
+    if !args.act.yes && !output.is_confirmed(&connected, to_set, &args, &style)? {
         eprintln!("nothing was changed");
         return Ok(output.exit());
     }
@@ -134,6 +134,7 @@ impl DefaultsSetOutput {
     /// Shows the plan and asks for confirmation.
     fn is_confirmed(
         &self,
+        connected: &Connected,
         to_set: usize,
         args: &DefaultsSet,
         style: &Style,
@@ -147,7 +148,7 @@ impl DefaultsSetOutput {
         }
         let regions = count(to_set, "region");
         let account = &self.account;
-        terminal::agreed(&format!(
+        connected.agreed(&format!(
             "Set the metadata defaults of {regions} in account {account}?"
         ))
     }

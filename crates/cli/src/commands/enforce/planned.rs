@@ -48,9 +48,14 @@ pub(super) async fn read(
         instances.push(scanned);
     }
     instances.sort_by(|a, b| a.report.region.cmp(&b.report.region));
+    let chosen = ChosenPolicy {
+        policy,
+        text: file.policy.to_string(),
+    };
     let document = Document {
         trigger: CommandTrigger::Enforce,
         scope,
+        policy: chosen.identity(),
         account: Some(account),
         at,
         took: begin.elapsed(),
@@ -65,10 +70,7 @@ pub(super) async fn read(
     Ok(Intended {
         document: document.count(),
         plan,
-        chosen: ChosenPolicy {
-            policy,
-            text: file.policy.to_string(),
-        },
+        chosen,
     })
 }
 

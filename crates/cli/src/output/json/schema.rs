@@ -1,0 +1,77 @@
+//! The JSON Schema of reports, generated from the types. `UPDATE=1` writes it again.
+
+use std::fs;
+use std::path::Path;
+
+use jsonschema::Validator;
+use schemars::Schema;
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, RestrictFormats};
+use serde_json::Value;
+
+use super::{DocumentJson, write_document};
+use crate::document::Document;
+use crate::output::sample;
+
+fn generated() -> Value {
+    SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with_transform(RestrictFormats::default())
+        .with_transform(RecursiveTransform(null_in_words))
+        .into_generator()
+        .into_root_schema_for::<DocumentJson>()
+        .to_value()
+}
+
+/// The descriptions are those of the Rust types.
+fn null_in_words(schema: &mut Schema) {
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace("`None`", "`null`");
+    }
+}
+
+#[test]
+fn the_schema_in_the_repository_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../report.schema.json");
+    let generated = generated();
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, format!("{generated:#}\n")).unwrap();
+    }
+    let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert!(
+        written == generated,
+        "report.schema.json is stale: write it again with UPDATE=1"
+    );
+}
+
+#[test]
+fn the_schema_is_valid_and_accepts_every_kind_of_report() {
+    let schema = generated();
+    jsonschema::meta::validate(&schema).unwrap();
+    let options = jsonschema::options().should_validate_formats(true);
+    let validator: Validator = options.build(&schema).unwrap();
+    let report = |document: &Document| {
+        let mut out = Vec::new();
+        write_document(document, &mut out).unwrap();
+        serde_json::from_slice::<Value>(&out).unwrap()
+    };
+    let scanned = report(&sample::fleet(300));
+    for report in [&scanned, &report(&sample::enforced(300))] {
+        let faults: Vec<String> = validator
+            .iter_errors(report)
+            .map(|it| it.to_string())
+            .collect();
+        assert_eq!(faults, Vec::<String>::new());
+    }
+    for field in ["version", "scope", "not_examined", "instances", "summary"] {
+        let mut without = scanned.clone();
+        without.as_object_mut().unwrap().remove(field);
+        assert!(!validator.is_valid(&without), "{field}");
+    }
+    let mut other = scanned;
+    other["version"] = 2.into();
+    assert!(
+        !validator.is_valid(&other),
+        "another version has another schema"
+    );
+}
