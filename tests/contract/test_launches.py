@@ -318,19 +318,14 @@ def test_a_group_names_the_templates_that_it_launches_from(ground: Any, template
 
 @pytest.mark.only("fake")
 @pytest.mark.parametrize(
-    ("name", "ids", "id_of", "listed"),
+    ("name", "id_of", "listed"),
     [
-        ("describe_fleets", "FleetIds", "FleetId", "Fleets"),
-        (
-            "describe_spot_fleet_requests",
-            "SpotFleetRequestIds",
-            "SpotFleetRequestId",
-            "SpotFleetRequestConfigs",
-        ),
+        ("describe_fleets", "FleetId", "Fleets"),
+        ("describe_spot_fleet_requests", "SpotFleetRequestId", "SpotFleetRequestConfigs"),
     ],
 )
 def test_a_fleet_names_the_templates_that_it_launches_from(
-    ground: Any, template: str, name: str, ids: str, id_of: str, listed: str
+    ground: Any, template: str, name: str, id_of: str, listed: str
 ) -> None:
     what = {"region": ground.region, "template": template, "version": "1"}
     for _ in range(2):
@@ -340,11 +335,11 @@ def test_a_fleet_names_the_templates_that_it_launches_from(
     second = describe(MaxResults=1, NextToken=first["NextToken"])
     found = [*first[listed], *second[listed]]
     assert len({each[id_of] for each in found}) == 2
-    (one,) = describe(**{ids: [found[0][id_of]]})[listed]
+    (one,) = describe(**{f"{id_of}s": [found[0][id_of]]})[listed]
     configs = one.get("SpotFleetRequestConfig", one)["LaunchTemplateConfigs"]
     named = {"LaunchTemplateId": template, "Version": "1"}
     assert [each["LaunchTemplateSpecification"] for each in configs] == [named]
-    refused = refusal(describe, **{ids: ["no-such-fleet"]})
+    refused = refusal(describe, **{f"{id_of}s": ["no-such-fleet"]})
     assert refused[0].endswith(".NotFound")
 
 
