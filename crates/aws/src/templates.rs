@@ -148,7 +148,7 @@ impl Client {
         match versions(numbers).await {
             // One that does not exist fails the call for all.
             Err(error) if error.has_code(NO_SUCH_VERSION) => {
-                let each = numbers.to_vec().into_iter().map(|number| {
+                let each = numbers.iter().copied().map(|number| {
                     let found = versions(&[number]);
                     async move {
                         match found.await {

@@ -111,7 +111,8 @@ impl FakeAws {
 
 fn uuid(fake: &mut FakeState) -> String {
     let digits = fake.digits() + &fake.digits();
-    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits[part].to_owned());
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32]
+        .map(|part| digits.get(part).unwrap_or_default().to_owned());
     parts.join("-")
 }
 
