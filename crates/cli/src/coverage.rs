@@ -1,5 +1,6 @@
 //! What a report covers: what the command was asked for, and what it did not examine.
 
+use imds_engine::KeptTemplates;
 use serde::Serialize;
 
 use crate::args::Only;
@@ -126,7 +127,7 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
         (document.usage_days.is_some(), Unexamined::Usage, "--usage"),
         (document.user_data, Unexamined::UserData, "--user-data"),
         (
-            document.templates.is_some(),
+            document.kept_templates == Some(KeptTemplates::All),
             Unexamined::LaunchTemplates,
             "--templates",
         ),

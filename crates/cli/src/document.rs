@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use imds_core::instance::InstanceId;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
-use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use imds_engine::{KeptTemplates, RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ use crate::scope::Scope;
 pub(crate) struct Document {
     /// The command that produced it.
     pub(crate) trigger: CommandTrigger,
+    /// Whether it is a plan that the same command applies.
+    pub(crate) is_plan: bool,
     /// What it was asked to look at.
     pub(crate) scope: Scope,
     /// The policy that decided.
@@ -37,6 +39,8 @@ pub(crate) struct Document {
     pub(crate) usage_days: Option<u8>,
     /// Whether user data was searched.
     pub(crate) user_data: bool,
+    /// Which launch templates and launch configurations are listed.
+    pub(crate) kept_templates: Option<KeptTemplates>,
     /// What launches the next instances, if that was requested.
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::defaults::MetadataDefaults;
 use crate::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use crate::plain::Plain;
@@ -95,13 +96,7 @@ impl LaunchSource<'_> {
             None => return NextInstance::Unknown(MissingFact::Defaults),
         };
         let (http_tokens, decided_by) = self.tokens(defaults);
-        let options = MetadataOptions {
-            http_tokens,
-            ..self
-                .own
-                .or(&defaults.options())
-                .or(&self.image_or_ec2_options())
-        };
+        let options = self.options(defaults);
         let violations = policy.require.violations(&options);
         if violations.is_empty() {
             return NextInstance::Compliant(decided_by);
@@ -124,6 +119,17 @@ impl LaunchSource<'_> {
             .or_else(|| self.tokens(self.defaults?).0)
     }
 
+    /// The launcher's own options, with those that make its next instance compliant.
+    pub fn remediated(&self, policy: &Policy) -> MetadataOptions {
+        let defaults = self.defaults.cloned().unwrap_or_default();
+        let violations = policy.require.violations(&self.options(&defaults));
+        let mut options = Change::remediating(&violations).applied_to(self.own);
+        if self.next_instance(policy) == NextInstance::LaunchFails {
+            options.http_tokens = Some(HttpTokens::Required);
+        }
+        options
+    }
+
     /// Whether the image decides about an option that the policy requires.
     pub fn depends_on_image(&self, policy: &Policy) -> bool {
         let defaults = self.defaults.map(MetadataDefaults::options);
@@ -139,6 +145,17 @@ impl LaunchSource<'_> {
         match self.own.http_endpoint {
             Some(_) => (self.own.http_endpoint == disabled).then_some(DecidedBy::Template),
             None => (by_defaults == disabled).then_some(DecidedBy::Defaults),
+        }
+    }
+
+    /// What the next instance has, as far as it is known.
+    fn options(&self, defaults: &MetadataDefaults) -> MetadataOptions {
+        MetadataOptions {
+            http_tokens: self.tokens(defaults).0,
+            ..self
+                .own
+                .or(&defaults.options())
+                .or(&self.image_or_ec2_options())
         }
     }
 

@@ -40,6 +40,7 @@ pub(super) async fn scan(
     } = scan.map_err(Problem::scan)?;
     let document = Document {
         trigger,
+        is_plan: false,
         scope,
         policy,
         account: account
@@ -52,6 +53,7 @@ pub(super) async fn scan(
         instances,
         usage_days,
         user_data: include.user_data,
+        kept_templates: include.templates,
         templates: include.templates.map(|_| templates),
         defaults: include.defaults.then_some(defaults),
     };

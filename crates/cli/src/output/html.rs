@@ -124,7 +124,10 @@ fn sections(document: &Document) -> Markup {
     html! {
         (section("shares", "Share of compliant instances", &charts::shares(document)))
         (section("usage", "Who uses IMDSv1", &usage(document, &survey, &instances)))
-        (section("next", "What to do next", &html! { ol { @for step in &next { (next_step(step)) } } }))
+        (section("next", "What to do next", &html! {
+            p { (next::commands_are_for(document)) }
+            ol { @for step in &next { (next_step(step)) } }
+        }))
         @if !document.unreachable.is_empty() {
             (section("unreachable", "Could not be described", &html! {
                 @for it in &document.unreachable {
@@ -160,7 +163,7 @@ fn usage(document: &Document, survey: &Survey, columns: &[Column<ScannedInstance
     let Some(days) = document.usage_days else {
         return html! {
             p { "This command did not ask CloudWatch who uses IMDSv1. To ask:" }
-            pre { (next::USAGE) }
+            pre { (next::ask_usage(document)) }
         };
     };
     html! {

@@ -13,7 +13,8 @@ use imds_core::policy::Policy;
 use imds_core::report::{Outcome, Unreachable};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{
-    RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
+    KeptTemplates, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
+    TemplateKind,
 };
 use imds_user_data::Finding;
 use jiff::Timestamp;
@@ -164,8 +165,14 @@ pub(super) fn fleet(count: usize) -> Document {
         name: Some(HOSTILE[0].to_owned()),
         version: Some("3 (default, latest)".to_owned()),
         number: Some(3),
+        is_default: true,
+        is_latest: true,
         used_by: vec![LauncherUser::Instances { count: 2 }],
         options: MetadataOptions::default(),
+        required_options: MetadataOptions {
+            http_tokens: Some(HttpTokens::Required),
+            ..MetadataOptions::default()
+        },
         http_tokens: None,
         compliance,
         reason: "by the template".to_owned(),
@@ -183,6 +190,7 @@ pub(super) fn fleet(count: usize) -> Document {
     Document {
         usage_days: Some(14),
         user_data: true,
+        kept_templates: Some(KeptTemplates::All),
         templates: Some(vec![
             template("lt-0123456789abcdef0", TemplateCompliance::NonCompliant),
             template(COMPLIANT_TEMPLATE, TemplateCompliance::Compliant),
@@ -221,6 +229,7 @@ pub(super) fn enforced(count: usize) -> Document {
 pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
+        is_plan: false,
         scope: Scope::default(),
         policy: PolicyIdentity {
             sha256: "0a1b".repeat(16),
@@ -237,6 +246,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         instances,
         usage_days: None,
         user_data: false,
+        kept_templates: None,
         templates: None,
         defaults: None,
     };

@@ -11,6 +11,7 @@ use imds_engine::{RegionDefaults, ScannedInstance};
 use self::grid::{Cell, Column};
 use super::columns::{self, LauncherRow};
 use super::covered;
+use super::next;
 use super::survey::Survey;
 use super::words::{self, Message, count, thousands};
 use super::{Style, is_always_counted};
@@ -19,6 +20,9 @@ use crate::document::Document;
 
 /// The maximum number of launch templates and groups to name; more would bury the summary.
 const LAUNCHED_FROM: usize = 20;
+
+/// The maximum number of commands of a step.
+const COMMANDS: usize = 10;
 
 /// Writes the instances, the other findings and, last, the summary.
 pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -52,6 +56,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     failed(document, style, out)?;
     refused(document, style, out)?;
     unreachable(&document.unreachable, style, out)?;
+    next_steps(document, &survey, style, out)?;
     scope(document, style, out)?;
     summary(document, style, out)
 }
@@ -68,6 +73,38 @@ pub(crate) fn left_out(
     let names = dropped.join(", ").to_lowercase();
     let note = format!("(Columns that do not fit: {names}. --format csv shows all.)");
     wrapped(note.split(' '), " ", style, out)
+}
+
+/// Writes what to do, with commands to paste, which are not broken into lines.
+fn next_steps(
+    document: &Document,
+    survey: &Survey,
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let steps = next::to_do(document, survey);
+    if steps.is_empty() || document.is_plan {
+        return Ok(());
+    }
+    heading("What to do next", style, out)?;
+    wrapped(next::commands_are_for(document).split(' '), " ", style, out)?;
+    for step in &steps {
+        wrapped(format!("- {}", step.what).split(' '), " ", style, out)?;
+        for name in &step.names {
+            wrapped(format!("    {name}").split(' '), " ", style, out)?;
+        }
+        for command in step.commands.iter().take(COMMANDS) {
+            writeln!(out, "    {command}")?;
+        }
+        if let more @ 1.. = step.commands.len().saturating_sub(COMMANDS) {
+            writeln!(
+                out,
+                "    and {} more, which --format html shows",
+                thousands(more)
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn launched_from(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {

@@ -229,10 +229,16 @@ pub struct ScannedTemplate {
         skip_serializing_if = "Option::is_none"
     )]
     pub number: Option<i64>,
+    /// Whether it is the default version of its template.
+    pub is_default: bool,
+    /// Whether it is the latest version of its template.
+    pub is_latest: bool,
     /// What launches instances from it, and the instances that were launched from it.
     pub used_by: Vec<LauncherUser>,
     /// The options that it sets itself.
     pub options: MetadataOptions,
+    /// Those options, with the ones that make its next instance compliant.
+    pub required_options: MetadataOptions,
     /// Whether its next instance requires tokens; `None`: not known.
     pub http_tokens: Option<HttpTokens>,
     /// Whether its next instance will be compliant.

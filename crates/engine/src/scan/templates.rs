@@ -293,11 +293,14 @@ impl<'a> AccountScanner<'a> {
         let next = self.next(&launcher, uses, facts);
         let users = uses.of(&launcher).map(|used| used.users.iter().cloned());
         let used_by = users.map(Iterator::collect).unwrap_or_default();
-        let version = launcher.number.map(|number| {
-            let mut all = self.templates.iter();
-            let template = all.find(|it| Some(&it.id) == launcher.template.as_ref());
-            template.map_or_else(|| number.to_string(), |it| it.label(number))
-        });
+        let number = launcher.number;
+        let mut all = self.templates.iter();
+        let template = all.find(|it| Some(&it.id) == launcher.template.as_ref());
+        let version =
+            number.map(|number| template.map_or_else(|| number.to_string(), |it| it.label(number)));
+        let is_default = template.is_some_and(|it| Some(it.default) == number);
+        let is_latest = template.is_some_and(|it| Some(it.latest) == number);
+        let required_options = self.source(&launcher).remediated(&self.options.policy);
         let (kind, id, name) = match launcher.template {
             Some(id) => (TemplateKind::LaunchTemplate, id, Some(launcher.name)),
             None => (TemplateKind::LaunchConfiguration, launcher.name, None),
@@ -310,9 +313,12 @@ impl<'a> AccountScanner<'a> {
             id,
             name,
             version,
-            number: launcher.number,
+            number,
+            is_default,
+            is_latest,
             used_by,
             options: launcher.options,
+            required_options,
             compliance: next.compliance,
             http_tokens: next.http_tokens,
             reason: next.reason,

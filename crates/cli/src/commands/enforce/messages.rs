@@ -16,6 +16,7 @@ pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
     let step = |step: &Step| ScannedInstance::new(&step.instance, &step.decision, None, Vec::new());
     Document {
         trigger: CommandTrigger::Scan,
+        is_plan: true,
         instances: plan.steps.iter().map(step).collect(),
         ..document.clone()
     }

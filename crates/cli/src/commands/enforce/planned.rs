@@ -54,6 +54,7 @@ pub(super) async fn read(
     };
     let document = Document {
         trigger: CommandTrigger::Enforce,
+        is_plan: false,
         scope,
         policy: chosen.identity(),
         account: Some(account),
@@ -64,6 +65,7 @@ pub(super) async fn read(
         instances,
         usage_days: None,
         user_data: false,
+        kept_templates: None,
         templates: None,
         defaults: None,
     };
