@@ -10,6 +10,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+use clap::builder::styling::{Style, Styles};
 use clap::{Args, Parser, Subcommand};
 use imds_core::instance::{InstanceId, State};
 use imds_core::options::HopLimit;
@@ -28,6 +29,12 @@ pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
 pub(crate) use usage::UsageArgs;
 
+/// No colours, because the first 16 depend on the terminal's theme, and yellow cannot be read on white.
+const STYLES: Styles = Styles::styled()
+    .error(Style::new().bold())
+    .valid(Style::new().bold())
+    .invalid(Style::new().bold());
+
 /// Finds EC2 instances that answer IMDSv1, enforces IMDSv2 on them, and rolls it back.
 ///
 /// Exit codes: 0 all compliant or all done; 1 violations found; 2 wrong usage, policy or
@@ -37,7 +44,8 @@ pub(crate) use usage::UsageArgs;
     name = "imdsctl",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    styles = STYLES
 )]
 #[command(after_help = "Examples:
   imdsctl scan                               every instance of every region

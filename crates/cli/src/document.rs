@@ -79,7 +79,7 @@ impl Document {
         if !self.unreachable.is_empty() || summary.failed > 0 || is_refused {
             Exit::Failed
         } else if summary.reported > 0
-            || templates.any(|it| !it.is_compliant() || it.has_failing_calls())
+            || templates.any(ScannedTemplate::is_violation)
             || calling.any(ScannedInstance::has_failing_calls)
         {
             Exit::Violations
@@ -102,6 +102,21 @@ impl Document {
         let names = self.regions.iter().map(|total| total.region.as_str());
         self.regions = RegionTotal::count(self.account.as_deref(), names, &self.instances);
         self
+    }
+
+    /// The regions that were described and have no instances.
+    pub(crate) fn empty_regions(&self) -> Vec<&RegionTotal> {
+        let described = |total: &&RegionTotal| {
+            let mut unreachable = self.unreachable.iter();
+            !unreachable.any(|it| {
+                it.region == total.region && (it.account.is_none() || it.account == total.account)
+            })
+        };
+        let totals = self.regions.iter();
+        totals
+            .filter(|total| total.summary == Summary::default())
+            .filter(described)
+            .collect()
     }
 
     /// Adds the outcomes of the instances that were changed.

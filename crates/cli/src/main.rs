@@ -17,6 +17,7 @@ mod report_schema;
 mod scope;
 mod terminal;
 mod text;
+mod wrap;
 
 use std::process::ExitCode;
 
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(exit) => exit.into(),
         Err(problem) => {
-            eprintln!("imdsctl: {}", chain(&problem));
+            terminal::say(format!("imdsctl: {}", chain(&problem)));
             problem.exit_code()
         }
     }

@@ -13,7 +13,7 @@ mod table;
 mod words;
 
 pub(crate) use csv::harmless;
-pub(crate) use table::{defaults, grid, heading, left_out, unreachable};
+pub(crate) use table::{FULL, defaults, grid, heading, line, unreachable};
 pub(crate) use words::{Message, count, not_known, thousands};
 
 use std::io;

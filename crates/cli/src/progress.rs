@@ -9,6 +9,9 @@ use imds_aws::Client;
 use imds_engine::{OnProgress, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::output::count;
+use crate::terminal;
+
 /// The interval at which the line is redrawn.
 const TICK: Duration = Duration::from_millis(120);
 
@@ -75,21 +78,21 @@ impl ProgressLine {
     fn count(&self, instances: usize) {
         match self.instances.fetch_add(instances, Ordering::Relaxed) + instances {
             0 => self.message(""),
-            all => self.message(&format!(" · {all} instances")),
+            all => self.message(&format!(" · {}", count(all, "instance"))),
         }
     }
 
     fn message(&self, what: &str) {
         let throttled = match self.client.throttled() {
             0 => String::new(),
-            n => format!(" · {n} calls throttled"),
+            n => format!(" · {} throttled", count(n, "call")),
         };
         self.bar.set_message(format!("{what}{throttled}"));
     }
 
     /// Prints a line above the progress line.
     pub(crate) fn print(&self, line: &str) {
-        self.bar.suspend(|| eprintln!("{line}"));
+        self.bar.suspend(|| terminal::say(line));
     }
 
     /// Removes the line.

@@ -1,9 +1,13 @@
 //! The terminal: whether there is one, its width, and confirmation.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal, Write};
+
+use unicode_width::UnicodeWidthStr;
 
 use crate::error::Problem;
 use crate::output::Style;
+use crate::wrap::wrap;
 
 /// Where a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +23,36 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destinati
         || var("TERM").is_some_and(|value| value == "dumb");
     Style {
         colour: terminal && !no_colour,
-        width: terminal_size::terminal_size()
-            .filter(|_| terminal)
-            .map(|(terminal_size::Width(columns), _)| columns),
+        width: width_of(&io::stdout()).filter(|_| terminal),
+    }
+}
+
+/// The terminal's width in columns; `None` if it is not a terminal.
+#[cfg(unix)]
+fn width_of(stream: &impl std::os::fd::AsFd) -> Option<u16> {
+    terminal_size::terminal_size_of(stream).map(|(terminal_size::Width(columns), _)| columns)
+}
+
+/// The terminal's width in columns; `None` if it is not a terminal.
+#[cfg(windows)]
+fn width_of(stream: &impl std::os::windows::io::AsHandle) -> Option<u16> {
+    terminal_size::terminal_size_of(stream).map(|(terminal_size::Width(columns), _)| columns)
+}
+
+/// Prints a message on standard error.
+pub(crate) fn say(message: impl Display) {
+    eprintln!("{}", wrap(&message.to_string(), width_of(&io::stderr())));
+}
+
+/// Prints a sentence on standard error and a command to paste, which is never broken.
+pub(crate) fn offer(sentence: &str, command: &str) {
+    let line = format!("{sentence} {command}");
+    let width = width_of(&io::stderr()).map_or(usize::MAX, usize::from);
+    if line.width() <= width {
+        eprintln!("{line}");
+    } else {
+        say(sentence);
+        eprintln!("  {command}");
     }
 }
 
@@ -44,7 +75,9 @@ pub(crate) fn can_ask() -> Result<(), Problem> {
 pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
     can_ask()?;
     let mut stderr = io::stderr();
-    write!(stderr, "{question} Type yes to continue: ").map_err(Problem::Print)?;
+    let question = format!("{question} Type yes to continue:");
+    let question = wrap(&question, width_of(&stderr));
+    write!(stderr, "{question} ").map_err(Problem::Print)?;
     stderr.flush().map_err(Problem::Print)?;
     let mut answer = String::new();
     io::stdin()

@@ -174,7 +174,7 @@ fn ctrl_c_completes_the_calls_in_flight_and_reports_what_was_done() {
     says(
         &ran.stderr,
         &[
-            &format!("interrupted: {enforced} instances were changed, {left} were not; "),
+            &format!("interrupted: {enforced} instances changed, {left} not changed; "),
             "roll back with: imdsctl rollback",
         ],
     );
@@ -250,7 +250,7 @@ fn ctrl_c_ends_the_wait_for_applied_options() {
     let ran = running.wait();
     says(
         &ran.ended_with(3).stderr,
-        &["EC2 has not applied 2 of the changes yet"],
+        &["EC2 has not applied 2 changes yet"],
     );
     let lines = lines(&place.path("journal"));
     assert_eq!(named(&lines, "answer").len(), 2);

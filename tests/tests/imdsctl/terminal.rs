@@ -1,5 +1,6 @@
 //! Progress, colours and widths on a terminal.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use imds_tests::{Closed, FakeAws, InjectedFault, launch};
@@ -30,7 +31,7 @@ fn progress_is_shown_on_a_terminal_and_removed_at_the_end() {
     );
     let mut terminal = imdsctl(&ec2, "scan --only violations").on_terminal(120, 60);
     let screen = terminal.wait_for("16/17");
-    says(&screen, &["regions", " instances", "1 calls throttled"]);
+    says(&screen, &["regions", " instances", "1 call throttled"]);
     let closed = terminal.wait();
     closed.ended_with(1);
     assert!(
@@ -77,47 +78,86 @@ fn on_terminal(ec2: &FakeAws, name: &str, value: &str) -> Closed {
     closed
 }
 
-/// Escape sequences that colour: `ESC [ … m`.
-fn colours(output: &str) -> usize {
+/// The parameters of the escape sequences that colour: `ESC [ … m`.
+fn colours(output: &str) -> BTreeSet<&str> {
     let sequences = output.split("\u{1b}[").skip(1);
-    let ends = sequences.filter_map(|rest| {
-        rest.chars()
-            .find(|letter| !letter.is_ascii_digit() && *letter != ';')
+    let parameters = sequences.filter_map(|rest| {
+        let end = rest.find(|letter: char| !letter.is_ascii_digit() && letter != ';')?;
+        let (parameters, rest) = rest.split_at(end);
+        rest.starts_with('m').then_some(parameters)
     });
-    ends.filter(|end| *end == 'm').count()
+    parameters.collect()
 }
 
 #[test]
 fn colours_appear_only_on_terminals_that_allow_them() {
     let ec2 = fleet();
-    assert!(colours(&on_terminal(&ec2, "NO_COLOR", "").output) > 0);
-    assert_eq!(colours(&on_terminal(&ec2, "NO_COLOR", "1").output), 0);
-    assert_eq!(colours(&on_terminal(&ec2, "TERM", "dumb").output), 0);
+    assert!(!colours(&on_terminal(&ec2, "NO_COLOR", "").output).is_empty());
+    assert!(colours(&on_terminal(&ec2, "NO_COLOR", "1").output).is_empty());
+    assert!(!on_terminal(&ec2, "TERM", "dumb").output.contains('\u{1b}'));
+}
+
+/// Bold, underlined, the two colours whose contrast a unit test measures, and what ends them. Themes
+/// change the first 16 colours, and yellow and dim text cannot be read on white.
+const READABLE: [&str; 6] = ["0", "1", "4", "39", "38;5;28", "38;5;130"];
+
+#[test]
+fn every_colour_can_be_read_on_white_and_on_black() {
+    let ec2 = fleet();
+    let mut found = BTreeSet::new();
+    for (command, code) in [
+        ("scan --usage --templates --defaults", 1),
+        ("usage", 1),
+        ("doctor", 0),
+        ("enforce --yes --region eu-central-1", 0),
+        ("scan --state nowhere", 2),
+        ("--help", 0),
+    ] {
+        let closed = imdsctl(&ec2, command).on_terminal(120, 300).wait();
+        let output = closed.ended_with(code).output.clone();
+        found.extend(colours(&output).into_iter().map(str::to_owned));
+    }
+    let readable = BTreeSet::from(READABLE.map(str::to_owned));
+    assert_eq!(found, readable);
 }
 
 #[test]
 fn no_line_is_longer_than_the_screen() {
     let ec2 = fleet();
-    for columns in [80, 100, 132] {
-        let terminal =
-            imdsctl(&ec2, "scan --usage --templates --defaults").on_terminal(columns, 500);
-        let closed = terminal.wait();
-        closed.ended_with(1);
-        // Read from the output, because a terminal wraps lines that are too long.
-        let text = plain(&closed.output);
-        for line in text.lines() {
-            assert!(
-                line.chars().count() <= usize::from(columns),
-                "{columns}: {line}"
-            );
+    ec2.fault(
+        InjectedFault::unauthorized()
+            .action("DescribeInstances")
+            .region("us-east-2"),
+    );
+    let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/../policies");
+    for columns in [80, 100, 160] {
+        for (command, code) in [
+            ("scan --usage --templates --defaults", 3),
+            ("enforce --dry-run --limit 1", 3),
+            ("usage", 3),
+            ("usage --rejected", 3),
+            ("doctor", 3),
+            ("defaults show", 0),
+            ("defaults set --http-tokens-enforced enabled --dry-run", 1),
+            ("scan --region us-east-2 --output /dev/null", 3),
+            ("scan --policy a/policy/that/does/not/exist.json", 2),
+            ("policy check observe.json", 0),
+        ] {
+            let closed = imdsctl(&ec2, command)
+                .current_dir(policies)
+                .on_terminal(columns, 500)
+                .wait();
+            closed.ended_with(code);
+            // Read from the output, because a terminal wraps lines that are too long.
+            for line in plain(&closed.output).lines() {
+                let width = line.chars().count();
+                let is_command = line.trim_start().starts_with("imdsctl ");
+                assert!(
+                    width <= usize::from(columns) || is_command,
+                    "{columns}: {line}"
+                );
+            }
         }
-        says(
-            &text,
-            &[
-                "Launch templates and configurations",
-                "Defaults of the account",
-            ],
-        );
     }
 }
 

@@ -347,6 +347,10 @@ fn a_narrow_terminal_hides_columns_and_names_them() {
         .on_terminal(72, 30)
         .wait();
     closed.ended_with(1);
-    assert!(closed.screen.contains("--format csv"), "{}", closed.screen);
-    assert!(closed.screen.contains(&id) && closed.screen.contains("in use"));
+    let screen = &closed.screen;
+    let note = "(Columns that do not fit: tokens, last (utc), by day.";
+    for text in [note, "--format json shows all.", &id, "in use"] {
+        assert!(screen.contains(text), "{text}: {screen}");
+    }
+    assert!(!screen.contains("BY DAY"), "{screen}");
 }

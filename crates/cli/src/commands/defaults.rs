@@ -64,10 +64,10 @@ fn show(
         unreachable,
     } = &survey;
     if let Err(error) = account {
-        eprintln!(
-            "imdsctl: could not get the account of these credentials: {}",
-            chain(error)
-        );
+        let error = chain(error);
+        terminal::say(format!(
+            "imdsctl: could not get the account of these credentials: {error}"
+        ));
     }
     let style = terminal::style(environment.var, Destination::StandardOutput);
     files::print(|out| {
@@ -81,7 +81,7 @@ fn show(
             return json::write(&json, out);
         }
         if !defaults.is_empty() {
-            output::defaults(defaults, &style, out)?;
+            output::defaults(defaults, "--json", &style, out)?;
         }
         output::unreachable(unreachable, &style, out)
     })

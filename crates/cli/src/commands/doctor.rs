@@ -37,7 +37,7 @@ pub(crate) async fn doctor(
         progress.end();
     }
     checks.push(folder::check());
-    show::show(&checks, &args.output)?;
+    show::show(&checks, &args.output, environment)?;
     Ok(if checks.iter().any(Check::is_failed) {
         Exit::Failed
     } else {

@@ -48,10 +48,8 @@ pub(crate) async fn enforce(
     };
     let left = limit(&mut intended, args.limit);
     if left > 0 {
-        eprintln!(
-            "{} not in the plan because of --limit",
-            count(left, "instance")
-        );
+        let left = count(left, "instance");
+        terminal::say(format!("{left} not in the plan because of --limit"));
     }
     if let Some(path) = &args.plan_out {
         plan_file(&intended, &account, environment)?
@@ -61,10 +59,10 @@ pub(crate) async fn enforce(
                 _ => Problem::Failed(chain(&error)),
             })?;
         show(&args, &intended, environment)?;
-        let (path, quoted, connection) = (path.display(), quoted(path), connection.words());
-        eprintln!(
-            "the plan is in {path}; apply it with: imdsctl enforce --plan {quoted}{connection}"
-        );
+        terminal::say(format!("the plan is in {}", path.display()));
+        let (path, connection) = (quoted(path), connection.words());
+        let apply = format!("imdsctl enforce --plan {path}{connection}");
+        terminal::offer("apply it with:", &apply);
         return Ok(intended.document.exit());
     }
     if args.act.dry_run {
@@ -96,18 +94,18 @@ async fn apply(
 ) -> Result<Exit, Problem> {
     if intended.plan.steps.is_empty() {
         files::report(&args.output, &intended.document, environment)?;
-        eprintln!("nothing to do");
+        terminal::say("nothing to do");
         return Ok(intended.document.exit());
     }
     if !args.act.yes {
         show(args, &intended, environment)?;
         if !connected.agreed(&question(args, &intended.plan.steps, account))? {
-            eprintln!("nothing was changed");
+            terminal::say("nothing was changed");
             return Ok(intended.document.exit());
         }
     }
     let journal = new_journal(&args.act, RecordedCommand::Enforce, account, environment)?;
-    eprintln!("journal: {}", journal.path().display());
+    terminal::say(format!("journal: {}", journal.path().display()));
     let done = act::act(connected, intended, args, &journal, environment).await?;
     // If one fails, the other is still reported.
     let reported = files::report(&args.output, &done.document, environment);

@@ -1,5 +1,6 @@
 //! Reads and writes files.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -12,7 +13,8 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
-use crate::{terminal, text};
+use crate::terminal::{self, Destination};
+use crate::text;
 
 /// Reads a text file; `-` is standard input.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
@@ -43,7 +45,7 @@ pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
     if wanted.output.is_some() || wanted.format == Format::Csv {
         for unreachable in unreachable {
             let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
-            eprintln!("imdsctl: could not describe: {region}: {error}");
+            terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
         }
     }
 }
@@ -94,6 +96,13 @@ fn readable(file: &File) -> io::Result<()> {
 #[cfg(not(unix))]
 fn readable(_file: &File) -> io::Result<()> {
     Ok(())
+}
+
+/// Writes text for people to standard output.
+pub(crate) fn print_text(text: &impl Display, environment: &Environment) -> Result<(), Problem> {
+    let style = terminal::style(environment.var, Destination::StandardOutput);
+    let text = text.to_string();
+    print(|out| output::line(text.trim_end(), &style, out))
 }
 
 /// Writes to standard output. A pipe that its reader closed, such as `head`, is not an error.

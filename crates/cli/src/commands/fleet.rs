@@ -10,6 +10,7 @@ use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::error::Problem;
 use crate::progress::ProgressLine;
 use crate::scope::Scope;
+use crate::terminal;
 
 /// Scans, and returns the document and the scan's plan.
 pub(super) async fn scan(
@@ -44,7 +45,9 @@ pub(super) async fn scan(
         scope,
         policy,
         account: account
-            .map_err(|error| eprintln!("imdsctl: {}", chain(&Problem::identity(error))))
+            .map_err(|error| {
+                terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));
+            })
             .ok(),
         at,
         took: begin.elapsed(),

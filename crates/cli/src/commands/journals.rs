@@ -10,6 +10,7 @@ use crate::environment::Environment;
 use crate::error::Problem;
 use crate::journal::{Ending, Header, Place, RecordedCommand, Writer};
 use crate::quote::quoted;
+use crate::terminal;
 
 /// Creates a journal in the given file or in the platform's state folder.
 pub(super) fn new_journal(
@@ -43,7 +44,7 @@ pub(super) fn rollback_command(journal: &Path, connection: &Connection) -> Strin
 pub(super) fn end(writer: Writer, connected: &Connected) -> Result<(), Problem> {
     let how = Ending::after(&connected.client);
     if how == Ending::Interrupted {
-        eprintln!("interrupted: calls in flight were finished and are in the journal");
+        terminal::say("interrupted: calls in flight were finished and are in the journal");
     }
     writer
         .close(how)

@@ -18,7 +18,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<E
     let path = || args.event.clone();
     match events.0.as_slice() {
         [event] => match &event.explained {
-            Ok(explanation) => print(explanation, args.output.json)?,
+            Ok(explanation) => print(explanation, args.output.json, environment)?,
             Err(malformed) => {
                 return Err(Problem::Event {
                     path: path(),
@@ -27,7 +27,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<E
             }
         },
         several => {
-            print(&events, args.output.json)?;
+            print(&events, args.output.json, environment)?;
             if let Some(first) = events.malformed().next() {
                 return Err(Problem::Events {
                     path: path(),
@@ -45,25 +45,31 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<E
     })
 }
 
-fn print(explained: &(impl Display + Serialize), as_json: bool) -> Result<(), Problem> {
+fn print(
+    explained: &(impl Display + Serialize),
+    as_json: bool,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    if !as_json {
+        return files::print_text(explained, environment);
+    }
     files::print(|out| {
-        if as_json {
-            serde_json::to_writer_pretty(&mut *out, explained)?;
-            writeln!(out)
-        } else {
-            write!(out, "{explained}")
-        }
+        serde_json::to_writer_pretty(&mut *out, explained)?;
+        writeln!(out)
     })
 }
 
 pub(crate) fn policy(of: &PolicyOf, environment: &Environment) -> Result<Exit, Problem> {
-    let text = match of {
-        PolicyOf::Schema => policy_check::schema().to_owned(),
-        PolicyOf::Check { file } => {
-            policy_check::describe(&chosen_policy::load(file)?.policy, (environment.now)())
+    match of {
+        PolicyOf::Schema => {
+            files::print(|out| writeln!(out, "{}", policy_check::schema().trim_end()))?;
         }
-    };
-    files::print(|out| writeln!(out, "{}", text.trim_end()))?;
+        PolicyOf::Check { file } => {
+            let policy = chosen_policy::load(file)?.policy;
+            let description = policy_check::describe(&policy, (environment.now)());
+            files::print_text(&description, environment)?;
+        }
+    }
     Ok(Exit::Fine)
 }
 

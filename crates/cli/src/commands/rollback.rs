@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::io::{self, Write};
 
 use imds_core::chain::chain;
 use imds_core::instance::InstanceId;
@@ -42,20 +41,18 @@ pub(crate) async fn rollback(
     plan.notices.splice(0..0, from.notices());
     if plan.to_restore() == 0 {
         print_notices(&plan);
-        return print(&plan.nothing_restored(account), &args);
+        return print(&plan.nothing_restored(account), &args, environment);
     }
-    if !is_confirmed(&connected, &plan, &account, &args)? {
+    if !is_confirmed(&connected, &plan, &account, &args, environment)? {
         return Ok(Exit::Violations);
     }
     let writer = new_journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
     let report = apply(&connected, &plan, &account, &writer).await?;
     // Where one fails, the other is still done.
-    let printed = print(&report, &args);
+    let printed = print(&report, &args, environment);
     if report.summary.restored > 0 {
-        eprintln!(
-            "roll back with: {}",
-            rollback_command(writer.path(), connection)
-        );
+        let again = rollback_command(writer.path(), connection);
+        terminal::offer("roll back with:", &again);
     }
     end(writer, &connected)?;
     printed
@@ -74,7 +71,7 @@ fn check_account(from: &Journal, account: &str) -> Result<(), Problem> {
 
 fn print_notices(plan: &RollbackPlan) {
     for notice in &plan.notices {
-        eprintln!("note: {notice}");
+        terminal::say(format!("note: {notice}"));
     }
 }
 
@@ -84,15 +81,16 @@ fn is_confirmed(
     plan: &RollbackPlan,
     account: &str,
     args: &RollbackArgs,
+    environment: &Environment,
 ) -> Result<bool, Problem> {
     if args.act.yes && !args.act.dry_run {
         print_notices(plan);
         return Ok(true);
     }
     if args.output.json {
-        eprint!("{plan}");
+        terminal::say(plan.to_string().trim_end());
     } else {
-        files::print(|out| write!(out, "{plan}"))?;
+        files::print_text(plan, environment)?;
     }
     if args.act.dry_run {
         return Ok(false);
@@ -103,7 +101,7 @@ fn is_confirmed(
     );
     let agreed = connected.agreed(&question)?;
     if !agreed {
-        eprintln!("nothing was changed");
+        terminal::say("nothing was changed");
     }
     Ok(agreed)
 }
@@ -145,7 +143,7 @@ async fn apply(
     account: &str,
     writer: &Writer,
 ) -> Result<RollbackReport, Problem> {
-    eprintln!("journal: {}", writer.path().display());
+    terminal::say(format!("journal: {}", writer.path().display()));
     let client = &connected.client;
     let progress = ProgressLine::new(client);
     interrupt::halts(client, &progress)?;
@@ -163,24 +161,26 @@ async fn apply(
     })
 }
 
-fn print(report: &RollbackReport, args: &RollbackArgs) -> Result<Exit, Problem> {
-    files::print(|out| match args.output.json {
-        true => json::write(report, out),
-        false => write_lines(report, out),
-    })?;
+fn print(
+    report: &RollbackReport,
+    args: &RollbackArgs,
+    environment: &Environment,
+) -> Result<Exit, Problem> {
+    match args.output.json {
+        true => files::print(|out| json::write(report, out))?,
+        false => files::print_text(&lines(report), environment)?,
+    }
     Ok(exit(report))
 }
 
-fn write_lines(report: &RollbackReport, out: &mut dyn Write) -> io::Result<()> {
-    fn rows<K: fmt::Display, T>(rows: &[RollbackRow<K, T>], out: &mut dyn Write) -> io::Result<()> {
-        for row in rows {
-            writeln!(out, "{} {}: {}", row.key, row.outcome.as_str(), row.reason)?;
-        }
-        Ok(())
+fn lines(report: &RollbackReport) -> String {
+    fn row<K: fmt::Display, T>(row: &RollbackRow<K, T>) -> String {
+        format!("{} {}: {}\n", row.key, row.outcome.as_str(), row.reason)
     }
-    rows(&report.defaults, out)?;
-    rows(&report.instances, out)?;
-    writeln!(out, "{}", report.summary)
+    let defaults = report.defaults.iter().map(row);
+    let instances = report.instances.iter().map(row);
+    let rows: String = defaults.chain(instances).collect();
+    format!("{rows}{}", report.summary)
 }
 
 fn exit(report: &RollbackReport) -> Exit {

@@ -9,7 +9,7 @@ use imds_core::report::Outcome;
 use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
 use imds_user_data::Finding;
 
-use super::grid::{Cell, Column, Tone};
+use super::grid::{Cell, Column, LAST, Tone};
 use super::survey::{LaunchedFrom, Survey};
 use super::words::{self, Message, thousands};
 use crate::document::{CommandTrigger, Document};
@@ -18,13 +18,15 @@ use crate::document::{CommandTrigger, Document};
 pub(super) fn instances<const N: usize>(
     document: &Document,
     survey: &Survey,
-    decision: [Column<ScannedInstance>; N],
-) -> Vec<Column<ScannedInstance>> {
+    decision: [Column<'static, ScannedInstance>; N],
+) -> Vec<Column<'static, ScannedInstance>> {
     let account = |it: &ScannedInstance| Cell::text(it.report.account.as_deref());
     let region = |it: &ScannedInstance| Cell::text(it.report.region.as_str());
     let usage = |it: &ScannedInstance| Cell::shortening(words::usage(it.report.usage.as_ref()));
-    let hops = Column::fixed("HOPS", |it| Cell::optional(before(it).hop_limit));
-    let name = Column::flexible("NAME", 10, |it: &ScannedInstance| {
+    let hops = Column::fixed("HOPS", |it: &ScannedInstance| {
+        Cell::optional(before(it).hop_limit)
+    });
+    let name = Column::flexible("NAME", 8, |it: &ScannedInstance| {
         Cell::text(it.name.as_deref())
     });
     let mut columns = Vec::new();
@@ -33,15 +35,27 @@ pub(super) fn instances<const N: usize>(
     }
     columns.extend([
         Column::fixed("REGION", region),
-        Column::fixed("INSTANCE", |it| Cell::new(&it.report.instance_id)),
-        name.enough(24).dropped(8),
+        Column::fixed("INSTANCE", |it: &ScannedInstance| {
+            Cell::new(&it.report.instance_id)
+        }),
+        name.enough(16).dropped(LAST),
         Column::fixed("STATE", |it: &ScannedInstance| Cell::optional(it.state)).dropped(2),
-        Column::fixed("TOKENS", |it| Cell::optional(before(it).http_tokens)).dropped(5),
+        Column::fixed("TOKENS", |it: &ScannedInstance| {
+            Cell::optional(before(it).http_tokens)
+        })
+        .dropped(5),
         hops.right().dropped(3),
-        Column::fixed("ENDPOINT", |it| Cell::optional(before(it).http_endpoint)).dropped(1),
+        Column::fixed("ENDPOINT", |it: &ScannedInstance| {
+            Cell::optional(before(it).http_endpoint)
+        })
+        .dropped(1),
     ]);
     if document.usage_days.is_some() {
-        columns.push(Column::flexible("USAGE", 7, usage).dropped(7));
+        columns.push(
+            Column::flexible("USAGE", 8, usage)
+                .evidence()
+                .dropped(LAST + 1),
+        );
     }
     columns.extend(decision);
     if document.trigger == CommandTrigger::Enforce {
@@ -49,15 +63,23 @@ pub(super) fn instances<const N: usize>(
     }
     if !survey.launched_from.is_empty() {
         let column = Column::flexible("LAUNCHED FROM", 20, launched_from);
-        columns.push(column.enough(32).dropped(4));
+        columns.push(column.enough(24).dropped(4));
     }
     columns
 }
 
 fn launched_from(instance: &ScannedInstance) -> Cell {
     let from = LaunchedFrom::non_compliant(instance);
-    let texts = from.map(|it| vec![it.label, Plain(it.id).to_string()]);
-    Cell::shortening(texts.unwrap_or_default())
+    let template = instance.report.launch_template.as_ref();
+    Cell::shortening(from.map_or(vec![], |from| {
+        let id = Plain(from.id);
+        let brief = match template.map(|template| &template.version) {
+            Some(Some(version)) => format!("{id} v{}", Plain(version)),
+            Some(None) => id.to_string(),
+            None => format!("ASG {id}"),
+        };
+        vec![from.label, brief]
+    }))
 }
 
 fn before(instance: &ScannedInstance) -> MetadataOptions {
@@ -88,7 +110,7 @@ fn outcome(instance: &ScannedInstance) -> Cell {
 pub(super) type LauncherRow<'a> = (&'a str, &'a str, usize);
 
 /// The columns of what launches non-compliant instances.
-pub(super) fn launchers<'a>() -> [Column<LauncherRow<'a>>; 3] {
+pub(super) fn launchers<'a>() -> [Column<'static, LauncherRow<'a>>; 3] {
     [
         Column::fixed("REGION", |it: &LauncherRow| Cell::text(it.0)),
         Column::flexible("LAUNCHED FROM", 20, |it: &LauncherRow| Cell::new(it.1)),
@@ -147,7 +169,7 @@ pub(super) fn template_name(template: &ScannedTemplate) -> String {
 }
 
 /// The columns of calls without a token. They fail where tokens are required.
-pub(super) fn calls<'a>() -> [Column<CallRow<'a>>; 5] {
+pub(super) fn calls<'a>() -> [Column<'static, CallRow<'a>>; 5] {
     let tokens = |it: &CallRow| match it.http_tokens {
         Some(HttpTokens::Required) => Cell::shortening(vec![
             "required: the call fails".to_owned(),
@@ -159,17 +181,18 @@ pub(super) fn calls<'a>() -> [Column<CallRow<'a>>; 5] {
     };
     [
         Column::fixed("REGION", |it: &CallRow| Cell::text(it.region)).dropped(1),
-        Column::flexible("FOUND IN", 19, |it: &CallRow| Cell::new(&it.found_in)),
+        Column::flexible("FOUND IN", 12, |it: &CallRow| Cell::new(&it.found_in)),
         Column::fixed("LINE", |it: &CallRow| Cell::new(it.call.line)).right(),
         Column::flexible("TOKENS", 15, tokens),
         Column::flexible("CALL", 20, |it: &CallRow| {
             Cell::text(it.call.words.as_str())
-        }),
+        })
+        .evidence(),
     ]
 }
 
 /// The columns of launch templates and configurations.
-pub(super) fn templates() -> [Column<ScannedTemplate>; 8] {
+pub(super) fn templates() -> [Column<'static, ScannedTemplate>; 8] {
     [
         Column::fixed("REGION", |it: &ScannedTemplate| {
             Cell::text(it.region.as_str())
@@ -178,7 +201,7 @@ pub(super) fn templates() -> [Column<ScannedTemplate>; 8] {
             Cell::new(it.kind.as_str())
         })
         .dropped(1),
-        Column::flexible("ID", 12, |it: &ScannedTemplate| Cell::text(it.id.as_str())),
+        Column::flexible("ID", 20, |it: &ScannedTemplate| Cell::text(it.id.as_str())),
         Column::flexible("NAME", 10, |it: &ScannedTemplate| {
             Cell::text(it.name.as_deref())
         })
@@ -195,9 +218,11 @@ pub(super) fn templates() -> [Column<ScannedTemplate>; 8] {
                 TemplateCompliance::Unknown => Cell::new("unknown").toned(Tone::Warning),
             }
         }),
-        Column::flexible("REASON", 16, |it: &ScannedTemplate| {
+        Column::flexible("REASON", 20, |it: &ScannedTemplate| {
             Cell::new(Message(&it.reason))
-        }),
+        })
+        .enough(40)
+        .evidence(),
     ]
 }
 
@@ -207,7 +232,7 @@ fn used_by(template: &ScannedTemplate) -> Cell {
 }
 
 /// The columns of the account's metadata defaults.
-pub(super) fn defaults() -> [Column<RegionDefaults>; 7] {
+pub(super) fn defaults() -> [Column<'static, RegionDefaults>; 7] {
     let tags = |it: &RegionDefaults| preference(it.defaults.instance_metadata_tags);
     let enforced = |it: &RegionDefaults| preference(it.defaults.http_tokens_enforced);
     let managed_by = |it: &RegionDefaults| Cell::text(it.defaults.managed_by.as_deref());
@@ -215,24 +240,23 @@ pub(super) fn defaults() -> [Column<RegionDefaults>; 7] {
         Column::fixed("REGION", |it: &RegionDefaults| {
             Cell::text(it.region.as_str())
         }),
-        Column::flexible("TOKENS", 8, |it: &RegionDefaults| {
+        Column::fixed("TOKENS", |it: &RegionDefaults| {
             preference(it.defaults.http_tokens)
         }),
-        Column::flexible("HOP LIMIT", 9, |it: &RegionDefaults| {
+        Column::fixed("HOP LIMIT", |it: &RegionDefaults| {
             preference(it.defaults.hop_limit)
         })
         .right(),
-        Column::flexible("ENDPOINT", 8, |it: &RegionDefaults| {
+        Column::fixed("ENDPOINT", |it: &RegionDefaults| {
             preference(it.defaults.http_endpoint)
         })
         .dropped(2),
-        Column::flexible("TAGS", 8, tags).dropped(1),
-        Column::flexible("TOKENS ENFORCED", 15, enforced),
+        Column::fixed("TAGS", tags).dropped(1),
+        Column::fixed("TOKENS ENFORCED", enforced),
         Column::flexible("MANAGED BY", 10, managed_by),
     ]
 }
 
 fn preference(value: Option<impl Display>) -> Cell {
-    let none = || vec!["no preference".to_owned(), "-".to_owned()];
-    Cell::shortening(value.map_or_else(none, |value| vec![value.to_string()]))
+    Cell::new(value.map_or("no preference".to_owned(), |value| value.to_string()))
 }

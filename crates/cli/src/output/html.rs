@@ -1,24 +1,26 @@
 //! The report as one self-contained HTML file, for a manager or an auditor.
 
 mod charts;
+mod rows;
+mod verdict;
 
 use std::io;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use imds_core::plain::Plain;
-use imds_core::report::Outcome;
 use imds_engine::ScannedInstance;
-use jiff::tz::Offset;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::grid::{Cell, Column, Tone};
+use self::rows::Rows;
+use super::columns::{self, CallRow};
+use super::covered;
+use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
-use super::words::{Message, count, day, duration, outcome, thousands};
-use super::{columns, covered, is_always_counted};
-use crate::document::{CommandTrigger, Document};
+use super::words::{Message, count, day, thousands};
+use crate::document::Document;
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -33,29 +35,31 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
 }
 
 fn page(document: &Document) -> Markup {
-    let style_hash = BASE64_STANDARD.encode(Sha256::digest(STYLE));
+    let survey = Survey::new(document);
+    let mut rows = Rows::default();
+    let body = html! {
+        (verdict::verdict(document))
+        main { (sections(document, &survey, &mut rows)) }
+    };
+    let style = rows.style(STYLE);
+    let style_hash = BASE64_STANDARD.encode(Sha256::digest(&style));
     let security = format!(
         "default-src 'none'; style-src 'sha256-{style_hash}'; base-uri 'none'; form-action 'none'"
     );
-    let title = match &document.account {
-        Some(account) => format!("IMDSv1 in account {}", Plain(account)),
-        None => "IMDSv1".to_owned(),
-    };
+    let title = verdict::title(document);
     html! {
         (DOCTYPE)
-        html lang="en-GB" {
+        html lang="en" {
             head {
                 meta charset="utf-8";
                 meta http-equiv="Content-Security-Policy" content=(security);
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 title { (title) ", " (day(document.at)) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(style)) }
             }
             body {
-                h1 { (title) }
-                (introduction(document))
-                (sections(document))
+                (body)
                 footer {
                     "Written by imdsctl " (env!("CARGO_PKG_VERSION")) ". IMDSv1 is the EC2 instance \
                      metadata service when it answers without a session token. An instance that \
@@ -66,90 +70,82 @@ fn page(document: &Document) -> Markup {
     }
 }
 
-/// The date and the key numbers.
-fn introduction(document: &Document) -> Markup {
-    let verb = match document.trigger {
-        CommandTrigger::Scan => "Scanned",
-        CommandTrigger::Enforce => "Enforced",
-    };
-    let at = Offset::UTC.to_datetime(document.at);
-    let is_shown = |outcome: &&Outcome| {
-        document.has(**outcome) > 0 || is_always_counted(**outcome, document.trigger)
-    };
-    html! {
-        p {
-            (verb) " on " (at.strftime("%-d %B %Y, %H:%M UTC"))
-            " · " (count(document.regions.len(), "region"))
-            " · " (duration(document.took))
-        }
-        ul {
-            @for (label, text) in covered::scope(document) { li { (label) " " bdi { (text) } } }
-            li { "not examined: " (covered::reasons(document).join(", ")) }
-        }
-        @if !document.unreachable.is_empty() {
-            p.warning {
-                strong { "Not everything could be described. " }
-                "What is missing is listed under “Could not be described” and does not count as \
-                 compliant."
-            }
-        }
-        dl.totals {
-            @for found in Outcome::ALL.iter().filter(is_shown) {
-                div class=[charts::class(*found).filter(|_| document.has(*found) > 0)] {
-                    dt { (outcome(*found, document.trigger)) }
-                    dd { (thousands(document.has(*found))) }
-                }
-            }
-            @if !document.unreachable.is_empty() {
-                div.non-compliant {
-                    dt { "errors" }
-                    dd { (thousands(document.unreachable.len())) }
-                }
-            }
-        }
-    }
-}
-
-fn sections(document: &Document) -> Markup {
-    let survey = Survey::new(document);
-    let next = next::steps(document, &survey);
+/// What is wrong, what to do about it, and then everything else.
+fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
     let decision = Column::fixed("DECISION", |it: &ScannedInstance| {
         Cell::new(it.decision.as_str()).toned(columns::tone(it))
     });
-    let reason = Column::fixed("REASON", |it: &ScannedInstance| {
+    let reason = Column::flexible("REASON", 20, |it: &ScannedInstance| {
         Cell::new(Message(&it.report.reason))
     });
-    let instances = columns::instances(document, &survey, [decision, reason]);
-    let calls = columns::call_rows(document);
+    let instances = columns::instances(document, survey, [decision, reason]);
+    let (wrong, fine): (Vec<_>, Vec<_>) = document
+        .instances
+        .iter()
+        .partition(|it| it.is_non_compliant());
+    let listed = count(fine.len(), "instance");
+    let next = next::steps(document, survey);
     html! {
-        (section("shares", "Share of compliant instances", &charts::shares(document)))
-        (section("usage", "Who uses IMDSv1", &usage(document, &survey, &instances)))
+        @if !document.unreachable.is_empty() {
+            (section("unreachable", "Could not be described", &html! {
+                @for it in &document.unreachable {
+                    p { b { (Plain(&it.region)) } ": " (Message(&it.error)) }
+                }
+            }))
+        }
+        @if !wrong.is_empty() {
+            (section("instances", "Non-compliant instances", &rows.table("instances", &instances, &wrong)))
+        }
+        (found(document, rows))
         (section("next", "What to do next", &html! {
             p { (next::commands_are_for(document)) }
             ol { @for step in &next { (next_step(step)) } }
         }))
-        @if !document.unreachable.is_empty() {
-            (section("unreachable", "Could not be described", &html! {
-                @for it in &document.unreachable {
-                    p { b { (Plain(&it.region)) } ": " bdi { (Message(&it.error)) } }
-                }
-            }))
+        (section("usage", "Who uses IMDSv1", &usage(document, survey, rows, &instances)))
+        (section("shares", "Share of compliant instances", &charts::shares(document)))
+        @if !fine.is_empty() {
+            (section("others", "Other instances", &rows.folded(
+                &format!("{listed} compliant, exempt, or terminated"), "others", &instances, &fine,
+            )))
         }
-        (section("instances", "Instances", &html! {
-            p { (count(document.instances.len(), "instance")) " match the filters of the command." }
-            (table(&instances, document.instances.iter()))
-        }))
+        (section("coverage", "What this report covers", &coverage(document)))
+    }
+}
+
+/// What was found besides instances; what is compliant is folded.
+fn found(document: &Document, rows: &mut Rows) -> Markup {
+    let calls = columns::call_rows(document);
+    let calls: Vec<&CallRow> = calls.iter().collect();
+    html! {
         @if document.user_data {
             (section("user-data", "User data that calls IMDS without a token", &html! {
                 p { (count(calls.len(), "call")) ". Only user data is searched." }
-                (table(&columns::calls(), calls.iter()))
+                @if !calls.is_empty() { (rows.table("calls", &columns::calls(), &calls)) }
             }))
         }
         @if let Some(found) = &document.templates {
-            (section("templates", "Launch templates and configurations", &table(&columns::templates(), found.iter())))
+            @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| it.is_violation());
+            (section("templates", "Launch templates and configurations", &html! {
+                @if !wrong.is_empty() { (rows.table("templates", &columns::templates(), &wrong)) }
+                @if !fine.is_empty() {
+                    (rows.folded(&format!("{} compliant", thousands(fine.len())), "fine-templates",
+                        &columns::templates(), &fine))
+                }
+                @if found.is_empty() { p { "None found." } }
+            }))
         }
         @if let Some(found) = &document.defaults {
-            (section("defaults", "Defaults of the account", &table(&columns::defaults(), found.iter())))
+            @let found: Vec<_> = found.iter().collect();
+            (section("defaults", "Defaults of the account", &rows.table("defaults", &columns::defaults(), &found)))
+        }
+    }
+}
+
+fn coverage(document: &Document) -> Markup {
+    html! {
+        ul {
+            @for (label, text) in covered::scope(document) { li { (label) " " bdi { (text) } } }
+            li { "not examined: " (covered::reasons(document).join(", ")) }
         }
     }
 }
@@ -158,8 +154,14 @@ fn section(id: &str, title: &str, content: &Markup) -> Markup {
     html! { section id=(id) { h2 { (title) } (content) } "\n" }
 }
 
-fn usage(document: &Document, survey: &Survey, columns: &[Column<ScannedInstance>]) -> Markup {
+fn usage(
+    document: &Document,
+    survey: &Survey,
+    rows: &mut Rows,
+    columns: &[Column<ScannedInstance>],
+) -> Markup {
     let in_use = survey.in_use.len();
+    let busiest: Vec<_> = survey.in_use.iter().copied().take(BUSIEST).collect();
     let Some(days) = document.usage_days else {
         return html! {
             p { "This command did not ask CloudWatch who uses IMDSv1. To ask:" }
@@ -173,7 +175,7 @@ fn usage(document: &Document, survey: &Survey, columns: &[Column<ScannedInstance
             b { (thousands(survey.unknown)) } " it is not known, which is not the same as not used."
         }
         @if in_use > BUSIEST { p { "These instances made the most calls:" } }
-        @if in_use > 0 { (table(columns, survey.in_use.iter().copied().take(BUSIEST))) }
+        @if in_use > 0 { (rows.table("busiest", columns, &busiest)) }
     }
 }
 
@@ -184,35 +186,6 @@ fn next_step(step: &NextStep) -> Markup {
             p { (step.how) }
             ul { @for name in &step.names { li { bdi { (name) } } } }
             @for command in &step.commands { pre { (command) } }
-        }
-    }
-}
-
-fn class(tone: Tone) -> Option<&'static str> {
-    match tone {
-        Tone::Plain => None,
-        Tone::Good => Some("compliant"),
-        Tone::Warning | Tone::Error => Some("non-compliant"),
-    }
-}
-
-/// A table with a row for each item; nothing is shortened.
-fn table<'a, T: 'a>(columns: &[Column<T>], items: impl Iterator<Item = &'a T>) -> Markup {
-    html! {
-        div.box tabindex="0" {
-            table {
-                thead { tr { @for column in columns { th scope="col" { (column.title) } } } }
-                tbody {
-                    @for item in items {
-                        "\n"
-                        tr {
-                            @for cell in columns.iter().map(|column| (column.cell)(item)) {
-                                td class=[class(cell.tone)] { bdi { (cell.full()) } }
-                            }
-                        }
-                    }
-                }
-            }
         }
     }
 }

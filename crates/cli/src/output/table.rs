@@ -1,5 +1,7 @@
 //! The report for a terminal.
 
+mod cell;
+mod fit;
 pub(crate) mod grid;
 
 use std::io;
@@ -17,12 +19,15 @@ use super::words::{self, Message, count, thousands};
 use super::{Style, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
+use crate::wrap::wrap;
 
 /// The maximum number of launch templates and groups to name; more would bury the summary.
 const LAUNCHED_FROM: usize = 20;
 
 /// The maximum number of commands of a step.
 const COMMANDS: usize = 10;
+/// The option whose output has everything in full.
+pub(crate) const FULL: &str = "--format json";
 
 /// Writes the instances, the other findings and, last, the summary.
 pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -32,26 +37,26 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     } else {
         let decision =
             |it: &ScannedInstance| Cell::shortening(words::decision(it)).toned(columns::tone(it));
-        let decision = Column::flexible("DECISION", 20, decision);
+        let decision = Column::flexible("DECISION", 23, decision);
+        let decision = decision.enough(40).evidence();
         let columns = columns::instances(document, &survey, [decision]);
-        let dropped = grid::write(&columns, &document.instances, style, out)?;
-        left_out(&dropped, style, out)?;
+        grid::write(&columns, &document.instances, FULL, style, out)?;
     }
     if document.user_data {
         heading("User data that calls IMDS without a token", style, out)?;
         match columns::call_rows(document) {
             calls if calls.is_empty() => writeln!(out, "None found.")?,
-            calls => drop(grid::write(&columns::calls(), &calls, style, out)?),
+            calls => drop(grid::write(&columns::calls(), &calls, FULL, style, out)?),
         }
     }
     launched_from(&survey, style, out)?;
     if let Some(found) = &document.templates {
         heading("Launch templates and configurations", style, out)?;
-        grid::write(&columns::templates(), found, style, out)?;
+        grid::write(&columns::templates(), found, FULL, style, out)?;
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;
-        defaults(found, style, out)?;
+        defaults(found, FULL, style, out)?;
     }
     failed(document, style, out)?;
     refused(document, style, out)?;
@@ -59,20 +64,6 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     next_steps(document, &survey, style, out)?;
     scope(document, style, out)?;
     summary(document, style, out)
-}
-
-/// Writes a note that names the columns that did not fit.
-pub(crate) fn left_out(
-    dropped: &[&'static str],
-    style: &Style,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
-    if dropped.is_empty() {
-        return Ok(());
-    }
-    let names = dropped.join(", ").to_lowercase();
-    let note = format!("(Columns that do not fit: {names}. --format csv shows all.)");
-    wrapped(note.split(' '), " ", style, out)
 }
 
 /// Writes what to do, with commands to paste, which are not broken into lines.
@@ -87,11 +78,11 @@ fn next_steps(
         return Ok(());
     }
     heading("What to do next", style, out)?;
-    wrapped(next::commands_are_for(document).split(' '), " ", style, out)?;
+    line(&next::commands_are_for(document), style, out)?;
     for step in &steps {
-        wrapped(format!("- {}", step.what).split(' '), " ", style, out)?;
+        line(&format!("- {}", step.what), style, out)?;
         for name in &step.names {
-            wrapped(format!("    {name}").split(' '), " ", style, out)?;
+            line(&format!("    {name}"), style, out)?;
         }
         for command in step.commands.iter().take(COMMANDS) {
             writeln!(out, "    {command}")?;
@@ -116,20 +107,21 @@ fn launched_from(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io:
     let all = survey.launched_from.iter();
     let rows = all.map(|((region, from), count)| (*region, from.label.as_str(), *count));
     let rows: Vec<LauncherRow> = rows.take(LAUNCHED_FROM).collect();
-    grid::write(&columns::launchers(), &rows, style, out)?;
+    grid::write(&columns::launchers(), &rows, FULL, style, out)?;
     match survey.launched_from.len() - rows.len() {
         0 => Ok(()),
         more => writeln!(out, "and {} more", thousands(more)),
     }
 }
 
-/// Writes the account's metadata defaults, one line per region.
+/// Writes the account's metadata defaults, one line per region; `elsewhere` is the option that shows all.
 pub(crate) fn defaults(
     found: &[RegionDefaults],
+    elsewhere: &str,
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    grid::write(&columns::defaults(), found, style, out).map(drop)
+    grid::write(&columns::defaults(), found, elsewhere, style, out).map(drop)
 }
 
 fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -139,7 +131,8 @@ fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Re
     let reports = document.instances.iter().map(|it| &it.report);
     for report in reports.filter(|report| report.outcome == Outcome::Failed) {
         let (region, id) = (Plain(&report.region), &report.instance_id);
-        writeln!(out, "{region} {id}: {}", Message(&report.reason))?;
+        let text = format!("{region} {id}: {}", Message(&report.reason));
+        line(&text, style, out)?;
     }
     Ok(())
 }
@@ -155,7 +148,8 @@ fn refused(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
     for report in reports {
         let (region, id) = (Plain(&report.region), &report.instance_id);
         for RefusedOption { option, error } in &report.refused {
-            writeln!(out, "{region} {id}: {}: {}", option.name(), Message(error))?;
+            let text = format!("{region} {id}: {}: {}", option.name(), Message(error));
+            line(&text, style, out)?;
         }
     }
     Ok(())
@@ -171,7 +165,8 @@ pub(crate) fn unreachable(
         heading("Could not be described", style, out)?;
     }
     for Unreachable { region, error, .. } in unreachable {
-        writeln!(out, "{}: {}", Plain(region), Message(error))?;
+        let text = format!("{}: {}", Plain(region), Message(error));
+        line(&text, style, out)?;
     }
     Ok(())
 }
@@ -194,7 +189,7 @@ fn summary(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
     if document.instances.len() < all {
         parts.push(format!("{} shown", thousands(document.instances.len())));
     }
-    wrapped(parts.iter().map(String::as_str), ", ", style, out)
+    line(&parts.join(", "), style, out)
 }
 
 /// Writes what the report covers, and what it does not.
@@ -204,11 +199,14 @@ fn scope(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Res
     let parts: Vec<String> = parts
         .map(|(label, text)| format!("{label} {text}"))
         .collect();
-    wrapped(parts.iter().map(String::as_str), "; ", style, out)?;
+    line(&parts.join("; "), style, out)?;
+    if let Some(empty) = words::empty_regions(document) {
+        line(&empty, style, out)?;
+    }
     let not_examined = not_examined(document);
     let words: Vec<&str> = not_examined.iter().map(|it| it.what.words()).collect();
     let text = format!("not examined: {}", words.join(", "));
-    wrapped(text.split(' '), " ", style, out)
+    line(&text, style, out)
 }
 
 /// Writes a heading after an empty line.
@@ -220,27 +218,9 @@ pub(crate) fn heading(text: &str, style: &Style, out: &mut dyn io::Write) -> io:
     }
 }
 
-/// Breaks lines only between parts.
-fn wrapped<'a>(
-    parts: impl Iterator<Item = &'a str>,
-    separator: &str,
-    style: &Style,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
-    let width = style.width.map_or(usize::MAX, usize::from);
-    let mut line = String::new();
-    for part in parts {
-        let longer = line.chars().count() + separator.len() + part.chars().count() + 1;
-        if !line.is_empty() {
-            line.push_str(separator);
-            if longer > width {
-                writeln!(out, "{}", line.trim_end())?;
-                line.clear();
-            }
-        }
-        line.push_str(part);
-    }
-    writeln!(out, "{line}")
+/// Writes a sentence.
+pub(crate) fn line(text: &str, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    writeln!(out, "{}", wrap(text, style.width))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-use crate::document::CommandTrigger;
+use crate::document::{CommandTrigger, Document};
 
 /// An untrusted message: like [`Plain`], but truncated to 2,000 characters.
 #[derive(Debug, Clone, Copy)]
@@ -33,16 +33,15 @@ impl fmt::Display for Message<'_> {
     }
 }
 
-/// The decision and its reason, longest version first.
+/// The decision and its reason, longest version first. The shorter one leaves the usage to the column that
+/// shows it.
 pub(super) fn decision(instance: &ScannedInstance) -> Vec<String> {
     let report = &instance.report;
     let word = instance.decision.as_str();
     let rule = report.rule.as_deref().map(Plain);
     let endpoint = report.before.and_then(|before| before.http_endpoint);
     let reasons = match (instance.decision, rule) {
-        (ScanDecision::Exempt, _) => {
-            return vec![Message(&report.reason).to_string(), word.to_owned()];
-        }
+        (ScanDecision::Exempt, _) => return vec![Message(&report.reason).to_string()],
         (ScanDecision::Compliant, _) if endpoint == Some(Toggle::Disabled) => {
             vec!["the endpoint is disabled".to_owned(), "disabled".to_owned()]
         }
@@ -57,25 +56,42 @@ pub(super) fn decision(instance: &ScannedInstance) -> Vec<String> {
     reasons.map(|reason| format!("{word}: {reason}")).collect()
 }
 
-/// The options that violate the policy, with their values and without.
+/// The options that violate the policy, with their values.
 fn violations(instance: &ScannedInstance) -> Vec<String> {
     let report = &instance.report;
     let before = report.before.unwrap_or_default();
     let violated = |option: &&MetadataOption| report.violations.contains(&option.name());
-    let found = MetadataOption::ALL.iter().filter(violated).map(|option| {
-        let value = before.get(*option).map(OptionSetting::value);
-        let value = value.as_deref().unwrap_or("not known");
-        format!("{} is {value}", option.name())
-    });
-    let found = found.collect::<Vec<_>>().join(", ");
-    let names = report.violations.join(", ");
+    let (found, briefly): (Vec<String>, Vec<String>) = MetadataOption::ALL
+        .iter()
+        .filter(violated)
+        .map(|option| {
+            let value = before.get(*option).map(OptionSetting::value);
+            let value = value.as_deref().unwrap_or("not known");
+            let brief = brief_name(*option);
+            (
+                format!("{} is {value}", option.name()),
+                format!("{brief} {value}"),
+            )
+        })
+        .unzip();
     let is_reported = instance.decision == ScanDecision::Report;
-    let (long, short) = match report.usage.as_ref().filter(|_| is_reported) {
-        Some(Usage::InUse { .. }) => ("; IMDSv1 is in use", "; in use"),
-        Some(Usage::Unknown { .. }) => ("; usage is unknown", "; usage unknown"),
-        Some(Usage::Unused { .. }) | None => ("", ""),
+    let usage = match report.usage.as_ref().filter(|_| is_reported) {
+        Some(Usage::InUse { .. }) => "; IMDSv1 is in use",
+        Some(Usage::Unknown { .. }) => "; usage is unknown",
+        Some(Usage::Unused { .. }) | None => "",
     };
-    vec![found + long, names + short]
+    vec![found.join(", ") + usage, briefly.join(", ")]
+}
+
+/// The option as the titles of columns call it.
+fn brief_name(option: MetadataOption) -> &'static str {
+    match option {
+        MetadataOption::HttpTokens => "tokens",
+        MetadataOption::HttpEndpoint => "endpoint",
+        MetadataOption::HopLimit => "hops",
+        MetadataOption::HttpProtocolIpv6 => "IPv6",
+        MetadataOption::InstanceMetadataTags => "tags",
+    }
 }
 
 /// Whether the instance uses IMDSv1, longest version first.
@@ -84,13 +100,19 @@ pub(super) fn usage(usage: Option<&Usage>) -> Vec<String> {
         None => vec![],
         Some(Usage::Unused { .. }) => vec!["unused".to_owned()],
         Some(Usage::InUse { calls, last_at }) => {
-            let calls = format!("in use: {}", count(*calls, "call"));
-            let last = format!("{calls}, last {}", day(*last_at));
-            vec![last, calls, "in use".to_owned()]
+            let calls = count(*calls, "call");
+            let all = format!("{calls}, last {}", day(*last_at));
+            let texts = [
+                &format!("in use: {all}"),
+                &all,
+                &format!("{calls}…"),
+                "in use…",
+            ];
+            texts.map(str::to_owned).to_vec()
         }
         Some(Usage::Unknown { because }) => {
             let because = not_known(because).replace('_', " ");
-            vec![format!("unknown: {because}"), "unknown".to_owned()]
+            vec![format!("unknown: {because}"), "unknown…".to_owned()]
         }
     }
 }
@@ -113,6 +135,20 @@ pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str
         (Outcome::Reported, CommandTrigger::Enforce) => "left unchanged",
         (outcome, CommandTrigger::Scan | CommandTrigger::Enforce) => outcome.as_str(),
     }
+}
+
+/// The regions without instances in one sentence, if there are any.
+pub(super) fn empty_regions(document: &Document) -> Option<String> {
+    let empty = document.empty_regions();
+    let names = empty.iter().map(|it| Plain(&it.region).to_string());
+    let names: Vec<String> = names.collect();
+    let have = if empty.len() == 1 { "has" } else { "have" };
+    let such = match document.scope.instance_words().is_empty() {
+        true => "no instances",
+        false => "no instances that match",
+    };
+    let regions = count(empty.len(), "region");
+    (!empty.is_empty()).then(|| format!("{regions} {have} {such}: {}", names.join(", ")))
 }
 
 /// A number with thousands separators, for example `1,204`.
@@ -151,6 +187,8 @@ pub(super) fn duration(took: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use imds_core::options::MetadataOptions;
+    use imds_core::report::Summary;
+    use imds_engine::RegionTotal;
 
     use super::*;
     use crate::output::sample;
@@ -171,15 +209,41 @@ mod tests {
             decision(&instance),
             [
                 "report: http_tokens is not known, hop_limit is 64; usage is unknown",
-                "report: http_tokens, hop_limit; usage unknown",
+                "report: tokens not known, hops 64",
             ]
         );
     }
 
     #[test]
-    fn numbers_have_commas_and_durations_their_unit() {
+    fn regions_without_instances_are_one_sentence_and_unknown_ones_are_not_among_them() {
+        let mut document = sample::document(vec![sample::non_compliant(1)]);
+        let total = RegionTotal {
+            account: document.account.clone(),
+            region: "me-south-1".to_owned(),
+            summary: Summary::default(),
+        };
+        document.regions.push(total);
+        let text = empty_regions(&document);
+        let expected = "2 regions have no instances: eu-central-1, us-east-1";
+        assert_eq!(text.as_deref(), Some(expected));
+        document.regions.remove(0);
+        document.scope.instances.tags = vec![("team".to_owned(), "web".to_owned())];
+        let text = empty_regions(&document);
+        let expected = "1 region has no instances that match: us-east-1";
+        assert_eq!(text.as_deref(), Some(expected));
+        document.regions.clear();
+        assert_eq!(empty_regions(&document), None);
+    }
+
+    #[test]
+    fn numbers_have_commas_nouns_their_plural_and_durations_their_unit() {
         let written = [0_u64, 999, 1000, 1_234_567].map(thousands);
         assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
+        let written = [0, 1, 2, 1000].map(|n| count(n, "region"));
+        assert_eq!(
+            written,
+            ["0 regions", "1 region", "2 regions", "1,000 regions"]
+        );
         assert_eq!(duration(Duration::from_millis(4240)), "4.2 s");
         assert_eq!(duration(Duration::from_secs(133)), "2 min 13 s");
     }

@@ -257,6 +257,11 @@ impl ScannedTemplate {
         self.compliance == TemplateCompliance::Compliant
     }
 
+    /// Whether it is to be changed: its next instance is not compliant, or its user data fails there.
+    pub fn is_violation(&self) -> bool {
+        !self.is_compliant() || self.has_failing_calls()
+    }
+
     /// Whether its user data calls IMDS without a token although its next instance requires tokens: the call
     /// fails.
     pub fn has_failing_calls(&self) -> bool {

@@ -15,7 +15,7 @@ use crate::connect::{Connected, connect};
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::journal::{RecordedCommand, Writer};
-use crate::output::{self, Message, Style, count, json};
+use crate::output::{self, Message, Style, count, json, thousands};
 use crate::progress::ProgressLine;
 use crate::terminal::{self, Destination};
 
@@ -45,7 +45,7 @@ pub(super) async fn set(
         return output.print(&args, &style);
     }
     if !args.act.yes && !output.is_confirmed(&connected, to_set, &args, &style)? {
-        eprintln!("nothing was changed");
+        terminal::say("nothing was changed");
         return Ok(output.exit());
     }
     let command = RecordedCommand::Defaults;
@@ -54,10 +54,8 @@ pub(super) async fn set(
     output.journal = Some(writer.path().to_string_lossy().into_owned());
     // If one fails, the other is still done.
     let printed = output.print(&args, &style);
-    eprintln!(
-        "roll back with: {}",
-        rollback_command(writer.path(), connection)
-    );
+    let back = rollback_command(writer.path(), connection);
+    terminal::offer("roll back with:", &back);
     end(writer, &connected)?;
     printed
 }
@@ -89,11 +87,14 @@ fn warn(steps: &[DefaultsStep]) {
     if regions.is_empty() {
         return;
     }
+    let listed = regions.join(", ");
+    terminal::say(format!(
+        "warning: with http_tokens_enforced, launches that allow IMDSv1 fail in {listed}, and `imdsctl rollback` cannot make tokens optional there; existing instances stay as they are"
+    ));
     let regions = regions.join(",");
-    eprintln!(
-        "warning: with http_tokens_enforced, launches that allow IMDSv1 fail in {regions}, and `imdsctl rollback` cannot make tokens optional there; existing instances stay as they are"
-    );
-    eprintln!("check first: imdsctl scan --region {regions} --templates --usage --only violations");
+    let check = "--templates --usage --only violations";
+    let check = format!("imdsctl scan --region {regions} {check}");
+    terminal::offer("check first:", &check);
 }
 
 async fn apply(
@@ -102,7 +103,7 @@ async fn apply(
     args: &DefaultsSet,
     writer: &Writer,
 ) -> Result<Vec<DefaultsReport>, Problem> {
-    eprintln!("journal: {}", writer.path().display());
+    terminal::say(format!("journal: {}", writer.path().display()));
     let client = &connected.client;
     let progress = ProgressLine::new(client);
     interrupt::halts(client, &progress)?;
@@ -156,16 +157,18 @@ impl DefaultsSetOutput {
     fn write_lines(&self, style: &Style, out: &mut dyn Write) -> io::Result<()> {
         for report in &self.regions {
             let line = format!("{}: {}", report.outcome.as_str(), report.reason);
-            writeln!(out, "{}", Message(&line))?;
+            output::line(&Message(&line).to_string(), style, out)?;
         }
         output::unreachable(&self.unreachable, style, out)?;
         let counts = DefaultsOutcome::ALL.map(|outcome| (self.count(outcome), outcome.as_str()));
         let unreachable = (self.unreachable.len(), "unreachable");
         let counts = counts.into_iter().chain([unreachable]);
         let counts = counts.filter(|(n, _)| *n > 0);
-        let counts: Vec<String> = counts.map(|(n, word)| format!("{n} {word}")).collect();
+        let counts = counts.map(|(n, word)| format!("{} {word}", thousands(n)));
+        let counts: Vec<String> = counts.collect();
         let total = count(self.regions.len() + self.unreachable.len(), "region");
-        writeln!(out, "\n{total}: {}", counts.join(", "))
+        writeln!(out)?;
+        output::line(&format!("{total}: {}", counts.join(", ")), style, out)
     }
 
     fn count(&self, outcome: DefaultsOutcome) -> usize {

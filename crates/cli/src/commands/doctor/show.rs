@@ -9,8 +9,10 @@ use serde::Serialize;
 use super::check::{Check, CheckVerdict};
 use crate::args::PlainOutput;
 use crate::commands::files;
+use crate::environment::Environment;
 use crate::error::Problem;
-use crate::output::{Message, count, json};
+use crate::output::{Message, Style, count, json, line};
+use crate::terminal::{self, Destination};
 
 /// The checks as JSON.
 #[derive(Serialize)]
@@ -20,7 +22,12 @@ struct CheckList<'a> {
     fine: bool,
 }
 
-pub(super) fn show(checks: &[Check], output: &PlainOutput) -> Result<(), Problem> {
+pub(super) fn show(
+    checks: &[Check],
+    output: &PlainOutput,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    let style = terminal::style(environment.var, Destination::StandardOutput);
     files::print(|out| {
         if output.json {
             let list = CheckList {
@@ -30,12 +37,12 @@ pub(super) fn show(checks: &[Check], output: &PlainOutput) -> Result<(), Problem
             };
             json::write(&list, out)
         } else {
-            people(checks, out)
+            people(checks, &style, out)
         }
     })
 }
 
-fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
+fn people(checks: &[Check], style: &Style, out: &mut dyn Write) -> io::Result<()> {
     for checks in checks.chunk_by(|a, b| a.region.is_some() && a.region == b.region) {
         let region = checks.first().and_then(|check| check.region.as_deref());
         let (fine, others): (Vec<&Check>, Vec<&Check>) =
@@ -43,17 +50,19 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
         match region {
             None => {
                 for check in fine {
-                    writeln!(out, "✓ {}: {}", check.what, Message(&check.found))?;
+                    let text = format!("✓ {}: {}", check.what, Message(&check.found));
+                    line(&text, style, out)?;
                 }
             }
             Some(region) if !fine.is_empty() => {
                 let what: Vec<&str> = fine.iter().map(|check| check.what).collect();
-                writeln!(out, "✓ {}: allowed: {}", Plain(region), what.join(", "))?;
+                let text = format!("✓ {}: allowed: {}", Plain(region), what.join(", "));
+                line(&text, style, out)?;
             }
             Some(_) => {}
         }
         for check in others {
-            other(check, out)?;
+            other(check, style, out)?;
         }
     }
     let failed = checks.iter().filter(|check| check.is_failed()).count();
@@ -66,7 +75,7 @@ fn people(checks: &[Check], out: &mut dyn Write) -> io::Result<()> {
     }
 }
 
-fn other(check: &Check, out: &mut dyn Write) -> io::Result<()> {
+fn other(check: &Check, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let sign = match check.verdict {
         CheckVerdict::Fine => "✓",
         CheckVerdict::Note => "!",
@@ -74,14 +83,14 @@ fn other(check: &Check, out: &mut dyn Write) -> io::Result<()> {
     };
     let region = check.region.as_deref();
     let region = region.map_or_else(String::new, |region| format!("{}: ", Plain(region)));
-    writeln!(
+    let found = Message(&check.found);
+    line(
+        &format!("{sign} {region}{}: {found}", check.what),
+        style,
         out,
-        "{sign} {region}{}: {}",
-        check.what,
-        Message(&check.found)
     )?;
-    if let Some(next) = &check.next {
-        writeln!(out, "  next: {next}")?;
+    match &check.next {
+        Some(next) => line(&format!("  next: {next}"), style, out),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -10,6 +10,8 @@ use crate::args::Connection;
 use crate::commands::journals::rollback_command;
 use crate::document::{CommandTrigger, Document};
 use crate::journal::Ending;
+use crate::output::{count, thousands};
+use crate::terminal;
 
 /// The plan that is applied, as a scan shows it.
 pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
@@ -27,22 +29,20 @@ pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connec
     let summary = done.document.summary();
     let enforced = summary.enforced;
     if done.ending == Ending::Interrupted {
-        eprintln!(
-            "interrupted: {enforced} instances were changed, {} were not; calls in flight were finished and are in the journal",
-            summary.failed
-        );
+        let (changed, failed) = (count(enforced, "instance"), thousands(summary.failed));
+        terminal::say(format!(
+            "interrupted: {changed} changed, {failed} not changed; calls in flight were finished and are in the journal"
+        ));
     }
     if done.pending > 0 {
-        eprintln!(
-            "EC2 has not applied {} of the changes yet: check with `imdsctl scan`",
-            done.pending
-        );
+        let pending = count(done.pending, "change");
+        terminal::say(format!(
+            "EC2 has not applied {pending} yet: check with `imdsctl scan`"
+        ));
     }
     if enforced > 0 {
-        let connection_words = connection.words();
-        eprintln!("roll back with: {}", rollback_command(journal, connection));
-        eprintln!(
-            "check whose calls are rejected now: imdsctl usage --rejected --days 1{connection_words}"
-        );
+        let usage = format!("imdsctl usage --rejected --days 1{}", connection.words());
+        terminal::offer("roll back with:", &rollback_command(journal, connection));
+        terminal::offer("check whose calls are rejected now:", &usage);
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::args::Connection;
 use crate::journal::{Journal, Place, RecordedCommand};
 use crate::quote::quoted;
+use crate::terminal;
 
 /// A command to paste, and a note on it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,7 +43,7 @@ impl RollbackHints {
             Ok(Place::Folder(folder)) => Some(folder),
             Ok(Place::File(_)) => None,
             Err(error) => {
-                eprintln!("imdsctl: {error}");
+                terminal::say(format!("imdsctl: {error}"));
                 None
             }
         };
@@ -97,16 +98,16 @@ impl RollbackHints {
 fn enforcements(folder: &Path) -> Vec<Journal> {
     let mut journals = Vec::new();
     for path in files(folder).unwrap_or_else(|error| {
-        eprintln!(
-            "imdsctl: could not read the folder {}: {error}",
-            folder.display()
-        );
+        let folder = folder.display();
+        terminal::say(format!(
+            "imdsctl: could not read the folder {folder}: {error}"
+        ));
         Vec::new()
     }) {
         match Journal::read(&path) {
             Ok(journal) if journal.header.act == RecordedCommand::Enforce => journals.push(journal),
             Ok(_) => {}
-            Err(error) => eprintln!("imdsctl: {}", chain(&error)),
+            Err(error) => terminal::say(format!("imdsctl: {}", chain(&error))),
         }
     }
     journals.sort_by_key(|journal| std::cmp::Reverse(journal.header.started_at));

@@ -13,8 +13,14 @@ use serde::Serialize;
 use super::spark::spark;
 use super::{UsageDocument, UsageRow};
 use crate::output::csv::io_error;
-use crate::output::grid::{self, Cell, Column, Tone};
+use crate::output::grid::{self, Cell, Column, LAST, Tone};
 use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
+use crate::wrap::wrap;
+
+/// The title of the column of bars.
+const BY_DAY: &str = "BY DAY";
+
+const LEGEND: &str = "BY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number";
 
 pub(super) fn write(
     format: Format,
@@ -41,29 +47,30 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
         };
         writeln!(out, "{what}")?;
     } else {
-        let dropped = grid::write(&columns(instances), instances, style, out)?;
-        output::left_out(&dropped, style, out)?;
-        writeln!(
-            out,
-            "\nBY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number"
-        )?;
+        let columns = columns(instances);
+        let dropped = grid::write(&columns, instances, output::FULL, style, out)?;
+        if !dropped.contains(&BY_DAY) {
+            writeln!(out)?;
+            output::line(LEGEND, style, out)?;
+        }
     }
     hints(document, style, out)?;
     output::unreachable(&survey.unreachable, style, out)?;
-    writeln!(out, "\n{}", summary(document))
+    writeln!(out)?;
+    output::line(&summary(document), style, out)
 }
 
-fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
+fn columns(instances: &[InstanceCalls]) -> Vec<Column<'static, InstanceCalls>> {
     let first = instances.first().map(|it| &it.account);
     let several_accounts = instances.iter().any(|it| Some(&it.account) != first);
     let mut columns = vec![
         Column::fixed("REGION", |it: &InstanceCalls| Cell::new(Plain(&it.region))),
         Column::fixed("INSTANCE", |it: &InstanceCalls| Cell::new(&it.instance_id)),
-        Column::flexible("NAME", 10, |it: &InstanceCalls| {
+        Column::flexible("NAME", 8, |it: &InstanceCalls| {
             Cell::optional(it.name.as_deref().map(Plain))
         })
-        .enough(24)
-        .dropped(2),
+        .enough(16)
+        .dropped(LAST),
         Column::fixed("TOKENS", |it: &InstanceCalls| {
             Cell::optional(it.http_tokens)
         })
@@ -72,9 +79,11 @@ fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
             Cell::new(it.calls.map_or("?".to_owned(), thousands))
         })
         .right(),
-        Column::flexible("LAST (UTC)", 10, last_call).dropped(3),
-        Column::fixed("BY DAY", |it: &InstanceCalls| Cell::new(spark(&it.days))).dropped(4),
-        Column::flexible("VERDICT", 7, verdict_cell),
+        Column::fixed("LAST (UTC)", last_call).evidence().dropped(3),
+        Column::fixed(BY_DAY, |it: &InstanceCalls| Cell::new(spark(&it.days)))
+            .evidence()
+            .dropped(4),
+        Column::flexible("VERDICT", 7, verdict_cell).evidence(),
     ];
     if several_accounts {
         let account = |it: &InstanceCalls| Cell::optional(it.account.as_deref().map(Plain));
@@ -84,9 +93,8 @@ fn columns(instances: &[InstanceCalls]) -> Vec<Column<InstanceCalls>> {
 }
 
 fn last_call(calls: &InstanceCalls) -> Cell {
-    Cell::shortening(calls.last_at.map_or(vec![], |at| {
-        vec![time(at, "%Y-%m-%d %H:%M"), time(at, "%Y-%m-%d")]
-    }))
+    let last = calls.last_at;
+    Cell::optional(last.map(|at| at.strftime("%Y-%m-%d %H:%M").to_string()))
 }
 
 fn verdict_cell(calls: &InstanceCalls) -> Cell {
@@ -107,11 +115,7 @@ fn verdict(calls: &InstanceCalls) -> Vec<String> {
         }
         None => return vec![word.to_owned()],
     };
-    vec![format!("{word}: {why}"), word.to_owned()]
-}
-
-fn time(at: Timestamp, format: &str) -> String {
-    at.strftime(format).to_string()
+    vec![format!("{word}: {why}"), format!("{word}…")]
 }
 
 fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
@@ -121,7 +125,10 @@ fn hints(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
     output::heading("To make IMDSv1 answer again, paste", style, out)?;
     for UsageRow { calls, rollback } in document.rows() {
         if let Some(note) = rollback.and_then(|hint| hint.note.as_ref()) {
-            writeln!(out, "# {}: {}", calls.instance_id, Message(note))?;
+            let note = format!("# {}: {}", calls.instance_id, Message(note));
+            // Each line is a comment of the shell.
+            let note = wrap(&note, style.width).replace("\n  ", "\n# ");
+            writeln!(out, "{note}")?;
         }
         if let Some(command) = rollback.and_then(|hint| hint.command.as_ref()) {
             writeln!(out, "{}", Message(command))?;

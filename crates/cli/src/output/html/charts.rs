@@ -5,7 +5,7 @@ use imds_core::report::{Outcome, Summary};
 use maud::{Markup, html};
 
 use crate::document::Document;
-use crate::output::words::thousands;
+use crate::output::words::{empty_regions, thousands};
 
 /// The CSS class of an outcome; `None` for terminated instances, which do not count.
 pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
@@ -19,9 +19,13 @@ pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
 
 /// A bar for all instances and for those of each region.
 pub(super) fn shares(document: &Document) -> Markup {
+    let empty = document.empty_regions();
     html! {
         (bar("all regions", &document.summary()))
-        @for total in &document.regions { (bar(&total.region, &total.summary)) }
+        @for total in document.regions.iter().filter(|it| !empty.contains(it)) {
+            (bar(&total.region, &total.summary))
+        }
+        @if let Some(empty) = empty_regions(document) { p { (empty) "." } }
         p {
             "Terminated instances are not counted, and exempt instances do not count as compliant."
         }

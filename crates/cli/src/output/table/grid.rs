@@ -1,53 +1,71 @@
 //! Rows in columns. Their widths are known before the first row is written, so that memory holds a few
 //! hundred rows and not the fleet.
 
-use std::fmt::Display;
+use std::borrow::Cow;
 use std::io;
 
-use comfy_table::{Attribute, CellAlignment, Color, ColumnConstraint, Row, Table, Width, presets};
-use imds_core::plain::Plain;
+use comfy_table::{Attribute, CellAlignment, ColumnConstraint, Row, Table, Width, presets};
 
+pub(crate) use super::cell::{Cell, Tone};
+use super::cell::{LINES, SHORTENED, columns_of};
+pub(crate) use super::fit::LAST;
+use super::fit::{GAP, Need, fit};
 use crate::output::Style;
+use crate::wrap::wrap;
 
 /// A column, and how it adapts to a narrow terminal.
-pub(crate) struct Column<T> {
-    pub(crate) title: &'static str,
-    pub(crate) cell: fn(&T) -> Cell,
-    /// The minimum width; `None` if the column is never shortened.
+pub(crate) struct Column<'a, T> {
+    pub(crate) title: Cow<'a, str>,
+    pub(crate) cell: Box<dyn Fn(&T) -> Cell + 'a>,
     least: Option<u16>,
-    /// The width to which this column is shortened before any other column is.
+    /// The width to which this column is shortened before any column is left out.
     enough: u16,
-    /// The column with the lowest number is dropped first; `None` if it is never dropped.
+    is_evidence: bool,
     drop: Option<u8>,
     alignment: CellAlignment,
 }
 
-impl<T> Column<T> {
+impl<'a, T> Column<'a, T> {
     /// A column that is not shortened.
-    pub(crate) fn fixed(title: &'static str, cell: fn(&T) -> Cell) -> Self {
+    pub(crate) fn fixed(title: impl Into<Cow<'a, str>>, cell: impl Fn(&T) -> Cell + 'a) -> Self {
         Column {
-            title,
-            cell,
+            title: title.into(),
+            cell: Box::new(cell),
             least: None,
             enough: u16::MAX,
+            is_evidence: false,
             drop: None,
             alignment: CellAlignment::Left,
         }
     }
 
     /// A column that may be shortened to this width.
-    pub(crate) fn flexible(title: &'static str, least: u16, cell: fn(&T) -> Cell) -> Self {
+    pub(crate) fn flexible(
+        title: impl Into<Cow<'a, str>>,
+        least: u16,
+        cell: impl Fn(&T) -> Cell + 'a,
+    ) -> Self {
         let mut column = Column::fixed(title, cell);
         column.least = Some(least);
         column
     }
 
-    /// Shortens this column to this width before any other column is shortened.
+    /// Shortens this column only after all others. Where no version of a text fits, it takes several
+    /// lines.
+    pub(crate) fn evidence(self) -> Self {
+        let is_evidence = true;
+        Column {
+            is_evidence,
+            ..self
+        }
+    }
+
+    /// Shortens this column to this width before any column is left out.
     pub(crate) fn enough(self, enough: u16) -> Self {
         Column { enough, ..self }
     }
 
-    /// Allows the column to be dropped; the column with the lowest number goes first.
+    /// Allows the column to be left out; the column with the lowest number goes first.
     pub(crate) fn dropped(self, drop: u8) -> Self {
         let drop = Some(drop);
         Column { drop, ..self }
@@ -58,171 +76,96 @@ impl<T> Column<T> {
         let alignment = CellAlignment::Right;
         Column { alignment, ..self }
     }
-}
 
-/// The text of a cell, without line breaks and control characters.
-#[derive(Debug, Clone)]
-pub(crate) struct Cell {
-    texts: Vec<String>,
-    pub(crate) tone: Tone,
-}
-
-/// A colour. It conveys nothing that the text does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
-    Plain,
-    Good,
-    Warning,
-    Error,
-}
-
-impl Cell {
-    pub(crate) fn new(text: impl Display) -> Self {
-        Cell::shortening(vec![text.to_string()])
-    }
-
-    /// Untrusted text, if any.
-    pub(crate) fn text<'a>(text: impl Into<Option<&'a str>>) -> Self {
-        Cell::optional(text.into().map(Plain))
-    }
-
-    /// A cell that is empty without a value.
-    pub(crate) fn optional(text: Option<impl Display>) -> Self {
-        Cell::shortening(text.iter().map(ToString::to_string).collect())
-    }
-
-    /// Versions of the same text, longest first; the first that fits is shown.
-    pub(crate) fn shortening(texts: Vec<String>) -> Self {
-        let tone = Tone::Plain;
-        Cell { texts, tone }
-    }
-
-    pub(crate) fn toned(self, tone: Tone) -> Self {
-        Cell { tone, ..self }
-    }
-
-    /// The longest text.
-    pub(crate) fn full(&self) -> &str {
-        self.texts.first().map_or("", String::as_str)
-    }
-
-    fn render(&self, width: u16) -> comfy_table::Cell {
-        let fits = |text: &&String| text.chars().count() <= usize::from(width);
-        let text = self.texts.iter().find(fits).or(self.texts.last());
-        let cell = comfy_table::Cell::new(text.map_or("", String::as_str));
-        match self.tone {
-            Tone::Plain => cell,
-            Tone::Good => cell.fg(Color::Green),
-            Tone::Warning => cell.fg(Color::Yellow),
-            Tone::Error => cell.fg(Color::Red),
+    /// The widths that it needs for these items.
+    pub(crate) fn need<'i>(&self, items: impl IntoIterator<Item = &'i T>) -> Need
+    where
+        T: 'i,
+    {
+        let title = columns_of(&self.title);
+        let mut need = Need {
+            full: title,
+            brief: title,
+            least: self.least.map(|least| least.max(title)),
+            is_evidence: self.is_evidence,
+            is_broken: false,
+            drop: self.drop,
+        };
+        for item in items {
+            let cell = (self.cell)(item);
+            need.full = need.full.max(columns_of(cell.full()));
+            need.brief = need.brief.max(columns_of(cell.brief()));
         }
+        need.is_broken = self.is_evidence && need.brief > self.enough;
+        need.brief = need.brief.min(self.enough);
+        need
     }
 }
 
 const CHUNK: usize = 256;
-const GAP: u16 = 2;
 
-/// Writes a row for each item, and returns the titles of the columns that were left out.
-pub(crate) fn write<T>(
-    columns: &[Column<T>],
+/// Writes a row for each item, and a note if anything is left out or shortened; `elsewhere` is the option
+/// that shows all of it. Returns the titles of the columns that are left out.
+pub(crate) fn write<'c, T>(
+    columns: &'c [Column<T>],
     items: &[T],
+    elsewhere: &str,
     style: &Style,
     out: &mut dyn io::Write,
-) -> io::Result<Vec<&'static str>> {
+) -> io::Result<Vec<&'c str>> {
+    let needs: Vec<Need> = columns.iter().map(|column| column.need(items)).collect();
     let widths = match style.width {
-        Some(width) => fit(columns, &natural(columns, items), width),
-        None => natural(columns, items).into_iter().map(Some).collect(),
+        Some(width) => fit(&needs, width),
+        None => needs.iter().map(|need| Some(need.full)).collect(),
     };
     let columns = columns.iter().zip(widths);
     let (shown, dropped): (Vec<_>, Vec<_>) = columns.partition(|(_, width)| width.is_some());
     let shown = shown.into_iter();
     let shown: Vec<_> = shown.filter_map(|(it, width)| Some((it, width?))).collect();
+    let mut is_shortened = false;
     for (n, chunk) in items.chunks(CHUNK).enumerate() {
         let mut table = empty(style);
         if n == 0 {
-            let titles = shown.iter().map(|(column, _)| column.title);
+            let titles = shown.iter().map(|(column, _)| column.title.as_ref());
             let bold = |title| comfy_table::Cell::new(title).add_attribute(Attribute::Bold);
             table.set_header(titles.map(bold));
         }
-        add_rows(&mut table, &shown, chunk);
+        is_shortened |= add_rows(&mut table, &shown, chunk);
         for line in table.lines() {
             writeln!(out, "{}", line.trim_end())?;
         }
     }
-    let titles = dropped.into_iter().map(|(column, _)| column.title);
-    Ok(titles.collect())
+    let dropped: Vec<&str> = dropped.iter().map(|(column, _)| &*column.title).collect();
+    note(&dropped, is_shortened, elsewhere, style, out)?;
+    Ok(dropped)
 }
 
-/// The widths at which nothing is shortened.
-fn natural<T>(columns: &[Column<T>], items: &[T]) -> Vec<u16> {
-    let mut widths = vec![0; columns.len()];
-    for chunk in items.chunks(CHUNK) {
-        let mut table = Table::new();
-        table.set_header(columns.iter().map(|column| column.title));
-        let cells = |item| {
-            columns
-                .iter()
-                .map(move |it| (it.cell)(item).render(u16::MAX))
-        };
-        table.add_rows(chunk.iter().map(cells));
-        for (width, other) in widths.iter_mut().zip(table.column_max_content_widths()) {
-            *width = other.max(*width);
-        }
+fn note(
+    dropped: &[&str],
+    is_shortened: bool,
+    elsewhere: &str,
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let mut words = Vec::new();
+    if !dropped.is_empty() {
+        let names = dropped.join(", ").to_lowercase();
+        words.push(format!("Columns that do not fit: {names}."));
     }
-    widths
-}
-
-/// The widths that fit; `None` for a dropped column.
-fn fit<T>(columns: &[Column<T>], natural: &[u16], width: u16) -> Vec<Option<u16>> {
-    let mut widths: Vec<Option<u16>> = natural.iter().copied().map(Some).collect();
-    if total(&widths) <= usize::from(width) {
-        return widths;
+    if is_shortened {
+        words.push(format!("What ends in {SHORTENED} is shortened."));
     }
-    for (column, width) in columns.iter().zip(&mut widths) {
-        *width = width.map(|width| width.min(column.enough));
+    if words.is_empty() {
+        return Ok(());
     }
-    let least = |(column, width): (&Column<T>, &Option<u16>)| {
-        width.map(|width| column.least.unwrap_or(width).min(width))
-    };
-    loop {
-        let leasts: Vec<_> = columns.iter().zip(&widths).map(least).collect();
-        if total(&leasts) <= usize::from(width) {
-            break;
-        }
-        let shown = columns.iter().zip(&mut widths);
-        let droppable = shown.filter(|(column, width)| column.drop.is_some() && width.is_some());
-        match droppable.min_by_key(|(column, _)| column.drop) {
-            Some((_, width)) => *width = None,
-            None => break,
-        }
-    }
-    while total(&widths) > usize::from(width) {
-        let shown = columns.iter().zip(&mut widths);
-        let spare = shown.filter_map(|(column, width)| {
-            let spare = (*width)?.checked_sub(column.least?)?;
-            Some((spare, width.as_mut()?))
-        });
-        match spare.max_by_key(|(spare, _)| *spare) {
-            Some((1.., width)) => *width -= 1,
-            Some((0, _)) | None => break,
-        }
-    }
-    widths
-}
-
-/// The width of the columns that are shown, with the gaps between them.
-fn total(widths: &[Option<u16>]) -> usize {
-    let widths = widths.iter().flatten().map(|width| usize::from(*width));
-    let gap = usize::from(GAP);
-    widths
-        .map(|width| width + gap)
-        .sum::<usize>()
-        .saturating_sub(gap)
+    words.push(format!("{elsewhere} shows all."));
+    let note = format!("({})", words.join(" "));
+    writeln!(out, "{}", wrap(&note, style.width))
 }
 
 fn empty(style: &Style) -> Table {
     let mut table = Table::new();
-    // No text contains a line break, so cells are cut at a character and not at a word.
+    // Lines are broken before, so that none is broken here.
     table.set_delimiter('\n');
     table.load_style(presets::NOTHING).force_no_tty();
     if style.colour {
@@ -232,12 +175,18 @@ fn empty(style: &Style) -> Table {
     table
 }
 
-fn add_rows<T>(table: &mut Table, columns: &[(&Column<T>, u16)], items: &[T]) {
+/// Adds rows, and returns whether a text is shortened.
+fn add_rows<T>(table: &mut Table, columns: &[(&Column<T>, u16)], items: &[T]) -> bool {
+    let mut is_any_shortened = false;
     for item in items {
-        let cells = columns.iter();
-        let mut row = Row::from(cells.map(|(it, width)| (it.cell)(item).render(*width)));
-        row.max_height(1);
-        table.add_row(row);
+        let cells = columns.iter().map(|(column, width)| {
+            let cell = (column.cell)(item);
+            let lines = if column.is_evidence { LINES } else { 1 };
+            let (text, is_shortened) = cell.fitting(*width, lines);
+            is_any_shortened |= is_shortened;
+            cell.toned_cell(text)
+        });
+        table.add_row(Row::from(cells.collect::<Vec<_>>()));
     }
     for (n, (column, width)) in columns.iter().enumerate() {
         let gap = if n + 1 == columns.len() { 0 } else { GAP };
@@ -246,5 +195,42 @@ fn add_rows<T>(table: &mut Table, columns: &[(&Column<T>, u16)], items: &[T]) {
             added.set_constraint(ColumnConstraint::Absolute(Width::Fixed(width + gap)));
             added.set_cell_alignment(column.alignment);
         }
+    }
+    is_any_shortened
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_or_shortened_is_noted() {
+        let written = |width| {
+            let columns = [
+                Column::fixed("ID", |it: &(&str, &str)| Cell::text(it.0)),
+                Column::flexible("NAME", 6, |it: &(&str, &str)| Cell::text(it.1)),
+                Column::fixed("STATE", |_: &(&str, &str)| Cell::new("running")).dropped(1),
+            ];
+            let rows = [("i-1", "数据库主节点"), ("i-2", "web")];
+            let style = Style {
+                colour: false,
+                width,
+            };
+            let mut out = Vec::new();
+            write(&columns, &rows, "--json", &style, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let all =
+            "ID   NAME          STATE\ni-1  数据库主节点  running\ni-2  web           running\n";
+        assert_eq!(written(None), all);
+        assert_eq!(written(Some(26)), all);
+        assert_eq!(
+            written(Some(17)),
+            "ID   NAME\ni-1  数据库主节点\ni-2  web\n(Columns that do\n  not fit: state.\n  --json shows\n  all.)\n"
+        );
+        assert_eq!(
+            written(Some(12)),
+            "ID   NAME\ni-1  数据库…\ni-2  web\n(Columns\n  that do\n  not fit:\n  state.\n  What ends\n  in … is\n  shortened.\n  --json\n  shows\n  all.)\n"
+        );
     }
 }
