@@ -123,7 +123,8 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
                 @if !calls.is_empty() { (rows.table("calls", &columns::calls(), &calls)) }
             }))
         }
-        @if let Some(found) = &document.templates {
+        @if document.templates.is_some() {
+            @let found = next::in_order(document);
             @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| it.is_violation());
             (section("templates", "Launch templates and configurations", &html! {
                 @if !wrong.is_empty() { (rows.table("templates", &columns::templates(), &wrong)) }

@@ -2,6 +2,8 @@
 
 mod templates;
 
+pub(super) use templates::in_order;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

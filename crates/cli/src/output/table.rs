@@ -8,7 +8,7 @@ use std::io;
 
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, RefusedOption, Unreachable};
-use imds_engine::{RegionDefaults, ScannedInstance};
+use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
 
 use self::grid::{Cell, Column};
 use super::columns::{self, LauncherRow};
@@ -50,9 +50,10 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         }
     }
     launched_from(&survey, style, out)?;
-    if let Some(found) = &document.templates {
+    if document.templates.is_some() {
+        let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
-        grid::write(&columns::templates(), found, FULL, style, out)?;
+        grid::write(&columns::templates(), &found, FULL, style, out)?;
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;

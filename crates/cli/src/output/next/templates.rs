@@ -14,6 +14,17 @@ use crate::output::columns::template_name;
 use crate::output::words::count;
 use crate::quote::quoted;
 
+/// Those to change first: whose instances do not use IMDSv1, then whose instances are to be moved off it;
+/// then all others.
+pub(in crate::output) fn in_order(document: &Document) -> Vec<&ScannedTemplate> {
+    let mut all: Vec<&ScannedTemplate> = document.templates.iter().flatten().collect();
+    all.sort_by_key(|it| match it.is_violation() {
+        true => u8::from(!in_use(it, document).is_empty()),
+        false => 2,
+    });
+    all
+}
+
 /// First the templates whose instances do not use IMDSv1, then those to move off IMDSv1 first.
 pub(super) fn steps(document: &Document) -> Vec<NextStep> {
     let templates = document.templates.iter().flatten();
