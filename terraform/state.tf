@@ -70,9 +70,16 @@ locals {
       [{
         Sid       = "ExemptAndPause"
         Effect    = "Allow"
-        Action    = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+        Action    = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
         Resource  = local.arn.table
         Condition = local.on_keys.people
+        },
+        # A scan names no keys, so that it cannot be limited to some.
+        {
+          Sid      = "ListExemptionsAndPauses"
+          Effect   = "Allow"
+          Action   = "dynamodb:Scan"
+          Resource = local.arn.table
       }],
       [
         for key in var.kms_key_arn[*] : {

@@ -54,12 +54,17 @@ run "people_can_exempt_and_pause_only" {
       Statement = [{
         Sid      = "ExemptAndPause"
         Effect   = "Allow"
-        Action   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
+        Action   = ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"]
         Resource = "arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer"
         Condition = {
           "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["exempt#*", "pause#*"] }
           Null                      = { "dynamodb:LeadingKeys" = "false" }
         }
+        }, {
+        Sid      = "ListExemptionsAndPauses"
+        Effect   = "Allow"
+        Action   = "dynamodb:Scan"
+        Resource = "arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer"
       }]
     }
     error_message = "exemptions_policy: ${output.exemptions_policy}"
@@ -73,7 +78,7 @@ run "people_can_use_the_key_only_through_dynamodb" {
   }
 
   assert {
-    condition = jsondecode(output.exemptions_policy).Statement[1] == {
+    condition = jsondecode(output.exemptions_policy).Statement[2] == {
       Sid       = "UseKeyOfTable"
       Effect    = "Allow"
       Action    = "kms:Decrypt"

@@ -27,9 +27,9 @@ BEFORE = {
 
 
 def section(heading: str) -> str:
-    """Returns the only block of commands below a heading."""
+    """Returns the last block of commands below a heading: without `imdsctl`, if there are two."""
     (body,) = re.findall(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", OPERATIONS, re.M | re.S)
-    (block,) = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
+    *_, block = re.findall(r"```sh\n(.*?)```", body, re.DOTALL)
     return str(block)
 
 

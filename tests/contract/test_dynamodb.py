@@ -341,6 +341,31 @@ def test_a_batch_may_leave_keys_unprocessed(ground: Any) -> None:
 
 
 @pytest.mark.only("fake", "moto")
+def test_a_scan_finds_what_its_filter_lets_through(ground: Ground) -> None:
+    items = [put(ground, f"scan#{number}") for number in range(3)]
+    put(ground, "scanned#1")
+    call: dict[str, Any] = NAMED | {
+        "ConsistentRead": True,
+        "FilterExpression": "begins_with(#key, :prefix)",
+        "ExpressionAttributeNames": {"#key": "key"},
+        "ExpressionAttributeValues": {":prefix": {"S": "scan#"}},
+        "Limit": 2,
+    }
+    found, pages = [], 0
+    while True:
+        answer = ground.client("dynamodb").scan(**call)
+        assert answer["Count"] == len(answer["Items"]) <= answer["ScannedCount"] <= call["Limit"]
+        found += answer["Items"]
+        pages += 1
+        if "LastEvaluatedKey" not in answer:
+            break
+        call["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+    found.sort(key=lambda item: str(item["key"]["S"]))
+    assert [sets(each) for each in found] == [sets(item) for item in items]
+    assert pages > 1
+
+
+@pytest.mark.only("fake", "moto")
 @pytest.mark.parametrize("name", ["put_item", "delete_item", "update_item"])
 def test_a_condition_that_fails_tells_the_item_where_it_is_asked_for(
     ground: Ground, name: str

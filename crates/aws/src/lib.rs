@@ -23,6 +23,8 @@ mod launcher_users;
 mod login;
 mod options;
 mod page;
+#[cfg(feature = "command")]
+mod people;
 mod permissions;
 mod power;
 mod rate_limiter;

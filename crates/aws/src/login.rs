@@ -43,6 +43,8 @@ pub struct Login {
     pub client: Client,
     /// The region to start with.
     pub region: String,
+    /// The region of the environment or the profile, whatever the caller chooses; without one, the same.
+    pub home: String,
 }
 
 /// Why there is no client, and what to do next.
@@ -124,6 +126,10 @@ pub async fn login(
             .or_else(of_profile)
     })?;
     let config = loader.retry_config(settings.retries).load().await;
+    let mut variables = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter();
+    let configured = variables.find_map(|name| var(name).filter(|region| !region.is_empty()));
+    let of_profile = || profiles.as_ref().ok()?.get("region").map(str::to_owned);
+    let configured = configured.or_else(of_profile);
     let region = config.region().map(ToString::to_string);
     // Some providers call a service themselves, and need a region for it.
     let home = region.as_deref().unwrap_or("us-east-1");
@@ -140,9 +146,11 @@ pub async fn login(
     if let Some(limit) = options.time_limit {
         client.limit_time(limit);
     }
+    let region = region.ok_or(LoginError::NoRegion)?;
     Ok(Login {
         client,
-        region: region.ok_or(LoginError::NoRegion)?,
+        home: configured.unwrap_or_else(|| region.clone()),
+        region,
     })
 }
 

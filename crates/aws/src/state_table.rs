@@ -3,6 +3,7 @@
 //! <https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_UpdateItem.html>
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -41,8 +42,8 @@ const BATCHES_AT_ONCE: usize = 8;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateTable {
     /// Its name or ARN.
-    name: String,
-    region: String,
+    pub(crate) name: String,
+    pub(crate) region: String,
 }
 
 /// A name that no table can have.
@@ -77,6 +78,12 @@ impl StateTable {
             name: name.to_owned(),
             region: region.to_owned(),
         })
+    }
+}
+
+impl fmt::Display for StateTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` in {}", self.name, self.region)
     }
 }
 
@@ -255,7 +262,7 @@ impl Client {
     }
 }
 
-fn key(key: &Key) -> HashMap<String, AttributeValue> {
+pub(crate) fn key(key: &Key) -> HashMap<String, AttributeValue> {
     let value = AttributeValue::S(key.as_str().to_owned());
     HashMap::from([(KEY.to_owned(), value)])
 }

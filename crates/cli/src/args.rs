@@ -1,8 +1,13 @@
 //! The arguments of the command.
 
 mod defaults;
+mod diff;
 mod enforce;
+mod exempt;
 mod explain;
+mod journals;
+mod pause;
+mod report;
 mod rollback;
 mod scan;
 mod usage;
@@ -23,8 +28,13 @@ use crate::terminal::Destination;
 use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+pub(crate) use diff::{DiffArgs, DiffFormat};
 pub(crate) use enforce::EnforceArgs;
+pub(crate) use exempt::{ExemptArgs, ExemptOf};
 pub(crate) use explain::ExplainArgs;
+pub(crate) use journals::JournalsArgs;
+pub(crate) use pause::{PauseArgs, PauseOf, PausedRegions};
+pub(crate) use report::ReportArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
 pub(crate) use usage::UsageArgs;
@@ -71,6 +81,10 @@ pub(crate) struct Connection {
     /// The endpoint of all AWS services, for tests and private endpoints
     #[arg(long, global = true, value_name = "URL", value_parser = url)]
     pub(crate) endpoint_url: Option<String>,
+    /// The function's state table, in which people exempt and pause [default: IMDS_STATE_TABLE]; a name is
+    /// that of a table in the region of AWS_REGION or the profile
+    #[arg(long, global = true, value_name = "NAME|ARN")]
+    pub(crate) state_table: Option<String>,
     /// Give up on what AWS has not answered after this time, such as 90s, 5m or 1h [default: no
     /// limit]. Changes in flight are finished; what is missing is named, and the exit code is 3.
     /// Waiting for a confirmation does not count
@@ -87,7 +101,8 @@ impl Connection {
     pub(crate) fn words(&self) -> String {
         let profile = self.profile.iter().map(|name| ("--profile", name));
         let url = self.endpoint_url.iter().map(|url| ("--endpoint-url", url));
-        let words = profile.chain(url);
+        let table = self.state_table.iter().map(|it| ("--state-table", it));
+        let words = profile.chain(url).chain(table);
         words
             .map(|(option, value)| format!(" {option} {}", quoted(Path::new(value))))
             .collect()
@@ -102,15 +117,29 @@ pub(crate) enum Command {
     Enforce(EnforceArgs),
     /// Shows who used IMDSv1, or whose calls are rejected now
     Usage(UsageArgs),
-    /// Rolls back the changes that a journal recorded
+    /// Rolls back the changes that a journal, or reports of the function, recorded
     Rollback(RollbackArgs),
+    /// Shows what was changed from here: when, by whom, and whether it was rolled back; calls no AWS API
+    Journals(JournalsArgs),
+    /// Exempts instances, for the function and for this command, until a time
+    Exempt(ExemptArgs),
+    /// Pauses the account or a region: the function and this command report instead of acting
+    Pause(PauseArgs),
+    /// Shows what changed between two reports: what is new, reopened, remediated, or gone
+    Diff(DiffArgs),
+    /// Joins reports, for example of several accounts, into one
+    Report(ReportArgs),
     /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
-    /// Prints the JSON Schema of what `scan` and `enforce` report with `--format json`
-    ReportSchema,
+    /// Prints the JSON Schema of what `scan`, `enforce` and `report` print with `--format json`
+    ReportSchema {
+        /// Print that of what `diff` prints instead
+        #[arg(long)]
+        diff: bool,
+    },
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),
@@ -216,6 +245,10 @@ pub(crate) struct Output {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Show this tag in the table and in HTML, and totals by its values; can be repeated. JSON and CSV have
+    /// all tags
+    #[arg(long = "show-tag", value_name = "KEY")]
+    pub(crate) show_tags: Vec<String>,
 }
 
 impl Output {
@@ -226,6 +259,15 @@ impl Output {
             None => Destination::StandardOutput,
         }
     }
+}
+
+/// Writing into the state table.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Applying")]
+pub(crate) struct Write {
+    /// Do not ask for confirmation
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Applying changes.

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Login, LoginOptions, OnAttempt, login};
+use imds_aws::{CaBundle, Client, Identity, Login, LoginOptions, OnAttempt, login};
 use tokio::time::Instant;
 
 use crate::args::Connection;
 use crate::error::Problem;
-use crate::terminal;
+use crate::terminal::Answers;
 
 /// A client, and the region to start with.
 #[derive(Debug)]
@@ -16,13 +16,20 @@ pub(crate) struct Connected {
     pub(crate) client: Arc<Client>,
     /// The region that is asked for the enabled regions.
     pub(crate) region: String,
+    /// The region of the environment or the profile, where the state table is unless its ARN says otherwise.
+    pub(crate) home: String,
 }
 
 impl Connected {
-    /// The account of the credentials. Without it nothing can be recorded, so nothing is changed.
-    pub(crate) async fn account(&self) -> Result<String, Problem> {
+    /// Whose credentials these are. Without that nothing can be recorded, so nothing is changed.
+    pub(crate) async fn identity(&self) -> Result<Identity, Problem> {
         let identity = self.client.identity(&self.region).await;
-        Ok(identity.map_err(Problem::identity)?.account)
+        identity.map_err(Problem::identity)
+    }
+
+    /// The account of the credentials.
+    pub(crate) async fn account(&self) -> Result<String, Problem> {
+        Ok(self.identity().await?.account)
     }
 
     /// Asks for confirmation; the time until the answer does not count for `--timeout`.
@@ -30,11 +37,18 @@ impl Connected {
     /// # Errors
     /// If there is no terminal.
     pub(crate) fn agreed(&self, question: &str) -> Result<bool, Problem> {
-        let asked = Instant::now();
-        let agreed = terminal::agreed(question)?;
-        self.client.extend_time(asked.elapsed());
+        self.asked(|| Answers::StandardInput.agreed(question))
+    }
 
-        Ok(agreed)
+    /// Asks something else, whose time does not count either.
+    ///
+    /// # Errors
+    /// As of what is asked.
+    pub(crate) fn asked<T>(&self, ask: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+        let asked = Instant::now();
+        let answer = ask()?;
+        self.client.extend_time(asked.elapsed());
+        Ok(answer)
     }
 }
 
@@ -63,9 +77,15 @@ pub(crate) async fn connect(
         }
         None => None,
     };
-    let Login { client, region } = login(&options, ca_bundle, var).await?;
+    let login = login(&options, ca_bundle, var).await?;
+    let Login {
+        client,
+        region,
+        home,
+    } = login;
     Ok(Connected {
         client: Arc::new(client),
         region,
+        home,
     })
 }

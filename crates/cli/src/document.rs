@@ -1,14 +1,18 @@
 //! The result of a scan or an enforcement.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use imds_core::instance::InstanceId;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
-use imds_engine::{KeptTemplates, RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use imds_engine::{
+    HeldEntries, KeptTemplates, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance,
+    ScannedTemplate,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::coverage::Source;
 use crate::error::Exit;
 use crate::scope::Scope;
 
@@ -23,6 +27,8 @@ pub(crate) struct Document {
     pub(crate) scope: Scope,
     /// The policy that decided.
     pub(crate) policy: PolicyIdentity,
+    /// The reports that were joined; empty if none were.
+    pub(crate) sources: Vec<Source>,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
     /// When it finished.
@@ -45,6 +51,8 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// The file that records the changes, where any were made.
+    pub(crate) journal: Option<String>,
 }
 
 /// Which policy decided.
@@ -65,6 +73,8 @@ pub(crate) enum CommandTrigger {
     Scan,
     /// `imdsctl enforce`.
     Enforce,
+    /// `imdsctl report`, which joins reports.
+    Report,
 }
 
 impl Document {
@@ -135,6 +145,28 @@ impl Document {
                 .push(Unreachable::fatal(&report.region, error));
         }
         self.count()
+    }
+
+    /// Applies what people have exempted or paused.
+    pub(crate) fn hold(&mut self, held: &HeldEntries) {
+        for instance in &mut self.instances {
+            held.apply(instance);
+            let report = &instance.report;
+            if held.exemptions.contains_key(&report.instance_id) {
+                let mut totals = self.regions.iter_mut();
+                if let Some(total) = totals.find(|total| total.region == report.region) {
+                    total.summary.reported = total.summary.reported.saturating_sub(1);
+                    total.summary.exempt += 1;
+                }
+            }
+        }
+    }
+
+    /// The instances whose options are to be set.
+    pub(crate) fn to_enforce(&self) -> HashSet<InstanceId> {
+        let instances = self.instances.iter();
+        let to_enforce = instances.filter(|it| it.decision == ScanDecision::Enforce);
+        to_enforce.map(|it| it.report.instance_id.clone()).collect()
     }
 
     /// Removes the instances that were compliant, exempt or gone when they were scanned.

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use imds_aws::{BundleError, CallError, Fault, LoginError};
+use imds_aws::{BundleError, CallError, Fault, LoginError, StateTable, TableNameError};
 use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
 use imds_engine::{RegionsError, ScanError};
+
+use crate::joined::NotJoined;
+use crate::report_file::ReportFileError;
 
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +43,10 @@ pub(crate) enum Problem {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Report(#[from] ReportFileError),
+    #[error(transparent)]
+    Join(#[from] NotJoined),
     #[error("could not use the certificates in `AWS_CA_BUNDLE` `{}`", path.display())]
     CaBundle { path: PathBuf, source: BundleError },
     #[error("could not write {what} `{}`", path.display())]
@@ -79,6 +86,19 @@ pub(crate) enum Problem {
     NoRegions,
     #[error("cannot ask for confirmation here: run it on a terminal, or add `--yes`")]
     NoTerminal,
+    #[error(
+        "no state table: name it with `--state-table` or IMDS_STATE_TABLE; it is the output `state_table_arn` of the Terraform module"
+    )]
+    NoStateTable,
+    #[error("`--state-table` or IMDS_STATE_TABLE is not valid")]
+    StateTableName(#[source] TableNameError),
+    #[error("could not {act} the state table {table}{advice}")]
+    StateTable {
+        act: &'static str,
+        table: String,
+        advice: String,
+        source: Box<CallError>,
+    },
     #[error("{0}")]
     Usage(String),
     #[error("{0}")]
@@ -136,15 +156,42 @@ impl Problem {
         move |source| Problem::Write { what, path, source }
     }
 
+    /// Converts an error of the state table, for which the given permission is necessary.
+    pub(crate) fn state_table(
+        act: &'static str,
+        table: &StateTable,
+        permission: &str,
+        source: CallError,
+    ) -> Problem {
+        let advice = match source.fault {
+            Fault::Unauthorized => format!(", which takes {permission}"),
+            _ => String::new(),
+        };
+        Problem::StateTable {
+            act,
+            table: table.to_string(),
+            advice,
+            source: Box::new(source),
+        }
+    }
+
+    /// Arguments of a command before its subcommand, which has its own.
+    pub(crate) fn without_effect(subcommand: &str) -> Problem {
+        Problem::Usage(format!("arguments before `{subcommand}` have no effect"))
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Problem::Write { .. }
             | Problem::Print(_)
+            | Problem::StateTable { .. }
             | Problem::Failed(_)
             | Problem::Unanswered(_)
             | Problem::Login(LoginError::Late(_)) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
+            | Problem::Report(_)
+            | Problem::Join(_)
             | Problem::CaBundle { .. }
             | Problem::Policy { .. }
             | Problem::Event { .. }
@@ -154,6 +201,8 @@ impl Problem {
             | Problem::Credentials(_)
             | Problem::NoRegions
             | Problem::NoTerminal
+            | Problem::NoStateTable
+            | Problem::StateTableName(_)
             | Problem::Usage(_) => ExitCode::from(2),
         }
     }

@@ -1,7 +1,9 @@
 //! The terminal: whether there is one, its width, and confirmation.
 
 use std::fmt::Display;
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::path::Path;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -56,36 +58,69 @@ pub(crate) fn offer(sentence: &str, command: &str) {
     }
 }
 
+/// Where answers are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// Standard input, which must be a terminal.
+    StandardInput,
+    /// The terminal of the process, because standard input is something else.
+    Terminal,
+}
+
+impl Answers {
+    /// Checks, before any work, that confirmation is possible.
+    ///
+    /// # Errors
+    /// If there is no terminal to ask on.
+    pub(crate) fn can_ask(self) -> Result<(), Problem> {
+        let can_answer = match self {
+            Answers::StandardInput => io::stdin().is_terminal(),
+            Answers::Terminal => controlling_terminal().is_ok(),
+        };
+        match can_answer && io::stderr().is_terminal() {
+            true => Ok(()),
+            false => Err(Problem::NoTerminal),
+        }
+    }
+
+    /// Asks for confirmation; only `yes` confirms.
+    ///
+    /// # Errors
+    /// If there is no terminal.
+    pub(crate) fn agreed(self, question: &str) -> Result<bool, Problem> {
+        let answer = self.answer(&format!("{question} Type yes to continue:"))?;
+        Ok(answer == "yes")
+    }
+
+    /// Asks for a line.
+    ///
+    /// # Errors
+    /// If there is no terminal.
+    pub(crate) fn answer(self, prompt: &str) -> Result<String, Problem> {
+        self.can_ask()?;
+        let mut stderr = io::stderr();
+        let prompt = wrap(prompt, width_of(&stderr));
+        write!(stderr, "{prompt} ").map_err(Problem::Print)?;
+        stderr.flush().map_err(Problem::Print)?;
+        let mut answer = String::new();
+        let read = match self {
+            Answers::StandardInput => io::stdin().lock().read_line(&mut answer),
+            Answers::Terminal => controlling_terminal()
+                .and_then(|terminal| BufReader::new(terminal).read_line(&mut answer)),
+        };
+        read.map_err(Problem::reading("the answer on", Path::new("the terminal")))?;
+        Ok(answer.trim().to_owned())
+    }
+}
+
+fn controlling_terminal() -> io::Result<File> {
+    File::open(if cfg!(windows) { "CONIN$" } else { "/dev/tty" })
+}
+
 /// Checks, before any work, that confirmation is possible.
 ///
 /// # Errors
 /// If standard input or standard error is not a terminal.
 pub(crate) fn can_ask() -> Result<(), Problem> {
-    if io::stdin().is_terminal() && io::stderr().is_terminal() {
-        Ok(())
-    } else {
-        Err(Problem::NoTerminal)
-    }
-}
-
-/// Asks for confirmation; only `yes` confirms.
-///
-/// # Errors
-/// If there is no terminal.
-pub(crate) fn agreed(question: &str) -> Result<bool, Problem> {
-    can_ask()?;
-    let mut stderr = io::stderr();
-    let question = format!("{question} Type yes to continue:");
-    let question = wrap(&question, width_of(&stderr));
-    write!(stderr, "{question} ").map_err(Problem::Print)?;
-    stderr.flush().map_err(Problem::Print)?;
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(Problem::reading(
-            "the answer on",
-            std::path::Path::new("the terminal"),
-        ))?;
-    Ok(answer.trim() == "yes")
+    Answers::StandardInput.can_ask()
 }

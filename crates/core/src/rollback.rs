@@ -1,9 +1,10 @@
-//! Rolls back the changes that a journal recorded: what is to be done about every instance and about
+//! Rolls back the changes that a journal or reports recorded: what is to be done about every instance and about
 //! the account defaults of every region, and why. Nothing is fetched, and nothing is sent.
 
 mod decide;
 mod leave;
 mod report;
+mod reported;
 mod restore;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::defaults::{DefaultsStep, MetadataDefaults};
 use crate::instance::{Instance, InstanceId};
-use crate::options::{HttpTokens, MetadataOptions};
+use crate::options::{HttpTokens, MetadataOptions, Toggle};
 use crate::plain::Plain;
 
 pub use decide::IfChanged;
@@ -21,6 +22,7 @@ pub use leave::Leave;
 pub use report::{
     DefaultsRow, InstanceRow, RollbackOutcome, RollbackReport, RollbackRow, RollbackSummary,
 };
+pub use reported::ReportedChange;
 pub use restore::{CALLS, CheckedRow, OptionsRestore};
 
 /// An instance in its region.
@@ -76,7 +78,7 @@ pub type InstanceRecord = ChangeRecord<InstanceKey, MetadataOptions>;
 /// The recorded changes of a region's account defaults.
 pub type DefaultsRecord = ChangeRecord<RegionKey, MetadataDefaults>;
 
-/// All changes that a journal recorded.
+/// All changes that a journal or reports recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RecordedChanges {
     /// The instances, in the order of their first calls.
@@ -197,6 +199,27 @@ impl RollbackPlan {
         let defaults = self.defaults.iter().map(|step| step.verdict.as_ref().err());
         let instances = self.instances.iter();
         defaults.chain(instances.map(|step| step.verdict.as_ref().err()))
+    }
+
+    /// The instances to restore to what a policy may not allow, so that the function would enforce them again:
+    /// all but those whose tokens become required or whose endpoint is disabled.
+    pub fn reopened(&self) -> Vec<InstanceId> {
+        let reopens = |step: &&InstanceRollback| {
+            step.verdict.as_ref().is_ok_and(|restore| {
+                let send = restore.send;
+                send.http_tokens != Some(HttpTokens::Required)
+                    && send.http_endpoint != Some(Toggle::Disabled)
+            })
+        };
+        let reopened = self.instances.iter().filter(reopens);
+        reopened.map(|step| step.key.id.clone()).collect()
+    }
+
+    /// Leaves an instance as it is.
+    pub fn leave(&mut self, id: &InstanceId, leave: &Leave) {
+        for step in self.instances.iter_mut().filter(|step| step.key.id == *id) {
+            step.verdict = Err(leave.clone());
+        }
     }
 
     /// How many instances and regions are to be restored.

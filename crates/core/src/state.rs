@@ -12,7 +12,7 @@ use crate::instance::InstanceId;
 use crate::options::MetadataOptions;
 use crate::policy::Existing;
 pub use entries::{Entries, Grant};
-pub use people::{Entry, Exemption, Pause};
+pub use people::{Entry, EntryKind, Exemption, Pause};
 
 /// The attributes of an item, without its key.
 pub type Item = BTreeMap<String, Value>;
@@ -86,6 +86,25 @@ impl Key {
         Key(match region {
             None => format!("pause#{account}"),
             Some(region) => format!("pause#{account}#{region}"),
+        })
+    }
+
+    /// The key of an item that was found in the table.
+    pub fn found(key: String) -> Self {
+        Key(key)
+    }
+
+    /// The instance that an exemption is of.
+    pub fn exempt_instance(&self) -> Option<&str> {
+        self.0.strip_prefix(EntryKind::Exemption.prefix())
+    }
+
+    /// The account that a pause is of, and the region unless it is of all.
+    pub fn paused(&self) -> Option<(&str, Option<&str>)> {
+        let paused = self.0.strip_prefix(EntryKind::Pause.prefix())?;
+        Some(match paused.split_once('#') {
+            Some((account, region)) => (account, Some(region)),
+            None => (paused, None),
         })
     }
 

@@ -17,6 +17,8 @@ mod lease;
 mod observe;
 mod observed;
 mod pages;
+#[cfg(feature = "command")]
+mod people;
 mod quotas;
 mod read_region;
 mod record;
@@ -43,6 +45,8 @@ pub use defaults::{DefaultsSurvey, apply_defaults, describe_defaults};
 #[cfg(feature = "command")]
 pub use enforce::{EnforceOptions, Enforced, RegionOrder, Until, enforce};
 pub use engine::{Deadline, Engine};
+#[cfg(feature = "command")]
+pub use people::{HeldEntries, write_entries};
 pub use record::{Record, Recorder};
 #[cfg(feature = "command")]
 pub use regions::{OnProgress, Progress, RegionSelection, RegionsError};

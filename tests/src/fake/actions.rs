@@ -103,6 +103,15 @@ const METRICS: &[&str] = &[
 ];
 const GET_ITEM: &[&str] = &["TableName", "Key", "ConsistentRead"];
 const BATCH_GET_ITEM: &[&str] = &["RequestItems"];
+const SCAN: &[&str] = &[
+    "TableName",
+    "ConsistentRead",
+    "FilterExpression",
+    "ExpressionAttributeNames",
+    "ExpressionAttributeValues",
+    "ExclusiveStartKey",
+    "Limit",
+];
 const UPDATE_ITEM: &[&str] = &[
     "TableName",
     "Key",
@@ -158,6 +167,7 @@ const ACTIONS: &[ApiAction] = &[
     other("autoscaling", "DescribeAutoScalingGroups", GROUPS, groups::describe),
     action_of("dynamodb", "GetItem", GET_ITEM, Handler::Json(table::get_item)),
     action_of("dynamodb", "BatchGetItem", BATCH_GET_ITEM, Handler::Json(table::batch_get_item)),
+    action_of("dynamodb", "Scan", SCAN, Handler::Json(table::scan)),
     action_of("dynamodb", "UpdateItem", UPDATE_ITEM, Handler::Json(table::update_item)),
     action_of("dynamodb", "PutItem", PUT_ITEM, Handler::Json(table::put_item)),
     action_of("dynamodb", "DeleteItem", DELETE_ITEM, Handler::Json(table::delete_item)),

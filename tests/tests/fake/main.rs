@@ -19,6 +19,7 @@ mod dynamodb_client;
 mod dynamodb_conditions;
 mod dynamodb_expressions;
 mod dynamodb_faults;
+mod dynamodb_scan;
 mod dynamodb_updates;
 mod dynamodb_values;
 mod faults;

@@ -102,7 +102,7 @@ fn an_invalid_journal_is_rejected_with_the_file_and_the_line() {
         lines[n] = line;
         format!("{}\n", lines.join("\n"))
     };
-    let newer = lines[0].replace("\"version\":1", "\"version\":2");
+    let newer = lines[0].replace("\"version\":2", "\"version\":3");
     // Calls are concurrent, so that their lines are in any order.
     let open = |line: &&str| line.contains("\"intent\"") && line.contains("\"optional\"");
     let n = lines.iter().position(open).unwrap();
@@ -113,7 +113,7 @@ fn an_invalid_journal_is_rejected_with_the_file_and_the_line() {
         ("remember the milk\n".to_owned(), ["broken`", "journal"]),
         (with(n, "remember the milk"), [at.as_str(), "expected"]),
         (with(n, &edited), [at.as_str(), "optionally"]),
-        (with(0, &newer), ["version 2", "expected 1"]),
+        (with(0, &newer), ["version 3", "expected 1 to 2"]),
     ] {
         let broken = run.place.file("broken", &text);
         run.ec2.forget_calls();

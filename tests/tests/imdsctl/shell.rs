@@ -4,11 +4,14 @@ use std::process::{Command, Stdio};
 
 use imds_tests::Imdsctl;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "scan",
     "enforce",
     "usage",
     "rollback",
+    "exempt",
+    "journals",
+    "pause",
     "explain",
     "policy",
     "report-schema",

@@ -28,6 +28,17 @@ pub(super) fn instance(text: &str) -> Result<InstanceId, String> {
     InstanceId::try_from(text).map_err(|_| "expected an id such as i-0e3a5b1c9d8f70642".to_owned())
 }
 
+/// The longest reason, in bytes: it is repeated in reports and log lines.
+const LONGEST_REASON: usize = 500;
+
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > LONGEST_REASON {
+        return Err(format!("expected 1 to {LONGEST_REASON} bytes of text"));
+    }
+    Ok(text.to_owned())
+}
+
 pub(super) fn tag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),

@@ -38,7 +38,7 @@ pub(crate) async fn defaults(
 }
 
 async fn describe(connected: &Connected, regions: &Regions) -> Result<DefaultsSurvey, Problem> {
-    let Connected { client, region } = connected;
+    let Connected { client, region, .. } = connected;
     let progress = ProgressLine::new(client);
     let survey = describe_defaults(client, region, &regions.selection(), &progress.hear()).await;
     progress.end();

@@ -18,6 +18,7 @@ use super::chosen_policy;
 use super::files;
 use super::fleet;
 use super::journals::new_journal;
+use super::state_table;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::document::CommandTrigger;
@@ -42,6 +43,8 @@ pub(crate) async fn enforce(
         Some(path) => planned::read(&connected, path, args.scope(connection), environment).await?,
         None => observe(&connected, &args, (connection, environment)).await?,
     };
+    let held = (&mut intended.document, &mut intended.plan);
+    state_table::honour(connection, &connected, environment, held).await?;
     let account = match intended.document.account.clone() {
         Some(account) => account,
         None => connected.account().await?,
@@ -104,9 +107,10 @@ async fn apply(
             return Ok(intended.document.exit());
         }
     }
-    let journal = new_journal(&args.act, RecordedCommand::Enforce, account, environment)?;
+    let journal = new_journal(&args.act, RecordedCommand::Enforce, connected, environment).await?;
     terminal::say(format!("journal: {}", journal.path().display()));
-    let done = act::act(connected, intended, args, &journal, environment).await?;
+    let mut done = act::act(connected, intended, args, &journal, environment).await?;
+    done.document.journal = Some(journal.path().to_string_lossy().into_owned());
     // If one fails, the other is still reported.
     let reported = files::report(&args.output, &done.document, environment);
     messages::afterwards(&done, journal.path(), connection);

@@ -44,6 +44,7 @@ pub(super) async fn scan(
         is_plan: false,
         scope,
         policy,
+        sources: Vec::new(),
         account: account
             .map_err(|error| {
                 terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));
@@ -59,6 +60,7 @@ pub(super) async fn scan(
         kept_templates: include.templates,
         templates: include.templates.map(|_| templates),
         defaults: include.defaults.then_some(defaults),
+        journal: None,
     };
     Ok((document, plan))
 }

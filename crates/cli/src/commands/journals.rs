@@ -1,4 +1,6 @@
-//! The journal of a command, and how to roll it back.
+//! The journal of a command, how to roll it back, and `imdsctl journals`.
+
+mod list;
 
 use std::path::Path;
 
@@ -12,13 +14,16 @@ use crate::journal::{Ending, Header, Place, RecordedCommand, Writer};
 use crate::quote::quoted;
 use crate::terminal;
 
+pub(crate) use list::list;
+
 /// Creates a journal in the given file or in the platform's state folder.
-pub(super) fn new_journal(
+pub(super) async fn new_journal(
     act: &Act,
     what: RecordedCommand,
-    account: &str,
+    connected: &Connected,
     environment: &Environment,
 ) -> Result<Writer, Problem> {
+    let by = connected.identity().await?;
     let create = || {
         let place = match &act.journal {
             Some(path) => Place::File(path.clone()),
@@ -26,7 +31,8 @@ pub(super) fn new_journal(
         };
         let header = Header {
             act: what,
-            account: account.to_owned(),
+            account: by.account.clone(),
+            by: Some(by.arn.clone()),
             started_at: (environment.now)(),
         };
         Writer::create(&place, header, environment.now)

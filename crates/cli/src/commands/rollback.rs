@@ -1,5 +1,7 @@
 //! `imdsctl rollback`.
 
+mod exemption;
+
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -15,9 +17,10 @@ use crate::args::{Connection, RollbackArgs};
 use crate::connect::{Connected, connect};
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::journal::{Journal, RecordedCommand, Writer};
+use crate::journal::{RecordedCommand, Writer};
 use crate::output::{count, json};
 use crate::progress::ProgressLine;
+use crate::recorded::Recorded;
 use crate::terminal;
 
 pub(crate) async fn rollback(
@@ -26,46 +29,95 @@ pub(crate) async fn rollback(
     environment: &Environment,
 ) -> Result<Exit, Problem> {
     if !(args.act.yes || args.act.dry_run) {
-        terminal::can_ask()?;
+        args.answers().can_ask()?;
     }
-    let from = Journal::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
-    let changes = only(&from.changes, &args.ids)?;
-    let connected = connect(connection, &first_region(&changes), environment.var).await?;
+    let mut from = Recorded::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
+    only(&mut from.changes, &args.ids)?;
+    if from.changes == RecordedChanges::default() {
+        from.notices
+            .iter()
+            .for_each(|notice| terminal::say(format!("note: {notice}")));
+        terminal::say("nothing to roll back");
+        return Ok(unreadable(&from, Exit::Fine));
+    }
+    let connected = connect(connection, &first_region(&from.changes), environment.var).await?;
     let account = connected.account().await?;
     check_account(&from, &account)?;
     let if_changed = match args.force {
         true => IfChanged::Restore,
         false => IfChanged::Leave,
     };
-    let mut plan = plan_rollback(&connected.client, &changes, if_changed).await;
-    plan.notices.splice(0..0, from.notices());
-    if plan.to_restore() == 0 {
+    let mut plan = plan_rollback(&connected.client, &from.changes, if_changed).await;
+    plan.notices.splice(0..0, from.notices.clone());
+    let exit = if plan.to_restore() == 0 {
         print_notices(&plan);
-        return print(&plan.nothing_restored(account), &args, environment);
-    }
-    if !is_confirmed(&connected, &plan, &account, &args, environment)? {
+        print(&plan.nothing_restored(account), &args, environment)?
+    } else {
+        let account = account.as_str();
+        run(
+            &connected,
+            (connection, &args),
+            (plan, account),
+            environment,
+        )
+        .await?
+    };
+    Ok(unreadable(&from, exit))
+}
+
+/// Asks, exempts, restores and reports.
+async fn run(
+    connected: &Connected,
+    (connection, args): (&Connection, &RollbackArgs),
+    (mut plan, account): (RollbackPlan, &str),
+    environment: &Environment,
+) -> Result<Exit, Problem> {
+    show(&plan, args, environment)?;
+    let first = exemption::choose((connection, args), &plan, connected, environment).await?;
+    if !is_confirmed(connected, &plan, account, args)? {
         return Ok(Exit::Violations);
     }
-    let writer = new_journal(&args.act, RecordedCommand::Rollback, &account, environment)?;
-    let report = apply(&connected, &plan, &account, &writer).await?;
+    let act = RecordedCommand::Rollback;
+    let writer = new_journal(&args.act, act, connected, environment).await?;
+    if let Some(first) = &first {
+        first.write(&connected.client, &mut plan).await;
+    }
+    let mut report = apply(connected, &plan, account, &writer).await?;
+    report.exempt_until = first.as_ref().map(|first| first.entry.until);
     // Where one fails, the other is still done.
-    let printed = print(&report, &args, environment);
+    let printed = print(&report, args, environment);
+    if let Some(first) = &first {
+        first.name_leftovers(&report, connection);
+    }
     if report.summary.restored > 0 {
         let again = rollback_command(writer.path(), connection);
         terminal::offer("roll back with:", &again);
     }
-    end(writer, &connected)?;
+    end(writer, connected)?;
     printed
 }
 
-fn check_account(from: &Journal, account: &str) -> Result<(), Problem> {
-    let recorded = &from.header.account;
-    if recorded == account {
+/// What could not be read may have to be rolled back too.
+fn unreadable(from: &Recorded, exit: Exit) -> Exit {
+    match from.damaged {
+        0 => exit,
+        _ => Exit::Failed,
+    }
+}
+
+fn check_account(from: &Recorded, account: &str) -> Result<(), Problem> {
+    let others = from.other_accounts(account);
+    if others.is_empty() {
         return Ok(());
     }
+    let others = others.into_iter().map(|other| match other {
+        Some(other) => format!("account `{other}`"),
+        None => "an account that is not named".to_owned(),
+    });
+    let others: Vec<String> = others.collect();
     Err(Problem::Usage(format!(
-        "the journal is for account `{}`, and these credentials are for account `{account}`: choose a profile for the account of the journal with `--profile`",
-        Plain(recorded)
+        "the records are of {}, and these credentials are for account `{account}`: choose a profile for the account of the records with `--profile`, or records of one account",
+        Plain(&others.join(" and "))
     )))
 }
 
@@ -75,59 +127,65 @@ fn print_notices(plan: &RollbackPlan) {
     }
 }
 
-/// Shows the plan where nobody agreed to it beforehand, and asks.
+/// Shows the plan, or what to know about it where nobody is asked.
+fn show(
+    plan: &RollbackPlan,
+    args: &RollbackArgs,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    if args.act.yes && !args.act.dry_run {
+        print_notices(plan);
+        return Ok(());
+    }
+    if args.output.json {
+        terminal::say(plan.to_string().trim_end());
+        return Ok(());
+    }
+    files::print_text(plan, environment)
+}
+
+/// Asks where nobody agreed beforehand.
 fn is_confirmed(
     connected: &Connected,
     plan: &RollbackPlan,
     account: &str,
     args: &RollbackArgs,
-    environment: &Environment,
 ) -> Result<bool, Problem> {
-    if args.act.yes && !args.act.dry_run {
-        print_notices(plan);
-        return Ok(true);
-    }
-    if args.output.json {
-        terminal::say(plan.to_string().trim_end());
-    } else {
-        files::print_text(plan, environment)?;
-    }
-    if args.act.dry_run {
-        return Ok(false);
+    if args.act.yes || args.act.dry_run {
+        return Ok(!args.act.dry_run);
     }
     let question = format!(
         "Roll back {} in account {account}, so that IMDSv1 answers again where it did before?",
         count(plan.to_restore(), "change")
     );
-    let agreed = connected.agreed(&question)?;
+    let agreed = connected.asked(|| args.answers().agreed(&question))?;
     if !agreed {
         terminal::say("nothing was changed");
     }
     Ok(agreed)
 }
 
-/// The recorded changes, or those of these instances, and of no account defaults.
-fn only(changes: &RecordedChanges, ids: &[InstanceId]) -> Result<RecordedChanges, Problem> {
+/// Leaves the recorded changes of these instances, and of no account defaults.
+fn only(changes: &mut RecordedChanges, ids: &[InstanceId]) -> Result<(), Problem> {
     if ids.is_empty() {
-        return Ok(changes.clone());
+        return Ok(());
     }
     let mut missing: BTreeSet<&str> = ids.iter().map(InstanceId::as_str).collect();
-    let mut instances = changes.instances.clone();
-    instances.retain(|record| ids.contains(&record.key.id));
-    for record in &instances {
+    changes.defaults.clear();
+    changes
+        .instances
+        .retain(|record| ids.contains(&record.key.id));
+    for record in &changes.instances {
         missing.remove(record.key.id.as_str());
     }
-    if !missing.is_empty() {
-        let missing: Vec<&str> = missing.into_iter().collect();
-        return Err(Problem::Usage(format!(
-            "these instances of `--instance` are not in the journal: {}",
-            Plain(&missing.join(", "))
-        )));
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(RecordedChanges {
-        instances,
-        defaults: Vec::new(),
-    })
+    let missing: Vec<&str> = missing.into_iter().collect();
+    Err(Problem::Usage(format!(
+        "these instances of `--instance` are not in the journal or the reports: {}",
+        Plain(&missing.join(", "))
+    )))
 }
 
 /// Credentials of a partition are valid for its regions only.

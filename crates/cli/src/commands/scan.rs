@@ -2,7 +2,7 @@
 
 use imds_engine::{Include, Keep, KeptTemplates, ScanOptions};
 
-use super::{chosen_policy, files, fleet};
+use super::{chosen_policy, files, fleet, state_table};
 use crate::args::{self, Connection, Only};
 use crate::connect::connect;
 use crate::document::CommandTrigger;
@@ -37,7 +37,13 @@ pub(crate) async fn scan(
         },
         now: (environment.now)(),
     };
-    let (document, _) = fleet::scan(&connected, options, CommandTrigger::Scan, scope).await?;
+    let (mut document, mut plan) =
+        fleet::scan(&connected, options, CommandTrigger::Scan, scope).await?;
+    let held = (&mut document, &mut plan);
+    state_table::honour(connection, &connected, environment, held).await?;
+    if args.only == Some(Only::Violations) {
+        document = document.only_non_compliant();
+    }
     files::report(&args.output, &document, environment)?;
     Ok(document.exit())
 }

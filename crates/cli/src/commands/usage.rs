@@ -16,12 +16,15 @@ use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::output::Format;
 use crate::progress::ProgressLine;
+use crate::scope::Scope;
 use crate::terminal;
 use rollback_hint::{RollbackHint, RollbackHints};
 
 /// A survey and its parameters.
 struct UsageDocument {
     options: UsageOptions,
+    /// The keys of the tags that are shown.
+    show_tags: Vec<String>,
     survey: UsageSurvey,
     /// One hint per instance, in the survey's order; only for rejected calls.
     hints: Vec<RollbackHint>,
@@ -66,8 +69,16 @@ pub(crate) async fn usage(
     environment: &Environment,
 ) -> Result<Exit, Problem> {
     if args.output.format == Format::Html {
-        let instead = "`usage` has no HTML format; use `imdsctl scan --usage --format html`";
-        return Err(Problem::Usage(instead.to_owned()));
+        let scope = Scope {
+            connection: connection.clone(),
+            regions: args.regions.clone(),
+            instances: args.instances.clone(),
+            ..Scope::default()
+        };
+        let (days, words) = (args.days, scope.words());
+        return Err(Problem::Usage(format!(
+            "`usage` has no HTML format; use `imdsctl scan --usage {days} --format html{words}`"
+        )));
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let options = UsageOptions {
@@ -94,6 +105,7 @@ pub(crate) async fn usage(
     };
     let document = UsageDocument {
         options,
+        show_tags: args.output.show_tags.clone(),
         survey,
         hints,
     };

@@ -10,8 +10,9 @@ use imds_core::rollback::AnswerRecord;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The version of the format; it increases whenever an older reader would misunderstand a line.
-pub(super) const VERSION: u32 = 1;
+/// The version of the format; it increases whenever an older reader would misunderstand a line. Version 1 is
+/// read too: it does not say by whom.
+pub(super) const VERSION: u32 = 2;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub(super) enum Line {
         version: u32,
         act: RecordedCommand,
         account: String,
+        /// The ARN of the credentials.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
         /// The version of the command.
         imdsctl: String,
         started_at: Timestamp,
@@ -66,6 +70,8 @@ pub(crate) struct Header {
     pub(crate) act: RecordedCommand,
     /// The account that was changed, 12 digits.
     pub(crate) account: String,
+    /// By whom: the ARN of the credentials; `None`: an older journal does not say so.
+    pub(crate) by: Option<String>,
     /// When the command began.
     pub(crate) started_at: Timestamp,
 }

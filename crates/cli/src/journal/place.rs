@@ -39,9 +39,8 @@ impl Place {
     /// The state folder of the platform; on Linux `$XDG_STATE_HOME/imdsctl`, or
     /// `~/.local/state/imdsctl`.
     pub(crate) fn standard() -> Result<Self, CreateError> {
-        let folder = dirs::state_dir().or_else(dirs::data_local_dir);
-        folder
-            .map(|folder| Place::Folder(folder.join("imdsctl")))
+        standard_folder()
+            .map(Place::Folder)
             .ok_or(CreateError::NoFolder)
     }
 
@@ -76,6 +75,29 @@ impl Place {
             }
         }
     }
+}
+
+/// The folder in which journals are kept, whether it exists or not; `None`: the platform has none.
+pub(crate) fn standard_folder() -> Option<PathBuf> {
+    let folder = dirs::state_dir().or_else(dirs::data_local_dir);
+    folder.map(|folder| folder.join("imdsctl"))
+}
+
+/// The files in a folder of journals, oldest first by their names; none if it does not exist.
+pub(crate) fn journal_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "jsonl") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
 }
 
 /// A path that is safe to print in a message.
@@ -153,6 +175,7 @@ mod tests {
         Header {
             act: RecordedCommand::Enforce,
             account: "111122223333".to_owned(),
+            by: None,
             started_at: "2026-07-13T10:15:02.123Z".parse().unwrap(),
         }
     }

@@ -54,7 +54,7 @@ pub(crate) enum ReadError {
     NoJournal { path: PathBuf },
     /// It was written by another version of the command.
     #[error(
-        "journal `{}` has format version {found}; expected {VERSION}: use the imdsctl that wrote it",
+        "journal `{}` has format version {found}; expected 1 to {VERSION}: use the imdsctl that wrote it",
         shown(path)
     )]
     Version { path: PathBuf, found: u64 },
@@ -117,7 +117,14 @@ impl Journal {
         notices
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ReadError> {
+    /// Whether the first line is that of a journal, of any version.
+    pub(crate) fn is_journal(bytes: &[u8]) -> bool {
+        let first = bytes.split(|byte| *byte == b'\n').next();
+        !matches!(header(first.unwrap_or_default()), Err(NoHeader::None))
+    }
+
+    /// Reads the content of a file.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, ReadError> {
         let path = path.to_owned();
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
         let first = lines.next().unwrap_or_default();
@@ -173,7 +180,7 @@ fn header(line: &[u8]) -> Result<Header, NoHeader> {
     }
     match serde_json::from_slice::<FirstLine>(line) {
         Ok(FirstLine { line, version }) if line == "journal" => {
-            if version != u64::from(VERSION) {
+            if !(1..=u64::from(VERSION)).contains(&version) {
                 return Err(NoHeader::Version(version));
             }
         }
@@ -183,11 +190,13 @@ fn header(line: &[u8]) -> Result<Header, NoHeader> {
         Line::Journal {
             act,
             account,
+            by,
             started_at,
             ..
         } => Ok(Header {
             act,
             account,
+            by,
             started_at,
         }),
         _ => Err(NoHeader::None),

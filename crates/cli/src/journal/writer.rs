@@ -62,6 +62,7 @@ impl Writer {
             version: VERSION,
             act: header.act,
             account: header.account,
+            by: header.by,
             imdsctl: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: header.started_at,
         };

@@ -82,7 +82,7 @@ pub(super) fn to_do(document: &Document, survey: &Survey) -> Vec<NextStep> {
     let mut steps: Vec<NextStep> = problems(document).collect();
     steps.extend(update_sources(document, survey));
     steps.extend(templates::steps(document));
-    if document.trigger == CommandTrigger::Scan {
+    if document.trigger != CommandTrigger::Enforce {
         match document.usage_days {
             Some(days) => steps.extend(enforce_by_usage(days, document, survey)),
             None => steps.extend(ask_for_usage(document, survey)),
@@ -96,6 +96,11 @@ pub(super) fn to_do(document: &Document, survey: &Survey) -> Vec<NextStep> {
 /// Names the account that the commands are for.
 pub(super) fn commands_are_for(document: &Document) -> String {
     match &document.account {
+        _ if document.trigger == CommandTrigger::Report => {
+            "Run the commands with the credentials of each account, and with the filters of its \
+             report."
+                .to_owned()
+        }
         Some(account) => format!("The commands are for account {}.", Plain(account)),
         None => "The account that the commands are for is not known.".to_owned(),
     }

@@ -65,6 +65,12 @@ impl InstanceRecord {
         }
     }
 
+    /// Whether its calls have restored, for certain, what was before an earlier record.
+    pub fn restored(&self, earlier: &InstanceRecord) -> bool {
+        let left = self.left(|before, set| set.or(before));
+        left.iter().all(|left| earlier.before.are_in(left))
+    }
+
     fn verdict(
         &self,
         found: &MetadataOptions,
@@ -143,6 +149,12 @@ impl DefaultsRecord {
             observed: found.clone().ok(),
             verdict: verdict.and_then(|found| self.verdict(found, if_changed)),
         }
+    }
+
+    /// Whether its calls have restored, for certain, what was before an earlier record.
+    pub fn restored(&self, earlier: &DefaultsRecord) -> bool {
+        let left = self.left(|_, set| set.clone());
+        left.iter().all(|left| earlier.before.are_same(left))
     }
 
     fn verdict(

@@ -29,6 +29,8 @@ pub enum Leave {
     Gone(Option<State>),
     /// It could not be described, and why.
     Unreachable(String),
+    /// It could not be exempted first, and why: the function would enforce it again.
+    NotExempt(String),
 }
 
 impl fmt::Display for Leave {
@@ -51,6 +53,9 @@ impl fmt::Display for Leave {
             ),
             Leave::Gone(Some(state)) => write!(f, "the instance is {state}"),
             Leave::Gone(None) => f.write_str("EC2 no longer knows the instance"),
+            Leave::NotExempt(why) => {
+                write!(f, "not restored: its exemption: {}", Plain(why))
+            }
             Leave::Unreachable(why) => write!(f, "could not be described: {}", Plain(why)),
         }
     }

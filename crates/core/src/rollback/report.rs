@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::leave::Leave;
@@ -24,6 +25,9 @@ pub struct RollbackReport {
     pub defaults: Vec<DefaultsRow>,
     /// The journal of this rollback, with which it can be rolled back.
     pub journal: Option<String>,
+    /// Until when the reopened instances are exempt, where they were exempted first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exempt_until: Option<Timestamp>,
 }
 
 /// The outcome of an instance, or of the account defaults of a region.
@@ -107,6 +111,7 @@ impl RollbackReport {
             instances,
             defaults,
             journal: None,
+            exempt_until: None,
         }
     }
 }
@@ -133,7 +138,7 @@ impl<K: Clone, T: Clone, R> RollbackStep<K, T, R> {
             | Leave::TokensEnforced
             | Leave::ManagedBy(_) => RollbackOutcome::Skipped,
             Leave::Gone(_) => RollbackOutcome::Gone,
-            Leave::Unreachable(_) => RollbackOutcome::Failed,
+            Leave::Unreachable(_) | Leave::NotExempt(_) => RollbackOutcome::Failed,
         };
         self.row(outcome, None, leave.to_string())
     }

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::{Item, ItemError, Key, text, time};
+use super::{Item, ItemError, Key, Value, text, time};
 use crate::plain::Plain;
 
 /// A person's exemption of an instance.
@@ -15,6 +15,25 @@ pub enum Exemption {
     Until(Entry),
     /// It cannot be read, and so it holds.
     Unreadable(ItemError),
+}
+
+/// The items that people write, by the beginning of their keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Exemptions of instances.
+    Exemption,
+    /// Pauses of accounts and regions.
+    Pause,
+}
+
+impl EntryKind {
+    /// With what the key begins.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            EntryKind::Exemption => "exempt#",
+            EntryKind::Pause => "pause#",
+        }
+    }
 }
 
 /// Until when, why and by whom.
@@ -68,7 +87,31 @@ impl Pause {
 }
 
 impl Entry {
-    fn read(key: &Key, item: &Item) -> Result<Self, ItemError> {
+    /// One that ends after this time, to the second.
+    pub fn lasting(time: SignedDuration, reason: String, by: String, now: Timestamp) -> Self {
+        let until = now.checked_add(time).unwrap_or(Timestamp::MAX);
+        Entry {
+            until: Timestamp::from_second(until.as_second()).unwrap_or(until),
+            reason: Some(reason),
+            by: Some(by),
+        }
+    }
+
+    /// The attributes of an `exempt#` or `pause#` item, as [`Entry::read`] reads them.
+    pub fn item(&self) -> Item {
+        let until = ("until", Some(self.until.to_string()));
+        let optional = [("reason", self.reason.clone()), ("by", self.by.clone())];
+        let attributes = [until].into_iter().chain(optional);
+        attributes
+            .filter_map(|(name, text)| Some((name.to_owned(), Value::Text(text?))))
+            .collect()
+    }
+
+    /// Reads an `exempt#` or `pause#` item, whether it has ended or not.
+    ///
+    /// # Errors
+    /// If `until` is not a time, or another attribute is not a string.
+    pub fn read(key: &Key, item: &Item) -> Result<Self, ItemError> {
         let until = time(key, item, "until")?;
         let optional = |attribute| match item.get(attribute) {
             None => Ok(None),

@@ -49,11 +49,13 @@ const COMPARATORS: [(&str, Comparator); 6] = [
 ];
 
 impl Condition {
+    /// `parameter`: `ConditionExpression` or `FilterExpression`, which have the same grammar.
     pub(crate) fn read(
+        parameter: &'static str,
         expression: &str,
         placeholders: &mut Placeholders,
     ) -> Result<Condition, ApiError> {
-        let tokens = Tokens::read("ConditionExpression", expression)?;
+        let tokens = Tokens::read(parameter, expression)?;
         let mut reader = Reader {
             tokens,
             placeholders,

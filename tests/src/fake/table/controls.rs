@@ -108,6 +108,11 @@ impl FakeAws {
         fake.table.unprocessed.insert(key.to_owned(), times);
     }
 
+    /// The most items that a page of Scan reads; the default is what fits into 1 MB.
+    pub fn set_scan_page(&self, most: usize) {
+        self.shared.lock().table.scan_page = most.max(1);
+    }
+
     /// Allows everything in the table to whoever has this access key. All others have the rights of the
     /// function's role: they may read everything, and update the function's own items.
     pub fn allow_people(&self, access_key: &str) {

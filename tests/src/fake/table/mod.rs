@@ -22,7 +22,7 @@ pub use call::TableCall;
 pub use controls::StateTable;
 
 pub(super) use call::TableTrace;
-pub(super) use read::{batch_get_item, get_item};
+pub(super) use read::{batch_get_item, get_item, scan};
 pub(super) use store::{Table, TableSettings};
 pub(super) use write::{delete_item, put_item, update_item};
 

@@ -27,6 +27,8 @@ pub(crate) struct TableSettings {
     pub(crate) written: Settle,
     /// How often BatchGetItem leaves a key unprocessed.
     pub(crate) unprocessed: BTreeMap<String, u32>,
+    /// The most items that a page of Scan reads.
+    pub(crate) scan_page: usize,
     /// The access keys of people, who may do everything.
     pub(crate) people: BTreeSet<String>,
 }
@@ -36,6 +38,7 @@ impl Default for TableSettings {
         TableSettings {
             written: Settle::Describes(1),
             unprocessed: BTreeMap::new(),
+            scan_page: usize::MAX,
             people: BTreeSet::new(),
         }
     }
@@ -50,6 +53,10 @@ impl Table {
     pub(crate) fn items(&self) -> impl Iterator<Item = (&String, &Item)> {
         let stored = self.items.iter();
         stored.filter_map(|(key, stored)| Some((key, stored.now.as_ref()?)))
+    }
+
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &String> {
+        self.items.keys()
     }
 
     /// As a read finds it.

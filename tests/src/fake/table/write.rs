@@ -35,7 +35,7 @@ impl<'a> WriteInput<'a> {
             .map(|text| Update::read(text, &mut placeholders))
             .transpose()?;
         let condition = expression("ConditionExpression")?
-            .map(|text| Condition::read(text, &mut placeholders))
+            .map(|text| Condition::read("ConditionExpression", text, &mut placeholders))
             .transpose()?;
         placeholders.finish()?;
         let told = "ReturnValuesOnConditionCheckFailure";

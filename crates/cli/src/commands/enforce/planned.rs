@@ -57,6 +57,7 @@ pub(super) async fn read(
         is_plan: false,
         scope,
         policy: chosen.identity(),
+        sources: Vec::new(),
         account: Some(account),
         at,
         took: begin.elapsed(),
@@ -68,6 +69,7 @@ pub(super) async fn read(
         kept_templates: None,
         templates: None,
         defaults: None,
+        journal: None,
     };
     Ok(Intended {
         document: document.count(),

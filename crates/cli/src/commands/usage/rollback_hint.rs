@@ -1,7 +1,6 @@
 //! How to make an instance answer IMDSv1 again whose calls are rejected.
 
 use std::collections::HashMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use imds_core::chain::chain;
@@ -11,7 +10,7 @@ use imds_engine::InstanceCalls;
 use serde::Serialize;
 
 use crate::args::Connection;
-use crate::journal::{Journal, Place, RecordedCommand};
+use crate::journal::{Journal, Place, RecordedCommand, journal_files};
 use crate::quote::quoted;
 use crate::terminal;
 
@@ -97,7 +96,7 @@ impl RollbackHints {
 /// The journals of enforcements, the newest first; one that cannot be read is named and left out.
 fn enforcements(folder: &Path) -> Vec<Journal> {
     let mut journals = Vec::new();
-    for path in files(folder).unwrap_or_else(|error| {
+    for path in journal_files(folder).unwrap_or_else(|error| {
         let folder = folder.display();
         terminal::say(format!(
             "imdsctl: could not read the folder {folder}: {error}"
@@ -112,22 +111,6 @@ fn enforcements(folder: &Path) -> Vec<Journal> {
     }
     journals.sort_by_key(|journal| std::cmp::Reverse(journal.header.started_at));
     journals
-}
-
-fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = match std::fs::read_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "jsonl") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
 }
 
 /// The first journal by which an instance's tokens became required.

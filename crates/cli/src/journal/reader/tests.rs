@@ -20,6 +20,7 @@ fn begin() -> Line {
         act: RecordedCommand::Enforce,
         account: "111122223333".to_owned(),
         imdsctl: "0.1.0".to_owned(),
+        by: Some("arn:aws:iam::111122223333:user/ada".to_owned()),
         started_at: at(),
     }
 }

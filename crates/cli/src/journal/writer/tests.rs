@@ -16,6 +16,7 @@ fn header() -> Header {
     Header {
         act: RecordedCommand::Enforce,
         account: "111122223333".to_owned(),
+        by: Some("arn:aws:iam::111122223333:user/ada".to_owned()),
         started_at: clock(),
     }
 }

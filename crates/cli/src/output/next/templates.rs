@@ -9,6 +9,7 @@ use imds_engine::{ScannedInstance, ScannedTemplate, TemplateKind};
 use serde_json::{Map, Value};
 
 use super::NextStep;
+use crate::coverage::{Unexamined, not_examined};
 use crate::document::Document;
 use crate::output::columns::template_name;
 use crate::output::words::count;
@@ -117,7 +118,8 @@ fn in_use(template: &ScannedTemplate, document: &Document) -> Vec<String> {
         reasons.push(format!("not known for {}", count(unknown, "instance")));
     }
     let mut unreachable = document.unreachable.iter();
-    if !document.scope.instance_words().is_empty()
+    let mut not_examined = not_examined(document).into_iter();
+    if not_examined.any(|it| it.what == Unexamined::Instances)
         || unreachable.any(|it| it.region == template.region)
     {
         reasons.push("not all of its instances were examined".to_owned());
