@@ -245,3 +245,52 @@ fn the_hop_limit_of_an_image_counts_too() {
         "{next:?}"
     );
 }
+
+#[test]
+fn what_makes_a_template_compliant_keeps_its_other_options() {
+    let policy = |require: &str| {
+        let text =
+            format!(r#"{{"version": 1, "require": {{{require}}}, "on_violation": "report"}}"#);
+        Policy::parse(&text).unwrap()
+    };
+    let own = MetadataOptions {
+        http_tokens: OPTIONAL,
+        http_endpoint: Some(Toggle::Enabled),
+        instance_metadata_tags: Some(Toggle::Enabled),
+        ..MetadataOptions::default()
+    };
+    let defaults = MetadataDefaults::default();
+    let source = |own, defaults| LaunchSource {
+        own,
+        defaults,
+        image: None,
+        image_requires_tokens: None,
+    };
+    let required = MetadataOptions {
+        http_tokens: REQUIRED,
+        ..own
+    };
+    assert_eq!(
+        source(&own, Some(&defaults)).remediated(&policy(TOKENS)),
+        required
+    );
+    let silent = MetadataOptions::default();
+    let tokens = source(&silent, None)
+        .remediated(&policy(TOKENS))
+        .http_tokens;
+    assert_eq!(tokens, REQUIRED, "what is not known is set");
+    let enforced = MetadataDefaults {
+        http_tokens_enforced: Some(Toggle::Enabled),
+        ..defaults.clone()
+    };
+    let hops = policy(r#""hop_limit": {"at_most": 2}"#);
+    let fails = MetadataOptions {
+        hop_limit: Some(1.try_into().unwrap()),
+        ..own
+    };
+    let launches = source(&fails, Some(&enforced)).remediated(&hops);
+    assert_eq!(
+        launches.http_tokens, REQUIRED,
+        "its launches fail otherwise"
+    );
+}

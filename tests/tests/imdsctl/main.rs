@@ -26,6 +26,7 @@ mod journal_full_disk;
 mod journals;
 mod login;
 mod managed;
+mod next_steps;
 mod pause;
 mod plan;
 mod reading;
