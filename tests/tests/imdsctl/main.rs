@@ -53,6 +53,7 @@ mod templates;
 mod terminal;
 mod time_limit;
 mod usage;
+mod usage_by_source;
 mod usage_evidence;
 mod usage_rejected;
 mod user_data;

@@ -14,6 +14,7 @@ use super::survey::{LaunchedFrom, Survey};
 use super::tags;
 use super::words::{self, Message, thousands};
 use crate::document::{CommandTrigger, Document};
+use crate::usage_by_source::OriginUsage;
 
 /// The columns of instances; the caller provides those for the decision.
 pub(super) fn instances<'a, const N: usize>(
@@ -121,6 +122,19 @@ pub(super) fn launchers<'a>() -> [Column<'static, LauncherRow<'a>>; 3] {
             Cell::new(thousands(it.2))
         })
         .right(),
+    ]
+}
+
+/// The columns of the use of IMDSv1 by what launched the instances.
+pub(super) fn usage_by_source<'a>() -> [Column<'static, OriginUsage<'a>>; 6] {
+    type Row<'a> = OriginUsage<'a>;
+    [
+        Column::fixed("REGION", |it: &Row| Cell::text(it.region)),
+        Column::flexible("LAUNCHED FROM", 20, |it: &Row| Cell::new(it.launched_from)),
+        Column::fixed("IN USE", |it: &Row| Cell::new(thousands(it.in_use))).right(),
+        Column::fixed("UNUSED", |it: &Row| Cell::new(thousands(it.unused))).right(),
+        Column::fixed("UNKNOWN", |it: &Row| Cell::new(thousands(it.unknown))).right(),
+        Column::flexible("OUTLOOK", 20, |it: &Row| Cell::new(it.outlook())).evidence(),
     ]
 }
 

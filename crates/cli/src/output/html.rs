@@ -22,6 +22,7 @@ use super::survey::Survey;
 use super::tags;
 use super::words::{Message, count, day, thousands};
 use crate::document::Document;
+use crate::usage_by_source::usage_by_source;
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -175,11 +176,17 @@ fn usage(
             pre { (next::ask_usage(document)) }
         };
     };
+    let by_source = usage_by_source(&document.instances);
+    let by_source: Vec<_> = by_source.iter().collect();
     html! {
         p {
             "In the last " (count(days, "day")) ", " b { (thousands(in_use)) } " of the non-compliant \
              instances used IMDSv1 and " b { (thousands(survey.unused)) } " did not. For "
             b { (thousands(survey.unknown)) } " it is not known, which is not the same as not used."
+        }
+        @if !by_source.is_empty() {
+            p { "By what launched them:" }
+            (rows.table("by-source", &columns::usage_by_source(), &by_source))
         }
         @if in_use > BUSIEST { p { "These instances made the most calls:" } }
         @if in_use > 0 { (rows.table("busiest", columns, &busiest)) }

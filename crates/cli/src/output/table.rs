@@ -20,6 +20,7 @@ use super::words::{self, Message, count, thousands};
 use super::{Style, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
+use crate::usage_by_source::usage_by_source;
 use crate::wrap::wrap;
 
 /// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
@@ -53,6 +54,11 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         }
     }
     launched_from(&survey, style, out)?;
+    let usage = usage_by_source(&document.instances);
+    if !usage.is_empty() {
+        heading("Use of IMDSv1 by what launched the instances", style, out)?;
+        beginning(&columns::usage_by_source(), &usage, style, out)?;
+    }
     if document.templates.is_some() {
         let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
