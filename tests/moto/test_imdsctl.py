@@ -23,7 +23,7 @@ def examples(text: str) -> list[list[str]]:
 def enforced(fleet: Account) -> Path:
     """Enforces all instances and returns the journal."""
     journal = fleet.home / JOURNAL
-    ran = fleet.imdsctl("enforce", "--yes", "--journal", journal)
+    ran = fleet.imdsctl("enforce", "--yes", "--ignore-usage", "--journal", journal)
     assert ran.code == 0, ran.err
     return journal
 
@@ -172,7 +172,7 @@ def test_a_rollback_can_be_rolled_back(fleet: Account) -> None:
 def test_after_a_kill_the_journal_restores_all_options(fleet: Account) -> None:
     before = fleet.options()
     journal = fleet.home / JOURNAL
-    with fleet.start("enforce", "--yes", "--journal", journal) as process:
+    with fleet.start("enforce", "--yes", "--ignore-usage", "--journal", journal) as process:
         while not journal.exists() or journal.read_text().count('"answer"') < 5:
             assert process.poll() is None, process.communicate()
         process.kill()
@@ -184,7 +184,7 @@ def test_after_a_kill_the_journal_restores_all_options(fleet: Account) -> None:
 
 def test_a_plan_is_applied_where_it_is_still_valid(fleet: Account) -> None:
     plan = fleet.home / "plan.json"
-    assert fleet.imdsctl("enforce", "--plan-out", plan).code == 1
+    assert fleet.imdsctl("enforce", "--ignore-usage", "--plan-out", plan).code == 1
     changed = min(fleet.of_kinds("node"))
     fleet.ec2(fleet.regions[changed]).modify_instance_metadata_options(
         InstanceId=changed, HttpTokens="optional", HttpPutResponseHopLimit=7

@@ -49,6 +49,10 @@ const DATAPOINTS: i64 = 100_800;
 /// The length of a period; the hours with data are counted.
 const PERIOD: SignedDuration = SignedDuration::from_hours(1);
 
+/// The shortest period, of an instance with detailed monitoring; others have data every five minutes.
+#[cfg(feature = "command")]
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
 /// What CloudWatch returned for a query that it did not answer.
 const NO_RESULT: &str = "no result";
 
@@ -66,9 +70,41 @@ impl Client {
     ) -> Result<BTreeMap<InstanceId, CallData>, CallError> {
         // CloudWatch refuses an empty window.
         let begin = begin.min(whole_hour(end.checked_sub(PERIOD).unwrap_or(begin)));
+        self.call_data_by(region, (metrics, PERIOD), ids, (begin, end))
+            .await
+    }
+
+    /// Gets the calls of instances in one region, answered and rejected, in periods of one minute. Every instance
+    /// is in the result.
+    ///
+    /// # Errors
+    /// If CloudWatch does not answer or rejects the call.
+    #[cfg(feature = "command")]
+    pub async fn calls_by_minute(
+        &self,
+        region: &str,
+        ids: &[&InstanceId],
+        window: (Timestamp, Timestamp),
+    ) -> Result<BTreeMap<InstanceId, CallData>, CallError> {
+        self.call_data_by(region, (Metric::USAGE, MINUTE), ids, window)
+            .await
+    }
+
+    async fn call_data_by(
+        &self,
+        region: &str,
+        (metrics, period): (&[Metric], SignedDuration),
+        ids: &[&InstanceId],
+        (begin, end): (Timestamp, Timestamp),
+    ) -> Result<BTreeMap<InstanceId, CallData>, CallError> {
+        let periods = end.duration_since(begin).as_secs() / period.as_secs();
         let mut all = BTreeMap::new();
-        for ids in ids.chunks(instances_at_once(metrics, end.duration_since(begin))) {
-            let batch = Batch { metrics, ids };
+        for ids in ids.chunks(instances_at_once(metrics, periods)) {
+            let batch = Batch {
+                metrics,
+                ids,
+                period,
+            };
             all.extend(self.call_data_of(region, batch, (begin, end)).await?);
         }
         Ok(all)
@@ -113,8 +149,8 @@ impl Client {
 }
 
 /// How many instances fit into one call, by the number of its metrics and of its datapoints.
-fn instances_at_once(metrics: &[Metric], window: SignedDuration) -> usize {
-    let periods = window.as_hours().saturating_add(2).max(1);
+fn instances_at_once(metrics: &[Metric], periods: i64) -> usize {
+    let periods = periods.saturating_add(2).max(1);
     let by_points = usize::try_from(DATAPOINTS.div_euclid(periods)).unwrap_or(METRICS);
     (by_points.min(METRICS) / metrics.len().max(1)).max(1)
 }
@@ -124,6 +160,7 @@ fn instances_at_once(metrics: &[Metric], window: SignedDuration) -> usize {
 struct Batch<'a> {
     metrics: &'a [Metric],
     ids: &'a [&'a InstanceId],
+    period: SignedDuration,
 }
 
 impl Batch<'_> {
@@ -132,7 +169,7 @@ impl Batch<'_> {
         let each = |id| self.metrics.iter().map(move |metric| (id, *metric));
         let queries = self.ids.iter().flat_map(each).enumerate();
         queries
-            .map(|(n, (id, metric))| query(n, id, metric))
+            .map(|(n, (id, metric))| query(n, id, metric, self.period))
             .collect()
     }
 
@@ -180,7 +217,7 @@ fn place(query: &str) -> Option<usize> {
     query.strip_prefix('m')?.parse().ok()
 }
 
-fn query(n: usize, id: &InstanceId, metric: Metric) -> MetricDataQuery {
+fn query(n: usize, id: &InstanceId, metric: Metric, period: SignedDuration) -> MetricDataQuery {
     let instance = Dimension::builder()
         .name("InstanceId")
         .value(id.as_str())
@@ -192,7 +229,7 @@ fn query(n: usize, id: &InstanceId, metric: Metric) -> MetricDataQuery {
         .build();
     let sum = MetricStat::builder()
         .metric(metric)
-        .period(i32::try_from(PERIOD.as_secs()).unwrap_or(i32::MAX))
+        .period(i32::try_from(period.as_secs()).unwrap_or(i32::MAX))
         .stat("Sum")
         .build();
     MetricDataQuery::builder()

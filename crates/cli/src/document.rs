@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use imds_core::instance::InstanceId;
+use imds_core::plan::Step;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
 use imds_engine::{
     HeldEntries, KeptTemplates, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance,
-    ScannedTemplate,
+    ScannedTemplate, UnneededExemption,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -51,6 +52,11 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// Whether exemptions in the state table were read.
+    pub(crate) state_table: bool,
+    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// described.
+    pub(crate) unneeded_exemptions: Option<Vec<UnneededExemption>>,
     /// The file that records the changes, where any were made.
     pub(crate) journal: Option<String>,
 }
@@ -145,6 +151,17 @@ impl Document {
                 .push(Unreachable::fatal(&report.region, error));
         }
         self.count()
+    }
+
+    /// Reports instances that were to be enforced as left unchanged, with the reason.
+    pub(crate) fn leave(&mut self, steps: &[Step], why: &str) {
+        let ids: HashSet<&InstanceId> = steps.iter().map(|step| &step.instance.id).collect();
+        let left = self.instances.iter_mut();
+        for instance in left.filter(|it| ids.contains(&it.report.instance_id)) {
+            instance.decision = ScanDecision::Report;
+            instance.report.reason.push_str("; left as it is ");
+            instance.report.reason.push_str(why);
+        }
     }
 
     /// Applies what people have exempted or paused.

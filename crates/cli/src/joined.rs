@@ -77,6 +77,8 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
         kept_templates: None,
         templates: None,
         defaults: None,
+        state_table: false,
+        unneeded_exemptions: None,
         journal: None,
     };
     for report in reports {

@@ -1,24 +1,34 @@
 //! A plan in a file, to be reviewed and applied later. Changes that are no longer valid are skipped.
 
-use std::collections::BTreeSet;
+mod age;
+mod error;
+mod usage_basis;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use imds_core::change::Change;
-use imds_core::decide::Decision;
-use imds_core::instance::{Instance, InstanceId};
+use imds_core::instance::{InstanceId, LaunchTemplate};
 use imds_core::options::MetadataOptions;
-use imds_core::plain::Plain;
-use imds_core::policy::{Action, Policy, PolicyFaults};
-use jiff::Timestamp;
+use imds_core::policy::Policy;
+use imds_core::usage::Usage;
+use imds_engine::{ScanDecision, ScannedInstance};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::text;
+use age::PlanAge;
+pub(crate) use error::PlanFileError;
+pub(crate) use usage_basis::UsageBasis;
 
 /// The version of the format.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// How far the clock that a plan was created by may be ahead.
+const CLOCK_DIFFERENCE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The `kind` of a plan.
 const KIND: &str = "imdsctl-plan";
@@ -35,6 +45,10 @@ pub(crate) struct PlanFile {
     pub(crate) created_at: Timestamp,
     /// The policy document that it enforces.
     pub(crate) policy: Value,
+    /// How the use of IMDSv1 counts.
+    pub(crate) usage: UsageBasis,
+    /// Whether user data was searched for calls without a token.
+    pub(crate) user_data: bool,
     /// The changes.
     pub(crate) instances: Vec<PlannedChange>,
 }
@@ -47,6 +61,18 @@ pub(crate) struct PlannedChange {
     pub(crate) region: String,
     /// The instance.
     pub(crate) instance_id: InstanceId,
+    /// The tag `Name`, for reviewers.
+    pub(crate) name: Option<String>,
+    /// All of its tags, which name its owner, for reviewers.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// The launch template that it was launched from, for reviewers.
+    pub(crate) launch_template: Option<LaunchTemplate>,
+    /// The Auto Scaling group that would replace it, for reviewers.
+    pub(crate) auto_scaling_group: Option<String>,
+    /// When it was first launched, for reviewers; `None`: not known.
+    pub(crate) first_launched_at: Option<Timestamp>,
+    /// Whether it uses IMDSv1, where that was asked, for reviewers.
+    pub(crate) usage: Option<Usage>,
     /// All options before the change.
     pub(crate) before: MetadataOptions,
     /// The options to set; `None` leaves an option unchanged.
@@ -55,94 +81,13 @@ pub(crate) struct PlannedChange {
     pub(crate) reason: String,
 }
 
-/// Why a plan cannot be read, applied or written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PlanFileError {
-    /// The file cannot be read.
-    #[error("could not read plan `{}`", shown(path))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The error of the file system.
-        source: io::Error,
-    },
-    /// The file cannot be written.
-    #[error("could not write plan `{}`", shown(path))]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The error of the file system.
-        source: io::Error,
-    },
-    /// The file exists and is not a plan.
-    #[error(
-        "`{}` exists and is not a plan, so it is not overwritten; name another file",
-        shown(path)
-    )]
-    Taken {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file is not a plan.
-    #[error("`{}` is not a plan of imdsctl: {}", shown(path), Plain(why))]
-    NoPlan {
-        /// The file.
-        path: PathBuf,
-        /// What is missing.
-        why: String,
-    },
-    /// Another version of imdsctl wrote it.
-    #[error(
-        "plan `{}` has format version {found}; expected {VERSION}: create it again with this imdsctl",
-        shown(path)
-    )]
-    Version {
-        /// The file.
-        path: PathBuf,
-        /// The version of its format.
-        found: u64,
-    },
-    /// It is for another account.
-    #[error(
-        "plan `{}` is for account `{}`, and these credentials are for account `{}`",
-        shown(path),
-        Plain(found),
-        Plain(expected)
-    )]
-    WrongAccount {
-        /// The file.
-        path: PathBuf,
-        /// The plan's account.
-        found: String,
-        /// The account of the credentials.
-        expected: String,
-    },
-    /// A value is missing or not valid.
-    #[error("plan `{}`: `{}`: {}", shown(path), Plain(field), Plain(why))]
-    Field {
-        /// The file.
-        path: PathBuf,
-        /// The value's path, for example `$.instances[3].set.http_tokens`.
-        field: String,
-        /// What it is, and what was expected.
-        why: String,
-    },
-    /// Its policy is not valid.
-    #[error("plan `{}`: `policy` is not a valid policy", shown(path))]
-    Policy {
-        /// The file.
-        path: PathBuf,
-        /// All faults of the policy.
-        source: PolicyFaults,
-    },
-}
-
 impl PlanFile {
     /// Creates a plan.
     pub(crate) fn new(
         account: &str,
         created_at: Timestamp,
         policy: Value,
+        (usage, user_data): (UsageBasis, bool),
         instances: Vec<PlannedChange>,
     ) -> Self {
         PlanFile {
@@ -151,8 +96,37 @@ impl PlanFile {
             account: account.to_owned(),
             created_at,
             policy,
+            usage,
+            user_data,
             instances,
         }
+    }
+
+    /// How old the plan is.
+    ///
+    /// # Errors
+    /// If it is older than so many days, or was created later than `now`, as far as clocks may differ.
+    pub(crate) fn age(
+        &self,
+        path: &Path,
+        now: Timestamp,
+        most: u16,
+    ) -> Result<PlanAge, PlanFileError> {
+        let age = now.duration_since(self.created_at);
+        let path = path.to_owned();
+        if age < -CLOCK_DIFFERENCE {
+            let created_at = self.created_at;
+            return Err(PlanFileError::Ahead {
+                path,
+                created_at,
+                now,
+            });
+        }
+        if age.as_mins() > i64::from(most) * 24 * 60 {
+            let age = PlanAge(age);
+            return Err(PlanFileError::TooOld { path, age, most });
+        }
+        Ok(PlanAge(age))
     }
 
     /// Reads a plan for the caller's account, and its policy.
@@ -270,26 +244,21 @@ impl PlannedChange {
     ///
     /// # Errors
     /// Why the plan is no longer valid.
-    pub(crate) fn still_valid(&self, now: &Instance, decision: &Decision) -> Result<(), String> {
-        if now.options != self.before {
+    pub(crate) fn still_valid(&self, now: &ScannedInstance) -> Result<(), String> {
+        if now.report.before != Some(self.before) {
             return Err("its options were changed since the plan was made".to_owned());
         }
-        match decision {
-            Decision::NonCompliant(non_compliant) if non_compliant.action == Action::Enforce => {
-                if *non_compliant.change.set() == self.set {
-                    return Ok(());
-                }
-                let planned = Change::setting(self.set);
-                let now = non_compliant.change;
+        match (now.decision, now.set) {
+            (ScanDecision::Enforce, Some(set)) if set == self.set => Ok(()),
+            (ScanDecision::Enforce, Some(set)) => {
+                let (planned, now) = (Change::setting(self.set), Change::setting(set));
                 Err(format!(
                     "the plan sets {planned}, and its policy now sets {now}"
                 ))
             }
-            Decision::NonCompliant(_)
-            | Decision::Compliant(_)
-            | Decision::Exempt(_)
-            | Decision::Gone(_) => Err(format!(
-                "the plan's policy no longer sets its options: {decision}"
+            _ => Err(format!(
+                "the plan's policy no longer sets its options: {}",
+                now.report.reason
             )),
         }
     }
@@ -309,10 +278,6 @@ fn is_plan(path: &Path) -> bool {
         serde_json::from_str::<PlanHeader>(&text).ok()
     };
     file && header().is_some_and(|header| header.kind == KIND)
-}
-
-fn shown(path: &Path) -> String {
-    Plain(&path.to_string_lossy()).to_string()
 }
 
 #[cfg(test)]

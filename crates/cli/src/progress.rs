@@ -90,6 +90,13 @@ impl ProgressLine {
         self.bar.set_message(format!("{what}{throttled}"));
     }
 
+    /// Shows how long the command waits before it goes on.
+    pub(crate) fn show_wait(&self, left: Duration) {
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        let (minutes, seconds) = (seconds / 60, seconds % 60);
+        self.message(&format!(" · going on in {minutes}:{seconds:02}"));
+    }
+
     /// Prints a line above the progress line.
     pub(crate) fn print(&self, line: &str) {
         self.bar.suspend(|| terminal::say(line));

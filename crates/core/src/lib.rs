@@ -4,6 +4,7 @@
 
 pub mod age;
 pub mod by_day;
+pub mod canary;
 pub mod chain;
 pub mod change;
 pub mod decide;

@@ -7,7 +7,8 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::decide::{
-    Because, Decision, Discovery, Evidence, Exempt, NonCompliant, Question, Quota, decide,
+    Because, Decision, Discovery, Evidence, Exempt, NonCompliant, Question, Quota, UsageGate,
+    decide,
 };
 use crate::event::Launch;
 use crate::instance::Instance;
@@ -182,15 +183,21 @@ impl Step {
 
     /// What must be asked before the step is done.
     pub fn question(&self) -> Option<Question> {
-        self.non_compliant()?.question
+        self.decision.question()
+    }
+
+    /// Whether software may fail once the step is done, as far as nobody asked for the use of IMDSv1: calls
+    /// without a token end, and the instance is not new.
+    pub fn needs_usage(&self, policy: &Policy, now: Timestamp) -> bool {
+        let gate = Discovery::Request(UsageGate::Policy);
+        let asks = || decide(policy, &self.instance, now, gate, &Evidence::NotAsked).question();
+        let ends_v1 = self.non_compliant().is_some_and(|it| it.change.ends_v1());
+        ends_v1 && asks() == Some(Question::Usage)
     }
 
     /// Why the instance is not compliant, and what to do.
     pub fn non_compliant(&self) -> Option<&NonCompliant> {
-        match &self.decision {
-            Decision::NonCompliant(non_compliant) => Some(non_compliant),
-            Decision::Compliant(_) | Decision::Exempt(_) | Decision::Gone(_) => None,
-        }
+        self.decision.non_compliant()
     }
 
     fn make_milder(&mut self, action: Action, because: Because) {

@@ -60,7 +60,7 @@ pub enum NotKnown {
 /// The start of a period, and the calls of one instance in it.
 pub type Datapoint = (Timestamp, f64);
 
-/// CloudWatch's answer about one instance, in periods of one hour.
+/// CloudWatch's answer about one instance, in periods of one hour unless another length was asked for.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct CallData {
     /// Calls without a token that were answered (`MetadataNoToken`).

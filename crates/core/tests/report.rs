@@ -157,6 +157,7 @@ fn each_reason_for_something_milder_has_its_word() {
         (Because::Age(Some(now())), "not_new"),
         (Because::Age(None), "age_unknown"),
         (Because::NotAsked, "usage_unknown"),
+        (Because::UserData(Some(3)), "user_data"),
         (Because::AlreadyStopped, "already_stopped"),
         (Because::Managed("eks.amazonaws.com".to_owned()), "managed"),
         (Because::Usage(in_use), "in_use"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use imds_aws::timing::{self, Backoff};
-use imds_core::decide::Discovery;
+use imds_core::decide::{Discovery, UsageGate};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::{Plan, Step};
 use imds_core::policy::Policy;
@@ -57,6 +57,14 @@ pub struct Enforced {
     pub pending: usize,
 }
 
+impl Enforced {
+    /// Adds what became of another plan.
+    pub fn add(&mut self, other: Enforced) {
+        self.reports.extend(other.reports);
+        self.pending += other.pending;
+    }
+}
+
 /// Enforces a plan.
 pub async fn enforce(
     client: &imds_aws::Client,
@@ -90,7 +98,7 @@ pub async fn enforce(
         let running = running.filter(|it| !it.state.is_some_and(State::is_stopped));
         let running: Vec<InstanceId> = running.map(|it| it.id.clone()).collect();
         let apply = ApplyOptions {
-            discovery: Discovery::Request,
+            discovery: Discovery::Request(UsageGate::Ignored),
             watch: false,
             recorder: Some(&record),
         };

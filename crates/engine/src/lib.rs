@@ -4,6 +4,8 @@
 mod apply;
 mod ask;
 mod attempt;
+#[cfg(feature = "command")]
+mod canary;
 mod changer;
 #[cfg(feature = "command")]
 mod defaults;
@@ -41,6 +43,8 @@ mod work;
 
 pub use apply::ApplyOptions;
 #[cfg(feature = "command")]
+pub use canary::{CanaryCheck, check_canaries};
+#[cfg(feature = "command")]
 pub use defaults::{DefaultsSurvey, apply_defaults, describe_defaults};
 #[cfg(feature = "command")]
 pub use enforce::{EnforceOptions, Enforced, RegionOrder, Until, enforce};
@@ -55,7 +59,8 @@ pub use rollback::{RollbackOptions, plan_rollback, roll_back};
 #[cfg(feature = "command")]
 pub use scan::{
     Include, InstanceFilter, Keep, KeptTemplates, RegionDefaults, RegionTotal, Scan, ScanDecision,
-    ScanError, ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, scan,
+    ScanError, ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, UnneededExemption,
+    scan,
 };
 pub use sweep_region::SweptRegion;
 #[cfg(feature = "command")]

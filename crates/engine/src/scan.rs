@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use futures_util::future::join;
 use imds_aws::{CallError, Client, Fault};
+use imds_core::decide::{Decision, Discovery, Question, UsageGate};
 use imds_core::plan::Plan;
 use imds_core::policy::Policy;
 use imds_core::report::Unreachable;
@@ -24,6 +25,7 @@ use region::RegionScan;
 pub use filter::InstanceFilter;
 pub use scanned::{
     RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
+    UnneededExemption,
 };
 
 /// What to scan.
@@ -52,10 +54,26 @@ pub enum Keep {
     All,
     /// Those that are not compliant, and those whose user data calls IMDS without a token.
     Violations,
-    /// Every instance, and a plan that enforces the options of those that are not compliant.
-    Plan,
-    /// The same, but only of those that did not use IMDSv1.
-    PlanOfUnused,
+    /// Every instance, and a plan that enforces the options of those that are not compliant, as far as their
+    /// use of IMDSv1 allows. Use is asked for only where that depends on it.
+    Plan(UsageGate),
+}
+
+impl ScanOptions {
+    fn discovery(&self) -> Discovery {
+        match self.keep {
+            Keep::All | Keep::Violations => Discovery::Request(UsageGate::Ignored),
+            Keep::Plan(gate) => Discovery::Request(gate),
+        }
+    }
+
+    /// Whether the use of IMDSv1 is asked for: on compliant instances it is rejected.
+    fn asks_usage(&self, decision: &Decision) -> bool {
+        match self.keep {
+            Keep::All | Keep::Violations => decision.non_compliant().is_some(),
+            Keep::Plan(_) => decision.question() == Some(Question::Usage),
+        }
+    }
 }
 
 /// What is scanned besides instances.
@@ -95,6 +113,9 @@ pub struct Scan {
     pub templates: Vec<ScannedTemplate>,
     /// The account's defaults.
     pub defaults: Vec<RegionDefaults>,
+    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// described.
+    pub unneeded_exemptions: Option<Vec<UnneededExemption>>,
 }
 
 /// Why nothing could be scanned.
@@ -154,8 +175,9 @@ fn combine(
         unreachable: Vec::new(),
         templates: Vec::new(),
         defaults: Vec::new(),
+        unneeded_exemptions: None,
     };
-    let mut found = BTreeSet::new();
+    let (mut found, mut needed) = (BTreeSet::new(), BTreeSet::new());
     for mut region in regions {
         region.belongs_to(scan.account.as_deref().ok());
         scan.regions.push(region.total);
@@ -165,8 +187,17 @@ fn combine(
         scan.templates.extend(region.templates);
         scan.defaults.extend(region.defaults);
         found.extend(region.found);
+        needed.extend(region.needed_exemptions);
     }
     scan.unreachable.extend(options.instances.missing(&found));
+    let regions = &options.regions;
+    let is_whole = regions.only.is_empty() && regions.exclude.is_empty();
+    if is_whole && options.instances.is_empty() && scan.unreachable.is_empty() {
+        let account = scan.account.as_deref().ok();
+        let rules = options.policy.exemptions(account, options.now);
+        let unneeded = rules.filter(|rule| !needed.contains(&rule.name));
+        scan.unneeded_exemptions = Some(unneeded.map(UnneededExemption::from).collect());
+    }
     for unreachable in &mut scan.unreachable {
         unreachable.account = scan.account.as_ref().ok().cloned();
     }

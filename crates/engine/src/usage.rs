@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use futures_util::future::join;
-use imds_aws::{CallError, Client, DescribedPage, Metric};
+use imds_aws::{CallError, Client, DescribedPage, Fault, Metric};
 use imds_core::by_day::by_day;
 use imds_core::chain::chain;
 use imds_core::instance::{Instance, InstanceId, State};
@@ -234,7 +234,7 @@ impl UsageReader<'_> {
             region: &region,
             usage: RegionUsage::default(),
         };
-        for filters in self.options.instances.searches() {
+        for filters in self.options.instances.searches(&region) {
             if let Err(error) = each_page(self.client, &region, &filters, &mut reader).await {
                 reader.fail(chain(&error));
                 break;
@@ -290,7 +290,9 @@ struct RegionUsageReader<'a> {
 impl RegionUsageReader<'_> {
     fn fail(&mut self, error: String) {
         let unreachable = Unreachable::fatal(self.region, error);
-        self.usage.unreachable.push(unreachable);
+        if !self.usage.unreachable.contains(&unreachable) {
+            self.usage.unreachable.push(unreachable);
+        }
     }
 }
 
@@ -318,7 +320,7 @@ impl HandlePage for RegionUsageReader<'_> {
         };
         let answer = client.call_data(self.region, metrics, &ids, window);
         let answer = answer.await.map_err(|error| {
-            self.fail(chain(&error));
+            self.fail(usage_not_read(&error));
             error.cause()
         });
         let rejected = options.metric == Metric::NoTokenRejected;
@@ -336,6 +338,16 @@ impl HandlePage for RegionUsageReader<'_> {
             }
         }
     }
+}
+
+/// The error of a region whose calls without a token are not known, with the next step.
+pub(crate) fn usage_not_read(error: &CallError) -> String {
+    let next = match error.fault {
+        Fault::Unauthorized => "allow cloudwatch:GetMetricData there, or exclude the region",
+        _ => "run the command again",
+    };
+    let why = chain(error);
+    format!("could not ask CloudWatch for calls without a token: {why}; {next}")
 }
 
 /// No datapoint of `MetadataNoTokenRejected` is no answer.

@@ -9,7 +9,7 @@ use super::state::FakeState;
 use super::xml::Xml;
 use super::{
     account, attribute, describe, fleets, groups, images, launch_configurations, metadata_defaults,
-    metrics, modify, power, run, spot, table, tags, templates,
+    metrics, modify, power, roles, run, spot, table, tags, templates,
 };
 
 /// One action of one service.
@@ -93,6 +93,14 @@ const IMAGES: &[&str] = &[
 ];
 const LAUNCH_CONFIGURATIONS: &[&str] = &["LaunchConfigurationNames", "MaxRecords", "NextToken"];
 const GROUPS: &[&str] = &["AutoScalingGroupNames", "MaxRecords", "NextToken"];
+const ASSUME_ROLE: &[&str] = &[
+    "RoleArn",
+    "RoleSessionName",
+    "ExternalId",
+    "DurationSeconds",
+    "SerialNumber",
+    "TokenCode",
+];
 const METRICS: &[&str] = &[
     "MetricDataQueries",
     "StartTime",
@@ -162,6 +170,7 @@ const ACTIONS: &[ApiAction] = &[
     ec2("DescribeSpotFleetRequests", &["SpotFleetRequestId", "MaxResults", "NextToken"], fleets::describe_spot_fleets),
     ApiAction { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: Handler::Xml(run::run) },
     other("sts", "GetCallerIdentity", &[], account::caller_identity),
+    other("sts", "AssumeRole", ASSUME_ROLE, roles::assume),
     action_of("monitoring", "GetMetricData", METRICS, Handler::Cbor(metrics::get_metric_data)),
     other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
     other("autoscaling", "DescribeAutoScalingGroups", GROUPS, groups::describe),

@@ -16,7 +16,7 @@ fn a_dry_run_shows_the_plan_and_makes_no_changing_call() {
         &[
             &non_compliant,
             "web-1",
-            "enforce: http_tokens is optional",
+            "enforce: http_tokens optional → required",
             "1 to remediate",
         ],
     );
@@ -61,15 +61,19 @@ fn only_the_full_word_yes_confirms() {
         ("yes please", false),
     ] {
         let ec2 = FakeAws::start();
-        let id = ec2.launch(launch(REGION).tag("Name", "web-1"));
+        let id = ec2.launch(launch(REGION).launched(DAY * 9).tag("Name", "web-1"));
         let mut terminal = imdsctl(&ec2, "enforce").on_terminal(160, 40);
         let screen = terminal.wait_for("Type yes");
         says(
             &screen,
             &[
                 &id,
+                "http_tokens optional → required (1) on 1 instance",
                 "eu-central-1 (1) in account 111122223333?",
+                "on 1 instance of them was not asked",
                 "--unused-only",
+                "--policy",
+                "--ignore-usage",
             ],
         );
         assert_eq!(ec2.changing_calls().len(), 0, "the question comes first");

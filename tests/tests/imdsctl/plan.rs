@@ -9,7 +9,7 @@ use crate::reading::*;
 
 /// Writes a plan.
 #[track_caller]
-fn planned(ec2: &FakeAws, arguments: &str) -> (TestFolder, PathBuf) {
+pub(crate) fn planned(ec2: &FakeAws, arguments: &str) -> (TestFolder, PathBuf) {
     let place = TestFolder::new();
     let path = place.path("plan.json");
     let ran = imdsctl(ec2, &format!("enforce {arguments} --plan-out"))
@@ -19,18 +19,18 @@ fn planned(ec2: &FakeAws, arguments: &str) -> (TestFolder, PathBuf) {
     (place, path)
 }
 
-fn run(ec2: &FakeAws, plan: &Path, arguments: &str) -> Ran {
+pub(crate) fn run(ec2: &FakeAws, plan: &Path, arguments: &str) -> Ran {
     imdsctl(ec2, &format!("enforce --format json {arguments} --plan"))
         .arg(plan)
         .run()
 }
 
-fn read(plan: &Path) -> Value {
+pub(crate) fn read(plan: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(plan).unwrap()).unwrap()
 }
 
 /// Replaces a value of the plan.
-fn edited(plan: &Path, pointer: &str, value: Value) {
+pub(crate) fn edited(plan: &Path, pointer: &str, value: Value) {
     let mut document = read(plan);
     *document.pointer_mut(pointer).unwrap() = value;
     std::fs::write(plan, document.to_string()).unwrap();
@@ -50,7 +50,7 @@ fn a_plan_is_written_without_a_change_and_applied_later() {
     assert_eq!(entry(&document, &far)["before"]["hop_limit"], 3);
     says(
         entry(&document, &id)["reason"].as_str().unwrap(),
-        &["http_tokens is optional"],
+        &["http_tokens optional → required: http_tokens is optional"],
     );
 
     let late = ec2.launch(launch(REGION));
@@ -191,7 +191,7 @@ fn an_invalid_plan_is_rejected_with_the_field() {
             json!("forgive"),
             ["on_violation", "forgive"],
         ),
-        ("/version", json!(2), ["version 2", "expected 1"]),
+        ("/version", json!(1), ["version 1", "expected 2"]),
         ("/kind", json!("shopping list"), ["kind", "imdsctl-plan"]),
     ] {
         let ec2 = FakeAws::start();
@@ -260,6 +260,7 @@ fn a_plan_cannot_be_combined_with_options_of_another() {
     for other in [
         "--hop-limit 2",
         "--unused-only",
+        "--user-data",
         "--tag a=b",
         "--region eu-west-1",
         "--policy p",

@@ -8,6 +8,16 @@ use serde_json::json;
 
 use crate::reading::*;
 
+/// The option of a policy in this folder that requires tokens and a hop limit of 2, no more and no less.
+pub(crate) fn two_hops(place: &TestFolder) -> String {
+    let policy = json!({
+        "version": 1, "on_violation": "enforce",
+        "require": { "http_tokens": "required", "hop_limit": { "at_least": 2, "at_most": 2 } }
+    });
+    let path = place.file("policy.json", &policy.to_string());
+    format!("--policy {}", path.display())
+}
+
 /// A fleet after an enforcement.
 pub(crate) struct EnforcedFleet {
     pub(crate) ec2: FakeAws,
@@ -24,9 +34,12 @@ impl EnforcedFleet {
         let ids = varied(&ec2, regions);
         let before = options(&ec2, regions);
         let place = TestFolder::new();
-        let ran = imdsctl(&ec2, "enforce --yes --hop-limit 2 --journal")
-            .arg(place.path("journal"))
-            .run();
+        let ran = imdsctl(
+            &ec2,
+            &format!("enforce --yes {} --journal", two_hops(&place)),
+        )
+        .arg(place.path("journal"))
+        .run();
         ran.ended_with(0);
         ec2.forget_calls();
         EnforcedFleet {
@@ -99,10 +112,13 @@ fn every_instance_gets_its_previous_options_back() {
     let before = options(&ec2, &regions);
     let place = TestFolder::new();
     let journal = place.path("journal");
-    imdsctl(&ec2, "enforce --yes --hop-limit 2 --journal")
-        .arg(&journal)
-        .run()
-        .ended_with(0);
+    imdsctl(
+        &ec2,
+        &format!("enforce --yes {} --journal", two_hops(&place)),
+    )
+    .arg(&journal)
+    .run()
+    .ended_with(0);
     let enforced = options(&ec2, &regions);
     assert!(
         enforced
@@ -245,10 +261,13 @@ fn an_instance_that_was_changed_since_is_skipped_without_force() {
     let before = options(&ec2, &[REGION]);
     let place = TestFolder::new();
     let journal = place.path("journal");
-    imdsctl(&ec2, "enforce --yes --hop-limit 2 --journal")
-        .arg(&journal)
-        .run()
-        .ended_with(0);
+    imdsctl(
+        &ec2,
+        &format!("enforce --yes {} --journal", two_hops(&place)),
+    )
+    .arg(&journal)
+    .run()
+    .ended_with(0);
     let changed = before.keys().next().unwrap().clone();
     ec2.set_options(&changed, |options| options.hop_limit = 9);
     let ran = rollback(&ec2, &journal, "--yes --json").run();

@@ -8,7 +8,7 @@ use imds_tests::{CallOutcome, FakeAws, Imdsctl, InjectedFault, Options, launch, 
 use serde_json::Value;
 
 use crate::reading::*;
-use crate::rollback::{rollback, varied};
+use crate::rollback::{rollback, two_hops, varied};
 
 /// An enforcement of tokens and a hop limit of 2 on 200 instances, and their options before it.
 struct InterruptedRun {
@@ -42,7 +42,10 @@ impl InterruptedRun {
     fn enforce(&self) -> Imdsctl {
         imdsctl(
             &self.ec2,
-            &format!("enforce --yes --region {REGION} --hop-limit 2 --journal"),
+            &format!(
+                "enforce --yes --region {REGION} {} --journal",
+                two_hops(&self.place)
+            ),
         )
         .arg(self.journal())
     }

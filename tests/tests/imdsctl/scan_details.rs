@@ -78,9 +78,17 @@ fn usage_that_cannot_be_read_is_unknown_with_the_reason() {
     let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION).launched(DAY * 100));
     ec2.fault(InjectedFault::error("AccessDenied", 403).action("GetMetricData"));
-    let report = scanned(&ec2, "--usage", 1);
+    let report = scanned(&ec2, "--usage", 3);
     let usage = &entry(&report, &id)["usage"];
     assert_eq!(usage["verdict"], "unknown");
+    let [error] = list(&report, "unreachable") else {
+        panic!("one error of the region: {report:#}")
+    };
+    assert_eq!(error["region"], REGION);
+    says(
+        &error["error"].to_string(),
+        &["AccessDenied", "allow cloudwatch:GetMetricData"],
+    );
     says(
         &usage["because"]["unreadable"].to_string(),
         &["AccessDenied"],

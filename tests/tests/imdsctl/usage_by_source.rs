@@ -19,8 +19,18 @@ fn the_use_of_a_group_tells_what_happens_at_its_next_launch() {
     by_day(&ec2, &unused, "MetadataNoToken", &[Some(0); 15]);
     ec2.launch(group().tokens("required"));
     let report = scanned(&ec2, "--usage", 1);
-    let counts = |row: &Value| json!([row["launched_from"], row["in_use"], row["unused"], row["unknown"]]);
-    let found: Vec<Value> = list(&report, "usage_by_source").iter().map(counts).collect();
+    let counts = |row: &Value| {
+        json!([
+            row["launched_from"],
+            row["in_use"],
+            row["unused"],
+            row["unknown"]
+        ])
+    };
+    let found: Vec<Value> = list(&report, "usage_by_source")
+        .iter()
+        .map(counts)
+        .collect();
     assert_eq!(
         found,
         [
@@ -31,8 +41,14 @@ fn the_use_of_a_group_tells_what_happens_at_its_next_launch() {
     let outlook = "2 of 2 use IMDSv1: each new one is enforced at its launch";
     for format in ["table", "html"] {
         let ran = imdsctl(&ec2, &format!("scan --usage --format {format}")).run();
-        says(&ran.ended_with(1).stdout, &["Auto Scaling group web-asg", outlook]);
+        says(
+            &ran.ended_with(1).stdout,
+            &["Auto Scaling group web-asg", outlook],
+        );
     }
     let without = scanned(&ec2, "", 1);
-    assert!(without.get("usage_by_source").is_none(), "it was not asked for");
+    assert!(
+        without.get("usage_by_source").is_none(),
+        "it was not asked for"
+    );
 }

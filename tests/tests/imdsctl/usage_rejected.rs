@@ -14,7 +14,7 @@ const REJECTED: &str = "MetadataNoTokenRejected";
 fn enforce(fake: &FakeAws, home: &Path) -> PathBuf {
     let before = journals(home);
     let ran = Imdsctl::against(fake)
-        .args(["enforce", "--yes"])
+        .args(["enforce", "--yes", "--ignore-usage"])
         .home(home)
         .run();
     ran.ended_with(0);

@@ -33,13 +33,13 @@ pub(super) fn load(path: &Path) -> Result<ChosenPolicy, Problem> {
     parse(path, files::read("the policy", path)?)
 }
 
-/// Reads the given policy; without one, only tokens are required, and the hop limit if one is given.
+/// Reads the given policy; without one, only tokens are required, and at least the hop limit if one is given.
 pub(super) fn read(required: &Required) -> Result<ChosenPolicy, Problem> {
     match &required.policy {
         Some(path) => load(path),
         None => {
             let hops = required.hop_limit.map_or_else(String::new, |hops| {
-                format!(r#", "hop_limit": {{ "at_least": {hops}, "at_most": {hops} }}"#)
+                format!(r#", "hop_limit": {{ "at_least": {hops} }}"#)
             });
             let text = format!(
                 r#"{{ "version": 1, "require": {{ "http_tokens": "required"{hops} }}, "on_violation": "enforce" }}"#

@@ -1,17 +1,14 @@
 //! `imdsctl enforce`: scans, shows the plan, asks, applies it, and waits until EC2 has applied it.
 
 mod act;
+mod canary;
 mod intended;
 mod messages;
 mod planned;
 
-use std::collections::{BTreeMap, HashSet};
-
 use imds_core::chain::chain;
-use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
-use imds_core::policy::Action;
-use imds_engine::{Include, Keep, ScanDecision, ScanOptions};
+use imds_engine::{Include, Keep, ScanOptions};
 use intended::Intended;
 
 use super::chosen_policy;
@@ -35,12 +32,16 @@ pub(crate) async fn enforce(
     args: args::EnforceArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
+    files::targets(&args.output)?;
     if !(args.act.yes || args.act.dry_run || args.plan_out.is_some()) {
         terminal::can_ask()?;
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
     let mut intended = match &args.plan {
-        Some(path) => planned::read(&connected, path, args.scope(connection), environment).await?,
+        Some(path) => {
+            let asked = (&args, args.scope(connection));
+            planned::read(&connected, path, asked, environment).await?
+        }
         None => observe(&connected, &args, (connection, environment)).await?,
     };
     let held = (&mut intended.document, &mut intended.plan);
@@ -54,6 +55,7 @@ pub(crate) async fn enforce(
         let left = count(left, "instance");
         terminal::say(format!("{left} not in the plan because of --limit"));
     }
+    messages::warn_of_starts(&intended);
     if let Some(path) = &args.plan_out {
         plan_file(&intended, &account, environment)?
             .write(path)
@@ -69,11 +71,10 @@ pub(crate) async fn enforce(
         return Ok(intended.document.exit());
     }
     if args.act.dry_run {
-        match args.output.format {
-            Format::Table => show(&args, &intended, environment)?,
-            Format::Json | Format::Csv | Format::Html => {
-                files::report(&args.output, &intended.document, environment)?;
-            }
+        if args.output.is_for_people() {
+            show(&args, &intended, environment)?;
+        } else {
+            files::report(&args.output, &intended.document, environment)?;
         }
         return Ok(intended.document.exit());
     }
@@ -97,12 +98,15 @@ async fn apply(
 ) -> Result<Exit, Problem> {
     if intended.plan.steps.is_empty() {
         files::report(&args.output, &intended.document, environment)?;
-        terminal::say("nothing to do");
+        terminal::say(messages::nothing_planned(&intended.document));
         return Ok(intended.document.exit());
     }
-    if !args.act.yes {
+    if args.act.yes {
+        messages::refuse_unasked(&intended, (environment.now)())?;
+    } else {
         show(args, &intended, environment)?;
-        if !connected.agreed(&question(args, &intended.plan.steps, account))? {
+        let question = messages::question(&intended, account, (environment.now)());
+        if !connected.agreed(&question)? {
             terminal::say("nothing was changed");
             return Ok(intended.document.exit());
         }
@@ -112,7 +116,13 @@ async fn apply(
     let mut done = act::act(connected, intended, args, &journal, environment).await?;
     done.document.journal = Some(journal.path().to_string_lossy().into_owned());
     // If one fails, the other is still reported.
-    let reported = files::report(&args.output, &done.document, environment);
+    let changed = done.document.clone().only_non_compliant();
+    // A table shows only the instances that were changed or failed.
+    let document = |format| match format {
+        Format::Table => &changed,
+        _ => &done.document,
+    };
+    let reported = files::report_by_format(&args.output, document, environment);
     messages::afterwards(&done, journal.path(), connection);
     journal
         .close(done.ending)
@@ -127,21 +137,17 @@ async fn observe(
     (connection, environment): (&Connection, &Environment),
 ) -> Result<Intended, Problem> {
     let chosen = chosen_policy::read(&args.required)?;
-    let mut policy = chosen.policy.clone();
-    let mut keep = Keep::Plan;
-    if args.unused_only.is_some() {
-        keep = Keep::PlanOfUnused;
-        // The command enforces regardless of the action that the policy allows the function.
-        policy.existing.in_use = Action::Report;
-        policy.existing.unknown = Action::Report;
-    }
+    let basis = args.usage_basis(&chosen.policy);
     let options = ScanOptions {
         regions: args.regions.selection(),
         instances: args.instances.filter(),
-        policy,
-        keep,
-        usage_days: args.unused_only,
-        include: Include::default(),
+        policy: chosen.policy.clone(),
+        keep: Keep::Plan(basis.gate()),
+        usage_days: basis.days(),
+        include: Include {
+            user_data: args.user_data,
+            ..Include::default()
+        },
         now: (environment.now)(),
     };
     let scope = (args.scope(connection), chosen.identity());
@@ -150,6 +156,7 @@ async fn observe(
         document,
         plan,
         chosen,
+        basis,
     })
 }
 
@@ -161,16 +168,7 @@ fn limit(intended: &mut Intended, limit: Option<u32>) -> usize {
     });
     let steps = &mut intended.plan.steps;
     let left = steps.split_off(most.min(steps.len()));
-    let ids: HashSet<&InstanceId> = left.iter().map(|step| &step.instance.id).collect();
-    for instance in &mut intended.document.instances {
-        if ids.contains(&instance.report.instance_id) {
-            instance.decision = ScanDecision::Report;
-            instance
-                .report
-                .reason
-                .push_str("; left as it is by `--limit`");
-        }
-    }
+    intended.document.leave(&left, "by `--limit`");
     left.len()
 }
 
@@ -179,19 +177,31 @@ fn plan_file(
     account: &str,
     environment: &Environment,
 ) -> Result<PlanFile, Problem> {
-    let changes = intended.plan.steps.iter().filter_map(|step| {
-        Some(PlannedChange {
-            region: step.instance.region.clone(),
-            instance_id: step.instance.id.clone(),
-            before: step.instance.options,
-            set: *step.non_compliant()?.change.set(),
-            reason: step.decision.to_string(),
-        })
-    });
+    let changes = intended.plan.steps.iter().filter_map(planned_change);
     let policy = serde_json::from_str(&intended.chosen.text)
         .map_err(|error| Problem::Failed(format!("could not write the policy: {error}")))?;
     let at = (environment.now)();
-    Ok(PlanFile::new(account, at, policy, changes.collect()))
+    let basis = (intended.basis, intended.document.user_data);
+    Ok(PlanFile::new(account, at, policy, basis, changes.collect()))
+}
+
+fn planned_change(step: &Step) -> Option<PlannedChange> {
+    let (instance, non_compliant) = (&step.instance, step.non_compliant()?);
+    let change = non_compliant.change;
+    let transitions = change.from_to(&instance.options);
+    Some(PlannedChange {
+        region: instance.region.clone(),
+        instance_id: instance.id.clone(),
+        name: instance.tags.get("Name").cloned(),
+        tags: instance.tags.clone(),
+        launch_template: instance.launch_template(),
+        auto_scaling_group: instance.auto_scaling_group().map(str::to_owned),
+        first_launched_at: non_compliant.first_launched_at,
+        usage: non_compliant.usage.clone(),
+        before: instance.options,
+        set: *change.set(),
+        reason: format!("{transitions}: {}", step.decision),
+    })
 }
 
 /// Shows the plan on standard output, or on standard error if standard output is read by a program.
@@ -200,7 +210,7 @@ fn show(
     intended: &Intended,
     environment: &Environment,
 ) -> Result<(), Problem> {
-    let people = args.output.format == Format::Table && args.output.output.is_none();
+    let people = args.output.is_for_people();
     let plan = messages::plan(&intended.document, &intended.plan);
     let destination = if people {
         Destination::StandardOutput
@@ -214,25 +224,4 @@ fn show(
         output::write(Format::Table, &plan, &style, &mut std::io::stderr().lock())
             .map_err(Problem::Print)
     }
-}
-
-fn question(args: &args::EnforceArgs, steps: &[Step], account: &str) -> String {
-    let mut regions: BTreeMap<&str, usize> = BTreeMap::new();
-    for step in steps {
-        *regions.entry(&step.instance.region).or_default() += 1;
-    }
-    let usage = if args.unused_only.is_some() || args.plan.is_some() {
-        ""
-    } else {
-        "This does not check whether software there still uses IMDSv1: `--unused-only` does, and `imdsctl usage` shows it.\n"
-    };
-    format!(
-        "{usage}Set the metadata options of {} in {} in account {account}?",
-        count(steps.len(), "instance"),
-        regions
-            .iter()
-            .map(|(region, n)| format!("{region} ({n})"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    )
 }

@@ -38,6 +38,7 @@ pub(super) async fn scan(
         unreachable,
         templates,
         defaults,
+        unneeded_exemptions,
     } = scan.map_err(Problem::scan)?;
     let document = Document {
         trigger,
@@ -60,6 +61,8 @@ pub(super) async fn scan(
         kept_templates: include.templates,
         templates: include.templates.map(|_| templates),
         defaults: include.defaults.then_some(defaults),
+        state_table: false,
+        unneeded_exemptions,
         journal: None,
     };
     Ok((document, plan))

@@ -14,10 +14,9 @@ use crate::args::{self, Connection};
 use crate::connect::connect;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::output::Format;
 use crate::progress::ProgressLine;
 use crate::scope::Scope;
-use crate::terminal;
+use crate::terminal::{self, Destination};
 use rollback_hint::{RollbackHint, RollbackHints};
 
 /// A survey and its parameters.
@@ -68,7 +67,9 @@ pub(crate) async fn usage(
     args: args::UsageArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    if args.output.format == Format::Html {
+    let targets = files::targets(&args.output)?;
+    let is_supported = |it: &files::Target| show::FORMATS.contains(&it.format);
+    if !targets.iter().all(is_supported) {
         let scope = Scope {
             connection: connection.clone(),
             regions: args.regions.clone(),
@@ -77,7 +78,7 @@ pub(crate) async fn usage(
         };
         let (days, words) = (args.days, scope.words());
         return Err(Problem::Usage(format!(
-            "`usage` has no HTML format; use `imdsctl scan --usage {days} --format html{words}`"
+            "`usage` has the formats table, json and csv; use `imdsctl scan --usage {days}{words}` for others"
         )));
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
@@ -109,10 +110,10 @@ pub(crate) async fn usage(
         survey,
         hints,
     };
-    let style = terminal::style(environment.var, args.output.destination());
-    files::put(args.output.output.as_deref(), |out| {
-        show::write(args.output.format, &document, &style, out)
-    })?;
-    files::warn_unreachable(&args.output, &document.survey.unreachable);
+    for &files::Target { format, path } in &targets {
+        let style = terminal::style(environment.var, Destination::of(path));
+        files::put(path, |out| show::write(format, &document, &style, out))?;
+    }
+    files::warn_unreachable(&targets, &document.survey.unreachable);
     Ok(document.exit())
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::words::Message;
 use crate::document::Document;
 
-/// The headers, and the JSON pointer of each value within an instance. The options before and after
-/// follow these columns.
+/// The headers, and the JSON pointer of each value within an instance. The options before,
+/// those to set, and those after follow these columns.
 const COLUMNS: &[(&str, &str)] = &[
     ("account", "/account"),
     ("region", "/region"),
@@ -30,6 +30,10 @@ const COLUMNS: &[(&str, &str)] = &[
     ("usage_calls", "/usage/calls"),
     ("usage_last_at", "/usage/last_at"),
     ("usage_unknown_because", "/usage/because"),
+    (
+        "usage_start_not_observed",
+        "/usage/not_started_within_window",
+    ),
     ("launch_template", "/launch_template/id"),
     ("launch_template_version", "/launch_template/version"),
     ("auto_scaling_group", "/auto_scaling_group"),
@@ -48,7 +52,7 @@ const COLUMNS: &[(&str, &str)] = &[
 pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
     let named = COLUMNS.iter();
     let named = named.map(|(header, pointer)| ((*header).to_owned(), (*pointer).to_owned()));
-    let options = ["before", "after"].into_iter().flat_map(|when| {
+    let options = ["before", "set", "after"].into_iter().flat_map(|when| {
         let names = MetadataOption::ALL.iter().map(|option| option.name());
         names.map(move |name| (format!("{name}_{when}"), format!("/{when}/{name}")))
     });

@@ -9,18 +9,18 @@ use std::io;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use imds_core::plain::Plain;
-use imds_engine::ScannedInstance;
+use imds_engine::{ScanDecision, ScannedInstance};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use self::rows::Rows;
 use super::columns::{self, CallRow};
-use super::covered;
 use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::tags;
-use super::words::{Message, count, day, thousands};
+use super::words::{self, Message, count, day, thousands};
+use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
 
@@ -75,7 +75,11 @@ fn page(document: &Document) -> Markup {
 /// What is wrong, what to do about it, and then everything else.
 fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
     let decision = Column::fixed("DECISION", |it: &ScannedInstance| {
-        Cell::new(it.decision.as_str()).toned(columns::tone(it))
+        let words = match it.decision {
+            ScanDecision::Enforce => words::decision(it),
+            _ => vec![it.decision.as_str().to_owned()],
+        };
+        Cell::shortening(words).toned(columns::tone(it))
     });
     let reason = Column::flexible("REASON", 20, |it: &ScannedInstance| {
         Cell::new(Message(&it.report.reason))
@@ -140,6 +144,11 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
                         &columns::templates(), &fine))
                 }
                 @if found.is_empty() { p { "None found." } }
+            }))
+        }
+        @if let Some(unneeded) = document.unneeded_exemptions.as_ref().filter(|it| !it.is_empty()) {
+            (section("unneeded-exemptions", UNNEEDED_EXEMPTIONS, &html! {
+                ul { @for it in unneeded { li { bdi { (it) } } } }
             }))
         }
         @if let Some(found) = &document.defaults {

@@ -164,7 +164,7 @@ const DEFAULT_DAYS: u8 = 14;
 /// The command that shows who uses IMDSv1.
 pub(super) fn ask_usage(document: &Document) -> String {
     let words = document.scope.words();
-    format!("imdsctl scan --usage --format html --output report.html{words}")
+    format!("imdsctl scan --usage --output report.html{words}")
 }
 
 fn ask_for_usage(document: &Document, survey: &Survey) -> Option<NextStep> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use imds_core::age::Attachments;
-use imds_core::decide::{Discovery, Evidence, decide};
+use imds_core::decide::{Discovery, Evidence, UsageGate, decide};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
@@ -14,7 +14,7 @@ use imds_core::report::{Outcome, Unreachable};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{
     KeptTemplates, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
-    TemplateKind,
+    TemplateKind, UnneededExemption,
 };
 use imds_user_data::Finding;
 use jiff::Timestamp;
@@ -74,8 +74,18 @@ fn instance(n: usize) -> Instance {
 
 fn scanned(instance: &Instance, usage: Option<Usage>, user_data: Vec<Finding>) -> ScannedInstance {
     let policy = Policy::parse(POLICY).unwrap();
+    let gate = match usage {
+        Some(_) => UsageGate::UnusedOnly,
+        None => UsageGate::Ignored,
+    };
     let evidence = usage.clone().map_or(Evidence::NotAsked, Evidence::Usage);
-    let decision = decide(&policy, instance, now(), Discovery::Request, &evidence);
+    let decision = decide(
+        &policy,
+        instance,
+        now(),
+        Discovery::Request(gate),
+        &evidence,
+    );
     ScannedInstance::new(instance, &decision, usage, user_data)
 }
 
@@ -199,6 +209,11 @@ pub(crate) fn fleet(count: usize) -> Document {
             defaults("eu-west-1", Some(HttpTokens::Required)),
             defaults("us-east-1", None),
         ]),
+        unneeded_exemptions: Some(vec![UnneededExemption {
+            rule: HOSTILE[0].to_owned(),
+            expires: Some("2027-03-31".parse().unwrap()),
+            reason: Some("vendor ticket 4711".to_owned()),
+        }]),
         ..document(instances(count))
     }
 }
@@ -250,6 +265,8 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         kept_templates: None,
         templates: None,
         defaults: None,
+        state_table: false,
+        unneeded_exemptions: None,
         journal: None,
     };
     document.count()

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use imds_core::change::Change;
 use imds_core::options::{MetadataOption, OptionSetting, Toggle};
 use imds_core::plain::{Plain, misleads};
 use imds_core::report::Outcome;
@@ -56,10 +57,19 @@ pub(super) fn decision(instance: &ScannedInstance) -> Vec<String> {
     reasons.map(|reason| format!("{word}: {reason}")).collect()
 }
 
-/// The options that violate the policy, with their values.
+/// The options that are to be set, or that violate the policy, with their values and without.
 fn violations(instance: &ScannedInstance) -> Vec<String> {
     let report = &instance.report;
     let before = report.before.unwrap_or_default();
+    if let (ScanDecision::Enforce, Some(set)) = (instance.decision, instance.set) {
+        let change = Change::setting(set);
+        let brief = change.transitions(&before).into_iter();
+        let brief = brief.map(|(option, values)| format!("{} {values}", brief_name(option)));
+        return vec![
+            change.from_to(&before),
+            brief.collect::<Vec<_>>().join(", "),
+        ];
+    }
     let violated = |option: &&MetadataOption| report.violations.contains(&option.name());
     let (found, briefly): (Vec<String>, Vec<String>) = MetadataOption::ALL
         .iter()
@@ -98,6 +108,10 @@ fn brief_name(option: MetadataOption) -> &'static str {
 pub(super) fn usage(usage: Option<&Usage>) -> Vec<String> {
     match usage {
         None => vec![],
+        Some(Usage::Unused {
+            not_started_within_window: true,
+            ..
+        }) => vec!["unused; start not observed".to_owned(), "unused".to_owned()],
         Some(Usage::Unused { .. }) => vec!["unused".to_owned()],
         Some(Usage::InUse { calls, last_at }) => {
             let calls = count(*calls, "call");

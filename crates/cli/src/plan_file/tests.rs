@@ -1,8 +1,8 @@
 //! Plans that are written, read, and hold or not.
 
 use imds_core::age::Attachments;
-use imds_core::decide::{Discovery, Evidence, decide};
-use imds_core::instance::State;
+use imds_core::decide::{Discovery, Evidence, UsageGate, decide};
+use imds_core::instance::{Instance, State};
 use imds_core::options::{HttpTokens, Toggle};
 use imds_core::usage::{NotKnown, Usage};
 use serde_json::json;
@@ -10,6 +10,7 @@ use serde_json::json;
 use super::*;
 
 const ACCOUNT: &str = "111122223333";
+const BASIS: (UsageBasis, bool) = (UsageBasis::UnusedOnly { days: 14 }, true);
 
 fn at() -> Timestamp {
     "2026-07-13T10:15:02Z".parse().unwrap()
@@ -39,6 +40,15 @@ fn entry() -> PlannedChange {
     PlannedChange {
         region: "eu-central-1".to_owned(),
         instance_id: InstanceId::try_from("i-00000001").unwrap(),
+        name: Some("web".to_owned()),
+        tags: [("Owner".to_owned(), "team-a".to_owned())].into(),
+        launch_template: None,
+        auto_scaling_group: Some("web-asg".to_owned()),
+        first_launched_at: Some(at()),
+        usage: Some(Usage::Unused {
+            since: at(),
+            not_started_within_window: true,
+        }),
         before: before(),
         set: MetadataOptions {
             http_tokens: Some(HttpTokens::Required),
@@ -49,7 +59,7 @@ fn entry() -> PlannedChange {
 }
 
 fn plan() -> PlanFile {
-    PlanFile::new(ACCOUNT, at(), policy(), vec![entry()])
+    PlanFile::new(ACCOUNT, at(), policy(), BASIS, vec![entry()])
 }
 
 fn instance() -> Instance {
@@ -66,7 +76,7 @@ fn holds(instance: &Instance) -> Result<(), String> {
     let policy = Policy::parse(&policy().to_string()).unwrap();
     let (launch, evidence) = (Discovery::Launch { at: Some(at()) }, Evidence::NotAsked);
     let decision = decide(&policy, instance, at(), launch, &evidence);
-    entry().still_valid(instance, &decision)
+    entry().still_valid(&ScannedInstance::new(instance, &decision, None, Vec::new()))
 }
 
 #[track_caller]
@@ -95,7 +105,7 @@ fn a_plan_is_overwritten_and_nothing_else_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     plan().write(&path).unwrap();
-    let empty = PlanFile::new(ACCOUNT, at(), policy(), vec![]);
+    let empty = PlanFile::new(ACCOUNT, at(), policy(), BASIS, vec![]);
     empty.write(&path).unwrap();
     assert_eq!(PlanFile::read(&path, ACCOUNT).unwrap().0, empty);
 
@@ -189,8 +199,8 @@ fn a_policy_that_cannot_stand_is_refused_with_its_faults() {
 #[test]
 fn other_versions_accounts_and_files_are_refused() {
     refused(
-        |plan| plan["version"] = json!(2),
-        "plan `p` has format version 2; expected 1: create it again with this imdsctl",
+        |plan| plan["version"] = json!(1),
+        "plan `p` has format version 1; expected 2: create it again with this imdsctl",
     );
     refused(
         |plan| plan["account"] = json!("999999999999"),
@@ -263,6 +273,58 @@ fn an_instance_that_may_only_be_reported_now_is_left() {
         attachments: Attachments::default(),
         ..instance()
     };
-    let decision = decide(&policy, &old, at(), Discovery::Request, &evidence);
-    assert!(entry().still_valid(&old, &decision).is_err());
+    let decision = decide(
+        &policy,
+        &old,
+        at(),
+        Discovery::Request(UsageGate::Policy),
+        &evidence,
+    );
+    let now = ScannedInstance::new(&old, &decision, None, Vec::new());
+    let error = entry().still_valid(&now).unwrap_err();
+    assert!(error.contains("CloudWatch has no data"), "{error}");
+}
+
+#[track_caller]
+fn age(minutes: i64, most: u16) -> Result<String, String> {
+    let now = at() + SignedDuration::from_mins(minutes);
+    let age = plan().age(Path::new("p"), now, most);
+    age.map(|age| age.to_string())
+        .map_err(|error| imds_core::chain::chain(&error))
+}
+
+#[test]
+fn the_age_of_a_plan_is_in_minutes_hours_or_days() {
+    let day = 24 * 60;
+    for (minutes, shown) in [
+        (-5, "0 minutes"),
+        (0, "0 minutes"),
+        (1, "1 minute"),
+        (59, "59 minutes"),
+        (60, "1 hour"),
+        (2 * day - 1, "47 hours"),
+        (2 * day, "2 days"),
+        (7 * day, "7 days"),
+    ] {
+        assert_eq!(age(minutes, 7).as_deref(), Ok(shown));
+    }
+}
+
+#[test]
+fn a_plan_that_is_too_old_or_of_the_future_is_refused() {
+    let week = 7 * 24 * 60;
+    assert_eq!(
+        age(week + 1, 7).unwrap_err(),
+        "plan `p` is 7 days old; expected at most 7 days: create it again, or add `--max-plan-age DAYS`"
+    );
+    assert_eq!(age(week + 1, 8).as_deref(), Ok("7 days"));
+    assert_eq!(
+        age(24 * 60 + 1, 1).unwrap_err(),
+        "plan `p` is 24 hours old; expected at most 1 day: create it again, or add `--max-plan-age DAYS`"
+    );
+    assert_eq!(
+        age(-6, 7).unwrap_err(),
+        "plan `p` was created at 2026-07-13T10:15:02Z, and this clock shows 2026-07-13T10:09:02Z: correct \
+         the clock, or create the plan again"
+    );
 }

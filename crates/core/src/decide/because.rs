@@ -53,6 +53,8 @@ pub enum Because {
     Usage(Usage),
     /// What the decision depends on was not asked.
     NotAsked,
+    /// Its user data calls the metadata service without a token in this line, or could not be read.
+    UserData(Option<usize>),
     /// A person asked for no more.
     Requested,
     /// It is younger than `grace_seconds`, and the next sweep decides.
@@ -107,6 +109,7 @@ impl Because {
             Because::Usage(Usage::Unused { .. } | Usage::Unknown { .. }) | Because::NotAsked => {
                 BecauseWord::UsageUnknown
             }
+            Because::UserData(_) => BecauseWord::UserData,
             Because::Requested => BecauseWord::Requested,
             Because::Grace => BecauseWord::Grace,
             Because::DisruptionLimit { .. } => BecauseWord::DisruptionLimit,
@@ -141,6 +144,7 @@ pub enum BecauseWord {
     AgeUnknown,
     InUse,
     UsageUnknown,
+    UserData,
     Requested,
     Grace,
     DisruptionLimit,
@@ -200,6 +204,11 @@ impl fmt::Display for Because {
             Because::Age(None) => f.write_str("EC2 does not show when it was first launched"),
             Because::Usage(usage) => usage.fmt(f),
             Because::NotAsked => f.write_str("CloudWatch has not been asked"),
+            Because::UserData(Some(line)) => write!(
+                f,
+                "its user data calls the metadata service without a token in line {line}"
+            ),
+            Because::UserData(None) => f.write_str("its user data could not be read"),
             Because::Requested => f.write_str("only its options are to be set"),
             Because::Grace => {
                 f.write_str("it is younger than `grace_seconds`: the next sweep decides")

@@ -29,8 +29,20 @@ pub enum Discovery {
     },
     /// A sweep found it.
     Sweep,
-    /// A person asked for it: its options are enforced, and it is not disrupted.
-    Request,
+    /// A person asked for it: its options are enforced at most, as far as its use of IMDSv1 allows.
+    Request(UsageGate),
+}
+
+/// How the use of IMDSv1 counts for instances that a person asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageGate {
+    /// It does not count.
+    Ignored,
+    /// As the policy says, by the age of the instance, as in a sweep.
+    Policy,
+    /// Only an instance that did not use IMDSv1 is enforced, whatever its age and whatever the policy
+    /// allows.
+    UnusedOnly,
 }
 
 impl Discovery {
@@ -42,7 +54,7 @@ impl Discovery {
             | Discovery::Start
             | Discovery::Drift { .. }
             | Discovery::Sweep
-            | Discovery::Request => false,
+            | Discovery::Request(_) => false,
         }
     }
 

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::because::Because;
-use super::discovery::{Discovery, Evidence, Question, Quota};
+use super::discovery::{Discovery, Evidence, Question, Quota, UsageGate};
 use crate::age::Age;
 use crate::instance::Instance;
 use crate::policy::{Action, Policy};
@@ -29,6 +29,11 @@ impl AtMost {
         }
     }
 
+    fn allows_only_report(&self) -> bool {
+        let action = self.limit.as_ref().map(|(action, _)| *action);
+        action == Some(Action::Report)
+    }
+
     fn ask(question: Question) -> Self {
         AtMost {
             limit: Some((Action::Report, Because::NotAsked)),
@@ -47,7 +52,13 @@ pub(super) fn at_most(
     evidence: &Evidence,
 ) -> AtMost {
     match discovery {
-        Discovery::Request => requested(policy, evidence),
+        Discovery::Request(gate) => match gate {
+            UsageGate::Ignored => requested(None),
+            UsageGate::Policy => {
+                requested(Some(by_age(policy, instance, now, discovery, evidence)))
+            }
+            UsageGate::UnusedOnly => requested(Some(unused_only(evidence))),
+        },
         Discovery::Drift { .. } => drift(evidence),
         Discovery::Launch { .. } | Discovery::Start | Discovery::Sweep => {
             by_age(policy, instance, now, discovery, evidence)
@@ -89,13 +100,22 @@ fn by_age(
     }
 }
 
-/// A person decides; where the use of IMDSv1 was asked for, it counts as for existing instances.
-fn requested(policy: &Policy, evidence: &Evidence) -> AtMost {
-    match evidence.usage() {
-        Some(usage) if policy.existing.at_most(usage) == Action::Report => {
-            AtMost::new(Action::Report, Because::Usage(usage.clone()))
-        }
+/// A person decides, so that no hourly limit applies, unless the use of IMDSv1 allows no more than a report.
+fn requested(gate: Option<AtMost>) -> AtMost {
+    match gate {
+        Some(gate) if gate.allows_only_report() => AtMost {
+            quota: None,
+            ..gate
+        },
         _ => AtMost::new(Action::Enforce, Because::Requested),
+    }
+}
+
+fn unused_only(evidence: &Evidence) -> AtMost {
+    match evidence.usage() {
+        None => AtMost::ask(Question::Usage),
+        Some(Usage::Unused { .. }) => AtMost::new(Action::Enforce, Because::Requested),
+        Some(usage) => AtMost::new(Action::Report, Because::Usage(usage.clone())),
     }
 }
 

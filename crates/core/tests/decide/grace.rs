@@ -1,6 +1,6 @@
 //! Waiting, because tags come late.
 
-use imds_core::decide::{Because, Discovery, Instead};
+use imds_core::decide::{Because, Discovery, Instead, UsageGate};
 use imds_core::plan::{Plan, Waiting};
 use imds_core::policy::{Action, Policy};
 
@@ -99,7 +99,7 @@ fn what_is_not_new_does_not_wait_although_it_was_started_just_now() {
     for age in [16 * MINUTE, 30 * HOUR] {
         let mut restarted = launched(age);
         restarted.started_at = Some(ago(1));
-        let late = Discovery::Request;
+        let late = Discovery::Request(UsageGate::Ignored);
         let mut plan = Plan::new(&policy, [restarted], now(), late);
         assert_eq!(plan.split_off_waiting(&policy, now()), None);
         assert_eq!(plan.steps.len(), 1);

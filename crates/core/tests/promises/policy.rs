@@ -1,7 +1,7 @@
 //! What holds for every text that is read as a policy.
 
 use imds_core::age::{Age, Attachments};
-use imds_core::decide::{Decision, Discovery, Evidence, Question};
+use imds_core::decide::{Decision, Discovery, Evidence, Question, UsageGate};
 use imds_core::instance::{Instance, InstanceId, SpotRequest, State};
 use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use imds_core::plan::{Plan, Step};
@@ -57,7 +57,9 @@ fn decides(policy: &Policy) {
             set: MetadataOptions::default(),
         },
         Discovery::Sweep,
-        Discovery::Request,
+        Discovery::Request(UsageGate::Ignored),
+        Discovery::Request(UsageGate::Policy),
+        Discovery::Request(UsageGate::UnusedOnly),
     ];
     for discovery in discoveries {
         let instances = instances(now);

@@ -1,7 +1,7 @@
 //! What is done by age, news, use and policy.
 
 use imds_core::age::Attachments;
-use imds_core::decide::{Discovery, Evidence, NonCompliant, Question};
+use imds_core::decide::{Discovery, Evidence, NonCompliant, Question, UsageGate};
 use imds_core::instance::{DedicatedCapacity, Instance, SpotRequest, State};
 use imds_core::options::{HttpTokens, MetadataOptions, Toggle};
 use imds_core::plan::Step;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::now;
 use crate::oracle::{ExpectedDecision, oracle, rule_of};
 use crate::strategies::{instance, options, policy};
-use crate::table::{Answer, News, Times, at_most, first_launched, restored};
+use crate::table::{Answer, Counts, News, Times, at_most, first_launched, restored};
 
 fn ago(seconds: i64) -> Timestamp {
     now()
@@ -63,7 +63,8 @@ fn news() -> impl Strategy<Value = News> {
         2 => Just(News::Start),
         2 => Just(News::Sweep),
         2 => Just(News::Drift),
-        1 => Just(News::Person),
+        1 => select(vec![Counts::NotAtAll, Counts::AsInASweep, Counts::UnlessUnused])
+            .prop_map(News::Person),
     ]
 }
 
@@ -200,7 +201,11 @@ fn discovery(news: News, set: MetadataOptions) -> Discovery {
             at: Some(ago(5)),
             set,
         },
-        News::Person => Discovery::Request,
+        News::Person(counts) => Discovery::Request(match counts {
+            Counts::NotAtAll => UsageGate::Ignored,
+            Counts::AsInASweep => UsageGate::Policy,
+            Counts::UnlessUnused => UsageGate::UnusedOnly,
+        }),
     }
 }
 
@@ -336,7 +341,7 @@ proptest! {
             let disrupts = matches!(decided.action, Action::Stop | Action::Terminate);
             prop_assert_eq!(decided.is_disrupted(), disrupts);
             prop_assert!(!disrupts || !(is_old || is_unknown || is_ahead), "{:?}", decided);
-            prop_assert!(!disrupts || news != News::Person, "{:?}", decided);
+            prop_assert!(!disrupts || !matches!(news, News::Person(_)), "{:?}", decided);
         }
     }
 

@@ -21,7 +21,15 @@ pub(crate) enum News {
     Start,
     Sweep,
     Drift,
-    Person,
+    Person(Counts),
+}
+
+/// How use counts where a person asks.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Counts {
+    NotAtAll,
+    AsInASweep,
+    UnlessUnused,
 }
 
 /// What CloudWatch said.
@@ -48,16 +56,19 @@ pub(crate) fn at_most(policy: &Value, times: &Times, news: News, answer: Answer)
     let in_use = existing["in_use"].as_str().unwrap_or("report");
     let unknown = existing["unknown"].as_str().unwrap_or("report");
 
-    if news == News::Person {
-        // A person need not ask, but where use was asked, age does not matter.
-        let both = in_use == "enforce" && unknown == "enforce";
-        return match answer {
-            Answer::InUse => in_use,
-            Answer::NoData | Answer::TooLittleData => unknown,
-            Answer::Incomplete if !both => "report",
-            _ => "enforce",
+    let asks = matches!(
+        answer,
+        Answer::NotAsked | Answer::NoCallRejected | Answer::CallsRejected
+    );
+    match (news, answer) {
+        (News::Person(Counts::NotAtAll), _)
+        | (News::Person(Counts::UnlessUnused), Answer::Unused) => return "enforce".to_owned(),
+        (News::Person(Counts::UnlessUnused), _) if asks => return "ask".to_owned(),
+        (News::Person(Counts::UnlessUnused), _) => return "report".to_owned(),
+        (News::Person(Counts::AsInASweep), _) => {
+            return at_most(policy, times, News::Sweep, answer).replace("terminate", "enforce");
         }
-        .to_owned();
+        _ => {}
     }
     if news == News::Drift {
         return match answer {

@@ -1,7 +1,7 @@
 //! Anybody who may tag can write most of the tags, so they only ever make milder what is done. Policies
 //! of these tests have no rule that reads tags: such a rule is its author's choice.
 
-use imds_core::decide::{Discovery, Evidence};
+use imds_core::decide::{Discovery, Evidence, UsageGate};
 use imds_core::instance::Instance;
 use imds_core::plan::Step;
 use imds_core::policy::{Action, Policy};
@@ -71,7 +71,7 @@ fn discovery() -> impl Strategy<Value = (Discovery, Evidence)> {
         Discovery::Start,
         Discovery::Sweep,
         drift(),
-        Discovery::Request,
+        Discovery::Request(UsageGate::Policy),
     ]);
     let evidence = select(vec![
         Evidence::NotAsked,

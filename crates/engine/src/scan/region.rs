@@ -1,16 +1,17 @@
 //! One region of a scan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
-use imds_aws::{Client, DescribedPage, Metric};
+use imds_aws::{CallError, Client, DescribedPage, Metric};
 use imds_core::chain::chain;
-use imds_core::decide::{Decision, Discovery, Evidence, decide};
+use imds_core::decide::{Because, Decision, Evidence, decide, needed_exemptions};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::Step;
+use imds_core::policy::Action;
 use imds_core::report::{Summary, Unreachable};
-use imds_core::usage::{CallAnswer, UsageWindow, window_begin};
+use imds_core::usage::{CallAnswer, CallData, UsageWindow, window_begin};
 use imds_user_data::Finding;
 
 use super::launchers::LaunchedVersions;
@@ -19,6 +20,7 @@ use super::templates::AccountScanner;
 use super::{Keep, ScanOptions};
 use crate::pages::{HandlePage, each_page};
 use crate::regions::{OnProgress, Progress};
+use crate::usage::usage_not_read;
 use crate::user_data;
 
 /// Calls for user data at once; EC2 answers one instance a call.
@@ -35,10 +37,15 @@ pub(super) struct RegionScan {
     pub(super) found: Vec<InstanceId>,
     pub(super) templates: Vec<ScannedTemplate>,
     pub(super) defaults: Option<RegionDefaults>,
+    /// The names of the exemptions that an instance here needs, or may need.
+    pub(super) needed_exemptions: BTreeSet<String>,
 }
 
 /// CloudWatch's answer, where it was asked.
 type UsageAnswer = Option<CallAnswer>;
+
+/// What user data calls, or why it could not be read, where it was searched.
+type UserDataAnswer = Option<Result<Vec<Finding>, String>>;
 
 impl RegionScan {
     pub(super) async fn scan(
@@ -65,6 +72,7 @@ impl RegionScan {
                 found: Vec::new(),
                 templates: Vec::new(),
                 defaults: None,
+                needed_exemptions: BTreeSet::new(),
             },
         };
         let mut account = AccountScanner::new(client, &region, options);
@@ -107,20 +115,18 @@ struct RegionScanner<'a> {
 impl RegionScanner<'_> {
     async fn instances(&mut self) {
         let (client, region) = (self.client, self.region);
-        for filters in self.options.instances.searches() {
+        for filters in self.options.instances.searches(region) {
             if let Err(error) = each_page(client, region, &filters, self).await {
-                let unreachable = Unreachable::fatal(region, chain(&error));
-                self.scan.unreachable.push(unreachable);
+                self.fail(chain(&error));
             }
         }
     }
 
-    fn instance(&mut self, decided: DecidedInstance, usage: &UsageAnswer, user_data: Vec<Finding>) {
+    fn instance(&mut self, decided: DecidedInstance, usage: &UsageAnswer, found: UserDataAnswer) {
         let options = self.options;
         let DecidedInstance { instance, decision } = decided;
-        let is_non_compliant = matches!(decision, Decision::NonCompliant(_));
         let usage = match (usage, options.usage_days) {
-            (Some(answer), Some(days)) if is_non_compliant => {
+            (Some(answer), Some(days)) if options.asks_usage(&decision) => {
                 let window = UsageWindow {
                     since: window_begin(days, options.now),
                     data_hours: options.policy.existing.usage_data_hours,
@@ -129,24 +135,18 @@ impl RegionScanner<'_> {
             }
             _ => None,
         };
-        let decision = match &usage {
-            Some(usage) if options.keep == Keep::PlanOfUnused => {
-                let evidence = Evidence::Usage(usage.clone());
-                let discovery = Discovery::Request;
-                decide(
-                    &options.policy,
-                    &instance,
-                    options.now,
-                    discovery,
-                    &evidence,
-                )
-            }
+        let plans = matches!(options.keep, Keep::Plan(_));
+        let mut decision = match &usage {
+            Some(usage) if plans => self.decide(&instance, &Evidence::Usage(usage.clone())),
             _ => decision,
         };
-        let scanned = ScannedInstance::new(&instance, &decision, usage, user_data);
+        if plans {
+            decision = without_user_data(decision, found.as_ref());
+        }
+        let found = self.findings(&instance.id, found);
+        let scanned = ScannedInstance::new(&instance, &decision, usage, found);
         let summary = Summary::count([&scanned.report]);
         self.scan.total.summary.add(summary);
-        let plans = matches!(options.keep, Keep::Plan | Keep::PlanOfUnused);
         if plans && scanned.decision == ScanDecision::Enforce {
             self.scan.steps.push(Step { instance, decision });
         }
@@ -156,20 +156,44 @@ impl RegionScanner<'_> {
         }
     }
 
-    /// Asked for non-compliant instances only: on the others IMDSv1 is refused.
-    async fn usage(&self, instances: &[DecidedInstance]) -> UsageAnswer {
+    fn decide(&self, instance: &Instance, evidence: &Evidence) -> Decision {
+        let ScanOptions { policy, now, .. } = self.options;
+        decide(policy, instance, *now, self.options.discovery(), evidence)
+    }
+
+    /// What was found in user data; what could not be read is an error of the region.
+    fn findings(&mut self, id: &InstanceId, found: UserDataAnswer) -> Vec<Finding> {
+        match found {
+            Some(Ok(found)) => found,
+            Some(Err(error)) => {
+                self.fail(format!("user data of {id}: {error}"));
+                Vec::new()
+            }
+            None => Vec::new(),
+        }
+    }
+
+    /// Adds an error of the region, once.
+    fn fail(&mut self, error: String) {
+        let unreachable = Unreachable::fatal(self.region, error);
+        if !self.scan.unreachable.contains(&unreachable) {
+            self.scan.unreachable.push(unreachable);
+        }
+    }
+
+    async fn usage(
+        &self,
+        instances: &[DecidedInstance],
+    ) -> Option<Result<BTreeMap<InstanceId, CallData>, CallError>> {
         let days = self.options.usage_days?;
-        let non_compliant: Vec<&InstanceId> = instances
-            .iter()
-            .filter(|decided| matches!(decided.decision, Decision::NonCompliant(_)))
-            .map(|decided| &decided.instance.id)
-            .collect();
+        let asked = instances.iter();
+        let asked = asked.filter(|decided| self.options.asks_usage(&decided.decision));
+        let ids: Vec<&InstanceId> = asked.map(|decided| &decided.instance.id).collect();
         let now = self.options.now;
         let window = (window_begin(days, now), now);
-        let answer = self
-            .client
-            .call_data(self.region, Metric::USAGE, &non_compliant, window);
-        Some(answer.await.map_err(|error| error.cause()))
+        let client = self.client;
+        let answer = client.call_data(self.region, Metric::USAGE, &ids, window);
+        Some(answer.await)
     }
 
     async fn user_data(
@@ -179,8 +203,10 @@ impl RegionScanner<'_> {
         if !self.options.include.user_data {
             return BTreeMap::new();
         }
+        let plans = matches!(self.options.keep, Keep::Plan(_));
         let alive = instances
             .iter()
+            .filter(|decided| !plans || decided.decision.non_compliant().is_some())
             .map(|decided| &decided.instance)
             .filter(|instance| !instance.state.is_some_and(State::is_final));
         let ids: Vec<InstanceId> = alive.map(|instance| instance.id.clone()).collect();
@@ -208,50 +234,59 @@ fn launched_version(instance: &Instance) -> Option<(String, i64)> {
 
 impl HandlePage for RegionScanner<'_> {
     async fn page(&mut self, page: DescribedPage) {
-        let region = self.region;
-        let options = self.options;
-        self.scan.found.extend(options.instances.found(&page));
+        let found = self.options.instances.found(&page);
+        self.scan.found.extend(found);
         let DescribedPage {
             instances,
             unreadable,
         } = page;
         for unreadable in unreadable {
-            let unreachable = Unreachable::fatal(region, unreadable.to_string());
-            self.scan.unreachable.push(unreachable);
+            self.fail(unreadable.to_string());
         }
         (self.on_progress)(Progress::Instances(instances.len()));
-        if options.include.templates.is_some() {
+        if self.options.include.templates.is_some() {
             for version in instances.iter().filter_map(launched_version) {
                 *self.launched.entry(version).or_default() += 1;
             }
         }
         let decide = |instance: Instance| {
-            let (discovery, evidence) = (Discovery::Request, Evidence::NotAsked);
-            let decision = decide(
-                &options.policy,
-                &instance,
-                options.now,
-                discovery,
-                &evidence,
-            );
+            let decision = self.decide(&instance, &Evidence::NotAsked);
             DecidedInstance { instance, decision }
         };
         let instances: Vec<DecidedInstance> = instances.into_iter().map(decide).collect();
-        let (usage, mut findings) = join(self.usage(&instances), self.user_data(&instances)).await;
-        for decided in instances {
-            let id = &decided.instance.id;
-            let findings = match findings.remove(id) {
-                Some(Ok(findings)) => findings,
-                Some(Err(error)) => {
-                    let error = format!("user data of {id}: {error}");
-                    self.scan
-                        .unreachable
-                        .push(Unreachable::fatal(region, error));
-                    Vec::new()
-                }
-                None => Vec::new(),
-            };
-            self.instance(decided, &usage, findings);
+        for DecidedInstance { instance, decision } in &instances {
+            let (policy, now) = (&self.options.policy, self.options.now);
+            let needed = needed_exemptions(policy, instance, decision, now);
+            self.scan
+                .needed_exemptions
+                .extend(needed.map(str::to_owned));
         }
+        let (usage, mut found) = join(self.usage(&instances), self.user_data(&instances)).await;
+        if let Some(Err(error)) = &usage {
+            self.fail(usage_not_read(error));
+        }
+        let usage = usage.map(|answer| answer.map_err(|error| error.cause()));
+        for decided in instances {
+            let found = found.remove(&decided.instance.id);
+            self.instance(decided, &usage, found);
+        }
+    }
+}
+
+/// An instance whose user data calls without a token, or could not be read, is not to be enforced.
+fn without_user_data(decision: Decision, found: Option<&Result<Vec<Finding>, String>>) -> Decision {
+    let line = match found {
+        Some(Ok(found)) => match found.first() {
+            Some(finding) => Some(finding.line),
+            None => return decision,
+        },
+        Some(Err(_)) => None,
+        None => return decision,
+    };
+    match decision {
+        Decision::NonCompliant(it) if it.action > Action::Report && it.change.ends_v1() => {
+            Decision::NonCompliant(it.milder(Action::Report, Because::UserData(line)))
+        }
+        decision => decision,
     }
 }

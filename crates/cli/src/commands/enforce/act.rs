@@ -1,9 +1,13 @@
 //! Applies the plan, recorded in the journal.
 
-use imds_engine::{EnforceOptions, RegionOrder, Until, enforce as enforce_plan};
+use imds_core::canary::take_canaries;
+use imds_core::plan::Plan;
+use imds_engine::{EnforceOptions, Enforced, RegionOrder, Until, enforce as enforce_plan};
 use tokio::time::Instant;
 
+use super::canary::Canaries;
 use super::intended::Intended;
+use super::messages;
 use crate::args;
 use crate::commands::interrupt;
 use crate::connect::Connected;
@@ -11,7 +15,6 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::journal::{Ending, Writer};
-use crate::output::Format;
 use crate::progress::ProgressLine;
 
 /// The result of applying the plan.
@@ -20,11 +23,14 @@ pub(super) struct Enforcement {
     pub(super) ending: Ending,
     /// How many changes EC2 has not applied yet.
     pub(super) pending: usize,
+    /// How many instances were left because of the canaries.
+    pub(super) left: usize,
 }
 
 impl Enforcement {
     pub(super) fn exit(&self) -> Exit {
-        if self.pending > 0 {
+        let is_cut_short = self.left > 0 && self.ending == Ending::Interrupted;
+        if self.pending > 0 || is_cut_short {
             return Exit::Failed;
         }
         self.document.exit()
@@ -57,20 +63,46 @@ pub(super) async fn act(
         on_progress: &progress.hear(),
     };
     let Intended {
-        document,
-        plan,
+        mut document,
+        mut plan,
         chosen,
+        ..
     } = intended;
-    let policy = &chosen.policy;
-    let enforced = enforce_plan(client, policy, plan, environment.now, options).await;
+    let enforce = |steps| {
+        let plan = Plan {
+            steps,
+            observed_at: plan.observed_at,
+        };
+        enforce_plan(client, &chosen.policy, plan, environment.now, options)
+    };
+    let mut steps = std::mem::take(&mut plan.steps);
+    let (mut enforced, mut left) = (Enforced::default(), 0);
+    if let Some((most, pause)) = args.canaries().filter(|(most, _)| *most < steps.len()) {
+        let first = take_canaries(&mut steps, most);
+        let (canaries, since) = (Canaries::of(&first), (environment.now)());
+        enforced = enforce(first).await;
+        progress.print(&messages::observing(most, steps.len(), pause));
+        let connected = (client.as_ref(), &progress);
+        let observed = canaries.observe(
+            connected,
+            &enforced.reports,
+            (since, pause),
+            environment.now,
+        );
+        if let Err(stopped) = observed.await {
+            left = steps.len();
+            progress.print(&messages::stopped(left, &stopped.why));
+            document.leave(&steps, &stopped.why);
+            document.unreachable.extend(stopped.unknown);
+            steps.clear();
+        }
+    }
+    if !steps.is_empty() {
+        enforced.add(enforce(steps).await);
+    }
     progress.end();
     let took = document.took + begin.elapsed();
     let document = document.with_outcomes(enforced.reports);
-    // A table shows only the instances that were changed or failed.
-    let document = match args.output.format {
-        Format::Table => document.only_non_compliant(),
-        Format::Json | Format::Csv | Format::Html => document,
-    };
     Ok(Enforcement {
         document: Document {
             at: (environment.now)(),
@@ -79,5 +111,6 @@ pub(super) async fn act(
         },
         ending: Ending::after(client),
         pending: enforced.pending,
+        left,
     })
 }

@@ -4,6 +4,7 @@ use imds_core::plan::Plan;
 
 use crate::commands::chosen_policy::ChosenPolicy;
 use crate::document::Document;
+use crate::plan_file::UsageBasis;
 
 /// The state before the confirmation.
 pub(super) struct Intended {
@@ -13,4 +14,6 @@ pub(super) struct Intended {
     pub(super) plan: Plan,
     /// The policy that decided them.
     pub(super) chosen: ChosenPolicy,
+    /// What they are based on, as to the use of IMDSv1.
+    pub(super) basis: UsageBasis,
 }
