@@ -8,7 +8,8 @@ use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, State};
 use imds_core::launcher::TemplateCompliance;
-use imds_core::options::MetadataOptions;
+use imds_core::launcher_use::LauncherUser;
+use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::plain::Plain;
 use imds_core::policy::{Action, Rule};
 use imds_core::report::{InstanceReport, Outcome, Summary};
@@ -138,6 +139,12 @@ impl ScannedInstance {
         }
     }
 
+    /// Whether its user data calls IMDS without a token although it requires tokens: the call fails.
+    pub fn has_failing_calls(&self) -> bool {
+        let options = self.report.before.unwrap_or_default();
+        options.http_tokens == Some(HttpTokens::Required) && !self.user_data.is_empty()
+    }
+
     /// Whether it was not compliant when it was scanned.
     pub fn is_non_compliant(&self) -> bool {
         match self.decision {
@@ -220,8 +227,27 @@ pub struct ScannedTemplate {
     pub id: String,
     /// The template's name.
     pub name: Option<String>,
-    /// Such as `3 (default, latest)`.
+    /// Such as `3 (default, latest)`; `None`: a launch configuration.
     pub version: Option<String>,
+    /// The version's number; `None`: it does not exist, or is a launch configuration.
+    #[serde(
+        rename = "version_number",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub number: Option<i64>,
+    /// Whether it is the default version of its template.
+    pub is_default: bool,
+    /// Whether it is the latest version of its template.
+    pub is_latest: bool,
+    /// What launches instances from it, and the instances that were launched from it.
+    pub used_by: Vec<LauncherUser>,
+    /// The options that it sets itself.
+    pub options: MetadataOptions,
+    /// Those options, with the ones that make its next instance compliant.
+    pub required_options: MetadataOptions,
+    /// Whether its next instance requires tokens; `None`: not known.
+    pub http_tokens: Option<HttpTokens>,
     /// Whether its next instance will be compliant.
     #[serde(rename = "verdict")]
     pub compliance: TemplateCompliance,
@@ -236,6 +262,17 @@ impl ScannedTemplate {
     /// Whether its next instance will be compliant.
     pub fn is_compliant(&self) -> bool {
         self.compliance == TemplateCompliance::Compliant
+    }
+
+    /// Whether it is to be changed: its next instance is not compliant, or its user data fails there.
+    pub fn is_violation(&self) -> bool {
+        !self.is_compliant() || self.has_failing_calls()
+    }
+
+    /// Whether its user data calls IMDS without a token although its next instance requires tokens: the call
+    /// fails.
+    pub fn has_failing_calls(&self) -> bool {
+        self.http_tokens == Some(HttpTokens::Required) && !self.user_data.is_empty()
     }
 }
 
