@@ -1,11 +1,13 @@
 //! The arguments of the command.
 
 mod defaults;
+mod diff;
 mod enforce;
 mod exempt;
 mod explain;
 mod journals;
 mod pause;
+mod report;
 mod rollback;
 mod scan;
 mod usage;
@@ -26,11 +28,13 @@ use crate::terminal::Destination;
 use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
+pub(crate) use diff::{DiffArgs, DiffFormat};
 pub(crate) use enforce::EnforceArgs;
 pub(crate) use exempt::{ExemptArgs, ExemptOf};
 pub(crate) use explain::ExplainArgs;
 pub(crate) use journals::JournalsArgs;
 pub(crate) use pause::{PauseArgs, PauseOf, PausedRegions};
+pub(crate) use report::ReportArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use scan::{Only, ScanArgs};
 pub(crate) use usage::UsageArgs;
@@ -121,13 +125,21 @@ pub(crate) enum Command {
     Exempt(ExemptArgs),
     /// Pauses the account or a region: the function and this command report instead of acting
     Pause(PauseArgs),
+    /// Shows what changed between two reports: what is new, reopened, remediated, or gone
+    Diff(DiffArgs),
+    /// Joins reports, for example of several accounts, into one
+    Report(ReportArgs),
     /// Explains what the function would do with an event and why, rule by rule; calls no AWS API
     Explain(ExplainArgs),
     /// Checks a policy, or prints the schema of policies
     #[command(subcommand)]
     Policy(PolicyOf),
-    /// Prints the JSON Schema of what `scan` and `enforce` report with `--format json`
-    ReportSchema,
+    /// Prints the JSON Schema of what `scan`, `enforce` and `report` print with `--format json`
+    ReportSchema {
+        /// Print that of what `diff` prints instead
+        #[arg(long)]
+        diff: bool,
+    },
     /// Shows or sets the account's metadata defaults and HttpTokensEnforced, region by region
     #[command(subcommand)]
     Defaults(DefaultsOf),
@@ -235,6 +247,10 @@ pub(crate) struct Output {
     /// Write to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Show this tag in the table and in HTML, and totals by its values; can be repeated. JSON and CSV have
+    /// all tags
+    #[arg(long = "show-tag", value_name = "KEY")]
+    pub(crate) show_tags: Vec<String>,
 }
 
 impl Output {

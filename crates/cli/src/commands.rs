@@ -2,6 +2,7 @@
 
 mod chosen_policy;
 pub(crate) mod defaults;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod enforce;
 mod entries;
@@ -12,6 +13,7 @@ pub(crate) mod interrupt;
 pub(crate) mod journals;
 pub(crate) mod offline;
 pub(crate) mod pause;
+pub(crate) mod report;
 pub(crate) mod rollback;
 pub(crate) mod scan;
 pub(crate) mod shell;

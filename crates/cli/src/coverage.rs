@@ -1,80 +1,117 @@
 //! What a report covers: what the command was asked for, and what it did not examine.
 
-use serde::Serialize;
+use imds_core::instance::{InstanceId, State};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::args::Only;
 use crate::document::{CommandTrigger, Document};
 use crate::scope::Scope;
 
 /// What the command was asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Coverage<'a> {
+pub(crate) struct Coverage {
     /// The AWS CLI profile, where one was named.
-    profile: Option<&'a str>,
+    pub(crate) profile: Option<String>,
     /// The endpoint of all AWS services, where one was given.
-    endpoint_url: Option<&'a str>,
+    pub(crate) endpoint_url: Option<String>,
     /// What decided about the instances.
-    policy: CoveredPolicy<'a>,
+    pub(crate) policy: CoveredPolicy,
     /// The regions that were asked for; empty: all enabled regions.
-    regions: &'a [String],
+    pub(crate) regions: Vec<String>,
     /// The regions that were excluded.
-    exclude_regions: &'a [String],
+    pub(crate) exclude_regions: Vec<String>,
     /// The ids that were asked for; empty: all instances.
-    instances: Vec<&'a str>,
+    pub(crate) instances: Vec<InstanceId>,
     /// The tags that were asked for, as `KEY=VALUE`; empty: all instances.
-    tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// The states that were asked for; empty: all states.
-    states: Vec<&'static str>,
+    pub(crate) states: Vec<State>,
     /// Whether only non-compliant instances are listed. The summary counts all.
-    only: Option<Only>,
+    pub(crate) only: Option<Only>,
+    /// The days over which the use of IMDSv1 was asked for.
+    #[serde(default)]
+    pub(crate) usage_days: Option<u8>,
 }
 
 /// The policy of a report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-struct CoveredPolicy<'a> {
+pub(crate) struct CoveredPolicy {
     /// The file, or the plan that contains it; `null`: the command's own policy.
-    file: Option<String>,
+    pub(crate) file: Option<String>,
     /// The SHA-256 of the file, where it is a policy.
-    sha256: Option<&'a str>,
+    pub(crate) sha256: Option<String>,
     /// The options that it requires where no rule says otherwise.
-    requires: &'a str,
+    pub(crate) requires: String,
 }
 
-impl<'a> Coverage<'a> {
-    pub(crate) fn new(document: &'a Document) -> Self {
+impl Coverage {
+    pub(crate) fn new(document: &Document) -> Self {
         let Scope {
             connection,
             regions,
             instances,
             required,
             plan,
+            show_tags: _,
             only,
         } = &document.scope;
         let tags = instances.tags.iter();
         let sha256 = required.policy.as_ref();
         let file = sha256.or(plan.as_ref());
         Coverage {
-            profile: connection.profile.as_deref(),
-            endpoint_url: connection.endpoint_url.as_deref(),
+            profile: connection.profile.clone(),
+            endpoint_url: connection.endpoint_url.clone(),
             policy: CoveredPolicy {
                 file: file.map(|path| path.display().to_string()),
-                sha256: sha256.map(|_| document.policy.sha256.as_str()),
-                requires: &document.policy.requires,
+                sha256: sha256.map(|_| document.policy.sha256.clone()),
+                requires: document.policy.requires.clone(),
             },
-            regions: &regions.only,
-            exclude_regions: &regions.exclude,
-            instances: instances.ids.iter().map(|id| id.as_str()).collect(),
+            regions: regions.only.clone(),
+            exclude_regions: regions.exclude.clone(),
+            instances: instances.ids.clone(),
             tags: tags.map(|(key, value)| format!("{key}={value}")).collect(),
-            states: instances.states.iter().map(|it| it.as_str()).collect(),
+            states: instances.states.clone(),
             only: *only,
+            usage_days: document.usage_days,
         }
     }
 }
 
+/// A report that others are joined with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Source {
+    /// Its file, as it was named.
+    pub(crate) file: String,
+    /// The command, or the trigger of the function.
+    pub(crate) trigger: String,
+    /// The account, 12 digits, where it is known.
+    pub(crate) account: Option<String>,
+    /// When the command finished; `null`: the function wrote the report.
+    #[cfg_attr(test, schemars(with = "Option<imds_core::report_schema::Time>"))]
+    pub(crate) finished_at: Option<Timestamp>,
+    /// What the command was asked for; `null`: the function wrote the report.
+    pub(crate) scope: Option<Coverage>,
+    /// What it did not examine.
+    pub(crate) not_examined: Vec<NotExamined>,
+    /// The regions that it contributes.
+    pub(crate) regions: Vec<String>,
+    /// The regions that a newer report contributes instead.
+    pub(crate) superseded: Vec<String>,
+}
+
+impl Source {
+    /// Whether newer reports contribute all of its regions.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.regions.is_empty() && !self.superseded.is_empty()
+    }
+}
+
 /// Something that the command did not examine.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct NotExamined {
     /// What it is.
@@ -84,7 +121,7 @@ pub(crate) struct NotExamined {
 }
 
 /// What a command may leave out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Unexamined {
@@ -121,6 +158,9 @@ impl Unexamined {
 
 /// What the command did not examine. Regions and instances that could not be described are not among it.
 pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
+    if document.trigger == CommandTrigger::Report {
+        return not_examined_by(&document.sources);
+    }
     let scope = &document.scope;
     let optional = [
         (document.usage_days.is_some(), Unexamined::Usage, "--usage"),
@@ -140,7 +180,7 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
     let optional = optional.map(|(_, what, option)| NotExamined {
         what,
         reason: match document.trigger {
-            CommandTrigger::Scan => format!("{option} was not given"),
+            CommandTrigger::Scan | CommandTrigger::Report => format!("{option} was not given"),
             CommandTrigger::Enforce => format!("imdsctl scan {option} examines it"),
         },
     });
@@ -159,4 +199,27 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
     let regions = left_out(Unexamined::Regions, scope.region_words());
     let left_out = regions.into_iter().chain(instances);
     left_out.chain(optional).chain([state_table]).collect()
+}
+
+/// What the reports that were joined did not examine, and which of them.
+fn not_examined_by(sources: &[Source]) -> Vec<NotExamined> {
+    let used: Vec<&Source> = sources.iter().filter(|it| !it.is_superseded()).collect();
+    let mut merged: Vec<(&NotExamined, Vec<&str>)> = Vec::new();
+    for source in &used {
+        for found in &source.not_examined {
+            match merged.iter_mut().find(|(other, _)| *other == found) {
+                Some((_, files)) => files.push(&source.file),
+                None => merged.push((found, vec![&source.file])),
+            }
+        }
+    }
+    merged.sort_by_key(|(found, _)| found.what);
+    let merged = merged.into_iter().map(|(found, files)| {
+        let files = (files.len() < used.len()).then(|| format!(", in {}", files.join(", ")));
+        NotExamined {
+            what: found.what,
+            reason: found.reason.clone() + &files.unwrap_or_default(),
+        }
+    });
+    merged.collect()
 }

@@ -12,6 +12,7 @@ use imds_engine::{
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::coverage::Source;
 use crate::error::Exit;
 use crate::scope::Scope;
 
@@ -24,6 +25,8 @@ pub(crate) struct Document {
     pub(crate) scope: Scope,
     /// The policy that decided.
     pub(crate) policy: PolicyIdentity,
+    /// The reports that were joined; empty if none were.
+    pub(crate) sources: Vec<Source>,
     /// The account, 12 digits.
     pub(crate) account: Option<String>,
     /// When it finished.
@@ -66,6 +69,8 @@ pub(crate) enum CommandTrigger {
     Scan,
     /// `imdsctl enforce`.
     Enforce,
+    /// `imdsctl report`, which joins reports.
+    Report,
 }
 
 impl Document {

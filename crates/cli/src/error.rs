@@ -8,6 +8,9 @@ use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
 use imds_engine::{RegionsError, ScanError};
 
+use crate::joined::NotJoined;
+use crate::report_file::ReportFileError;
+
 /// How the command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
@@ -40,6 +43,10 @@ pub(crate) enum Problem {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Report(#[from] ReportFileError),
+    #[error(transparent)]
+    Join(#[from] NotJoined),
     #[error("could not use the certificates in `AWS_CA_BUNDLE` `{}`", path.display())]
     CaBundle { path: PathBuf, source: BundleError },
     #[error("could not write {what} `{}`", path.display())]
@@ -183,6 +190,8 @@ impl Problem {
             | Problem::Login(LoginError::Late(_)) => ExitCode::from(3),
             Problem::Login(_)
             | Problem::Read { .. }
+            | Problem::Report(_)
+            | Problem::Join(_)
             | Problem::CaBundle { .. }
             | Problem::Policy { .. }
             | Problem::Event { .. }

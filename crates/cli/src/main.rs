@@ -2,11 +2,13 @@
 
 mod args;
 mod commands;
+mod comparison;
 mod connect;
 mod coverage;
 mod document;
 mod environment;
 mod error;
+mod joined;
 mod journal;
 mod output;
 mod plan_file;
@@ -14,6 +16,7 @@ mod policy_check;
 mod progress;
 mod quote;
 mod recorded;
+mod report_file;
 mod report_schema;
 mod scope;
 mod terminal;
@@ -59,11 +62,13 @@ async fn run(cli: Cli, environment: &Environment) -> Result<Exit, Problem> {
         Command::Exempt(args) => commands::exempt::exempt(connection, args, environment).await,
         Command::Pause(args) => commands::pause::pause(connection, args, environment).await,
         Command::Usage(args) => commands::usage::usage(connection, args, environment).await,
+        Command::Diff(args) => commands::diff::diff(&args, environment),
+        Command::Report(args) => commands::report::report(&args, environment),
         Command::Explain(args) => commands::offline::explain(&args, environment),
         Command::Policy(of) => commands::offline::policy(&of, environment),
         Command::Defaults(of) => commands::defaults::defaults(connection, of, environment).await,
         Command::Doctor(args) => commands::doctor::doctor(connection, args, environment).await,
-        Command::ReportSchema => commands::offline::report_schema(),
+        Command::ReportSchema { diff } => commands::offline::report_schema(diff),
         Command::Completions { shell } => commands::shell::completions(shell),
         Command::Man { folder } => commands::shell::man(folder.as_deref()),
     }

@@ -10,10 +10,11 @@ mod next;
 pub(crate) mod sample;
 mod survey;
 mod table;
+pub(crate) mod tags;
 mod words;
 
 pub(crate) use csv::harmless;
-pub(crate) use table::{FULL, defaults, grid, heading, line, unreachable};
+pub(crate) use table::{FULL, defaults, grid, heading, line, tag_totals, unreachable};
 pub(crate) use words::{Message, count, not_known, thousands};
 
 use std::io;
@@ -65,7 +66,7 @@ pub(crate) fn write(
 fn is_always_counted(outcome: Outcome, trigger: CommandTrigger) -> bool {
     match outcome {
         Outcome::Compliant | Outcome::Exempt | Outcome::Gone | Outcome::Failed => true,
-        Outcome::Reported => trigger == CommandTrigger::Scan,
+        Outcome::Reported => trigger != CommandTrigger::Enforce,
         Outcome::Enforced => trigger == CommandTrigger::Enforce,
         Outcome::Stopped | Outcome::Terminated => false,
     }

@@ -18,6 +18,8 @@ pub(crate) struct Scope {
     pub(crate) required: Required,
     /// The plan that is applied; it has a policy and instances of its own.
     pub(crate) plan: Option<PathBuf>,
+    /// The keys of the tags that are shown.
+    pub(crate) show_tags: Vec<String>,
     /// The instances that are listed.
     pub(crate) only: Option<Only>,
 }

@@ -1,6 +1,7 @@
 //! Who used IMDSv1, or whose calls are refused: CloudWatch's answers for every instance.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use futures_util::future::join;
@@ -77,6 +78,8 @@ pub struct InstanceCalls {
     pub instance_id: InstanceId,
     /// The tag `Name`.
     pub name: Option<String>,
+    /// All of its tags.
+    pub tags: BTreeMap<String, String>,
     /// Where it is in its lifecycle.
     pub state: Option<State>,
     /// As it is now.
@@ -265,6 +268,7 @@ impl UsageReader<'_> {
         InstanceCalls {
             days: by_day(&points, self.begin, self.options.days),
             name: instance.tags.get("Name").cloned(),
+            tags: instance.tags,
             account: instance.account,
             region: instance.region,
             instance_id: instance.id,

@@ -4,29 +4,23 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::Regex;
-
-use crate::patterns::regex;
+use crate::patterns::patterns;
 
 const V4: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 const V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
 
-static NUMBERS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)\b(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\b"));
-static COLONS: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)(?:[0-9a-f]{0,4}:){2,}[0-9a-f.]*"));
-static NAME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)\binstance-data(?P<domain>(?:\.[a-z0-9-]+)*\.internal)?\b"));
-static PATH: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^(?::\d+)?/+(?:latest|\d{4}-\d\d-\d\d|1\.0)(?:[^\w.-]|$)"));
+patterns! {
+    NUMBERS = r"(?i)\b(?:0x[0-9a-f]+|\d+)(?:\.(?:0x[0-9a-f]+|\d+)){0,3}\b";
+    COLONS = r"(?i)(?:[0-9a-f]{0,4}:){2,}[0-9a-f.]*";
+    NAME = r"(?i)\binstance-data(?P<domain>(?:\.[a-z0-9-]+)*\.internal)?\b";
+    PATH = r"^(?::\d+)?/+(?:latest|\d{4}-\d\d-\d\d|1\.0)(?:[^\w.-]|$)";
+}
 
 /// Where the addresses are, in the order of the text.
 pub(crate) fn find(text: &str) -> Vec<Range<usize>> {
-    let v4 = NUMBERS
-        .find_iter(text)
-        .filter(|found| is_v4(found.as_str()))
-        .map(|found| found.range());
+    let v4 = NUMBERS.find_iter(text);
+    let v4 = v4.filter(|it| is_v4(it.as_str())).map(|it| it.range());
     let v6 = COLONS.find_iter(text).filter_map(|found| {
         let shown = found.as_str().trim_end_matches('.');
         // A colon before the address is not part of it.
@@ -58,31 +52,23 @@ pub(crate) fn has_path(after: &str) -> bool {
 /// as `inet_aton` and therefore `curl` read them.
 fn is_v4(text: &str) -> bool {
     let numbers: Option<Vec<u32>> = text.split('.').map(number).collect();
-    let Some((last, first)) = numbers.as_deref().and_then(<[u32]>::split_last) else {
-        return false;
-    };
-    let mut address: u64 = 0;
-    for part in first {
-        if *part > 255 {
-            return false;
-        }
-        address = (address << 8) | u64::from(*part);
-    }
-    let left = 8 * (4 - first.len().min(3));
-    u64::from(*last) < (1 << left)
-        && (address << left) | u64::from(*last) == u64::from(V4.to_bits())
+    let numbers = numbers.as_deref().and_then(<[u32]>::split_last);
+    numbers.is_some_and(|(last, first)| {
+        let octets = V4.octets().map(u32::from);
+        let left = octets.strip_prefix(first);
+        left.is_some_and(|left| left.iter().fold(0, |all, octet| (all << 8) | octet) == *last)
+    })
 }
 
 fn number(text: &str) -> Option<u32> {
     let hexadecimal = text.strip_prefix("0x").or(text.strip_prefix("0X"));
-    match (hexadecimal, text.strip_prefix('0')) {
-        (Some(digits), _) => u32::from_str_radix(digits, 16).ok(),
+    let read = match hexadecimal {
+        Some(digits) => u32::from_str_radix(digits, 16),
         // Some programs read numbers with a leading zero as decimal.
-        (None, Some(digits)) if !digits.is_empty() => u32::from_str_radix(digits, 8)
-            .or_else(|_| digits.parse())
-            .ok(),
-        _ => text.parse().ok(),
-    }
+        None if text.starts_with('0') => u32::from_str_radix(text, 8).or_else(|_| text.parse()),
+        None => text.parse(),
+    };
+    read.ok()
 }
 
 fn is_v6(text: &str) -> bool {

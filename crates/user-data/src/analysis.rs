@@ -2,14 +2,13 @@
 
 use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::{Captures, Regex};
+use regex::Captures;
 
 use crate::assignments::{StatementParts, parts};
 use crate::language::Language;
 use crate::names::ResolvedNames;
-use crate::patterns::{self, regex};
+use crate::patterns::{self, patterns};
 use crate::statement::{ScriptStatement, start};
 use crate::uses::{NameUse, uses};
 use crate::{address, words};
@@ -30,18 +29,18 @@ pub(crate) struct AnalyzedStatement {
     pub(crate) puts: bool,
 }
 
-/// Functions that only build a value.
-static BUILDERS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
+patterns! {
+    /// Functions that only build a value.
+    BUILDERS = r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
             | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
             | sprintf | quote | lower | encode | flush | \w*time | list | tuple | dict | partial | int | float | Retry | Timeout | param
-            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$",
-    )
-});
-static FUNCTION_CALL: LazyLock<Regex> = LazyLock::new(|| regex(r"([A-Za-z_]\w*)\s*\("));
-static CMDLET_CALL: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)"));
+            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$";
+    FUNCTION_CALL = r"([A-Za-z_]\w*)\s*\(";
+    CMDLET_CALL = r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)";
+
+    /// What runs a part of a text or hands it to a program or a file.
+    RUNS = r#"[#$][{(]|[|>]|\(\w+ ["'$]"#;
+}
 
 /// Whether a program or a function prints for people, or a file is for them.
 fn prints(name: &str, names: &ResolvedNames) -> bool {
@@ -49,22 +48,30 @@ fn prints(name: &str, names: &ResolvedNames) -> bool {
         || patterns::FOR_PEOPLE.is_match(name) && !names.functions.contains(name)
 }
 
+/// The items that start within a value, of items in the order of the text.
+fn within<'i, T>(
+    items: &'i [T],
+    value: &Range<usize>,
+    start: impl Fn(&T) -> usize,
+) -> impl Iterator<Item = &'i T> {
+    let first = items.partition_point(|item| start(item) < value.start);
+    let items = items.iter().skip(first);
+    items.take_while(move |item| start(item) < value.end)
+}
+
 impl AnalyzedStatement {
     pub(crate) fn new(mut statement: ScriptStatement) -> Self {
-        if patterns::NOT_CALLED.is_match(&statement.text) {
-            let blank = |found: &Captures| " ".repeat(found.get(0).map_or(0, |m| m.len()));
-            let text = patterns::NOT_CALLED.replace_all(&statement.text, blank);
-            statement.text = text.into_owned();
-        }
+        let blank = |found: &Captures| " ".repeat(found.get_match().len());
+        let text = patterns::NOT_CALLED.replace_all(&statement.text, blank);
+        statement.text = text.into_owned();
         let text = &statement.text;
         let parts = parts(&statement);
         let mut addresses = address::find(text);
         addresses.retain(|address| !patterns::OTHER_PATH.is_match(&words::url(text, address)));
         let headers = || patterns::HEADER.captures_iter(text);
         let requests_ttl = headers().any(|found| found.name("ttl").is_some());
-        let token_header = headers()
-            .find(|found| found.name("ttl").is_none())
-            .and_then(|found| Some(found.name("name")?.start()));
+        let mut token_headers = headers().filter(|found| found.name("ttl").is_none());
+        let token_header = token_headers.find_map(|found| Some(found.name("name")?.start()));
         let caller = patterns::callers(text).next();
         let puts = patterns::PUT.is_match(text);
         AnalyzedStatement {
@@ -79,6 +86,10 @@ impl AnalyzedStatement {
         }
     }
 
+    pub(crate) fn in_shell(&self) -> bool {
+        self.statement.language == Language::Shell
+    }
+
     /// The first use of one of the names.
     pub(crate) fn use_of_any(&self, names: &HashSet<String>) -> Option<&NameUse> {
         self.uses.iter().find(|used| names.contains(&used.name))
@@ -90,33 +101,29 @@ impl AnalyzedStatement {
         uses.find(|used| self.leads_to_service(used, names))
     }
 
+    /// Whether a name stands for the service, and the URL that begins with it does not return tokens
+    /// and is EC2's.
     fn leads_to_service(&self, used: &NameUse, names: &ResolvedNames) -> bool {
-        names.addresses.contains(&used.name) && !self.goes_elsewhere(used)
-    }
-
-    /// Whether the URL that begins with a name returns tokens, or is not EC2's.
-    fn goes_elsewhere(&self, used: &NameUse) -> bool {
         let after = start(self.statement.text_from(used.range.end), words::URL_BYTES);
-        let url = match self.statement.language {
-            Language::Shell => after.split(char::is_whitespace).next(),
-            // The path may be in another string.
-            Language::PowerShell | Language::Python | Language::Other => {
-                after.split([',', ';']).next()
-            }
+        // In other languages than shell, the path may be in another string.
+        let ends = |letter: char| match self.in_shell() {
+            true => letter.is_whitespace(),
+            false => matches!(letter, ',' | ';'),
         };
-        url.is_some_and(|url| patterns::OTHER_PATH.is_match(url))
+        let url = after.split(ends).next().unwrap_or_default();
+        names.addresses.contains(&used.name) && !patterns::OTHER_PATH.is_match(url)
     }
 
     /// Whether it sends a token.
     pub(crate) fn sends_token(&self, names: &ResolvedNames) -> bool {
         let mut uses = self.uses.iter();
+        let configured = self
+            .called()
+            .and_then(|program| names.configured.get(program));
         self.token_header.is_some()
             || uses.any(|used| names.tokens.contains(&used.name) && !self.is_of_library(used))
-            || self.called().is_some_and(|program| {
-                let configured = names.configured.get(program);
-                configured.is_some_and(|(part, line)| {
-                    *part == self.statement.part && *line < self.statement.line_at(0)
-                })
+            || configured.is_some_and(|(part, line)| {
+                *part == self.statement.part && *line < self.statement.line_at(0)
             })
     }
 
@@ -133,15 +140,10 @@ impl AnalyzedStatement {
         self.caller.is_some() || self.use_of_any(&names.callers).is_some()
     }
 
-    /// Whether the values that it assigns are the response of a call.
+    /// Whether the values that it assigns are the response of a call. In a shell, a substitution is
+    /// a command of its own.
     pub(crate) fn assigns_response(&self, names: &ResolvedNames) -> bool {
-        match self.statement.language {
-            // A substitution is a command of its own.
-            Language::Shell => false,
-            Language::PowerShell | Language::Python | Language::Other => {
-                self.caller.is_some() || self.runs_unknown(names)
-            }
-        }
+        !self.in_shell() && (self.caller.is_some() || self.runs_unknown(names))
     }
 
     /// Whether it calls a function that does more than to build a value.
@@ -150,8 +152,7 @@ impl AnalyzedStatement {
     }
 
     fn unknown_in(&self, text: &str, names: &ResolvedNames) -> bool {
-        let mut called = self.functions_in(text);
-        called.any(|name| {
+        self.functions_in(text).any(|name| {
             let name = &self.statement.language.canonical_name(name);
             !BUILDERS.is_match(name)
                 && !prints(name, names)
@@ -162,39 +163,32 @@ impl AnalyzedStatement {
 
     /// The functions and cmdlets that a part of the statement calls.
     fn functions_in<'t>(&self, text: &'t str) -> impl Iterator<Item = &'t str> + use<'t> {
-        let cmdlets = match self.statement.language {
-            Language::PowerShell => text,
-            _ => "",
-        };
-        let found = FUNCTION_CALL.captures_iter(text);
-        let found = found.chain(CMDLET_CALL.captures_iter(cmdlets));
+        let is_powershell = self.statement.language == Language::PowerShell;
+        let cmdlets = CMDLET_CALL.captures_iter(if is_powershell { text } else { "" });
+        let found = FUNCTION_CALL.captures_iter(text).chain(cmdlets);
         found.filter_map(|found| Some(found.get(1)?.as_str()))
     }
 
     /// Whether it is text that people read and nothing runs.
     pub(crate) fn is_text(&self, names: &ResolvedNames) -> bool {
-        let reader = match self.statement.language {
-            Language::Shell => self.statement.reader.as_deref(),
+        let reader = match self.in_shell() {
+            true => self.statement.reader.as_deref(),
             // A program in quotes is not called by a function that prints it.
-            _ => self.called().filter(|_| self.quotes_caller(names)),
+            false => self.called().filter(|_| self.quotes_caller(names)),
         };
         reader.is_some_and(|reader| prints(reader, names))
     }
 
-    /// Whether its caller is a program in quotes, and no function is called that may run it.
+    /// Whether its caller is a program in quotes, and nothing may run it.
     fn quotes_caller(&self, names: &ResolvedNames) -> bool {
         let text = &self.statement.text;
-        let runs: &[&str] = match self.statement.language {
-            Language::PowerShell => &["(", "|", ">"],
-            _ => &["#{", "`", "|", ">"],
-        };
-        let caller = self
-            .caller
-            .as_ref()
-            .and_then(|caller| text.get(..caller.end));
-        caller.is_some_and(|before| before.contains(['"', '\'']) && !before.ends_with('('))
-            && !self.unknown_in(self.own_text(), names)
-            && !runs.iter().any(|sign| text.contains(sign))
+        let caller = self.caller.as_ref();
+        let before = caller.and_then(|caller| text.get(..caller.end));
+        before.is_some_and(|before| {
+            let is_open = |quote| before.matches(quote).count() % 2 == 1;
+            (is_open('"') || is_open('\'')) && !before.ends_with('(')
+        }) && !self.unknown_in(self.own_text(), names)
+            && !RUNS.is_match(text)
     }
 
     /// Whether it mentions values and fetches nothing.
@@ -205,63 +199,62 @@ impl AnalyzedStatement {
 
     /// The program, or the function that a statement calls first.
     pub(crate) fn called(&self) -> Option<&str> {
-        match self.statement.language {
-            Language::Shell => self.parts.program.as_deref(),
-            _ => Some(patterns::CALLED.captures(self.own_text())?.get(1)?.as_str()),
+        match self.in_shell() {
+            true => self.parts.program.as_deref(),
+            false => Some(patterns::CALLED.captures(self.own_text())?.get(1)?.as_str()),
         }
     }
 
     /// Whether nothing but printing happens in it, if it is in a function.
     pub(crate) fn only_prints(&self, names: &ResolvedNames) -> bool {
-        match self.statement.language {
-            Language::Shell => self.parts.program.is_none() || self.mentions(names),
-            _ => !self.calls(names) && !self.unknown_in(self.own_text(), names),
+        match self.in_shell() {
+            true => self.parts.program.is_none() || self.mentions(names),
+            false => !self.calls(names) && !self.unknown_in(self.own_text(), names),
         }
     }
 
     /// The functions that it calls, or the program.
     pub(crate) fn called_functions(&self) -> Vec<&str> {
-        match self.statement.language {
-            Language::Shell => self.called().into_iter().collect(),
-            _ => self.functions_in(self.own_text()).collect(),
+        match self.in_shell() {
+            true => self.called().into_iter().collect(),
+            false => self.functions_in(self.own_text()).collect(),
         }
     }
 
     /// Whether it sends a header that all calls of its function hand to it.
     pub(crate) fn is_handed_header(&self, names: &ResolvedNames) -> bool {
-        let (text, language) = (&self.statement.text, self.statement.language);
         let arguments = self.caller.as_ref().map_or(0, |caller| caller.end);
-        let arguments = self.statement.text_from(arguments);
-        let is_header = match language {
-            Language::Shell => patterns::SHELL_PARAMETER.is_match(arguments),
-            _ => patterns::HEADER_PARAMETER.is_match(arguments),
+        let pattern = match self.in_shell() {
+            true => &patterns::SHELL_PARAMETER,
+            false => &patterns::HEADER_PARAMETER,
         };
         let is_parameter = |used: &NameUse| {
             // A parameter may be a path as well.
-            let before = text.get(..used.range.start).unwrap_or_default();
-            names.parameters.contains(&used.name) && !before.ends_with('/')
+            let before = self.statement.text.get(..used.range.start);
+            names.parameters.contains(&used.name) && !before.is_some_and(|it| it.ends_with('/'))
         };
         let function = self.statement.function.as_deref();
-        function.is_some_and(|it| names.handed.contains(&language.canonical_name(it)))
-            && (is_header || self.uses.iter().any(is_parameter))
+        function.is_some_and(|it| {
+            names
+                .handed
+                .contains(&self.statement.language.canonical_name(it))
+        }) && (pattern.is_match(self.statement.text_from(arguments))
+            || self.uses.iter().any(is_parameter))
     }
 
     /// Whether a value is a parameter of a shell's function.
     pub(crate) fn is_parameter(&self, value: &Range<usize>) -> bool {
         let value = self.statement.text.get(value.clone()).unwrap_or_default();
-        self.statement.language == Language::Shell
-            && patterns::SHELL_PARAMETER
-                .find(value)
-                .is_some_and(|found| found.start() == 0)
+        let found = patterns::SHELL_PARAMETER.find(value);
+        self.in_shell() && found.is_some_and(|found| found.start() == 0)
     }
 
     /// The text from the program on, or after the head of a function.
     fn own_text(&self) -> &str {
         let text = &self.statement.text;
-        let program = self.parts.program.as_deref();
-        let start = match self.statement.language {
-            Language::Shell => program.and_then(|program| text.find(program)),
-            _ => patterns::function_head(text).map(|head| head.end),
+        let start = match self.in_shell() {
+            true => (self.parts.program.as_deref()).and_then(|program| text.find(program)),
+            false => patterns::function_head(text),
         };
         self.statement.text_from(start.unwrap_or_default())
     }
@@ -269,47 +262,45 @@ impl AnalyzedStatement {
     /// Whether it returns or prints an address.
     pub(crate) fn returns_address(&self, names: &ResolvedNames) -> bool {
         let returns = ["return", "echo ", "printf "];
-        returns
-            .iter()
-            .any(|word| self.statement.text.starts_with(word))
+        let mut returns = returns.iter();
+        returns.any(|word| self.statement.text.starts_with(word))
             && (!self.addresses.is_empty() || self.use_of_address(names).is_some())
     }
 
     /// Whether a value that it assigns holds an address of the service.
     pub(crate) fn holds_address(&self, value: &Range<usize>, names: &ResolvedNames) -> bool {
-        let first = self.addresses.partition_point(|at| at.start < value.start);
-        let literal = self.addresses.get(first);
-        literal.is_some_and(|at| at.start < value.end)
-            || (self.uses_within(value).iter()).any(|used| self.leads_to_service(used, names))
+        within(&self.addresses, value, |at| at.start)
+            .next()
+            .is_some()
+            || self
+                .uses_within(value)
+                .any(|used| self.leads_to_service(used, names))
     }
 
     /// Whether a value holds the header itself: `headers = {"X-aws-ec2-metadata-token": fetch(…)}`
     /// does, `response = fetch(…, {"X-aws-ec2-metadata-token": …})` does not.
     pub(crate) fn holds_header(&self, value: &Range<usize>) -> bool {
+        let caller = self.caller.as_ref();
         self.token_header.is_some_and(|header| {
-            let sent_by = self.caller.as_ref().filter(|caller| caller.start <= header);
-            value.contains(&header)
-                && (sent_by.is_none() || self.statement.language == Language::Shell)
+            let is_sent = caller.is_some_and(|caller| caller.start <= header);
+            value.contains(&header) && (!is_sent || self.in_shell())
         })
     }
 
     /// Whether a value holds a program that fetches URLs, as only a shell's variables do.
     pub(crate) fn holds_caller(&self, value: &Range<usize>, names: &ResolvedNames) -> bool {
         let caller = self.caller.as_ref();
-        self.statement.language == Language::Shell
-            && (caller.is_some_and(|caller| value.contains(&caller.start))
-                || self.uses_any_within(value, &names.callers))
+        let is_literal = caller.is_some_and(|caller| value.contains(&caller.start));
+        self.in_shell() && (is_literal || self.uses_any_within(value, &names.callers))
     }
 
     /// Whether a value uses one of the names.
     pub(crate) fn uses_any_within(&self, value: &Range<usize>, names: &HashSet<String>) -> bool {
-        let uses = self.uses_within(value);
-        uses.iter().any(|used| names.contains(&used.name))
+        let mut uses = self.uses_within(value);
+        uses.any(|used| names.contains(&used.name))
     }
 
-    fn uses_within(&self, value: &Range<usize>) -> &[NameUse] {
-        let first = (self.uses).partition_point(|used| used.range.start < value.start);
-        let last = (self.uses).partition_point(|used| used.range.start < value.end);
-        self.uses.get(first..last).unwrap_or_default()
+    fn uses_within(&self, value: &Range<usize>) -> impl Iterator<Item = &NameUse> {
+        within(&self.uses, value, |used| used.range.start)
     }
 }

@@ -4,12 +4,11 @@ mod code;
 mod shell;
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use regex::Regex;
 
 use crate::language::Language;
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::statement::ScriptStatement;
 
 /// Names and the value that a statement assigns to them.
@@ -19,8 +18,6 @@ pub(crate) struct Assignment {
     pub(crate) names: Vec<String>,
     /// Where the value is in the text.
     pub(crate) value: Range<usize>,
-    /// The program of which the value is the configuration.
-    pub(crate) configures: Option<&'static str>,
 }
 
 /// What a statement assigns and runs.
@@ -31,21 +28,29 @@ pub(crate) struct StatementParts {
     pub(crate) only_assigns: bool,
     /// Whether other programs get the values, as environment variables.
     pub(crate) exports: bool,
-    /// The program or the first word.
+    /// The program that a shell runs.
     pub(crate) program: Option<String>,
 }
 
-static LOOP: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)^\s*(?:for|foreach)\s*\(?\s*(?:const\s+|let\s+|var\s+)?([$@%]?\w+(?:\s*,\s*\w+)*)\s+(?:in|of)\s+",
-    )
-});
+patterns! {
+    /// The variables of a loop, and the values that they take.
+    LOOP = r"(?is)^\s*(?:for|foreach)\s*\(?\s*(?:const\s+|let\s+|var\s+)?(?P<names>[$@%]?\w+(?:\s*,\s*\w+)*)\s+(?:in|of)\s+(?P<value>.*)";
+}
+
+/// Names as they are written, separated by commas, and where their value is.
+type Assigned<'t> = (&'t str, Range<usize>);
+
+/// The names and values where a pattern occurs.
+fn assigned<'t>(pattern: &'static Regex, text: &'t str) -> impl Iterator<Item = Assigned<'t>> {
+    let found = pattern.captures_iter(text);
+    found.filter_map(|it| Some((it.name("names")?.as_str(), it.name("value")?.range())))
+}
 
 /// The parts of a statement.
 pub(crate) fn parts(statement: &ScriptStatement) -> StatementParts {
     match statement.language {
         Language::Shell => shell::parts(statement),
-        Language::PowerShell | Language::Python | Language::Other => code::parts(statement),
+        _ => code::parts(statement),
     }
 }
 
@@ -57,10 +62,4 @@ pub(crate) fn program(text: &str) -> Option<&str> {
 /// The name of a file, in the form of [`ResolvedNames`](crate::names::ResolvedNames).
 pub(crate) fn file(name: &str) -> String {
     format!("@{}", name.trim_matches(['"', '\'']))
-}
-
-/// The variables of a loop, and where the values are that they take.
-fn loop_variables(text: &str) -> Option<(&str, Range<usize>)> {
-    let found = LOOP.captures(text)?;
-    Some((found.get(1)?.as_str(), found.get(0)?.end()..text.len()))
 }

@@ -1,7 +1,6 @@
 //! Judges every statement: does it call the metadata service, and without a token?
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use crate::analysis::AnalyzedStatement;
 use crate::finding::Finding;
@@ -20,18 +19,18 @@ pub(crate) fn find(scripts: &[Script]) -> Vec<Finding> {
     let statements: Vec<_> = statements.map(AnalyzedStatement::new).collect();
     let names = resolve(&statements);
     let mentioned = mentioned_words(&statements);
-    let mut findings: Vec<Finding> = statements
-        .iter()
+    let found = statements.iter();
+    let mut found: Vec<Finding> = found
         .filter_map(|statement| statement.call_without_token(&names, &mentioned))
         .collect();
-    let part = |finding: &Finding| {
-        scripts
+    found.sort_by_cached_key(|finding| {
+        let part = scripts
             .iter()
-            .position(|script| script.part == finding.part)
-    };
-    findings.sort_by_cached_key(|finding| (part(finding), finding.line));
-    findings.dedup();
-    findings
+            .position(|script| script.part == finding.part);
+        (part, finding.line)
+    });
+    found.dedup();
+    found
 }
 
 /// The words of all statements, except the names to which a statement assigns values.
@@ -49,13 +48,13 @@ fn mentioned_words(statements: &[AnalyzedStatement]) -> HashSet<String> {
 
 /// The service as a statement refers to it.
 struct CallTarget<'s> {
-    /// Its first address.
-    address: Option<&'s Range<usize>>,
     /// The first name that stands for it.
     name: Option<&'s NameUse>,
-    /// Where the address is, or the name if there is no address.
+    /// Where the first address is, or the name if there is no address.
     at: usize,
     url: String,
+    /// Whether it is a name, or a path of the service follows the address.
+    is_url: bool,
 }
 
 impl AnalyzedStatement {
@@ -82,11 +81,13 @@ impl AnalyzedStatement {
             return may_call.then(|| self.finding(target.at, None, &target.url));
         }
         let alias = self.use_of_any(&names.callers).map(|used| &used.range);
-        if let Some(caller) = self.caller.as_ref().or(alias) {
-            return Some(self.call_by(caller, &target));
-        }
-        let fetches = self.may_fetch(&target, names);
-        fetches.then(|| self.finding(target.at, None, &target.url))
+        let caller = self.caller.as_ref().or(alias);
+        let is_call = caller.is_some() || self.may_fetch(&target, names);
+        // An alias may be both the caller and the URL.
+        let caller = caller.filter(|caller| target.name.is_none_or(|name| name.range != **caller));
+        let at = caller.map_or(target.at, |caller| target.at.min(caller.start));
+        let program = caller.and_then(|caller| self.statement.text.get(caller.clone()));
+        is_call.then(|| self.finding(at, program, &target.url))
     }
 
     fn finding(&self, at: usize, caller: Option<&str>, url: &str) -> Finding {
@@ -99,30 +100,34 @@ impl AnalyzedStatement {
 
     /// A call of Python's `boto`, unless the script defines a function of that name.
     fn boto_call(&self, names: &ResolvedNames) -> Option<Finding> {
-        if self.statement.language == Language::Other {
-            return None;
-        }
         let found = patterns::BOTO.find(&self.statement.text)?;
         let after = self.statement.text_from(found.end());
         let is_call = after.trim_start().starts_with('(');
         let is_own = names.functions.contains(found.as_str());
-        (is_call && !is_own).then(|| self.finding(found.start(), None, found.as_str()))
+        (is_call && !is_own && self.statement.language != Language::Other)
+            .then(|| self.finding(found.start(), None, found.as_str()))
     }
 
     fn target(&self, names: &ResolvedNames) -> Option<CallTarget<'_>> {
         let text = &self.statement.text;
-        let address = self.addresses.first();
         let name = self.use_of_address(names);
-        let (at, url) = match (address, name) {
-            (Some(range), _) => (range.start, words::url(text, range)),
-            (None, Some(used)) => (used.range.start, words::reference(text, &used.range)),
+        let (at, url, is_url) = match (self.addresses.first(), name) {
+            (Some(range), _) => {
+                let after = self.statement.text_from(range.end).trim_start_matches(']');
+                let url = words::url(text, range);
+                (range.start, url, address::has_path(after))
+            }
+            (None, Some(used)) => {
+                let url = words::reference(text, &used.range);
+                (used.range.start, url, true)
+            }
             (None, None) => return None,
         };
         Some(CallTarget {
-            address,
             name,
             at,
             url,
+            is_url,
         })
     }
 
@@ -130,7 +135,8 @@ impl AnalyzedStatement {
     fn is_for_others(&self, target: &CallTarget, mentioned: &HashSet<String>) -> bool {
         self.parts.exports
             && !self.parts.assignments.is_empty()
-            && target.address.is_some_and(|range| self.has_path(range))
+            && !self.addresses.is_empty()
+            && target.is_url
             && !self.assigned_names().any(|name| mentioned.contains(name))
     }
 
@@ -139,32 +145,14 @@ impl AnalyzedStatement {
         names.map(|name| name.trim_start_matches('$'))
     }
 
-    fn call_by(&self, caller: &Range<usize>, target: &CallTarget) -> Finding {
-        // An alias may be both the caller and the URL.
-        if target.name.is_some_and(|name| name.range == *caller) {
-            return self.finding(target.at, None, &target.url);
-        }
-        let name = self.statement.text.get(caller.clone());
-        self.finding(target.at.min(caller.start), name, &target.url)
-    }
-
     /// Whether a statement without a known caller fetches the URL.
     fn may_fetch(&self, target: &CallTarget, names: &ResolvedNames) -> bool {
-        let is_url = target.address.is_none_or(|range| self.has_path(range));
-        let runs = match self.statement.language {
+        let runs = match self.in_shell() {
             // A word before a colon is the key of a setting.
-            Language::Shell => !self.called().is_some_and(|program| program.ends_with(':')),
-            Language::PowerShell | Language::Python | Language::Other => {
-                self.runs_unknown(names) && !target.name.is_some_and(|name| self.is_object(name))
-            }
+            true => !self.called().is_some_and(|program| program.ends_with(':')),
+            false => self.runs_unknown(names) && !target.name.is_some_and(|it| self.is_object(it)),
         };
-        is_url && runs && !self.mentions(names)
-    }
-
-    /// Whether a path of the service follows an address.
-    fn has_path(&self, address: &Range<usize>) -> bool {
-        let after = self.statement.text_from(address.end);
-        address::has_path(after.trim_start_matches(']'))
+        target.is_url && runs && !self.mentions(names)
     }
 
     /// Whether only a method of the object is called that a name stands for.

@@ -2,18 +2,15 @@
 //!
 //! <https://cloudinit.readthedocs.io/en/latest/reference/modules.html>
 
-use std::sync::LazyLock;
-
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
-use regex::Regex;
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
 use crate::error::NotRead;
 use crate::language::{by_file_name, language};
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::script::Script;
 
 /// What a string in the document is.
@@ -31,16 +28,54 @@ pub(crate) enum CloudConfigPart {
 /// The MIME types of a list of URLs that are included.
 pub(crate) const INCLUDE_TYPE: &str = "text/x-include";
 
-/// A list of URLs that are included. C includes files by names in brackets or quotes.
-pub(crate) static INCLUDE: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?m)\A(?:##.*$|\s)*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://")
-});
+patterns! {
+    /// A list of URLs that are included. C includes files by names in brackets or quotes.
+    pub(crate) INCLUDE = r"(?m)\A(?:##.*$|\s)*#include(?:-once)?(?:\s|#.*$)*[a-zA-Z][\w+.-]*://";
+
+    /// The parts of an archive may be in any format.
+    USER_DATA = r"\A\s*#cloud-config|MIME-Version:";
+
+    /// A word that a shell reads as it is.
+    PLAIN = r"^[\w./:=@%+,$-]*$";
+}
 
 pub(crate) type PartResult = Result<CloudConfigPart, NotRead>;
 
-/// The parts; `None` where the text is not YAML, as a template is before it is rendered.
-pub(crate) fn parts(text: &str) -> Option<Vec<PartResult>> {
-    Some(texts(text)?.into_iter().map(YamlText::into_part).collect())
+/// The parts; `None` where the text is not YAML, as a template is before it is rendered. An alias
+/// repeats what was already read, and is not followed.
+pub(crate) fn parts(yaml: &str) -> Option<Vec<PartResult>> {
+    let mut reader = YamlReader::default();
+    for event in Parser::new_from_str(yaml) {
+        let (event, span) = event.ok()?;
+        match event {
+            Event::MappingStart(..) => reader.begin(true),
+            Event::SequenceStart(..) => reader.begin(false),
+            Event::MappingEnd | Event::SequenceEnd => reader.end(),
+            Event::Scalar(text, style, _, tag) => {
+                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                // The parser reports the line of the first word.
+                let blank = text.len() - text.trim_start_matches('\n').len();
+                let line = (span.start.line()).saturating_sub(if is_block { blank } else { 0 });
+                let is_binary = tag.is_some_and(|tag| tag.suffix == "binary");
+                reader.text(YamlText {
+                    line: line.max(1),
+                    last_line: if is_block {
+                        usize::MAX
+                    } else {
+                        span.end.line()
+                    },
+                    encoding: is_binary.then(|| "b64".to_owned()),
+                    included: reader.at_included(&text),
+                    text: text.into_owned(),
+                    path: None,
+                });
+            }
+            Event::Alias(_) => reader.end_value(),
+            _ => {}
+        }
+    }
+    let texts = reader.texts.into_iter();
+    Some(texts.map(YamlText::into_part).collect())
 }
 
 /// A string in the document.
@@ -66,133 +101,65 @@ struct YamlReader {
     open: Vec<YamlNode>,
 }
 
-enum YamlNode {
-    Map {
-        /// The key whose value follows.
-        key: Option<String>,
-        fields: Vec<(String, YamlText)>,
-    },
-    List {
-        /// The words of a command that is written as a list.
-        words: Vec<YamlText>,
-        /// Whether it contains anything but words.
-        mixed: bool,
-        /// Whether each list in it is a command.
-        commands: bool,
-    },
-}
-
-/// An alias repeats what was already read, and is not followed.
-fn texts(yaml: &str) -> Option<Vec<YamlText>> {
-    let mut reader = YamlReader::default();
-    for event in Parser::new_from_str(yaml) {
-        let (event, span) = event.ok()?;
-        match event {
-            Event::MappingStart(..) => reader.begin(YamlNode::Map {
-                key: None,
-                fields: Vec::new(),
-            }),
-            Event::SequenceStart(..) => reader.begin(YamlNode::List {
-                words: Vec::new(),
-                mixed: false,
-                commands: reader.at_command_list(),
-            }),
-            Event::MappingEnd | Event::SequenceEnd => reader.end(),
-            Event::Scalar(text, style, _, tag) => {
-                let is_block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
-                // The parser reports the line of the first word.
-                let blank = text.len() - text.trim_start_matches('\n').len();
-                let line = (span.start.line()).saturating_sub(if is_block { blank } else { 0 });
-                let is_binary = tag.is_some_and(|tag| tag.suffix == "binary");
-                reader.text(YamlText {
-                    last_line: if is_block {
-                        usize::MAX
-                    } else {
-                        span.end.line()
-                    },
-                    encoding: is_binary.then(|| "b64".to_owned()),
-                    included: reader.at_included(&text),
-                    ..YamlText::new(text.into_owned(), line.max(1))
-                });
-            }
-            Event::Alias(_) => reader.end_value(),
-            Event::Nothing
-            | Event::StreamStart
-            | Event::StreamEnd
-            | Event::DocumentStart(_)
-            | Event::DocumentEnd => {}
-        }
-    }
-    Some(reader.texts)
+/// A map or a list.
+#[derive(Default)]
+struct YamlNode {
+    is_map: bool,
+    /// The key whose value follows.
+    key: Option<String>,
+    /// The strings in it, with their keys.
+    texts: Vec<(String, YamlText)>,
+    /// Whether a list contains anything but strings.
+    mixed: bool,
 }
 
 impl YamlReader {
-    /// Whether the list that begins is that of `runcmd` or `bootcmd`.
-    fn at_command_list(&self) -> bool {
-        matches!(
-            self.open.as_slice(),
-            [YamlNode::Map { key: Some(key), .. }] if key == "runcmd" || key == "bootcmd"
-        )
-    }
-
     /// Whether a text is the URL of a configuration that Ignition merges or takes instead.
     fn at_included(&self, text: &str) -> bool {
-        let mut keys = self.open.iter().map(|node| match node {
-            YamlNode::Map { key, .. } => key.as_deref(),
-            YamlNode::List { .. } => None,
-        });
+        let mut keys = self.open.iter().map(|node| node.key.as_deref());
         keys.next() == Some(Some("ignition"))
             && keys.next() == Some(Some("config"))
             && keys.next_back() == Some(Some("source"))
             && !text.starts_with("data:")
     }
 
-    fn begin(&mut self, node: YamlNode) {
-        if let Some(YamlNode::List { mixed, .. }) = self.open.last_mut() {
-            *mixed = true;
+    fn begin(&mut self, is_map: bool) {
+        if let Some(node) = self.open.last_mut() {
+            node.mixed = true;
         }
-        self.open.push(node);
+        self.open.push(YamlNode {
+            is_map,
+            ..YamlNode::default()
+        });
     }
 
     fn end(&mut self) {
-        let ended = self.open.pop();
-        let in_commands = matches!(
-            self.open.last(),
-            Some(YamlNode::List { commands: true, .. })
-        );
-        match ended {
-            Some(YamlNode::List {
-                words,
-                mixed: false,
-                ..
-            }) if in_commands => self.texts.extend(command(&words)),
-            Some(YamlNode::List { words, .. }) => self.texts.extend(words),
-            Some(YamlNode::Map { fields, .. }) => self.texts.extend(field_texts(fields)),
-            None => {}
+        if let Some(node) = self.open.pop() {
+            let in_commands = matches!(
+                self.open.as_slice(),
+                [YamlNode { key: Some(key), .. }, YamlNode { is_map: false, .. }]
+                    if key == "runcmd" || key == "bootcmd"
+            );
+            match in_commands && !node.is_map && !node.mixed {
+                true => self.texts.extend(command(node.texts)),
+                false => self.texts.extend(field_texts(node.texts)),
+            }
         }
         self.end_value();
     }
 
     fn text(&mut self, text: YamlText) {
         match self.open.last_mut() {
-            Some(YamlNode::Map {
-                key: key @ None, ..
-            }) => *key = Some(text.text),
-            Some(YamlNode::Map { key, fields }) => {
-                fields.push((key.take().unwrap_or_default(), text));
-            }
-            Some(YamlNode::List { words, .. }) => words.push(text),
+            Some(node) if node.is_map && node.key.is_none() => node.key = Some(text.text),
+            Some(node) => node.texts.push((node.key.take().unwrap_or_default(), text)),
             None => self.texts.push(text),
         }
     }
 
     /// Ends a key or a value that is not a string.
     fn end_value(&mut self) {
-        if let Some(YamlNode::Map { key, .. }) = self.open.last_mut() {
-            *key = match key {
-                Some(_) => None,
-                None => Some(String::new()),
-            };
+        if let Some(node) = self.open.last_mut().filter(|node| node.is_map) {
+            node.key = node.key.is_none().then(String::new);
         }
     }
 }
@@ -217,97 +184,73 @@ fn field_texts(fields: Vec<(String, YamlText)>) -> impl Iterator<Item = YamlText
 }
 
 /// The words of a command, quoted for a shell.
-fn command(words: &[YamlText]) -> Option<YamlText> {
-    let line = words.first()?.line;
-    let is_plain = |letter: char| letter.is_alphanumeric() || "_-./:=@%+,$".contains(letter);
-    let quoted = words.iter().map(|word| {
-        if word.text.chars().all(is_plain) {
-            word.text.clone()
-        } else {
-            let escaped = word.text.replace('\\', "\\\\").replace('"', "\\\"");
-            format!("\"{escaped}\"")
-        }
-    });
-    Some(YamlText::new(quoted.collect::<Vec<_>>().join(" "), line))
+fn command(words: Vec<(String, YamlText)>) -> Option<YamlText> {
+    let quoted = words
+        .iter()
+        .map(|(_, word)| match PLAIN.is_match(&word.text) {
+            true => word.text.clone(),
+            false => format!(
+                "\"{}\"",
+                word.text.replace('\\', r"\\").replace('"', "\\\"")
+            ),
+        });
+    let text = quoted.collect::<Vec<_>>().join(" ");
+    let (_, first) = words.into_iter().next()?;
+    Some(YamlText {
+        text,
+        last_line: usize::MAX,
+        ..first
+    })
 }
 
 /// Padding is optional, as in Python's decoder.
-const BASE64: GeneralPurpose = GeneralPurpose::new(
+pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 impl YamlText {
-    fn new(text: String, line: usize) -> Self {
-        YamlText {
-            text,
-            line,
-            last_line: usize::MAX,
-            encoding: None,
-            path: None,
-            included: false,
-        }
-    }
-
     fn into_part(self) -> PartResult {
         if self.included {
             return Err(NotRead::Included);
         }
-        if let Some(part) = self.encoded_file().or_else(|| self.data_url()) {
-            return part;
-        }
-        // The parts of an archive may be in any format.
-        if self.text.trim_start().starts_with("#cloud-config")
-            || self.text.contains("MIME-Version:")
-            || INCLUDE.is_match(&self.text)
-        {
-            return Ok(CloudConfigPart::UserData {
-                name: "part within".to_owned(),
-                bytes: self.text.into_bytes(),
-            });
-        }
-        let by_name = self.path.as_deref().and_then(by_file_name);
-        let language = by_name.unwrap_or_else(|| language(&self.text));
-        let mut script = Script::new(self.text, self.line, language);
-        script.last_line = self.last_line;
-        Ok(CloudConfigPart::Script(script))
-    }
-
-    /// A file whose content is compressed or in base64.
-    fn encoded_file(&self) -> Option<PartResult> {
-        let encoding = self.encoding.as_deref()?.to_ascii_lowercase();
-        let name = match &self.path {
-            Some(path) => format!("file {path}"),
-            None => "file".to_owned(),
+        let encoding = self.encoding.unwrap_or_default().to_ascii_lowercase();
+        let is_base64 = encoding.contains("b64") || encoding.contains("base64");
+        let url = self.text.strip_prefix("data:");
+        let (name, bytes, is_base64) = match url.and_then(|url| url.split_once(',')) {
+            _ if is_base64 || encoding.starts_with("gz") => {
+                let name = format!("file {}", self.path.unwrap_or_default())
+                    .trim_end()
+                    .to_owned();
+                (name, self.text.into_bytes(), is_base64)
+            }
+            // A file of Ignition.
+            Some((kind, data)) => {
+                let bytes = percent_decode_str(data).collect();
+                ("data URL".to_owned(), bytes, kind.ends_with(";base64"))
+            }
+            None if USER_DATA.is_match(&self.text) || INCLUDE.is_match(&self.text) => {
+                ("part within".to_owned(), self.text.into_bytes(), false)
+            }
+            None => {
+                let by_name = self.path.as_deref().and_then(by_file_name);
+                let language = by_name.unwrap_or_else(|| language(&self.text));
+                let mut script = Script::new(&self.text, self.line, language);
+                script.last_line = self.last_line;
+                return Ok(CloudConfigPart::Script(script));
+            }
         };
-        if encoding.contains("b64") || encoding.contains("base64") {
-            return Some(decoded(name, self.text.as_bytes()));
-        }
-        let bytes = self.text.as_bytes().to_vec();
-        encoding
-            .starts_with("gz")
-            .then_some(Ok(CloudConfigPart::UserData { name, bytes }))
-    }
-
-    /// A file of Ignition, whose content is a URL.
-    fn data_url(&self) -> Option<PartResult> {
-        let (kind, data) = self.text.strip_prefix("data:")?.split_once(',')?;
-        let name = "data URL".to_owned();
-        let bytes: Vec<u8> = percent_decode_str(data).collect();
-        Some(match kind.ends_with(";base64") {
+        match is_base64 {
             true => decoded(name, &bytes),
             false => Ok(CloudConfigPart::UserData { name, bytes }),
-        })
+        }
     }
 }
 
 /// User data in base64.
 pub(crate) fn decoded(name: String, base64: &[u8]) -> PartResult {
-    let base64: Vec<u8> = base64
-        .iter()
-        .copied()
-        .filter(|b| !b.is_ascii_whitespace())
-        .collect();
+    let mut base64 = base64.to_vec();
+    base64.retain(|byte| !byte.is_ascii_whitespace());
     let bytes = BASE64.decode(base64).map_err(NotRead::Base64)?;
     Ok(CloudConfigPart::UserData { name, bytes })
 }

@@ -15,7 +15,7 @@ pub(crate) struct ResolvedNames {
     /// Functions that the scripts define.
     pub(crate) functions: HashSet<String>,
     /// Programs that send the header by their configuration, with the part and the line that set it.
-    pub(crate) configured: HashMap<String, (Option<String>, usize)>,
+    pub(crate) configured: HashMap<&'static str, (Option<String>, usize)>,
     /// Functions that only print.
     pub(crate) printers: HashSet<String>,
     /// Variables of a shell that hold a parameter of a function.

@@ -7,6 +7,7 @@ use crate::language::Language;
 /// Text that is run, or may be.
 #[derive(Debug, Clone)]
 pub(crate) struct Script {
+    /// With line feeds alone at the ends of lines.
     pub(crate) text: String,
     /// The number of its first line.
     pub(crate) line: usize,
@@ -27,9 +28,9 @@ const MAX_DEPTH: usize = 6;
 
 impl Script {
     /// A script that is not nested, and in no named part.
-    pub(crate) fn new(text: impl Into<String>, line: usize, language: Language) -> Self {
+    pub(crate) fn new(text: &str, line: usize, language: Language) -> Self {
         Script {
-            text: text.into(),
+            text: text.replace("\r\n", "\n").replace('\r', "\n"),
             line,
             last_line: usize::MAX,
             language,
@@ -39,17 +40,17 @@ impl Script {
         }
     }
 
-    /// A script nested in this one, unless it is nested too deeply.
-    pub(crate) fn nested(&self, text: String, line: usize, language: Language) -> Option<Script> {
-        self.may_nest().then(|| Script {
+    /// A script nested in this one.
+    pub(crate) fn nested(&self, text: String, line: usize, language: Language) -> Script {
+        Script {
             text,
             line,
-            last_line: self.last_line,
             language,
             reader: None,
             part: self.part.clone(),
             depth: self.depth + 1,
-        })
+            ..*self
+        }
     }
 
     /// Whether the scripts nested in this one are searched.

@@ -1,10 +1,9 @@
 //! Splits scripts into statements, each by its language.
 
-mod braces;
 mod calls;
+mod code;
 mod cursor;
 mod lexer;
-mod python;
 mod shell;
 
 use crate::language::Language;
@@ -18,8 +17,7 @@ pub(crate) fn statements(scripts: &[Script]) -> Vec<ScriptStatement> {
     while let Some(script) = pending.pop() {
         let (found, nested) = match script.language {
             Language::Shell => shell::split(&script),
-            Language::PowerShell | Language::Other => braces::split(&script),
-            Language::Python => python::split(&script),
+            _ => code::split(&script),
         };
         statements.extend(found.into_iter().flat_map(calls::separate));
         pending.extend(nested);

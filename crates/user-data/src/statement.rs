@@ -35,15 +35,15 @@ impl ScriptStatement {
     /// A statement of the text in a range, without that in ranges in it.
     pub(crate) fn without(&self, range: Range<usize>, inner: &[Range<usize>]) -> ScriptStatement {
         let (mut text, mut lines) = (String::new(), Vec::new());
-        let starts = std::iter::once(range.start).chain(inner.iter().map(|range| range.end));
-        let ends = inner.iter().map(|range| range.start).chain([range.end]);
-        for (start, end) in starts.zip(ends) {
-            lines.push((text.len(), self.line_at(start)));
-            let first = self.lines.partition_point(|(from, _)| *from <= start);
+        let mut at = range.start;
+        for inner in inner.iter().chain([&(range.end..range.end)]) {
+            lines.push((text.len(), self.line_at(at)));
+            let first = self.lines.partition_point(|(from, _)| *from <= at);
             let further = self.lines.iter().skip(first);
-            let further = further.take_while(|(from, _)| *from < end);
-            lines.extend(further.map(|(from, line)| (text.len() + from - start, *line)));
-            text.push_str(self.text.get(start..end).unwrap_or_default());
+            let further = further.take_while(|(from, _)| *from < inner.start);
+            lines.extend(further.map(|(from, line)| (text.len() + from - at, *line)));
+            text.push_str(self.text.get(at..inner.start).unwrap_or_default());
+            at = inner.end;
         }
         ScriptStatement {
             text,
@@ -66,8 +66,6 @@ impl ScriptStatement {
 pub(crate) struct StatementBuilder {
     pub(crate) text: String,
     lines: Vec<(usize, usize)>,
-    /// Where the last word begins.
-    word: usize,
 }
 
 impl StatementBuilder {
@@ -81,9 +79,6 @@ impl StatementBuilder {
             self.lines.push((self.text.len(), line));
         }
         self.text.push(letter);
-        if letter.is_whitespace() {
-            self.word = self.text.len();
-        }
     }
 
     /// Adds text that begins on the line.
@@ -96,12 +91,8 @@ impl StatementBuilder {
 
     /// Whether the next character begins a word.
     pub(crate) fn at_word(&self) -> bool {
-        self.word == self.text.len()
-    }
-
-    /// The text since the last blank.
-    pub(crate) fn last_word(&self) -> &str {
-        self.text.get(self.word..).unwrap_or_default()
+        let last = self.text.chars().next_back();
+        last.is_none_or(char::is_whitespace)
     }
 
     /// The beginning of the text, which holds its program.

@@ -3,18 +3,15 @@
 //! <https://cloudinit.readthedocs.io/en/latest/explanation/format.html>
 
 use std::io::Read;
-use std::sync::LazyLock;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use flate2::read::MultiGzDecoder;
 use mailparse::ParsedMail;
-use regex::Regex;
 
-use crate::cloud_config::{self, CloudConfigPart, PartResult};
+use crate::cloud_config::{self, BASE64, CloudConfigPart, INCLUDE, INCLUDE_TYPE, PartResult};
 use crate::error::{MAX_BYTES, MAX_DEPTH, NotRead};
 use crate::language::{Language, language};
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::script::Script;
 use crate::statement::start;
 
@@ -35,102 +32,92 @@ pub(crate) fn unpack(user_data: &[u8]) -> UnpackedData {
         not_read: None,
         left: MAX_BYTES,
     };
-    if user_data.len() > MAX_BYTES {
-        unpacked.fail(NotRead::TooLarge);
-    } else {
-        unpacked.bytes(user_data, None, PartType::Unknown, 0);
-    }
+    unpacked.bytes(user_data, None, "", 0);
     unpacked
 }
 
-/// What a part is according to its MIME type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum PartType {
-    Unknown,
-    CloudConfig,
-    /// The URLs of other user data.
-    Include,
-    /// A Python module that handles other parts.
-    Handler,
-}
+patterns! {
+    /// The head of a MIME message.
+    MIME = r"(?i)\A(?:[a-z][a-z0-9-]*:\s.*\n(?:.*\S.*\n)*?)?(?:mime-version|content-type):";
 
-static FIELD: LazyLock<Regex> = LazyLock::new(|| regex(r"^[A-Za-z][A-Za-z0-9-]*:\s"));
-static TAGS: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?is)<(?P<tag>powershell|script)(?:\s[^>]*)?>(?P<text>.*?)(?:</(?:powershell|script)>|\z)",
-    )
-});
-/// The user data of a container, in Bottlerocket's settings.
-static BOTTLEROCKET: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r#"(?m)^\s*(?:[\w"'-]+\.)*user-data\s*=\s*["']{1,3}(?P<base64>[^"'$]+)["']"#)
-});
-static YAML: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?m)\A(?:##[^\n]*\n|\s*\n)*(?:#cloud-config|\{\s*[\x22}]|version:\s*[\d.]+\s*\r?\n\s*tasks:)",
-    )
-});
+    /// How user data begins that is neither a script of Windows nor text.
+    PACKED = r"\A(?:\x1f|#|<|Content-Type:|MIME-Version:)";
+    TAGS = r"(?is)<(?P<tag>powershell|script)(?:\s[^>]*)?>(?P<text>.*?)(?:</(?:powershell|script)>|\z)";
+    /// The user data of a container, in Bottlerocket's settings.
+    BOTTLEROCKET = r#"(?m)^\s*(?:[\w"'-]+\.)*user-data\s*=\s*["']{1,3}(?P<base64>[^"'$]+)["']"#;
+    YAML = r"(?m)\A(?:##[^\n]*\n|\s*\n)*(?:#cloud-config|\{\s*[\x22}]|version:\s*[\d.]+\s*\r?\n\s*tasks:)";
+}
 
 impl UnpackedData {
     fn fail(&mut self, error: NotRead) {
         self.not_read.get_or_insert(error);
     }
 
-    /// Unpacks a part; `part` is its name.
-    fn bytes(&mut self, bytes: &[u8], part: Option<String>, kind: PartType, depth: usize) {
-        if depth > MAX_DEPTH {
-            return self.fail(NotRead::TooDeep);
-        }
-        if bytes.starts_with(&[0x1f, 0x8b]) {
-            return match self.gunzip(bytes) {
-                Ok(unpacked) => self.bytes(&unpacked, part, kind, depth + 1),
-                Err(error) => self.fail(error),
-            };
-        }
-        let text = decoded(bytes);
-        if is_mime(&text) {
-            return match mailparse::parse_mail(bytes) {
-                Ok(mail) => self.mail(&mail, part.as_deref(), depth),
-                Err(error) => self.fail(NotRead::Mime(error)),
-            };
-        }
-        match within_base64(&text) {
-            Some(bytes) => self.bytes(&bytes, part, kind, depth + 1),
-            None => self.text(text, part, kind, depth),
+    /// Unpacks a part; `part` is its name and `kind` its MIME type.
+    fn bytes(&mut self, bytes: &[u8], part: Option<&str>, kind: &str, depth: usize) {
+        if let Err(error) = self.read(bytes, part, kind, depth) {
+            self.fail(error);
         }
     }
 
-    fn text(&mut self, text: String, part: Option<String>, kind: PartType, depth: usize) {
-        if kind == PartType::Include || cloud_config::INCLUDE.is_match(&text) {
-            return self.fail(NotRead::Included);
+    fn read(
+        &mut self,
+        bytes: &[u8],
+        part: Option<&str>,
+        kind: &str,
+        depth: usize,
+    ) -> Result<(), NotRead> {
+        if depth > MAX_DEPTH {
+            return Err(NotRead::TooDeep);
         }
-        if (kind == PartType::CloudConfig || YAML.is_match(&text))
+        if bytes.len() > MAX_BYTES {
+            return Err(NotRead::TooLarge);
+        }
+        let text = decoded(bytes);
+        if bytes.starts_with(&[0x1f, 0x8b]) {
+            let unpacked = self.gunzip(bytes)?;
+            self.bytes(&unpacked, part, kind, depth + 1);
+        } else if MIME.is_match(&text) {
+            let mail = mailparse::parse_mail(bytes).map_err(NotRead::Mime)?;
+            self.mail(&mail, part, depth);
+        } else if let Some(bytes) = within_base64(&text) {
+            self.bytes(&bytes, part, kind, depth + 1);
+        } else if kind.starts_with(INCLUDE_TYPE) || INCLUDE.is_match(&text) {
+            return Err(NotRead::Included);
+        } else if (kind.starts_with("text/cloud-config") || YAML.is_match(&text))
             && let Some(parts) = cloud_config::parts(&text)
         {
-            let parts = parts.into_iter();
-            return parts.for_each(|found| self.part(found, part.as_deref(), depth));
+            parts
+                .into_iter()
+                .for_each(|found| self.part(found, part, depth));
+        } else {
+            self.text(&text, part, kind, depth);
         }
-        for found in BOTTLEROCKET.captures_iter(&text) {
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str, part: Option<&str>, kind: &str, depth: usize) {
+        for found in BOTTLEROCKET.captures_iter(text) {
             let base64 = found.name("base64").map_or("", |found| found.as_str());
             let decoded = cloud_config::decoded("user-data".to_owned(), base64.as_bytes());
-            self.part(decoded, part.as_deref(), depth);
+            self.part(decoded, part, depth);
         }
-        let mut scripts = tagged_scripts(&text);
+        let mut scripts = tagged_scripts(text);
         if scripts.is_empty() {
             let language = match kind {
-                PartType::Handler => Language::Python,
-                PartType::Unknown | PartType::CloudConfig | PartType::Include => language(&text),
+                "text/part-handler" => Language::Python,
+                _ => language(text),
             };
             scripts.push(Script::new(text, 1, language));
         }
-        self.add(scripts, part.as_deref());
+        self.add(scripts, part);
     }
 
     fn part(&mut self, found: PartResult, within: Option<&str>, depth: usize) {
         match found {
             Ok(CloudConfigPart::Script(script)) => self.add(vec![script], within),
             Ok(CloudConfigPart::UserData { name, bytes }) => {
-                let name = Some(joined(within, &name));
-                self.bytes(&bytes, name, PartType::Unknown, depth + 1);
+                self.bytes(&bytes, Some(&joined(within, &name)), "", depth + 1);
             }
             Err(error) => self.fail(error),
         }
@@ -165,15 +152,9 @@ impl UnpackedData {
             let file = disposition.params.get("filename");
             let file = file.map_or_else(String::new, |file| format!(" ({file})"));
             let name = joined(within, &format!("part {}{file}", n + 1));
-            let name = Some(name).filter(|_| !is_only_part);
-            let kind = match part.ctype.mimetype.as_str() {
-                "text/cloud-config" | "text/cloud-config-archive" => PartType::CloudConfig,
-                "text/part-handler" => PartType::Handler,
-                kind if kind.starts_with(cloud_config::INCLUDE_TYPE) => PartType::Include,
-                _ => PartType::Unknown,
-            };
+            let name = Some(&*name).filter(|_| !is_only_part);
             match part.get_body_raw() {
-                Ok(bytes) => self.bytes(&bytes, name, kind, depth + 1),
+                Ok(bytes) => self.bytes(&bytes, name, &part.ctype.mimetype, depth + 1),
                 Err(error) => self.fail(NotRead::Mime(error)),
             }
         }
@@ -219,30 +200,10 @@ fn decoded(bytes: &[u8]) -> String {
     }
 }
 
-fn is_mime(text: &str) -> bool {
-    let mut head = text.lines().take_while(|line| !line.trim().is_empty());
-    let starts = text.lines().next().is_some_and(|line| FIELD.is_match(line));
-    starts
-        && head.any(|line| {
-            let line = line.to_ascii_lowercase();
-            line.starts_with("mime-version:") || line.starts_with("content-type:")
-        })
-}
-
 /// User data that some tools encode in base64 twice, which cloud-init accepts.
 fn within_base64(text: &str) -> Option<Vec<u8>> {
     let packed: String = text.split_whitespace().collect();
-    let bytes = STANDARD
-        .decode(packed)
-        .ok()
-        .filter(|bytes| bytes.len() > 8)?;
-    let begins: [&[u8]; 5] = [
-        &[0x1f, 0x8b],
-        b"#",
-        b"<",
-        b"Content-Type:",
-        b"MIME-Version:",
-    ];
-    let is_user_data = begins.iter().any(|begin| bytes.starts_with(begin));
+    let bytes = BASE64.decode(packed).ok()?;
+    let is_user_data = bytes.len() > 8 && PACKED.is_match(&String::from_utf8_lossy(&bytes));
     is_user_data.then_some(bytes)
 }

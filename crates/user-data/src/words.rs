@@ -1,11 +1,10 @@
 //! The words of a call that may be shown: the caller and the URL, and nothing else of the line.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::patterns::regex;
+use crate::patterns::patterns;
 use crate::statement::{end, start};
 
 /// How much of a URL is read before and after the address, in bytes.
@@ -14,12 +13,12 @@ pub(crate) const URL_BYTES: usize = 1000;
 /// How long the words of a finding may be, in characters.
 const MAX_CHARACTERS: usize = 120;
 
-/// The scheme, and what may be a user name and a password.
-static SCHEME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"(?i)(?P<scheme>https?://)(?:[^\s/"'<>|;&()]*@)?\[?$"#));
-static PATH: LazyLock<Regex> = LazyLock::new(|| regex(r"^[\w./:~%$\[\]{}*+-]*"));
-static PATH_AFTER_NAME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^\}?(?:/[\w./:~%$\[\]{}*+-]*)?"));
+patterns! {
+    /// The scheme, and what may be a user name and a password.
+    SCHEME = r#"(?i)(?:(?P<scheme>https?://)(?:[^\s/"'<>|;&()]*@)?)?(?P<bracket>\[?)$"#;
+    PATH = r"^[\w./:~%$\[\]{}*+-]*";
+    PATH_AFTER_NAME = r"^\}?(?:/[\w./:~%$\[\]{}*+-]*)?";
+}
 
 /// The caller and the URL, at most 120 characters.
 pub(crate) fn call(caller: Option<&str>, url: &str) -> String {
@@ -27,26 +26,25 @@ pub(crate) fn call(caller: Option<&str>, url: &str) -> String {
     let caller = caller.split_whitespace().next().unwrap_or_default();
     let words = format!("{caller} {url}");
     let words = words.trim();
-    if words.chars().count() <= MAX_CHARACTERS {
-        return words.to_owned();
+    match words.chars().count() <= MAX_CHARACTERS {
+        true => words.to_owned(),
+        false => words
+            .chars()
+            .take(MAX_CHARACTERS - 1)
+            .chain(['…'])
+            .collect(),
     }
-    words
-        .chars()
-        .take(MAX_CHARACTERS - 1)
-        .chain(['…'])
-        .collect()
 }
 
 /// The URL that contains an address, without user name, password and query.
 pub(crate) fn url(text: &str, address: &Range<usize>) -> String {
     let before = end(text.get(..address.start).unwrap_or_default(), URL_BYTES);
     let host = text.get(address.clone()).unwrap_or_default();
-    let scheme = SCHEME
-        .captures(before)
-        .and_then(|found| found.name("scheme"));
-    let scheme = scheme.map_or("", |scheme| scheme.as_str());
-    let bracket = if before.ends_with('[') { "[" } else { "" };
-    format!("{scheme}{bracket}{host}{}", path(&PATH, text, address.end))
+    let mut url = String::new();
+    if let Some(found) = SCHEME.captures(before) {
+        found.expand("$scheme$bracket", &mut url);
+    }
+    url + host + path(&PATH, text, address.end)
 }
 
 /// A name that stands for an address, with the path that follows it.
@@ -54,21 +52,17 @@ pub(crate) fn reference(text: &str, name: &Range<usize>) -> String {
     // In a string the name is in braces.
     let before = text.get(..name.start).unwrap_or_default();
     let mut signs = ["${", "{"].into_iter();
-    let signs = signs.find(|signs| before.ends_with(signs));
-    let signs = signs.unwrap_or_default();
-    let name_text = text.get(name.clone()).unwrap_or_default();
-    format!(
-        "{signs}{name_text}{}",
-        path(&PATH_AFTER_NAME, text, name.end)
-    )
+    let sign = signs
+        .find(|sign| before.ends_with(sign))
+        .unwrap_or_default();
+    let shown = text.get(name.clone()).unwrap_or_default();
+    sign.to_owned() + shown + path(&PATH_AFTER_NAME, text, name.end)
 }
 
 fn path<'t>(pattern: &Regex, text: &'t str, from: usize) -> &'t str {
     let after = start(text.get(from..).unwrap_or_default(), URL_BYTES);
     let path = pattern.find(after).map_or("", |found| found.as_str());
     // Text before an `@` is a user name and a password.
-    let is_secret = after
-        .strip_prefix(path)
-        .is_some_and(|rest| rest.starts_with('@'));
-    if is_secret { "" } else { path }
+    let rest = after.get(path.len()..).unwrap_or_default();
+    if rest.starts_with('@') { "" } else { path }
 }

@@ -11,6 +11,7 @@
 
 mod defaults;
 mod defaults_set;
+mod diff;
 mod doctor;
 mod enforce;
 mod enforce_canary;
@@ -32,6 +33,7 @@ mod pause;
 mod plan;
 mod plan_basis;
 mod reading;
+mod report;
 mod report_schema;
 mod rollback;
 mod rollback_applied;
@@ -48,6 +50,7 @@ mod scan_output;
 mod scan_policy;
 mod scan_regions;
 mod shell;
+mod show_tag;
 mod templates;
 mod terminal;
 mod time_limit;

@@ -1,5 +1,6 @@
 //! Every report that a test reads is checked against the JSON Schema in the repository.
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use imds_tests::{FakeAws, Imdsctl, launch};
@@ -8,17 +9,24 @@ use serde_json::{Value, json};
 
 use crate::reading::*;
 
+const REPORT: &str = "report.schema.json";
+const DIFF: &str = "diff.schema.json";
+
 /// Refuses fields that the schema does not describe, which the schema itself accepts.
-static STRICT: LazyLock<Validator> = LazyLock::new(|| {
-    let mut schema: Value = serde_json::from_str(&published()).unwrap();
+static STRICT: LazyLock<Validator> = LazyLock::new(|| strict(REPORT));
+/// The same for comparisons.
+static STRICT_DIFF: LazyLock<Validator> = LazyLock::new(|| strict(DIFF));
+
+fn strict(name: &str) -> Validator {
+    let mut schema: Value = serde_json::from_str(&published(name)).unwrap();
     refuse_others(&mut schema);
     let options = jsonschema::options().should_validate_formats(true);
     options.build(&schema).unwrap()
-});
+}
 
-fn published() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../report.schema.json");
-    std::fs::read_to_string(path).unwrap()
+fn published(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    std::fs::read_to_string(root.join(name)).unwrap()
 }
 
 fn refuse_others(schema: &mut Value) {
@@ -37,22 +45,29 @@ fn refuse_others(schema: &mut Value) {
 /// Fails if the report of a command is not as its schema says.
 #[track_caller]
 pub(crate) fn check(report: &Value) {
-    if ["scan", "enforce"]
+    let is_report = ["scan", "enforce", "report"]
         .iter()
-        .any(|trigger| report["trigger"] == *trigger)
-    {
-        let faults = STRICT.iter_errors(report);
-        let faults: Vec<String> = faults
-            .map(|it| format!("{}: {it}", it.instance_path()))
-            .collect();
-        assert!(faults.is_empty(), "{faults:#?}\n{report:#}");
-    }
+        .any(|trigger| report["trigger"] == *trigger);
+    let validator = if is_report {
+        &STRICT
+    } else if report.get("differences").is_some() {
+        &STRICT_DIFF
+    } else {
+        return;
+    };
+    let faults = validator.iter_errors(report);
+    let faults: Vec<String> = faults
+        .map(|it| format!("{}: {it}", it.instance_path()))
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}\n{report:#}");
 }
 
 #[test]
 fn the_command_prints_the_schema_in_the_repository() {
     let ran = Imdsctl::offline().args(["report-schema"]).run();
-    assert_eq!(ran.ended_with(0).stdout, published());
+    assert_eq!(ran.ended_with(0).stdout, published(REPORT));
+    let ran = Imdsctl::offline().args(["report-schema", "--diff"]).run();
+    assert_eq!(ran.ended_with(0).stdout, published(DIFF));
 }
 
 #[test]
@@ -90,7 +105,7 @@ fn a_report_says_what_it_covers_and_what_it_does_not() {
             "profile": null, "endpoint_url": null,
             "policy": { "file": policy, "sha256": sha256, "requires": "http_tokens required" },
             "regions": [HERE], "exclude_regions": [THERE], "instances": [id],
-            "tags": ["app=web"], "states": ["running"], "only": "violations"
+            "tags": ["app=web"], "states": ["running"], "only": "violations", "usage_days": 14
         })
     );
     let left_out: Vec<(&str, &str)> = list(&report, "not_examined")

@@ -108,7 +108,8 @@ fn a_report_is_rolled_back_from_whatever_holds_it() {
         { "field": "@message", "value": format!("{line}\n") }, { "field": "@ptr", "value": "abc" }]);
     let queued = json!({ "Messages": [{ "Body": event.to_string(), "ReceiptHandle": "h" }] });
     let stream = "2026/03/01/[$LATEST]0123456789abcdef";
-    let cases: [(&str, Vec<u8>); 15] = [
+    let read: Value = serde_json::from_str(line).unwrap();
+    let cases: [(&str, Vec<u8>); 16] = [
         ("the report", text.clone().into()),
         ("the report, on many lines", pretty.clone().into()),
         ("many reports", format!("{text}\n{text}\n").into()),
@@ -120,6 +121,7 @@ fn a_report_is_rolled_back_from_whatever_holds_it() {
         ("filter-log-events", json!({ "events": [start, message] }).to_string().into()),
         ("its messages as text", format!("START 1\t{line}\t{line}\n").into()),
         ("tail", format!("2026-03-01T10:00:00.1+00:00 {stream} START RequestId: 1\n2026-03-01T10:00:00.2+00:00 {stream} {line}\n").into()),
+        ("tail --format json", format!("2026-03-01T10:00:00.2+00:00 {stream} {read:#}\n").into()),
         ("start-query", json!({ "status": "Complete", "results": [fields] }).to_string().into()),
         ("an export to S3", gzip(&format!("2026-03-01T10:00:00.000Z {line}\n"))),
         ("EventBridge", event.to_string().into()),

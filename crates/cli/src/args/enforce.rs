@@ -104,6 +104,7 @@ impl EnforceArgs {
             regions: self.regions.clone(),
             instances: self.instances.clone(),
             required: self.required.clone(),
+            show_tags: self.output.show_tags.clone(),
             plan: self.plan.clone(),
             only: None,
         }

@@ -1,7 +1,7 @@
 //! The arguments of `imdsctl scan`.
 
 use clap::{Args, ValueEnum};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Connection, Instances, Output, Regions, Required};
 use crate::scope::Scope;
@@ -11,6 +11,7 @@ use crate::scope::Scope;
   imdsctl scan
   imdsctl scan --region eu-central-1,eu-west-1 --tag app='web-*' --state running
   imdsctl scan --usage 30 --only violations
+  imdsctl scan --show-tag team               whose the non-compliant instances are
   imdsctl scan --templates --defaults --user-data --usage --format html --output fleet.html")]
 pub(crate) struct ScanArgs {
     /// Show only these instances
@@ -41,7 +42,7 @@ pub(crate) struct ScanArgs {
 }
 
 /// Which rows are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Only {
@@ -57,6 +58,7 @@ impl ScanArgs {
             regions: self.regions.clone(),
             instances: self.instances.clone(),
             required: self.required.clone(),
+            show_tags: self.output.show_tags.clone(),
             plan: None,
             only: self.only,
         }

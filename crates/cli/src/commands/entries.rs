@@ -92,7 +92,7 @@ impl Entries<'_> {
         for (key, item) in &found {
             if let Some(words) = self.words(key, item) {
                 let note = format!("note: {} is {words}; this is replaced", subject(key));
-                terminal::say(format!("{}", Message(&note)));
+                terminal::say(Message(&note));
             }
         }
         Ok(())

@@ -13,6 +13,7 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
+use crate::report_file::ReportFile;
 use crate::terminal::{self, Destination};
 use crate::text;
 
@@ -24,6 +25,20 @@ pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
         File::open(path).and_then(text::read)
     };
     read.map_err(Problem::reading(what, path))
+}
+
+/// Reads a report, and says what it lacks; `-` is standard input.
+pub(crate) fn read_report(path: &Path) -> Result<ReportFile, Problem> {
+    let report = ReportFile::parse(path, &read("the report", path)?)?;
+    if report.is_of_function {
+        let path = path.display().to_string();
+        eprintln!(
+            "imdsctl: `{}` is a report of the function: it has no names, states and tags, and does not \
+             say which Regions it covers",
+            Plain(&path)
+        );
+    }
+    Ok(report)
 }
 
 /// Writes the document to standard output or to the given file.

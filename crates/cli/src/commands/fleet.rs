@@ -43,6 +43,7 @@ pub(super) async fn scan(
         trigger,
         scope,
         policy,
+        sources: Vec::new(),
         account: account
             .map_err(|error| {
                 terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));

@@ -73,7 +73,11 @@ pub(crate) fn policy(of: &PolicyOf, environment: &Environment) -> Result<Exit, P
     Ok(Exit::Fine)
 }
 
-pub(crate) fn report_schema() -> Result<Exit, Problem> {
-    files::print(|out| writeln!(out, "{}", report_schema::schema().trim_end()))?;
+pub(crate) fn report_schema(of_comparisons: bool) -> Result<Exit, Problem> {
+    let schema = match of_comparisons {
+        true => report_schema::of_comparisons(),
+        false => report_schema::schema(),
+    };
+    files::print(|out| writeln!(out, "{}", schema.trim_end()))?;
     Ok(Exit::Fine)
 }

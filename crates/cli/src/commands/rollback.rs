@@ -34,9 +34,8 @@ pub(crate) async fn rollback(
     let mut from = Recorded::read(&args.from).map_err(|error| Problem::Usage(chain(&error)))?;
     only(&mut from.changes, &args.ids)?;
     if from.changes == RecordedChanges::default() {
-        from.notices
-            .iter()
-            .for_each(|notice| terminal::say(format!("note: {notice}")));
+        let notices = from.notices.iter();
+        notices.for_each(|notice| terminal::say(format!("note: {notice}")));
         terminal::say("nothing to roll back");
         return Ok(unreadable(&from, Exit::Fine));
     }

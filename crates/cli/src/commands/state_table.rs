@@ -65,10 +65,9 @@ pub(super) async fn honour(
         };
         let note = format!("note: {what} is {pause}");
         let connection = connection.words();
-        terminal::say(format!("{}", Message(&note)));
-        terminal::say(format!(
-            "end the pause with: imdsctl pause resume{only}{connection}"
-        ));
+        terminal::say(Message(&note));
+        let command = format!("imdsctl pause resume{only}{connection}");
+        terminal::offer("end the pause with:", &command);
     }
     document.hold(&held);
     let left = document.to_enforce();

@@ -22,6 +22,8 @@ use rollback_hint::{RollbackHint, RollbackHints};
 /// A survey and its parameters.
 struct UsageDocument {
     options: UsageOptions,
+    /// The keys of the tags that are shown.
+    show_tags: Vec<String>,
     survey: UsageSurvey,
     /// One hint per instance, in the survey's order; only for rejected calls.
     hints: Vec<RollbackHint>,
@@ -94,6 +96,7 @@ pub(crate) async fn usage(
     };
     let document = UsageDocument {
         options,
+        show_tags: args.output.show_tags.clone(),
         survey,
         hints,
     };

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use imds_core::rollback::ChangeRecord;
 use serde::Serialize;
 
-use super::line::RecordedCommand;
 use super::reader::Journal;
 
 /// Whether the changes of a journal were rolled back.
@@ -22,7 +21,8 @@ pub(crate) enum RolledBack {
     Fully,
 }
 
-/// Whether a journal was rolled back, by those since. What somebody changed otherwise is in no journal.
+/// Whether a journal was rolled back: what was before it is what the newest journal since has left. What
+/// somebody changed otherwise is in no journal.
 pub(crate) fn rolled_back(journal: &Journal, all: &[Journal]) -> RolledBack {
     let is_later = |it: &&Journal| {
         let (it, header) = (&it.header, &journal.header);
@@ -49,16 +49,12 @@ pub(crate) fn rolled_back(journal: &Journal, all: &[Journal]) -> RolledBack {
     }
 }
 
-/// The newest record of the same, if a rollback made it.
+/// The newest record of the same.
 fn newest<'a, K: PartialEq, T>(
     newest_first: &[&'a Journal],
     key: &K,
     records: impl Fn(&'a Journal) -> &'a [ChangeRecord<K, T>],
 ) -> Option<&'a ChangeRecord<K, T>> {
-    let found = newest_first.iter().find_map(|journal| {
-        let record = records(journal).iter().find(|it| it.key == *key)?;
-        Some((journal.header.act, record))
-    });
-    let (act, record) = found?;
-    (act == RecordedCommand::Rollback).then_some(record)
+    let mut each = newest_first.iter().map(|journal| records(journal));
+    each.find_map(|records| records.iter().find(|it| it.key == *key))
 }

@@ -11,15 +11,16 @@ use imds_user_data::Finding;
 
 use super::grid::{Cell, Column, LAST, Tone};
 use super::survey::{LaunchedFrom, Survey};
+use super::tags;
 use super::words::{self, Message, thousands};
 use crate::document::{CommandTrigger, Document};
 
 /// The columns of instances; the caller provides those for the decision.
-pub(super) fn instances<const N: usize>(
-    document: &Document,
+pub(super) fn instances<'a, const N: usize>(
+    document: &'a Document,
     survey: &Survey,
-    decision: [Column<'static, ScannedInstance>; N],
-) -> Vec<Column<'static, ScannedInstance>> {
+    decision: [Column<'a, ScannedInstance>; N],
+) -> Vec<Column<'a, ScannedInstance>> {
     let account = |it: &ScannedInstance| Cell::text(it.report.account.as_deref());
     let region = |it: &ScannedInstance| Cell::text(it.report.region.as_str());
     let usage = |it: &ScannedInstance| Cell::shortening(words::usage(it.report.usage.as_ref()));
@@ -57,6 +58,8 @@ pub(super) fn instances<const N: usize>(
                 .dropped(LAST + 1),
         );
     }
+    let keys = document.scope.show_tags.iter();
+    columns.extend(keys.map(|key| tags::column(key, tags::tags_of)));
     columns.extend(decision);
     if document.trigger == CommandTrigger::Enforce {
         columns.push(Column::fixed("OUTCOME", outcome));

@@ -19,6 +19,7 @@ use super::covered;
 use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
+use super::tags;
 use super::words::{self, Message, count, day, thousands};
 use crate::document::Document;
 
@@ -99,6 +100,11 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
         }
         @if !wrong.is_empty() {
             (section("instances", "Non-compliant instances", &rows.table("instances", &instances, &wrong)))
+        }
+        @for (n, (key, totals, columns)) in tags::by_tag(document).iter().enumerate() {
+            @let totals: Vec<_> = totals.iter().collect();
+            (section(&format!("tag-{n}"), &format!("By tag {}", Plain(key)),
+                &rows.table(&format!("tag-{n}"), columns, &totals)))
         }
         (found(document, rows))
         (section("next", "What to do next", &html! { ol { @for step in &next { (next_step(step)) } } }))

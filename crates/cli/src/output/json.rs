@@ -1,7 +1,7 @@
 //! JSON with one instance per line, so that two reports can be compared line by line.
 
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use crate::coverage::{Coverage, NotExamined, not_examined};
+use crate::coverage::{Coverage, NotExamined, Source, not_examined};
 use crate::document::{CommandTrigger, Document};
 
 /// A document in the format of the function's report, with a few additional fields.
@@ -29,8 +29,11 @@ struct DocumentJson<'a> {
     account: &'a Option<String>,
     /// Always `null`: each instance names its region.
     region: Option<&'a str>,
-    /// What the command was asked for.
-    scope: Coverage<'a>,
+    /// What the command was asked for; `None` if reports were joined: `sources` have it.
+    scope: Option<Coverage>,
+    /// The reports that were joined, if any were.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    sources: &'a [Source],
     /// What the command did not examine.
     not_examined: Vec<NotExamined>,
     /// How many instances had which outcome, listed or not.
@@ -64,7 +67,8 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         trigger: document.trigger,
         account: &document.account,
         region: None,
-        scope: Coverage::new(document),
+        scope: document.sources.is_empty().then(|| Coverage::new(document)),
+        sources: &document.sources,
         not_examined: not_examined(document),
         summary: document.summary(),
         instances: &document.instances,

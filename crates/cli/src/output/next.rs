@@ -56,7 +56,7 @@ impl NextStep {
 pub(super) fn steps(document: &Document, survey: &Survey) -> Vec<NextStep> {
     let mut steps: Vec<NextStep> = problems(document).collect();
     steps.extend(update_launchers(document, survey));
-    if document.trigger == CommandTrigger::Scan {
+    if document.trigger != CommandTrigger::Enforce {
         match document.usage_days {
             Some(days) => steps.extend(enforce_by_usage(days, survey)),
             None => steps.extend(ask_for_usage(survey)),

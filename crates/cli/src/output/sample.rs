@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::scope::Scope;
 
-pub(super) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
+pub(crate) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
 pub(super) const COMPLIANT_TEMPLATE: &str = "lt-0fedcba9876543210";
 
 const HOSTILE: [&str; 6] = [
@@ -164,7 +164,7 @@ fn with_kind(kind: usize, n: usize, mut instance: Instance) -> ScannedInstance {
 }
 
 /// A fleet with every kind of instance and everything that can be asked for.
-pub(super) fn fleet(count: usize) -> Document {
+pub(crate) fn fleet(count: usize) -> Document {
     let template = |id: &str, compliance| ScannedTemplate {
         account: Some("123456789012".to_owned()),
         region: "eu-west-1".to_owned(),
@@ -201,7 +201,7 @@ pub(super) fn fleet(count: usize) -> Document {
 }
 
 /// A fleet after `enforce`, which failed for one instance in seven.
-pub(super) fn enforced(count: usize) -> Document {
+pub(crate) fn enforced(count: usize) -> Document {
     let mut instances = instances(count);
     let changed = instances.iter_mut();
     let changed = changed.filter(|it| it.decision == ScanDecision::Enforce);
@@ -227,6 +227,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
         scope: Scope::default(),
+        sources: Vec::new(),
         policy: PolicyIdentity {
             sha256: "0a1b".repeat(16),
             requires: "http_tokens required, hop_limit at most 2".to_owned(),

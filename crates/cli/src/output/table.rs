@@ -14,14 +14,15 @@ use self::grid::{Cell, Column};
 use super::columns::{self, LauncherRow};
 use super::covered;
 use super::survey::Survey;
+use super::tags::{self, TagTotal};
 use super::words::{self, Message, count, thousands};
 use super::{Style, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::wrap::wrap;
 
-/// The maximum number of launch templates and groups to name; more would bury the summary.
-const LAUNCHED_FROM: usize = 20;
+/// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
+const MOST_ROWS: usize = 20;
 
 /// The option whose output has everything in full.
 pub(crate) const FULL: &str = "--format json";
@@ -39,6 +40,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         let columns = columns::instances(document, &survey, [decision]);
         grid::write(&columns, &document.instances, FULL, style, out)?;
     }
+    by_tag(document, style, out)?;
     if document.user_data {
         heading("User data that calls IMDS without a token", style, out)?;
         match columns::call_rows(document) {
@@ -62,6 +64,25 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     summary(document, style, out)
 }
 
+fn by_tag(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    for (key, totals, columns) in tags::by_tag(document) {
+        tag_totals(key, &columns, &totals, style, out)?;
+    }
+    Ok(())
+}
+
+/// Writes the totals by the values of a tag.
+pub(crate) fn tag_totals(
+    key: &str,
+    columns: &[Column<TagTotal>],
+    totals: &[TagTotal],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    heading(&format!("By tag {}", Plain(key)), style, out)?;
+    beginning(columns, totals, style, out)
+}
+
 fn launched_from(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
     if survey.launched_from.is_empty() {
         return Ok(());
@@ -70,9 +91,20 @@ fn launched_from(survey: &Survey, style: &Style, out: &mut dyn io::Write) -> io:
     heading(title, style, out)?;
     let all = survey.launched_from.iter();
     let rows = all.map(|((region, from), count)| (*region, from.label.as_str(), *count));
-    let rows: Vec<LauncherRow> = rows.take(LAUNCHED_FROM).collect();
-    grid::write(&columns::launchers(), &rows, FULL, style, out)?;
-    match survey.launched_from.len() - rows.len() {
+    let rows: Vec<LauncherRow> = rows.collect();
+    beginning(&columns::launchers(), &rows, style, out)
+}
+
+/// Writes the first rows, and how many more there are.
+fn beginning<T>(
+    columns: &[Column<T>],
+    rows: &[T],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let first = rows.get(..MOST_ROWS).unwrap_or(rows);
+    grid::write(columns, first, FULL, style, out)?;
+    match rows.len() - first.len() {
         0 => Ok(()),
         more => writeln!(out, "and {} more", thousands(more)),
     }

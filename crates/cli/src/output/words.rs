@@ -145,9 +145,9 @@ pub(crate) fn not_known(because: &NotKnown) -> &'static str {
 /// be remediated.
 pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str {
     match (outcome, trigger) {
-        (Outcome::Reported, CommandTrigger::Scan) => "to remediate",
+        (Outcome::Reported, CommandTrigger::Scan | CommandTrigger::Report) => "to remediate",
         (Outcome::Reported, CommandTrigger::Enforce) => "left unchanged",
-        (outcome, CommandTrigger::Scan | CommandTrigger::Enforce) => outcome.as_str(),
+        (outcome, _) => outcome.as_str(),
     }
 }
 

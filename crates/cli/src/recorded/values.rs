@@ -52,29 +52,104 @@ fn whole(text: &str) -> Result<Values, Option<(usize, String)>> {
 
 fn by_line(text: &str) -> Values {
     let mut found = Values::default();
-    for (number, line) in (1..).zip(text.lines()) {
-        let mut rest = line;
-        let mut is_found = false;
+    // Where the line begins, and up to where values were read: one may have several lines.
+    let (mut start, mut read) = (0, 0);
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let next = start + line.len();
+        let mut is_found = read > start;
         // A time, a stream's name or a column may stand before each.
-        while let Some(value) = rest.find('{').and_then(|at| rest.get(at..)) {
-            let mut stream = Deserializer::from_str(value).into_iter::<Value>();
+        let mut from = read.max(start);
+        while let Some(begin) = text.get(from..next).and_then(|rest| rest.find('{')) {
+            let begin = from + begin;
+            let rest = text.get(begin..).unwrap_or_default();
+            let mut stream = Deserializer::from_str(rest).into_iter::<Value>();
             match stream.next() {
-                Some(Ok(read)) => {
-                    found.values.push((number, read));
+                Some(Ok(value)) => {
+                    found.values.push((number, value));
                     is_found = true;
-                    rest = value.get(stream.byte_offset()..).unwrap_or_default();
+                    read = begin + stream.byte_offset();
+                    from = read;
                 }
-                Some(Err(error)) if value.contains(MARK) => {
-                    found.damaged.push((number, error.to_string()));
-                    is_found = true;
+                Some(Err(error)) => {
+                    if text.get(begin..next).is_some_and(|cut| cut.contains(MARK)) {
+                        found.damaged.push((number, error.to_string()));
+                        is_found = true;
+                    }
                     break;
                 }
-                Some(Err(_)) | None => break,
+                None => break,
             }
         }
         if !is_found && !line.trim().is_empty() {
             found.skipped += 1;
         }
+        start = next;
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn finds(text: &str, expected: &[(usize, Value)], skipped: usize, damaged: &[usize]) {
+        let found = values(text);
+        assert_eq!(found.values, expected, "{text}");
+        let lines: Vec<usize> = found.damaged.iter().map(|(line, _)| *line).collect();
+        assert_eq!(
+            (found.skipped, lines.as_slice()),
+            (skipped, damaged),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn values_are_found_with_their_lines() {
+        let (a, b) = (json!({ "a": [1] }), json!([{ "instance": "}" }]));
+        finds("", &[], 0, &[]);
+        finds("{\"a\":[1]}", &[(1, a.clone())], 0, &[]);
+        let pretty = format!("{a:#}\n\n{b:#}\n{a}");
+        finds(
+            &pretty,
+            &[(1, a.clone()), (6, b.clone()), (11, a.clone())],
+            0,
+            &[],
+        );
+        let (first, second) = ((2, a.clone()), (2, a.clone()));
+        finds(&format!("START\n1 {a}\t{a}\n"), &[first, second], 1, &[]);
+    }
+
+    #[test]
+    fn a_value_of_many_lines_may_stand_behind_something_else() {
+        let a = json!({ "a": [1], "b": { "instance": "i" } });
+        let text = format!("2026-03-01T10:00:00Z [$LATEST] {a:#}\nEND {{}}\n2026 {a:#} {a}\n");
+        let expected = [(1, a.clone()), (9, json!({})), (10, a.clone()), (17, a)];
+        finds(&text, &expected, 0, &[]);
+    }
+
+    #[test]
+    fn what_is_cut_off_is_named_only_if_it_is_about_an_instance() {
+        let whole = json!({ "instance": "i" });
+        finds(
+            &format!("{{\"instance\":\n1 {whole}\n"),
+            &[(2, whole.clone())],
+            0,
+            &[1],
+        );
+        finds(
+            &format!("{{\"other\":\n1 {whole}\n"),
+            &[(2, whole.clone())],
+            1,
+            &[],
+        );
+        finds(
+            &format!("{whole}\n{{\n\"instance\": [\n"),
+            &[(1, whole)],
+            2,
+            &[4],
+        );
+    }
 }

@@ -1,92 +1,59 @@
 //! Assignments in PowerShell, Python and other languages.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
-use regex::Regex;
-
-use super::{Assignment, StatementParts, loop_variables};
+use super::{Assigned, Assignment, LOOP, StatementParts, assigned};
 use crate::language::Language;
-use crate::patterns::{self, regex};
+use crate::patterns::{self, patterns};
 use crate::statement::ScriptStatement;
 
-static ASSIGNED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?xi)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|def|return)\s+)*
-          (?P<names> [$@%]?[\w.:]+ (?:\s*,\s*[$@]?[\w.]+)* ) (?P<index>\s*\[[^\]]*\])? \s* (?: :\s*[\w.\[\],\s]+? )?
-          \s* (?: \+ | : | \|\| )? (?P<sign>=) (?: [^=~>] | $ )",
-    )
-});
-/// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
-static MODIFIED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(
-        r"(?i)^\s*(?:\[void\]\s*)?(?:([$@%]?[\w.]+?)(?:\.headers?)?(?:\.|->)(?:\w*add\w*|update|connect|set\w*|append|\w*header\w*|store|push)\s*(?:\(|=)|curl_setopt\(\s*([$]\w+))",
-    )
-});
-static PARAMETER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"([$]?\w+)\s*(?::\s*\w+\s*)?=\s*(["'][^"']*["']|@?\{[^{}]*\})"#));
+patterns! {
+    /// An index is the key of what is stored, and belongs to the value.
+    ASSIGNED = r"(?xis)^\s*(?:\[[^\]]*\]\s*)* (?:(?:const|let|var|my|our|local|final|static|public|private|string|def|return)\s+)*
+          (?P<names> [$@%]?[\w.:]+ (?:\s*,\s*[$@]?[\w.]+)* )
+          (?P<value> (?:\s*\[[^\]]*\])? \s* (?: :\s*[\w.\[\],\s]+? )? \s* (?: \+ | : | \|\| )? = (?: [^=~>].* | $ ) )";
 
-static BLOCK: LazyLock<Regex> = LazyLock::new(|| regex(r"(?:\bdo|\{)\s*\|\s*(\w+)[^|]*\|"));
+    /// `name.add_header(…)`, `$name.Headers.Add(…)`, `name.headers.update(…)`.
+    MODIFIED = r"(?xis)^\s*(?:\[void\]\s*)?(?:curl_setopt\(\s*)? (?P<names> [$@%]?[\w.]+? )
+          (?P<value> (?:\.headers?)? (?:\.|->|,\s*) (?:\w*add\w*|update|connect|set\w*|append|\w*header\w*|store|push|curlopt_\w+) \s* [(=,].* )";
 
-/// ResolvedNames, separated by commas, and where their value is.
-type Assigned<'t> = (&'t str, Range<usize>);
+    /// The parameter of a block of Ruby, which is made from what is before the block.
+    BLOCK = r"(?s)^(?P<value>.*?)(?:\bdo|\{)\s*\|\s*(?P<names>\w+)[^|]*\|";
+
+    /// The default value of a parameter.
+    DEFAULT = r#"(?P<names>[$]?\w+)\s*(?::\s*\w+\s*)?=\s*(?P<value>["'][^"']*["']|@?\{[^{}]*\})"#;
+
+    /// A statement that declares parameters.
+    DECLARES = r"(?i)^param\b";
+}
 
 /// The parts of a statement.
 pub(super) fn parts(statement: &ScriptStatement) -> StatementParts {
     let text = &statement.text;
-    let of_loop = loop_variables(text);
-    let only_assigned = match of_loop {
-        Some(_) => None,
-        None => defaults(text)
-            .or_else(|| assigned(text).map(|found| vec![found]))
-            .or_else(|| modified(text).map(|found| vec![found])),
-    };
-    let only_assigns = only_assigned.is_some();
-    let all = (of_loop.into_iter())
-        .chain(block_parameter(text))
-        .chain(only_assigned.into_iter().flatten());
+    let mut all: Vec<Assigned> = assigned(&LOOP, text).collect();
+    let mut only_assigns = false;
+    if all.is_empty() {
+        only_assigns = patterns::FUNCTION.is_match(text) || DECLARES.is_match(text);
+        match only_assigns {
+            true => all.extend(assigned(&DEFAULT, text)),
+            false => all.extend(
+                assigned(&ASSIGNED, text)
+                    .chain(assigned(&MODIFIED, text))
+                    .take(1),
+            ),
+        }
+        only_assigns |= !all.is_empty();
+    }
+    all.extend(assigned(&BLOCK, text));
+    let all = all.into_iter();
     StatementParts {
         assignments: all
             .map(|(names, value)| assignment(statement.language, names, value))
             .collect(),
         only_assigns,
         exports: only_assigns,
-        program: text.split_whitespace().next().map(str::to_owned),
+        program: None,
     }
-}
-
-/// The default values of parameters, where a statement declares parameters.
-fn defaults(text: &str) -> Option<Vec<Assigned<'_>>> {
-    let declares = patterns::FUNCTION.is_match(text)
-        || text
-            .get(..5)
-            .is_some_and(|word| word.eq_ignore_ascii_case("param"));
-    let found = PARAMETER.captures_iter(text);
-    let defaults = found.filter_map(|found| Some((found.get(1)?.as_str(), found.get(2)?.range())));
-    declares.then(|| defaults.collect())
-}
-
-fn assigned(text: &str) -> Option<Assigned<'_>> {
-    let found = ASSIGNED.captures(text)?;
-    // An index is the key of what is stored, and searched with it.
-    let value = match found.name("index") {
-        Some(index) => index.start(),
-        None => found.name("sign")?.end(),
-    };
-    Some((found.name("names")?.as_str(), value..text.len()))
-}
-
-/// The parameter of a block of Ruby, which is made from what is before the block.
-fn block_parameter(text: &str) -> Option<Assigned<'_>> {
-    let found = BLOCK.captures(text)?;
-    Some((found.get(1)?.as_str(), 0..found.get(0)?.start()))
-}
-
-/// An object to which a method adds something.
-fn modified(text: &str) -> Option<Assigned<'_>> {
-    let found = MODIFIED.captures(text)?;
-    let name = found.get(1).or(found.get(2))?;
-    Some((name.as_str(), name.end()..text.len()))
 }
 
 fn assignment(language: Language, names: &str, value: Range<usize>) -> Assignment {
@@ -99,7 +66,6 @@ fn assignment(language: Language, names: &str, value: Range<usize>) -> Assignmen
     Assignment {
         names: names.collect(),
         value,
-        configures: None,
     }
 }
 
@@ -108,16 +74,13 @@ fn assignment(language: Language, names: &str, value: Range<usize>) -> Assignmen
 fn object(language: Language, name: &str) -> &str {
     let bare = name.trim_start_matches(['$', '@', '%']);
     let bare = bare.rsplit(':').next().unwrap_or(bare);
+    let mut parts = bare.split('.');
     if language == Language::PowerShell {
-        return bare.split('.').next().unwrap_or(bare);
+        return parts.next().unwrap_or(bare);
     }
-    let bare = bare
-        .strip_prefix("self.")
-        .or(bare.strip_prefix("this."))
-        .unwrap_or(bare);
-    let object = match bare.rsplit_once('.') {
-        Some((object, last)) if last.to_lowercase().ends_with("headers") => object,
-        _ => bare,
-    };
-    object.rsplit('.').next().unwrap_or(object)
+    let mut parts = parts.rev();
+    let last = parts.next().unwrap_or(bare);
+    let object = parts.next().filter(|it| !matches!(*it, "self" | "this"));
+    let is_headers = last.to_lowercase().ends_with("headers");
+    object.filter(|_| is_headers).unwrap_or(last)
 }

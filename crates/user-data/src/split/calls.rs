@@ -1,27 +1,21 @@
 //! Separates the calls in one statement, so that each has to send a token of its own.
 
 use std::ops::Range;
-use std::sync::LazyLock;
-
-use regex::Regex;
 
 use crate::language::Language;
-use crate::patterns::{self, regex};
+use crate::patterns::{self, patterns};
 use crate::statement::{ScriptStatement, start};
 use crate::{address, words};
 
-/// What ends a value: `:` as in a map, but not as in a URL.
-static SEPARATOR: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^(?:[,;=?|&+]|:(?:[^/]|$)|\s(?:or|and|if|else|unless|for|in)\s)"));
-static POWERSHELL_SEPARATOR: LazyLock<Regex> = LazyLock::new(|| regex(r"^[,;|]"));
+patterns! {
+    /// What ends a value: `:` as in a map, but not as in a URL.
+    SEPARATOR = r"^(?:[,;=?|&+]|:(?:[^/]|$)|\s(?:or|and|if|else|unless|for|in)\s)";
+    POWERSHELL_SEPARATOR = r"^[,;|]";
+}
 
 /// The statement, or where it has several calls, the value of each and the rest of the statement,
 /// to which the first call outside of brackets belongs.
 pub(super) fn separate(statement: ScriptStatement) -> Vec<ScriptStatement> {
-    let text = &statement.text;
-    if statement.language == Language::Shell || patterns::callers(text).nth(1).is_none() {
-        return vec![statement];
-    }
     let Some(values) = values(&statement) else {
         return vec![statement];
     };
@@ -38,44 +32,46 @@ pub(super) fn separate(statement: ScriptStatement) -> Vec<ScriptStatement> {
             inner.push(value);
         }
     }
-    found.push(statement.without(0..text.len(), &inner));
+    found.push(statement.without(0..statement.text.len(), &inner));
     found
 }
 
 /// The values with calls, each after those that it contains, and whether they are outside of
-/// brackets; `None` where quotes or brackets are not closed.
+/// brackets; `None` where there is one call at most, and where quotes or brackets are not closed.
 fn values(statement: &ScriptStatement) -> Option<Vec<(Range<usize>, bool)>> {
     let text = &statement.text;
-    let powershell = statement.language == Language::PowerShell;
-    let separator = match powershell {
-        true => &POWERSHELL_SEPARATOR,
-        false => &SEPARATOR,
+    patterns::callers(text).nth(1)?;
+    let separator = match statement.language {
+        Language::Shell => return None,
+        Language::PowerShell => &POWERSHELL_SEPARATOR,
+        _ => &SEPARATOR,
     };
+    let is_quote = |it| matches!(it, '"' | '\'') || it == '`' && !statement.language.ignores_case();
     let mut callers = patterns::callers(text).peekable();
     let mut found = Vec::new();
-    // For each open bracket, where the value at the position begins, whether it has a call, and
-    // whether the bracket is within the arguments of a call.
-    let mut levels = vec![(0, false, false)];
+    // For each open bracket, where the value at the position begins, whether it has a call, whether
+    // the bracket is within the arguments of a call, and the quote of the string that contains it.
+    let mut levels = vec![(0, false, false, None)];
     let mut arguments = 0;
     let mut quote = None;
     for (at, letter) in text.char_indices().chain([(text.len(), ';')]) {
         let outermost = levels.len() == 1;
-        let (from, has_call, in_call) = levels.last_mut()?;
+        let (from, has_call, in_call, _) = levels.last_mut()?;
         if let Some(caller) = callers.next_if(|caller| caller.start <= at) {
             *has_call = true;
             arguments = caller.end;
         }
+        let before = text.get(..at).unwrap_or_default();
         let closes = matches!(letter, ')' | ']' | '}');
-        match (quote, letter) {
-            (Some(open), _) if open == letter => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(letter),
-            (None, '`') if !powershell => quote = Some(letter),
-            (None, '(' | '[' | '{') => {
+        match letter {
+            '(' | '[' | '{' if quote.is_none() || before.ends_with(['$', '#']) => {
                 let in_call = *in_call || arguments == at + 1;
-                levels.push((at + 1, false, in_call));
+                levels.push((at + 1, false, in_call, quote.take()));
             }
-            (None, _) if closes || letter == ';' || separator.is_match(statement.text_from(at)) => {
+            _ if quote == Some(letter) => quote = None,
+            _ if quote.is_some() => {}
+            _ if is_quote(letter) => quote = Some(letter),
+            _ if closes || letter == ';' || separator.is_match(statement.text_from(at)) => {
                 // An argument may be read from a dictionary.
                 let value = *from..at;
                 let text = text.get(value.clone()).unwrap_or_default();
@@ -85,10 +81,10 @@ fn values(statement: &ScriptStatement) -> Option<Vec<(Range<usize>, bool)>> {
                 }
                 (*from, *has_call) = (at + letter.len_utf8(), false);
                 if closes {
-                    levels.pop();
+                    quote = levels.pop().and_then(|(.., quote)| quote);
                 }
             }
-            (None, _) => {}
+            _ => {}
         }
     }
     (quote.is_none() && levels.len() == 1).then_some(found)

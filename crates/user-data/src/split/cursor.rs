@@ -1,93 +1,52 @@
 //! A position in a script.
 
-/// Reads a script character by character and counts its lines.
-pub(super) struct ScriptCursor {
-    letters: Vec<char>,
-    at: usize,
+/// Reads a script from its beginning to its end and counts its lines.
+pub(super) struct ScriptCursor<'s> {
+    /// What is not yet read.
+    pub(super) rest: &'s str,
+    /// The line of the position.
     pub(super) line: usize,
 }
 
-impl ScriptCursor {
-    pub(super) fn new(text: &str, line: usize) -> Self {
-        let letters = text.replace("\r\n", "\n").replace('\r', "\n");
-        ScriptCursor {
-            letters: letters.chars().collect(),
-            at: 0,
-            line,
-        }
-    }
-
+impl<'s> ScriptCursor<'s> {
     pub(super) fn peek(&self) -> Option<char> {
-        self.ahead(0)
+        self.rest.chars().next()
     }
 
-    pub(super) fn ahead(&self, by: usize) -> Option<char> {
-        self.letters.get(self.at.saturating_add(by)).copied()
-    }
-
-    /// The next characters.
-    pub(super) fn text_ahead(&self, letters: usize) -> String {
-        self.letters.iter().skip(self.at).take(letters).collect()
-    }
-
-    pub(super) fn starts_with(&self, text: &str) -> bool {
-        text.chars()
-            .enumerate()
-            .all(|(n, letter)| self.ahead(n) == Some(letter))
+    pub(super) fn second(&self) -> Option<char> {
+        self.rest.chars().nth(1)
     }
 
     pub(super) fn next(&mut self) -> Option<char> {
         let letter = self.peek()?;
-        self.at += 1;
-        if letter == '\n' {
-            self.line += 1;
-        }
+        self.take(letter.len_utf8());
         Some(letter)
     }
 
-    pub(super) fn skip(&mut self, letters: usize) {
-        for _ in 0..letters {
-            self.next();
-        }
+    /// Reads as many bytes, or all where they are fewer.
+    pub(super) fn take(&mut self, bytes: usize) -> &'s str {
+        let (taken, rest) = self.rest.split_at_checked(bytes).unwrap_or((self.rest, ""));
+        self.line += taken.matches('\n').count();
+        self.rest = rest;
+        taken
     }
 
-    /// Skips spaces and tabs, and returns how many.
-    pub(super) fn skip_blanks(&mut self) -> usize {
-        let start = self.at;
-        while matches!(self.peek(), Some(' ' | '\t')) {
-            self.next();
-        }
-        self.at - start
+    /// Reads letters of a kind.
+    pub(super) fn take_while(&mut self, is_of_kind: impl Fn(char) -> bool) -> &'s str {
+        let end = self.rest.find(|letter| !is_of_kind(letter));
+        self.take(end.unwrap_or(self.rest.len()))
     }
 
-    /// Skips to the end of the line, where a comment ends.
-    pub(super) fn skip_line(&mut self) {
-        self.rest_of_line();
-    }
-
-    /// The rest of the line. The line feed is left.
-    pub(super) fn rest_of_line(&mut self) -> String {
-        let mut rest = String::new();
-        while let Some(letter) = self.peek().filter(|letter| *letter != '\n') {
-            rest.push(letter);
-            self.next();
-        }
-        rest
+    /// Reads the rest of the line. The line feed is left.
+    pub(super) fn take_line(&mut self) -> &'s str {
+        self.take_while(|letter| letter != '\n')
     }
 
     /// The text before `end`, which is skipped. Where `end` does not follow, returns `None` and
-    /// consumes nothing.
-    pub(super) fn take_until(&mut self, end: &str) -> Option<String> {
-        let (at, line) = (self.at, self.line);
-        let mut text = String::new();
-        while !self.starts_with(end) {
-            let Some(letter) = self.next() else {
-                (self.at, self.line) = (at, line);
-                return None;
-            };
-            text.push(letter);
-        }
-        self.skip(end.chars().count());
+    /// reads nothing.
+    pub(super) fn take_until(&mut self, end: &str) -> Option<&'s str> {
+        let text = self.take(self.rest.find(end)?);
+        self.take(end.len());
         Some(text)
     }
 }

@@ -11,7 +11,7 @@ use crate::statement::{ScriptStatement, StatementBuilder};
 /// The position in a script, and what was found before it.
 pub(super) struct Lexer<'s> {
     pub(super) script: &'s Script,
-    pub(super) cursor: ScriptCursor,
+    pub(super) cursor: ScriptCursor<'s>,
     /// The statement at the position.
     pub(super) draft: StatementBuilder,
     /// For each open block, the function that contains it.
@@ -21,31 +21,14 @@ pub(super) struct Lexer<'s> {
     pub(super) nested: Vec<Script>,
 }
 
-/// A string of a script, without its quotes.
-pub(super) struct StringLiteral {
-    pub(super) text: String,
-    pub(super) quote: char,
-    pub(super) line: usize,
-    /// Whether the closing quote was found.
-    pub(super) closed: bool,
-}
-
-impl StringLiteral {
-    pub(super) fn closed(text: String, quote: char, line: usize) -> Self {
-        StringLiteral {
-            text,
-            quote,
-            line,
-            closed: true,
-        }
-    }
-}
-
 impl<'s> Lexer<'s> {
     pub(super) fn new(script: &'s Script) -> Self {
         Lexer {
             script,
-            cursor: ScriptCursor::new(&script.text, script.line),
+            cursor: ScriptCursor {
+                rest: &script.text,
+                line: script.line,
+            },
             draft: StatementBuilder::default(),
             blocks: Vec::new(),
             statements: Vec::new(),
@@ -64,8 +47,8 @@ impl<'s> Lexer<'s> {
     /// Moves an escape and the character after it to the statement. An escaped line feed continues
     /// the line, with `joint` in its place.
     pub(super) fn take_escape(&mut self, joint: &str) {
-        if self.cursor.ahead(1) == Some('\n') {
-            self.cursor.skip(2);
+        if self.cursor.second() == Some('\n') {
+            self.cursor.take(2);
             self.draft.push_text(joint, self.cursor.line);
         } else {
             self.take();
@@ -73,33 +56,26 @@ impl<'s> Lexer<'s> {
         }
     }
 
-    /// Adds a string to the statement.
-    pub(super) fn push_string(&mut self, string: &StringLiteral) {
-        self.draft.push(string.quote, string.line);
-        self.draft.push_text(&string.text, string.line);
-        self.draft.push(string.quote, string.line);
-    }
-
-    /// Adds a string as a nested script, of which the statement keeps only the quotes.
-    pub(super) fn push_nested(&mut self, string: StringLiteral) {
-        if !self.script.may_nest() {
-            return self.push_string(&string);
+    /// Adds a string to the statement, or as a nested script, of which the statement keeps only the
+    /// quotes.
+    pub(super) fn push_string(&mut self, quote: char, line: usize, text: String, is_script: bool) {
+        self.draft.push(quote, line);
+        if is_script && self.script.may_nest() {
+            let interpreter = match self.script.language {
+                Language::Python => None,
+                _ => by_interpreter(self.draft.head()),
+            };
+            let language = interpreter.unwrap_or_else(|| language(&text));
+            self.nested.push(self.script.nested(text, line, language));
+        } else {
+            self.draft.push_text(&text, line);
         }
-        self.draft.push(string.quote, string.line);
-        let interpreter = match self.script.language {
-            Language::Python => None,
-            Language::Shell | Language::PowerShell | Language::Other => {
-                by_interpreter(self.draft.head())
-            }
-        };
-        let language = interpreter.unwrap_or_else(|| language(&string.text));
-        self.nest(string.text, string.line, language);
-        self.draft.push(string.quote, string.line);
+        self.draft.push(quote, line);
     }
 
-    /// Adds a nested script, unless it is nested too deeply.
-    pub(super) fn nest(&mut self, text: String, line: usize, language: Language) {
-        self.nested.extend(self.script.nested(text, line, language));
+    /// Begins a block, of a function where it has a name.
+    pub(super) fn begin_block(&mut self, function: Option<Rc<str>>) {
+        self.blocks.push(function.or_else(|| self.function()));
     }
 
     /// The function that contains the position.
@@ -108,11 +84,12 @@ impl<'s> Lexer<'s> {
     }
 
     pub(super) fn end_statement(&mut self) {
-        let defined = match self.script.language {
+        let assigned = match self.script.language {
             Language::Shell => None,
-            _ => patterns::assigned_function(&self.draft.text).map(Rc::from),
+            _ => patterns::ASSIGNED_FUNCTION.captures(&self.draft.text),
         };
-        let function = defined.or_else(|| self.function());
+        let assigned = assigned.and_then(|found| Some(found.name("name")?.as_str().into()));
+        let function = assigned.or_else(|| self.function());
         let statement = self.draft.finish(self.script, function);
         self.statements.extend(statement);
     }

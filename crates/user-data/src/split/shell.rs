@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::lexer::{Lexer, StringLiteral};
+use super::lexer::Lexer;
 use crate::assignments;
 use crate::language::{Language, by_file_name, by_interpreter, language};
-use crate::patterns;
+use crate::patterns::{self, patterns};
 use crate::script::Script;
-use crate::statement::{ScriptStatement, StatementBuilder, start};
+use crate::statement::{ScriptStatement, StatementBuilder, end, start};
 
 /// The commands, and the scripts in quotes and here-documents. A substitution, `$(…)` or in
 /// backticks, is a command of its own and left out of the command that contains it.
@@ -18,7 +18,7 @@ pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
         depth: 0,
         announced: None,
         here_documents: Vec::new(),
-        line: String::new(),
+        line: &script.text,
         strings: Vec::new(),
         pipes_blocks: patterns::BLOCK_OUTPUT.is_match(&script.text),
     };
@@ -26,41 +26,48 @@ pub(super) fn split(script: &Script) -> (Vec<ScriptStatement>, Vec<Script>) {
     (splitter.lexer.statements, splitter.lexer.nested)
 }
 
-/// How much is read of a line after a here-document, in bytes.
+/// How much is read of a line with a here-document, in bytes.
 const HEAD: usize = 1000;
 
 /// Substitutions within substitutions; deeper ones are text.
 const MAX_DEPTH: usize = 24;
 
+patterns! {
+    /// The beginning of a here-document, with its delimiter.
+    HERE_DOCUMENT = r"^<<(?P<indented>-)?[ \t]*(?P<delimiter>[^\s;|&()<>`]+)";
+}
+
 struct ShellSplitter<'s> {
     lexer: Lexer<'s>,
-    /// How many substitutions and subshells are open.
+    /// How many lists of commands are open: the script and substitutions and subshells in it.
     depth: usize,
     /// The function whose body begins at the next brace.
     announced: Option<Rc<str>>,
     /// Here-documents that begin after this line.
-    here_documents: Vec<HereDocument>,
-    /// The line so far, with the commands before.
-    line: String,
+    here_documents: Vec<HereDocument<'s>>,
+    /// The script from the beginning of the line on.
+    line: &'s str,
     /// Which of the nested scripts are in strings of this command.
     strings: Vec<usize>,
     /// Whether the output of a loop or the like is redirected or piped.
     pipes_blocks: bool,
 }
 
-struct HereDocument {
+struct HereDocument<'s> {
     delimiter: String,
     /// `<<-`: tabs may precede the delimiter.
     indented: bool,
-    /// The command so far, and how long the line is so far.
-    command: (String, usize),
+    /// The command so far.
+    command: String,
+    /// The script after the delimiter.
+    after: &'s str,
 }
 
-impl ShellSplitter<'_> {
+impl<'s> ShellSplitter<'s> {
     /// Commands up to the closing character, which is skipped.
     fn list(&mut self, close: Option<char>) {
+        self.depth += 1;
         while let Some(letter) = self.lexer.cursor.peek() {
-            let line = self.lexer.cursor.line;
             if Some(letter) == close {
                 self.lexer.cursor.next();
                 break;
@@ -70,60 +77,58 @@ impl ShellSplitter<'_> {
                     self.lexer.cursor.next();
                     self.end_command();
                     self.read_here_documents();
-                    self.line.clear();
+                    self.line = self.lexer.cursor.rest;
                 }
                 ';' | '|' | '&' | '(' | ')' | '{' | '}' => self.operator(letter),
-                '<' if self.begins_here_document() => self.announce_here_document(),
-                '`' if self.begins_substitution("`") => self.substitution("`", '`'),
+                '<' if let Some(found) = self.here_document() => self.here_documents.push(found),
                 _ => self.word_character(letter),
-            }
-            if self.lexer.cursor.line == line {
-                self.line.push(letter);
             }
         }
         self.end_command();
-    }
-
-    fn nested_list(&mut self, close: char) {
-        self.depth += 1;
-        self.list(Some(close));
         self.depth -= 1;
     }
 
     fn operator(&mut self, letter: char) {
-        let at_word = self.lexer.draft.at_word();
-        let next = self.lexer.cursor.ahead(1);
+        let draft = &mut self.lexer.draft;
+        let next = self.lexer.cursor.second();
         match letter {
-            '&' if self.lexer.draft.text.ends_with(['>', '<']) => self.lexer.take(),
+            '&' if draft.text.ends_with(['>', '<']) => self.lexer.take(),
             // What is printed belongs to the command that reads it.
-            '|' if next != Some('|') && !self.lexer.draft.text.ends_with('|') => {
+            '|' if next != Some('|') && !draft.text.ends_with('|') => {
                 self.lexer.take();
                 if !patterns::PRINTS.is_match(self.lexer.draft.head()) {
                     self.end_command();
                 }
             }
             // The pattern of a `case`.
-            ')' if self.lexer.draft.last_word().len() == self.lexer.draft.text.len() => {
+            ')' if !draft.text.contains(char::is_whitespace) => {
                 self.lexer.cursor.next();
-                self.lexer.draft = StatementBuilder::default();
+                *draft = StatementBuilder::default();
             }
             ';' | '|' | '&' | ')' => {
                 self.lexer.cursor.next();
                 self.end_command();
             }
-            '(' if self.lexer.draft.text.ends_with('=') => self.array(),
-            '(' if next == Some(')') && !at_word => {
-                self.lexer.cursor.skip(2);
-                let draft = std::mem::take(&mut self.lexer.draft);
-                self.announced = Some(draft.last_word().into());
+            '(' if draft.text.ends_with('=') => self.array(),
+            '(' if next == Some(')') && !draft.at_word() => {
+                self.lexer.cursor.take(2);
+                let draft = std::mem::take(draft);
+                self.announced = draft.text.rsplit(' ').next().map(Into::into);
             }
-            '(' if self.depth < MAX_DEPTH => {
+            '(' if self.depth <= MAX_DEPTH => {
                 self.lexer.cursor.next();
                 self.end_command();
-                self.nested_list(')');
+                self.list(Some(')'));
             }
-            '{' if at_word && next.is_none_or(char::is_whitespace) => self.begin_block(),
-            '}' if self.lexer.draft.text.is_empty() => {
+            '{' if draft.at_word() && next.is_none_or(char::is_whitespace) => {
+                self.lexer.cursor.next();
+                let named = draft.text.strip_prefix("function ");
+                let named = named.map(|name| name.trim().into());
+                let function = self.announced.take().or(named);
+                self.end_command();
+                self.lexer.begin_block(function);
+            }
+            '}' if draft.text.is_empty() => {
                 self.lexer.cursor.next();
                 self.lexer.blocks.pop();
             }
@@ -131,20 +136,10 @@ impl ShellSplitter<'_> {
         }
     }
 
-    fn begin_block(&mut self) {
-        self.lexer.cursor.next();
-        let named = self.lexer.draft.text.strip_prefix("function ");
-        let named = named.map(|name| name.trim().into());
-        let function = self.announced.take().or(named);
-        self.end_command();
-        let function = function.or_else(|| self.lexer.function());
-        self.lexer.blocks.push(function);
-    }
-
     fn end_command(&mut self) {
-        self.line.push_str(&self.lexer.draft.text);
-        if patterns::BATCH_COMMENT.is_match(&self.lexer.draft.text) {
+        if patterns::NO_COMMAND.is_match(&self.lexer.draft.text) {
             self.lexer.draft = StatementBuilder::default();
+            return;
         }
         let reader = self.reader(&self.lexer.draft.text);
         for string in std::mem::take(&mut self.strings) {
@@ -155,7 +150,7 @@ impl ShellSplitter<'_> {
         let before = self.lexer.statements.len();
         self.lexer.end_statement();
         if let Some(statement) = self.lexer.statements.get_mut(before)
-            && (self.depth > 0 || self.lexer.script.reader.is_none())
+            && (self.depth > 1 || self.lexer.script.reader.is_none())
         {
             statement.reader = reader;
         }
@@ -163,9 +158,7 @@ impl ShellSplitter<'_> {
 
     /// Who reads what a command prints: a file or, if nothing else does, who runs the program.
     fn reader(&self, text: &str) -> Option<Rc<str>> {
-        let file = patterns::TARGET
-            .captures(text)
-            .and_then(|found| found.get(1));
+        let file = patterns::TARGET.captures(text).and_then(|it| it.get(1));
         let file = file.filter(|file| !file.as_str().starts_with("/dev/"));
         let rest = file.map_or(text, |file| text.get(file.end()..).unwrap_or_default());
         if rest.contains('|') {
@@ -179,28 +172,27 @@ impl ShellSplitter<'_> {
         // What a block prints may be piped as a whole.
         let in_block = !self.lexer.blocks.is_empty() || self.pipes_blocks;
         let is_piped = in_block && prints && !text.contains(">&2");
-        (!is_piped && self.depth == 0).then(|| program.into())
+        (!is_piped && self.depth == 1).then(|| program.into())
     }
 
     /// Quotes, a substitution, a comment or one character.
     fn word_character(&mut self, letter: char) {
+        let line = self.lexer.cursor.line;
+        let rest = self.lexer.cursor.rest.get(1..).unwrap_or_default();
         match letter {
             '\\' => self.lexer.take_escape(""),
-            '#' if self.lexer.draft.at_word() => self.lexer.cursor.skip_line(),
-            '\'' => self.single_quoted(),
+            '#' if self.lexer.draft.at_word() => {
+                self.lexer.cursor.take_line();
+            }
+            '\'' if let Some((text, _)) = rest.split_once('\'') => {
+                self.lexer.cursor.take(text.len() + 2);
+                self.string('\'', line, text.to_owned(), true);
+            }
             '"' => self.double_quoted(),
-            '$' if self.begins_substitution("$(") => self.substitution("$(", ')'),
+            '$' | '`' if let Some(output) = self.substitution() => {
+                self.lexer.draft.push_text(&output, line);
+            }
             _ => self.lexer.take(),
-        }
-    }
-
-    fn single_quoted(&mut self) {
-        let line = self.lexer.cursor.line;
-        self.lexer.cursor.next();
-        match self.lexer.cursor.take_until("'") {
-            Some(text) => self.string(StringLiteral::closed(text, '\'', line)),
-            // An apostrophe that is never closed is not a quote.
-            None => self.lexer.draft.push('\'', line),
         }
     }
 
@@ -210,60 +202,45 @@ impl ShellSplitter<'_> {
         let mut text = String::new();
         while let Some(letter) = self.lexer.cursor.peek().filter(|letter| *letter != '"') {
             match letter {
-                '\\' if self.lexer.cursor.ahead(1) == Some('\n') => self.lexer.cursor.skip(2),
                 '\\' => {
                     self.lexer.cursor.next();
-                    text.extend(self.lexer.cursor.next());
+                    text.extend(self.lexer.cursor.next().filter(|it| *it != '\n'));
                 }
-                '$' if self.begins_substitution("$(") => text += &self.substituted("$(", ')'),
-                '`' if self.begins_substitution("`") => text += &self.substituted("`", '`'),
+                '$' | '`' if let Some(output) = self.substitution() => text += &output,
                 _ => text.extend(self.lexer.cursor.next()),
             }
         }
         let closed = self.lexer.cursor.next().is_some();
-        self.string(StringLiteral {
-            text,
-            quote: '"',
-            line,
-            closed,
-        });
+        self.string('"', line, text, closed);
     }
 
     /// A string that contains a call is a nested script, unless it is assigned to a variable.
-    fn string(&mut self, string: StringLiteral) {
-        let last_word = start(self.lexer.draft.last_word(), 200);
-        let assigned = string.closed && patterns::ASSIGNS.is_match(last_word);
-        let is_command =
-            string.text.contains(char::is_whitespace) && patterns::CALLER.is_match(&string.text);
-        if is_command && !assigned {
-            // An apostrophe in a word may not be meant as a quote.
-            if !self.lexer.draft.text.ends_with(char::is_alphanumeric) {
-                self.strings.push(self.lexer.nested.len());
-            }
-            self.lexer.push_nested(string);
-        } else {
-            self.lexer.push_string(&string);
+    fn string(&mut self, quote: char, line: usize, text: String, closed: bool) {
+        let draft = &self.lexer.draft;
+        let assigned = closed && patterns::ASSIGNS.is_match(end(&draft.text, 200));
+        let is_script =
+            !assigned && text.contains(char::is_whitespace) && patterns::CALLER.is_match(&text);
+        // An apostrophe in a word may not be meant as a quote.
+        if is_script && !draft.text.ends_with(char::is_alphanumeric) {
+            self.strings.push(self.lexer.nested.len());
         }
-    }
-
-    fn begins_substitution(&self, open: &str) -> bool {
-        self.depth < MAX_DEPTH && self.lexer.cursor.starts_with(open)
-    }
-
-    fn substitution(&mut self, open: &str, close: char) {
-        let line = self.lexer.cursor.line;
-        let text = self.substituted(open, close);
-        self.lexer.draft.push_text(&text, line);
+        self.lexer.push_string(quote, line, text, is_script);
     }
 
     /// Reads a substitution. Returns `$(name)` for a single command, which may be a function, and
     /// `$()` for anything else.
-    fn substituted(&mut self, open: &str, close: char) -> String {
-        self.lexer.cursor.skip(open.len());
+    fn substitution(&mut self) -> Option<String> {
+        let rest = self.lexer.cursor.rest;
+        let mut kinds = [("$(", ')'), ("`", '`')].into_iter();
+        let (open, close) = kinds.find(|(open, _)| rest.starts_with(open))?;
+        if self.depth > MAX_DEPTH {
+            return None;
+        }
+        self.lexer.cursor.take(open.len());
         let outer = std::mem::take(&mut self.lexer.draft);
         let strings = std::mem::take(&mut self.strings);
         let before = self.lexer.statements.len();
-        self.nested_list(close);
+        self.list(Some(close));
         self.lexer.draft = outer;
         self.strings = strings;
         let name = match self.lexer.statements.get(before..) {
@@ -271,11 +248,8 @@ impl ShellSplitter<'_> {
             _ => "",
         };
         let is_name = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == '-';
-        if name.chars().all(is_name) && !patterns::CALLER.is_match(name) {
-            format!("$({name})")
-        } else {
-            "$()".to_owned()
-        }
+        let is_function = name.chars().all(is_name) && !patterns::CALLER.is_match(name);
+        Some(format!("$({})", if is_function { name } else { "" }))
     }
 
     fn array(&mut self) {
@@ -288,75 +262,59 @@ impl ShellSplitter<'_> {
         }
     }
 
-    fn begins_here_document(&self) -> bool {
-        self.lexer.cursor.starts_with("<<") && !self.lexer.cursor.starts_with("<<<")
-    }
-
-    /// Reads the delimiter of a here-document; its text follows after the line.
-    fn announce_here_document(&mut self) {
+    /// Reads the beginning of a here-document; its text follows after the line.
+    fn here_document(&mut self) -> Option<HereDocument<'s>> {
         let cursor = &mut self.lexer.cursor;
-        cursor.skip(2);
-        let indented = cursor.peek() == Some('-');
-        if indented {
-            cursor.next();
+        let found = HERE_DOCUMENT.captures(cursor.rest)?;
+        if self.lexer.draft.text.ends_with('<') {
+            return None;
         }
-        cursor.skip_blanks();
-        let mut delimiter = String::new();
-        while let Some(letter) = cursor.peek() {
-            match letter {
-                '\'' | '"' | '\\' => {}
-                _ if letter.is_whitespace() || ";|&()<>`".contains(letter) => break,
-                _ => delimiter.push(letter),
-            }
-            cursor.next();
-        }
-        if !delimiter.is_empty() {
-            self.here_documents.push(HereDocument {
-                delimiter,
-                indented,
-                command: (self.lexer.draft.head().to_owned(), self.line.len()),
-            });
-        }
+        cursor.take(found.get_match().len());
+        Some(HereDocument {
+            delimiter: found
+                .name("delimiter")?
+                .as_str()
+                .replace(['\'', '"', '\\'], ""),
+            indented: found.name("indented").is_some(),
+            command: self.lexer.draft.head().to_owned(),
+            after: cursor.rest,
+        })
     }
 
     fn read_here_documents(&mut self) {
-        let here_documents = std::mem::take(&mut self.here_documents);
-        if here_documents.is_empty() {
+        if self.here_documents.is_empty() {
             return;
         }
-        let target = patterns::TARGET.captures(&self.line);
+        let read = self.line.len() - self.lexer.cursor.rest.len();
+        let line = start(self.line, read);
+        let target = patterns::TARGET.captures(line);
         let by_target = target.and_then(|target| by_file_name(target.get(1)?.as_str()));
-        let by_line =
-            by_target.or_else(|| by_interpreter(&self.line).filter(|l| *l != Language::Shell));
-        for here_document in here_documents {
+        let by_line = by_target.or_else(|| by_interpreter(line).filter(|l| *l != Language::Shell));
+        for here_document in std::mem::take(&mut self.here_documents) {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
-            let language = by_line.unwrap_or_else(|| language(&text));
-            let (command, line_before) = &here_document.command;
-            let rest = self.line.get(*line_before..).unwrap_or_default();
-            let reader = self.reader(&format!("{command} {}", start(rest, HEAD)));
-            self.lexer.nest(text, line, language);
-            if let Some(nested) = self.lexer.nested.last_mut() {
-                nested.reader.clone_from(&reader);
+            if self.lexer.script.may_nest() {
+                let language = by_line.unwrap_or_else(|| language(&text));
+                let mut nested = self.lexer.script.nested(text, line, language);
+                let after = start(here_document.after, HEAD).lines().next();
+                let after = after.unwrap_or_default();
+                nested.reader = self.reader(&format!("{} {after}", here_document.command));
+                self.lexer.nested.push(nested);
             }
         }
     }
 
     fn here_document_text(&mut self, here_document: &HereDocument) -> String {
-        let mut text = String::new();
-        while self.lexer.cursor.peek().is_some() {
-            let line = self.lexer.cursor.rest_of_line();
-            self.lexer.cursor.next();
-            let unindented = match here_document.indented {
-                true => line.trim_start_matches('\t'),
-                false => &line,
-            };
-            if unindented.trim_end() == here_document.delimiter {
-                break;
-            }
-            text.push_str(&line);
-            text.push('\n');
-        }
-        text
+        let indent = if here_document.indented { "\t" } else { "" };
+        let is_text = |line: &&str| {
+            let line = line.trim_start_matches(|letter| indent.contains(letter));
+            line.trim_end() != here_document.delimiter
+        };
+        let cursor = &mut self.lexer.cursor;
+        let lines = cursor.rest.split_inclusive('\n').take_while(is_text);
+        let text = cursor.take(lines.map(str::len).sum());
+        cursor.take_line();
+        cursor.next();
+        text.to_owned()
     }
 }

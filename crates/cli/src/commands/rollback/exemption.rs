@@ -81,7 +81,7 @@ pub(super) async fn choose(
 
 fn ask(args: &RollbackArgs, n: &str, table: &StateTable) -> Result<u16, Problem> {
     let prompt = format!(
-        "The function would enforce {n} again within seconds. Exempt for how many days in the state table {table}, 1 to 3650, or 0 for no exemption?"
+        "The function would enforce {n} again within seconds. Exempt for how many days in the state table {table}, 1 to 3650, or 0 for no exemption:"
     );
     let answer = args.answers().answer(&prompt)?;
     let days = answer.parse().ok().filter(|days| *days <= 3650);
@@ -128,9 +128,9 @@ impl FirstExempt {
         let left: Vec<&str> = left.map(InstanceId::as_str).collect();
         if !left.is_empty() {
             let (ids, connection) = (left.join(" "), connection.words());
-            terminal::say(format!(
-                "not restored, but exempt if its exemption was written; end it with: imdsctl exempt remove {ids}{connection}"
-            ));
+            let command = format!("imdsctl exempt remove {ids}{connection}");
+            terminal::say("some are not restored, and exempt if their exemptions were written");
+            terminal::offer("end them with:", &command);
         }
     }
 }

@@ -14,6 +14,7 @@ use super::spark::spark;
 use super::{UsageDocument, UsageRow};
 use crate::output::csv::io_error;
 use crate::output::grid::{self, Cell, Column, LAST, Tone};
+use crate::output::tags;
 use crate::output::{self, Format, Message, Style, count, harmless, json, not_known, thousands};
 use crate::wrap::wrap;
 
@@ -47,20 +48,39 @@ fn table(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io
         };
         writeln!(out, "{what}")?;
     } else {
-        let columns = columns(instances);
+        let columns = columns(document);
         let dropped = grid::write(&columns, instances, output::FULL, style, out)?;
         if !dropped.contains(&BY_DAY) {
             writeln!(out)?;
             output::line(LEGEND, style, out)?;
         }
     }
+    by_tag(document, style, out)?;
     hints(document, style, out)?;
     output::unreachable(&survey.unreachable, style, out)?;
     writeln!(out)?;
     output::line(&summary(document), style, out)
 }
 
-fn columns(instances: &[InstanceCalls]) -> Vec<Column<'static, InstanceCalls>> {
+/// The instances by the values of each tag that is shown.
+fn by_tag(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
+    let instances = &document.survey.instances;
+    let title = if document.is_rejected() {
+        "REJECTED"
+    } else {
+        "IN USE"
+    };
+    for key in document.show_tags.iter().filter(|_| !instances.is_empty()) {
+        let has_calls: fn(&InstanceCalls) -> bool = |it| it.verdict.has_calls() == Some(true);
+        let totals = tags::totals(key, instances, (|it| &it.tags, has_calls));
+        let columns = tags::columns(key, title, Some("LISTED"));
+        output::tag_totals(key, &columns, &totals, style, out)?;
+    }
+    Ok(())
+}
+
+fn columns(document: &UsageDocument) -> Vec<Column<'_, InstanceCalls>> {
+    let instances = &document.survey.instances;
     let first = instances.first().map(|it| &it.account);
     let several_accounts = instances.iter().any(|it| Some(&it.account) != first);
     let mut columns = vec![
@@ -85,6 +105,9 @@ fn columns(instances: &[InstanceCalls]) -> Vec<Column<'static, InstanceCalls>> {
             .dropped(4),
         Column::flexible("VERDICT", 7, verdict_cell).evidence(),
     ];
+    let keys = document.show_tags.iter();
+    let tags = keys.map(|key| tags::column(key, |it: &InstanceCalls| &it.tags));
+    columns.splice(3..3, tags);
     if several_accounts {
         let account = |it: &InstanceCalls| Cell::optional(it.account.as_deref().map(Plain));
         columns.insert(0, Column::fixed("ACCOUNT", account).dropped(5));

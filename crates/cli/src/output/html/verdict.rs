@@ -22,6 +22,7 @@ pub(super) fn verdict(document: &Document) -> Markup {
     let verb = match document.trigger {
         CommandTrigger::Scan => "Scanned",
         CommandTrigger::Enforce => "Enforced",
+        CommandTrigger::Report => "Joined from reports; the last one finished",
     };
     let at = Offset::UTC.to_datetime(document.at);
     let (class, sentence) = sentence(document);

@@ -4,22 +4,23 @@ use std::fs;
 use std::path::Path;
 
 use jsonschema::Validator;
-use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, RestrictFormats};
+use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::{DocumentJson, write_document};
 use crate::document::Document;
 use crate::output::sample;
 
-fn generated() -> Value {
+/// The JSON Schema of what a type is written as.
+pub(crate) fn generated<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12()
         .for_serialize()
         .with_transform(RestrictFormats::default())
         .with_transform(RecursiveTransform(null_in_words))
         .into_generator()
-        .into_root_schema_for::<DocumentJson>()
+        .into_root_schema_for::<T>()
         .to_value()
 }
 
@@ -30,23 +31,29 @@ fn null_in_words(schema: &mut Schema) {
     }
 }
 
-#[test]
-fn the_schema_in_the_repository_is_up_to_date() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../report.schema.json");
-    let generated = generated();
+/// Compares a schema with its file at the root of the repository.
+pub(crate) fn check_file(name: &str, generated: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(name);
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, format!("{generated:#}\n")).unwrap();
     }
     let written: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
     assert!(
-        written == generated,
-        "report.schema.json is stale: write it again with UPDATE=1"
+        written == *generated,
+        "{name} is stale: write it again with UPDATE=1"
     );
 }
 
 #[test]
+fn the_schema_in_the_repository_is_up_to_date() {
+    check_file("report.schema.json", &generated::<DocumentJson>());
+}
+
+#[test]
 fn the_schema_is_valid_and_accepts_every_kind_of_report() {
-    let schema = generated();
+    let schema = generated::<DocumentJson>();
     jsonschema::meta::validate(&schema).unwrap();
     let options = jsonschema::options().should_validate_formats(true);
     let validator: Validator = options.build(&schema).unwrap();

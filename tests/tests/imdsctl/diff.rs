@@ -1,0 +1,468 @@
+//! `imdsctl diff`: what changed between two reports.
+
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use imds_tests::{FakeAws, Imdsctl, InjectedFault, Ran, launch};
+use serde_json::{Value, json};
+
+use crate::reading::*;
+
+const POLICY: &str = r#"{
+  "version": 1, "require": { "http_tokens": "required", "hop_limit": { "at_most": 2 } }, "on_violation": "enforce",
+  "rules": [{ "name": "legacy", "when": { "tags": { "legacy": "1" } }, "action": "exempt" }]
+}"#;
+
+/// A folder with a policy, and a report that is written by `scan` whenever a test asks for it.
+struct Reports {
+    folder: TestFolder,
+}
+
+impl Reports {
+    fn new() -> Self {
+        let folder = TestFolder::new();
+        folder.file("policy.json", POLICY);
+        Reports { folder }
+    }
+
+    /// Scans with more arguments, and writes the report to a file of this name.
+    #[track_caller]
+    fn scan(&self, ec2: &FakeAws, name: &str, arguments: &str) {
+        let scan = imdsctl(ec2, &format!("scan --format json {arguments}"));
+        let scan = scan.arg("--output").arg(self.folder.path(name));
+        let ran = scan.current_dir(self.folder.folder.path()).run();
+        assert!(self.folder.path(name).exists(), "{ran:?}");
+    }
+
+    fn diff(&self, arguments: &[&str]) -> Ran {
+        let diff = Imdsctl::offline().arg("diff").args(arguments);
+        diff.current_dir(self.folder.folder.path()).run()
+    }
+
+    /// The comparison of `old.json` and `new.json`.
+    #[track_caller]
+    fn compared(&self, code: i32) -> Value {
+        json(
+            self.diff(&["old.json", "new.json", "--format", "json"])
+                .ended_with(code),
+        )
+    }
+
+    /// Changes a report in its file.
+    fn edit(&self, name: &str, change: impl FnOnce(&mut Value)) {
+        let text = std::fs::read_to_string(self.folder.path(name)).unwrap();
+        let mut report = serde_json::from_str(&text).unwrap();
+        change(&mut report);
+        self.folder.file(name, &report.to_string());
+    }
+}
+
+/// The change of an instance, if it is listed.
+fn change<'r>(compared: &'r Value, id: &str) -> Option<&'r str> {
+    let mut changes = list(compared, "changes").iter();
+    let change = changes.find(|change| change["instance_id"] == id)?;
+    change["change"].as_str()
+}
+
+fn require_tokens(ec2: &FakeAws, id: &str) {
+    ec2.set_options(id, |options| options.tokens = "required".to_owned());
+}
+
+fn open(ec2: &FakeAws, id: &str) {
+    ec2.set_options(id, |options| options.tokens = "optional".to_owned());
+}
+
+#[test]
+fn every_instance_is_new_reopened_remediated_exempt_gone_or_unchanged() {
+    let ec2 = two_regions();
+    let [reopened, compliant, gone_compliant] =
+        [(); 3].map(|()| ec2.launch(launch(HERE).tokens("required").tag("Name", "web")));
+    let [remediated, still, worse, gone, forgotten] = [(); 5].map(|()| ec2.launch(launch(HERE)));
+    let [exempt, ended, begun] = [true, true, false].map(|is_exempt| {
+        let launch = launch(THERE);
+        ec2.launch(if is_exempt {
+            launch.tag("legacy", "1")
+        } else {
+            launch
+        })
+    });
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "--policy policy.json");
+    open(&ec2, &reopened);
+    require_tokens(&ec2, &remediated);
+    ec2.set_options(&worse, |options| options.hop_limit = 3);
+    ec2.terminate(&gone);
+    ec2.forget(&forgotten);
+    ec2.forget(&gone_compliant);
+    ec2.tag(&ended, "legacy", "0");
+    ec2.tag(&begun, "legacy", "1");
+    let new = ec2.launch(launch(THERE));
+    ec2.launch(launch(THERE).tokens("required"));
+    reports.scan(&ec2, "new.json", "--policy policy.json");
+    let compared = reports.compared(1);
+    for (id, expected) in [
+        (&new, Some("new")),
+        (&reopened, Some("reopened")),
+        (&ended, Some("exemption_ended")),
+        (&still, Some("still_non_compliant")),
+        (&worse, Some("still_non_compliant")),
+        (&remediated, Some("remediated")),
+        (&begun, Some("exempted")),
+        (&gone, Some("gone")),
+        (&forgotten, Some("gone")),
+        (&compliant, None),
+        (&exempt, None),
+        (&gone_compliant, None),
+    ] {
+        assert_eq!(change(&compared, id), expected, "{id} in {compared:#}");
+    }
+    assert_eq!(
+        compared["summary"],
+        json!({ "new": 1, "reopened": 1, "exemption_ended": 1, "unknown": 0, "still_non_compliant": 2,
+                "exempted": 1, "remediated": 1, "gone": 2, "compliant": 1, "exempt": 1,
+                "new_compliant": 1, "gone_compliant": 1, "not_listed": 0 })
+    );
+    assert_eq!(compared["differences"], json!([]));
+    let mut changes = list(&compared, "changes").iter();
+    let worse = changes.find(|it| it["instance_id"] == worse).unwrap();
+    assert_eq!(
+        worse["old"]["violations"],
+        json!(["http_tokens is optional"])
+    );
+    assert_eq!(
+        worse["new"]["violations"],
+        json!(["http_tokens is optional", "hop_limit is 3"])
+    );
+}
+
+#[test]
+fn without_anything_newly_non_compliant_it_exits_with_0() {
+    let ec2 = two_regions();
+    let remediated = ec2.launch(launch(HERE));
+    let still = ec2.launch(launch(HERE));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "");
+    require_tokens(&ec2, &remediated);
+    reports.scan(&ec2, "new.json", "");
+    let compared = reports.compared(0);
+    assert_eq!(change(&compared, &remediated), Some("remediated"));
+    assert_eq!(change(&compared, &still), Some("still_non_compliant"));
+    let ran = reports.diff(&["new.json", "new.json"]);
+    says(
+        &ran.ended_with(0).stdout,
+        &["0 new, 0 reopened", "1 still non-compliant"],
+    );
+}
+
+#[test]
+fn what_the_new_report_did_not_look_at_is_unknown_and_never_gone_or_remediated() {
+    let ec2 = two_regions();
+    let here = ec2.launch(launch(HERE).tag("app", "web"));
+    let there = ec2.launch(launch(THERE));
+    let compliant = ec2.launch(launch(THERE).tokens("required"));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "");
+    ec2.fault(
+        InjectedFault::unauthorized()
+            .action("DescribeInstances")
+            .region(THERE),
+    );
+    reports.scan(&ec2, "unreachable.json", "");
+    ec2.clear_faults();
+    reports.scan(&ec2, "other-region.json", &format!("--region {HERE}"));
+    require_tokens(&ec2, &here);
+    require_tokens(&ec2, &there);
+    reports.scan(&ec2, "filtered.json", "--tag app=web");
+    reports.scan(&ec2, "violations.json", "--only violations");
+    for (new, unknown, known, because) in [
+        (
+            "unreachable.json",
+            vec![&there, &compliant],
+            &here,
+            "could not describe: ",
+        ),
+        (
+            "other-region.json",
+            vec![&there, &compliant],
+            &here,
+            "was not examined",
+        ),
+        (
+            "filtered.json",
+            vec![&there, &compliant],
+            &here,
+            "left out by --tag app=web",
+        ),
+    ] {
+        let ran = reports.diff(&["old.json", new, "--format", "json"]);
+        let compared = json(ran.ended_with(3));
+        for id in unknown {
+            assert_eq!(
+                change(&compared, id),
+                Some("unknown"),
+                "{new}: {compared:#}"
+            );
+        }
+        assert_ne!(change(&compared, known), Some("unknown"), "{new}");
+        says(&compared["changes"].to_string(), &[because]);
+    }
+    let ran = reports.diff(&["old.json", "violations.json", "--format", "json"]);
+    let compared = json(ran.ended_with(3));
+    assert_eq!(change(&compared, &here), Some("unknown"));
+    assert_eq!(change(&compared, &compliant), None);
+    assert_eq!(compared["summary"]["not_listed"], 1);
+}
+
+#[test]
+fn an_option_whose_value_is_not_known_is_unknown_and_no_reopened_violation() {
+    let ec2 = two_regions();
+    let id = ec2.launch(launch(HERE).tokens("required"));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "");
+    reports.scan(&ec2, "new.json", "");
+    reports.edit("new.json", |report| {
+        let instance = &mut report["instances"][0];
+        instance["outcome"] = json!("reported");
+        instance["decision"] = json!("enforce");
+        instance["violations"] = json!(["http_tokens"]);
+        instance["before"]["http_tokens"] = Value::Null;
+    });
+    let compared = reports.compared(3);
+    assert_eq!(change(&compared, &id), Some("unknown"));
+}
+
+#[test]
+fn what_an_enforcement_changed_is_remediated_and_what_ec2_refused_is_not() {
+    let ec2 = two_regions();
+    ec2.refuse_metadata_tags(HERE);
+    let enforced = ec2.launch(launch(THERE));
+    let refused = ec2.launch(launch(HERE));
+    let reports = Reports::new();
+    let require = r#"{ "http_tokens": "required", "instance_metadata_tags": "enabled" }"#;
+    let policy = format!(r#"{{ "version": 1, "require": {require}, "on_violation": "enforce" }}"#);
+    reports.folder.file("tags.json", &policy);
+    reports.scan(&ec2, "old.json", "--policy tags.json");
+    let enforce = imdsctl(&ec2, "enforce --yes --format json --policy tags.json");
+    let enforce = enforce.args(["--output", "new.json", "--journal", "journal"]);
+    let ran = enforce.current_dir(reports.folder.folder.path()).run();
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let compared = reports.compared(0);
+    assert_eq!(change(&compared, &enforced), Some("remediated"));
+    assert_eq!(change(&compared, &refused), Some("still_non_compliant"));
+    let violations = &list(&compared, "changes")[0]["new"]["violations"];
+    assert_eq!(*violations, json!(["instance_metadata_tags is disabled"]));
+}
+
+#[test]
+fn where_the_reports_do_not_cover_the_same_is_said_at_the_top() {
+    let ec2 = two_regions();
+    ec2.launch(launch(HERE).tag("app", "web"));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", &format!("--region {HERE} --tag app=web"));
+    ec2.set_account("444455556666");
+    reports.scan(&ec2, "new.json", "--policy policy.json");
+    let ran = reports.diff(&["old.json", "new.json"]);
+    let top: Vec<&str> = ran.ended_with(0).stdout.lines().take(6).collect();
+    assert!(top[0].starts_with("OLD  old.json: "), "{top:?}");
+    assert!(top[1].starts_with("NEW  new.json: "), "{top:?}");
+    assert_eq!(
+        top[2],
+        "Not the same accounts: OLD 111122223333, NEW 444455556666"
+    );
+    assert_eq!(
+        top[3],
+        format!("Not the same Regions only there: OLD none, NEW {THERE}")
+    );
+    says(
+        top[4],
+        &["policy: OLD http_tokens required, NEW ", "(SHA-256 "],
+    );
+    assert_eq!(top[5], "Not the same filters: OLD --tag app=web, NEW none");
+}
+
+#[test]
+fn every_format_names_every_change_and_makes_hostile_names_harmless() {
+    let ec2 = two_regions();
+    let name = "=cmd|'/c calc'!A1 <script> | `x` \u{1b}[31m";
+    let id = ec2.launch(launch(HERE).tag("Name", name));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", &format!("--region {THERE}"));
+    reports.scan(&ec2, "new.json", "");
+    for format in ["table", "json", "csv", "markdown"] {
+        let ran = reports.diff(&["old.json", "new.json", "--format", format]);
+        says(&ran.ended_with(1).stdout, &["new", &id]);
+        assert!(!ran.stdout.contains('\u{1b}'), "{format}");
+    }
+    let csv = reports
+        .diff(&["old.json", "new.json", "--format", "csv"])
+        .stdout;
+    assert!(csv.contains(",'=cmd"), "{csv}");
+    let markdown = reports
+        .diff(&["old.json", "new.json", "--format", "markdown"])
+        .stdout;
+    assert!(markdown.contains(r"\<script\> \| \`x\`"), "{markdown}");
+    let row = markdown.lines().find(|line| line.contains(&id)).unwrap();
+    assert_eq!(row.replace(r"\|", "").matches('|').count(), 8, "{row}");
+    let to_file = [
+        "old.json",
+        "new.json",
+        "--format",
+        "csv",
+        "--output",
+        "changes.csv",
+    ];
+    assert_eq!(reports.diff(&to_file).ended_with(1).stdout, "");
+    let written = std::fs::read_to_string(reports.folder.path("changes.csv")).unwrap();
+    assert_eq!(written, csv);
+}
+
+#[test]
+fn reports_are_read_compressed_and_from_standard_input() {
+    let ec2 = two_regions();
+    ec2.launch(launch(HERE));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "");
+    let text = std::fs::read(reports.folder.path("old.json")).unwrap();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(&text).unwrap();
+    std::fs::write(reports.folder.path("old.json.gz"), gzip.finish().unwrap()).unwrap();
+    let diff = Imdsctl::offline().args(["diff", "old.json.gz", "-"]);
+    let diff = diff.current_dir(reports.folder.folder.path()).stdin(&text);
+    says(&diff.run().ended_with(0).stdout, &["1 still non-compliant"]);
+    let both = reports.diff(&["-", "-"]);
+    says(&both.ended_with(2).stderr, &["both `-`"]);
+}
+
+#[test]
+fn the_later_report_as_the_first_is_refused() {
+    let ec2 = two_regions();
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "");
+    reports.scan(&ec2, "new.json", "");
+    let ran = reports.diff(&["new.json", "old.json"]);
+    says(
+        &ran.ended_with(2).stderr,
+        &[
+            "OLD `new.json` finished at ",
+            "after NEW `old.json`",
+            "name the earlier report first",
+        ],
+    );
+}
+
+#[test]
+fn a_report_of_the_function_is_read_and_what_it_lacks_is_said() {
+    let ec2 = two_regions();
+    let reports = Reports::new();
+    let id = ec2.launch(launch(HERE));
+    reports.scan(&ec2, "new.json", "");
+    let text = std::fs::read_to_string(reports.folder.path("new.json")).unwrap();
+    let scan: Value = serde_json::from_str(&text).unwrap();
+    let fields = [
+        "instance_id",
+        "account",
+        "region",
+        "rule",
+        "refused",
+        "before",
+        "reason",
+    ];
+    let mut instance: serde_json::Map<String, Value> = serde_json::Map::new();
+    for field in fields {
+        instance.insert(field.to_owned(), scan["instances"][0][field].clone());
+    }
+    instance.extend([
+        ("outcome".to_owned(), json!("compliant")),
+        ("violations".to_owned(), json!([])),
+        ("after".to_owned(), Value::Null),
+    ]);
+    let old = json!({
+        "version": 1, "trigger": "sweep", "account": "111122223333", "region": null,
+        "summary": scan["summary"], "instances": [instance], "unreachable": [], "omitted": 3
+    });
+    reports.folder.file("old.json", &old.to_string());
+    let ran = reports.diff(&["old.json", "new.json", "--format", "json"]);
+    let compared = json(ran.ended_with(1));
+    assert_eq!(change(&compared, &id), Some("reopened"));
+    says(
+        &ran.stderr,
+        &["`old.json` is a report of the function", "no names"],
+    );
+    // What it does not list is not gone.
+    reports.edit("old.json", |report| report["instances"] = json!([]));
+    let ran = reports.diff(&["new.json", "old.json", "--format", "json"]);
+    let compared = json(ran.ended_with(3));
+    assert_eq!(change(&compared, &id), Some("unknown"));
+    says(
+        &compared["unreachable"].to_string(),
+        &["counts 3 more instances"],
+    );
+}
+
+#[test]
+fn a_file_that_is_no_report_is_refused_with_its_path_and_what_was_expected() {
+    let ec2 = two_regions();
+    ec2.launch(launch(HERE));
+    let reports = Reports::new();
+    reports.scan(&ec2, "whole.json", "--templates --defaults");
+    let refused = |change: &dyn Fn(&mut Value), words: &[&str]| {
+        std::fs::copy(
+            reports.folder.path("whole.json"),
+            reports.folder.path("bad.json"),
+        )
+        .unwrap();
+        reports.edit("bad.json", change);
+        let ran = reports.diff(&["bad.json", "whole.json"]);
+        says(&ran.ended_with(2).stderr, &["`bad.json`"]);
+        says(&ran.stderr, words);
+        assert_eq!(ran.stdout, "");
+    };
+    refused(
+        &|report| report["version"] = json!(2),
+        &["format version 2; expected 1"],
+    );
+    refused(
+        &|report| drop(report.as_object_mut().unwrap().remove("instances")),
+        &["is not a report", "missing field `instances`"],
+    );
+    refused(
+        &|report| report["instances"][0]["before"]["http_tokens"] = json!("maybe"),
+        &[
+            "`$.instances[0].before.http_tokens`",
+            "`maybe`",
+            "expected `optional` or `required`",
+        ],
+    );
+    refused(
+        &|report| report["instances"][0]["state"] = json!("asleep"),
+        &["`$.instances[0]", "`asleep`", "`running`"],
+    );
+    refused(
+        &|report| report["defaults"][0]["hop_limit"] = json!(65),
+        &["`$.defaults[0]", "65"],
+    );
+    refused(
+        &|report| {
+            let twice = report["instances"][0].clone();
+            report["instances"].as_array_mut().unwrap().push(twice);
+        },
+        &["`$.instances[1].instance_id`", "listed twice"],
+    );
+    for (content, words) in [
+        ("{", "not a report"),
+        ("[1]", "not a report"),
+        ("", "not a report"),
+    ] {
+        reports.folder.file("bad.json", content);
+        let ran = reports.diff(&["whole.json", "bad.json"]);
+        says(&ran.ended_with(2).stderr, &["`bad.json`", words]);
+    }
+    let missing = reports.diff(&["whole.json", "none.json"]);
+    assert!(!Path::new("none.json").exists());
+    says(
+        &missing.ended_with(2).stderr,
+        &["could not read the report `none.json`"],
+    );
+}
