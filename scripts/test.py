@@ -12,7 +12,7 @@ from demo.local import architecture, shield_environment
 
 CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored")
 OURS = re.compile(
-    r"^(?:contract|demo|emulated|moto|settings|terraform): "
+    r"^(?:contract|demo|emulated|formats|moto|settings|terraform): "
     r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$"
 )
 OUTCOMES = ("passed", "failed", "skipped")
@@ -32,6 +32,7 @@ STEPS = {
     "cargo": Step(("cargo", "test", "--workspace", "--no-fail-fast")),
     "demo": Step((sys.executable, "-m", "demo", "--check")),
     "contract": Step((*PYTEST, "tests/contract")),
+    "formats": Step((*PYTEST, "tests/formats")),
     "moto": Step((*PYTEST, "tests/moto")),
     "settings": Step((*PYTEST, "tests/settings")),
     "terraform": Step((*PYTEST, "terraform/tests")),

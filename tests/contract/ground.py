@@ -239,6 +239,10 @@ class Fake(Ground):
         self.seed("image", region=self.region, id=image, name=name, imdsV2=imds_v2)
         return image
 
+    def add_role(self, name: str, serial: str, code: str, external_id: str) -> None:
+        """A role that requires the code of a device."""
+        self.seed("role", name=name, serial=serial, code=code, externalId=external_id)
+
     def add_template(self, name: str, versions: list[dict[str, Any]], default: int) -> str:
         """A launch template; all of the fake's have the same instance type."""
         data = [{key: each[key] for key in each if key != "InstanceType"} for each in versions]

@@ -1,11 +1,12 @@
 """Regions, the caller, tags, attributes, and the account's defaults."""
 
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from differences import check, check_members
-from ground import CRASH, TAG, Ground, Like, attempt, refusal
+from ground import CRASH, TAG, Fake, Ground, Like, attempt, refusal
 
 UNKNOWN = "i-0123456789abcdef0"
 
@@ -46,6 +47,46 @@ def test_the_caller_has_an_identity(ground: Ground) -> None:
     if ground.name == "fake":
         assert answer["Arn"] == f"arn:aws:sts::{account}:assumed-role/enforcer/session"
         assert answer["UserId"] == "AROAEXAMPLEEXAMPLEEXA:session"
+
+
+def test_a_role_is_assumed_with_a_code_that_is_valid_once(fake: Fake) -> None:
+    account = fake.client("sts").get_caller_identity()["Account"]
+    role, serial = f"arn:aws:iam::{account}:role/contract", f"arn:aws:iam::{account}:mfa/ada"
+    fake.add_role("contract", serial, "123456", "ticket")
+    named = {"RoleArn": role, "RoleSessionName": "ada", "ExternalId": "ticket"}
+    device = {"SerialNumber": serial, "TokenCode": "123456"}
+    assume = fake.client("sts").assume_role
+    for parameters, code, status in (
+        (named, "AccessDenied", 403),
+        (named | device | {"ExternalId": "another"}, "AccessDenied", 403),
+        (named | device | {"TokenCode": "654321"}, "AccessDenied", 403),
+        (named | device | {"RoleArn": f"{role}s"}, "AccessDenied", 403),
+    ):
+        assert refusal(assume, **parameters) == (code, status)
+    answer = assume(**named, **device, DurationSeconds=900)
+    session = answer["Credentials"]
+    assert session["AccessKeyId"].startswith("ASIA")
+    left = session["Expiration"] - datetime.now(UTC)
+    assert timedelta(minutes=14) < left <= timedelta(minutes=15)
+    arn = f"arn:aws:sts::{account}:assumed-role/contract/ada"
+    assert answer["AssumedRoleUser"]["Arn"] == arn
+    assert refusal(assume, **named, **device) == ("AccessDenied", 403)
+
+
+def test_a_session_that_is_longer_than_the_role_allows_is_refused(fake: Fake) -> None:
+    account = fake.client("sts").get_caller_identity()["Account"]
+    serial = f"arn:aws:iam::{account}:mfa/ada"
+    fake.add_role("brief", serial, "123456", "ticket")
+    found = refusal(
+        fake.client("sts").assume_role,
+        RoleArn=f"arn:aws:iam::{account}:role/brief",
+        RoleSessionName="ada",
+        ExternalId="ticket",
+        SerialNumber=serial,
+        TokenCode="123456",
+        DurationSeconds=43200,
+    )
+    assert found == ("ValidationError", 400)
 
 
 def tags(ground: Ground, instance: str) -> dict[str, str]:

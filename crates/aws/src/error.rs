@@ -12,7 +12,9 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use imds_core::chain::{causes, chain};
 use imds_core::plain::Plain;
 
+use crate::denial::Denial;
 use crate::halt::Halt;
+use crate::permissions::permission;
 use crate::trust::is_untrusted;
 
 /// A call that failed.
@@ -151,7 +153,8 @@ impl CallError {
         // The response is more specific than the SDK's "service error" around it.
         let source: Box<dyn Error + Send + Sync> = match source {
             SdkError::ServiceError(refusal) if fault != Fault::Unreadable => {
-                Box::new(Refusal::new(refusal.raw().status().as_u16(), refusal.err()))
+                let status = refusal.raw().status().as_u16();
+                Box::new(Refusal::new(action, status, refusal.err()))
             }
             SdkError::ServiceError(unread) => Box::new(unread.into_err()),
             other => Box::new(other),
@@ -203,11 +206,36 @@ impl CallError {
         refusal.is_some_and(|refusal| refusal.code == code)
     }
 
+    /// Whether AWS denies the call because of a missing permission, and not because of the region.
+    #[cfg(feature = "command")]
+    pub fn is_denied(&self) -> bool {
+        DENIALS.iter().any(|code| self.has_code(code))
+    }
+
+    /// The policy that denies the call, in AWS's words: `with an explicit deny in …` or `because no …`.
+    #[cfg(feature = "command")]
+    pub fn denied_by(&self) -> Option<&str> {
+        self.source.downcast_ref::<Refusal>()?.denied_by.as_deref()
+    }
+
+    /// The permission that the call needs, such as `ec2:DescribeInstances`.
+    #[cfg(feature = "command")]
+    pub fn permission(&self) -> String {
+        permission(self.action)
+    }
+
     /// The causes in one line, for a message that already names the action and the region.
     pub fn cause(&self) -> String {
         chain(&*self.source)
     }
 }
+
+/// The codes of calls that a policy denies.
+const DENIALS: [&str; 3] = [
+    "UnauthorizedOperation",
+    "AccessDenied",
+    "AccessDeniedException",
+];
 
 /// An error response, in AWS's words.
 #[derive(Debug)]
@@ -215,32 +243,27 @@ struct Refusal {
     status: u16,
     code: String,
     message: String,
+    denied_by: Option<String>,
 }
 
 impl Refusal {
-    fn new(status: u16, error: &impl ProvideErrorMetadata) -> Self {
+    fn new(action: &str, status: u16, error: &impl ProvideErrorMetadata) -> Self {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let code = text(error.code());
+        let message = error.message().unwrap_or_default();
+        let is_denial = DENIALS.contains(&code.as_str());
+        let denial = Denial::read(message).filter(|_| is_denial);
+        let (message, denied_by) = match denial {
+            Some(denial) => (denial.reason_first(&permission(action)), denial.by),
+            None => (message.to_owned(), None),
+        };
         Refusal {
             status,
-            code: text(error.code()),
-            message: reason_first(error.message().unwrap_or_default()),
+            code,
+            message,
+            denied_by,
         }
     }
-}
-
-/// A denial with the kind of policy that denies first, and without the encoded message of 700 letters, which
-/// only `sts:DecodeAuthorizationMessage` reads.
-fn reason_first(message: &str) -> String {
-    let (message, _encoded) = message
-        .split_once(" Encoded authorization failure message")
-        .unwrap_or((message, ""));
-    for reason in [" with an explicit deny in ", " because no "] {
-        if let Some(at) = message.find(reason) {
-            let (denied, why) = message.split_at(at);
-            return format!("{} ({denied})", why.trim().trim_end_matches('.'));
-        }
-    }
-    message.to_owned()
 }
 
 impl fmt::Display for Refusal {
@@ -259,23 +282,4 @@ impl Error for Refusal {}
 
 fn has_source<T: Error + 'static>(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|cause| cause.is::<T>())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::reason_first;
-
-    #[test]
-    fn a_denial_begins_with_the_kind_of_policy_that_denies() {
-        let denied = "You are not authorized to perform this operation. User: arn:aws:sts::111122223333:assumed-role/a/b is not authorized to perform: ec2:StopInstances on resource: i-0";
-        let encoded = " Encoded authorization failure message: xyz";
-        let by = |why: &str| reason_first(&format!("{denied} {why}.{encoded}"));
-        for why in [
-            "with an explicit deny in a service control policy",
-            "because no identity-based policy allows the ec2:StopInstances action",
-        ] {
-            assert_eq!(by(why), format!("{why} ({denied})"));
-        }
-        assert_eq!(reason_first("Rate exceeded"), "Rate exceeded");
-    }
 }

@@ -25,6 +25,23 @@ impl fmt::Display for Halt {
     }
 }
 
+/// Waits for something until the time is over.
+#[cfg(feature = "command")]
+pub(crate) async fn within<T>(
+    limit: Option<SignedDuration>,
+    done: impl Future<Output = T>,
+) -> Result<T, Halt> {
+    let time_limit = TimeLimit::default();
+    if let Some(limit) = limit {
+        time_limit.begin(limit);
+    }
+    tokio::select! {
+        biased;
+        done = done => Ok(done),
+        limit = time_limit.over() => Err(Halt::TimeOver(limit)),
+    }
+}
+
 /// The time that all calls of a client may take together; by default without a limit.
 #[derive(Debug, Default)]
 pub(crate) struct TimeLimit(Mutex<Option<Running>>);

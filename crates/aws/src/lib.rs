@@ -5,10 +5,13 @@
 
 #[cfg(feature = "command")]
 mod account;
+#[cfg(feature = "command")]
+mod assume_role;
 mod attempt_log;
 mod client;
 mod cloudwatch;
 mod convert;
+mod denial;
 mod describe;
 #[cfg(feature = "command")]
 mod dry_run;
@@ -27,6 +30,10 @@ mod permissions;
 mod power;
 mod rate_limiter;
 mod retry;
+#[cfg(feature = "command")]
+mod role_cache;
+#[cfg(feature = "command")]
+mod role_chain;
 mod services;
 mod state_table;
 #[cfg(feature = "command")]
@@ -39,10 +46,14 @@ mod wire_tests;
 
 #[cfg(feature = "command")]
 pub use account::Identity;
+#[cfg(feature = "command")]
+pub use assume_role::{AskMfaCode, RoleError};
 pub use attempt_log::{CallAttempt, OnAttempt};
 pub use client::Client;
 pub use cloudwatch::Metric;
 pub use describe::DescribedIds;
+#[cfg(feature = "command")]
+pub use dry_run::Trial;
 pub use ec2::{FILTER_VALUES, Filter, Pages};
 pub use environment::{SettingError, SettingErrors, environment};
 pub use error::{CallError, Fault};

@@ -1,24 +1,26 @@
 //! Credentials, region and endpoint as the AWS CLI finds them.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::profile::{self, ProfileFileCredentialsProvider};
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use imds_core::chain::chain;
 use jiff::SignedDuration;
-use tokio::time::timeout;
 
+use crate::assume_role::{AskMfaCode, RoleError, RoleLogin};
 use crate::attempt_log::OnAttempt;
 use crate::client::Client;
 use crate::environment::{SettingErrors, SharedSettings};
+use crate::halt::{Halt, within};
+use crate::role_chain::RoleChain;
 use crate::trust::{CaBundle, Https, Roots};
 
 /// What the caller chooses; the rest comes from the environment and the AWS CLI's files.
@@ -34,6 +36,8 @@ pub struct LoginOptions {
     pub time_limit: Option<SignedDuration>,
     /// Is told of the client's HTTP requests.
     pub on_attempt: Option<OnAttempt>,
+    /// Asks for MFA codes; `None` if nobody can be asked.
+    pub ask_mfa_code: Option<AskMfaCode>,
 }
 
 /// A client, and the region to start with.
@@ -76,9 +80,12 @@ pub enum LoginError {
         "no region: name one with `--region`, set AWS_REGION, or run `aws configure set region REGION`"
     )]
     NoRegion,
-    /// They could not be loaded within the time limit.
-    #[error("could not load credentials within the time limit of {0:#}")]
-    Late(SignedDuration),
+    /// They could not be loaded in time.
+    #[error("could not load credentials: {0}")]
+    Late(Halt),
+    /// The roles of the profile could not be assumed.
+    #[error(transparent)]
+    Role(RoleError),
     /// Anything else.
     #[error("could not load credentials{of}: check the profile in ~/.aws/config")]
     Unusable {
@@ -132,45 +139,74 @@ pub async fn login(
     let configured = configured.or_else(of_profile);
     let region = config.region().map(ToString::to_string);
     // Some providers call a service themselves, and need a region for it.
-    let home = region.as_deref().unwrap_or("us-east-1");
-    let credentials = provider(options, home, http).await;
-    let profile = options.profile.clone().or_else(|| var("AWS_PROFILE"));
-    // Fail here, where the error can be explained, rather than in every call.
-    let loaded = in_time(options.time_limit, credentials.provide_credentials()).await?;
-    loaded.map_err(|error| explained(error, profile.as_deref()))?;
-    let client = Client::new(&config, credentials, ca_bundle);
-    let client = match &options.on_attempt {
-        Some(on_attempt) => client.with_log(Arc::clone(on_attempt)),
-        None => client,
+    let home_region = region.as_deref().unwrap_or("us-east-1");
+    let client = |credentials| new_client(options, &config, ca_bundle.clone(), credentials);
+    let providers = ProviderConfig::without_region()
+        .with_region(Some(Region::new(home_region.to_owned())))
+        .with_http_client(http);
+    let chosen = options.profile.clone().or_else(|| var("AWS_PROFILE"));
+    let chain = profiles.ok().and_then(|profiles| {
+        let has_keys = var("AWS_ACCESS_KEY_ID").is_some_and(|key| !key.is_empty());
+        let is_used = options.profile.is_some() || !has_keys;
+        is_used.then(|| RoleChain::with_mfa(&profiles, profiles.selected_profile()))?
+    });
+    let credentials = match chain {
+        Some(chain) => {
+            let roles = RoleLogin {
+                ask: options.ask_mfa_code.as_ref(),
+                providers: &providers,
+                region: home_region,
+                home: var("HOME")
+                    .or_else(|| var("USERPROFILE"))
+                    .map(PathBuf::from),
+                time_limit: options.time_limit,
+                client: &client,
+            };
+            SharedCredentialsProvider::new(roles.session(chain).await.map_err(of_role)?)
+        }
+        None => provider(options, providers, home_region).await,
     };
-    if let Some(limit) = options.time_limit {
-        client.limit_time(limit);
-    }
+    // Fail here, where the error can be explained, rather than in every call.
+    let loaded = within(options.time_limit, credentials.provide_credentials()).await;
+    let loaded = loaded.map_err(LoginError::Late)?;
+    loaded.map_err(|error| explained(error, chosen.as_deref()))?;
     let region = region.ok_or(LoginError::NoRegion)?;
     Ok(Login {
-        client,
+        client: client(credentials),
         home: configured.unwrap_or_else(|| region.clone()),
         region,
     })
 }
 
-async fn in_time<T>(
-    limit: Option<SignedDuration>,
-    loading: impl Future<Output = T>,
-) -> Result<T, LoginError> {
-    let Some(limit) = limit else {
-        return Ok(loading.await);
-    };
-    let time = Duration::try_from(limit).unwrap_or_default();
-    let loaded = timeout(time, loading).await;
-    loaded.map_err(|_| LoginError::Late(limit))
+fn new_client(
+    options: &LoginOptions,
+    config: &SdkConfig,
+    ca_bundle: Option<CaBundle>,
+    credentials: SharedCredentialsProvider,
+) -> Client {
+    let client = Client::new(config, credentials, ca_bundle);
+    if let Some(limit) = options.time_limit {
+        client.limit_time(limit);
+    }
+    match &options.on_attempt {
+        Some(on_attempt) => client.with_log(Arc::clone(on_attempt)),
+        None => client,
+    }
 }
 
-async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCredentialsProvider {
-    let region = Region::new(region.to_owned());
-    let config = ProviderConfig::without_region()
-        .with_region(Some(region.clone()))
-        .with_http_client(http);
+fn of_role(error: RoleError) -> LoginError {
+    match error {
+        RoleError::Source { profile, source } => explained(source, profile.as_deref()),
+        RoleError::Late(halt) => LoginError::Late(halt),
+        error => LoginError::Role(error),
+    }
+}
+
+async fn provider(
+    options: &LoginOptions,
+    config: ProviderConfig,
+    region: &str,
+) -> SharedCredentialsProvider {
     match &options.profile {
         // As in the AWS CLI, a named profile takes precedence over credentials in the environment.
         Some(profile) => SharedCredentialsProvider::new(
@@ -182,7 +218,7 @@ async fn provider(options: &LoginOptions, region: &str, http: Https) -> SharedCr
         None => SharedCredentialsProvider::new(
             DefaultCredentialsChain::builder()
                 .configure(config)
-                .region(region)
+                .region(Region::new(region.to_owned()))
                 .build()
                 .await,
         ),

@@ -31,3 +31,15 @@ pub const PERMISSIONS: [(&str, &[&str]); 5] = [
         &["ec2:TerminateInstances", "ec2:DescribeSpotInstanceRequests"],
     ),
 ];
+
+/// The permission that a call needs, such as `ec2:DescribeInstances`.
+pub(crate) fn permission(action: &str) -> String {
+    let service = match action {
+        "GetMetricData" => "cloudwatch",
+        "GetCallerIdentity" | "AssumeRole" => "sts",
+        "DescribeLaunchConfigurations" | "DescribeAutoScalingGroups" => "autoscaling",
+        action if action.ends_with("Item") || ["Query", "Scan"].contains(&action) => "dynamodb",
+        _ => "ec2",
+    };
+    format!("{service}:{action}")
+}

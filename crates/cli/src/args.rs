@@ -24,7 +24,6 @@ use jiff::SignedDuration;
 
 use crate::output::Format;
 use crate::quote::quoted;
-use crate::terminal::Destination;
 use values::{duration, hops, instance, region, state, tag, url};
 
 pub(crate) use defaults::{DefaultsOf, DefaultsSet, DefaultsWish};
@@ -241,12 +240,13 @@ pub(crate) struct Required {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Output {
-    /// The output format
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
-    /// Write to this file instead of standard output
+    /// The output format [default: by the ending of the file; table on standard output]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Write to this file instead of standard output. Repeat it to write several formats, by their
+    /// endings: .txt, .json, .csv, .html, .md, .asff.json, .ocsf.json
     #[arg(long, value_name = "FILE")]
-    pub(crate) output: Option<PathBuf>,
+    pub(crate) output: Vec<PathBuf>,
     /// Show this tag in the table and in HTML, and totals by its values; can be repeated. JSON and CSV have
     /// all tags
     #[arg(long = "show-tag", value_name = "KEY")]
@@ -254,12 +254,9 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    /// Where the output is written.
-    pub(crate) fn destination(&self) -> Destination {
-        match self.output {
-            Some(_) => Destination::Elsewhere,
-            None => Destination::StandardOutput,
-        }
+    /// Whether people read it on standard output.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.output.is_empty() && self.format.unwrap_or(Format::Table) == Format::Table
     }
 }
 

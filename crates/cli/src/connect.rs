@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use imds_aws::{CaBundle, Client, Identity, Login, LoginOptions, OnAttempt, login};
+use imds_aws::{AskMfaCode, CaBundle, Client, Identity, Login, LoginOptions, OnAttempt, login};
 use tokio::time::Instant;
 
 use crate::args::Connection;
 use crate::error::Problem;
-use crate::terminal::Answers;
+use crate::terminal::{self, Answers};
 
 /// A client, and the region to start with.
 #[derive(Debug)]
@@ -67,6 +67,9 @@ pub(crate) async fn connect(
         on_attempt: connection
             .verbose
             .then(|| -> OnAttempt { Arc::new(|attempt| eprintln!("{attempt}")) }),
+        ask_mfa_code: Answers::Terminal.can_ask().ok().map(|()| -> AskMfaCode {
+            Arc::new(|serial| terminal::secret(&format!("Enter MFA code for {serial}: ")))
+        }),
     };
     let ca_bundle = match var("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) {
         Some(path) => {

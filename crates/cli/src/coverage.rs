@@ -192,13 +192,13 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
         Some(plan) => left_out(Unexamined::Instances, Scope::plan_words(plan)),
         None => left_out(Unexamined::Instances, scope.instance_words()),
     };
-    let state_table = NotExamined {
+    let state_table = (!document.state_table).then(|| NotExamined {
         what: Unexamined::StateTable,
-        reason: "imdsctl does not read the state table".to_owned(),
-    };
+        reason: "no state table was named by --state-table or IMDS_STATE_TABLE".to_owned(),
+    });
     let regions = left_out(Unexamined::Regions, scope.region_words());
     let left_out = regions.into_iter().chain(instances);
-    left_out.chain(optional).chain([state_table]).collect()
+    left_out.chain(optional).chain(state_table).collect()
 }
 
 /// What the reports that were joined did not examine, and which of them.

@@ -8,6 +8,7 @@ use imds_core::plan::Step;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
 use imds_engine::{
     HeldEntries, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
+    UnneededExemption,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -47,6 +48,11 @@ pub(crate) struct Document {
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
+    /// Whether exemptions in the state table were read.
+    pub(crate) state_table: bool,
+    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// described.
+    pub(crate) unneeded_exemptions: Option<Vec<UnneededExemption>>,
     /// The file that records the changes, where any were made.
     pub(crate) journal: Option<String>,
 }

@@ -75,6 +75,8 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
         user_data,
         templates: None,
         defaults: None,
+        state_table: false,
+        unneeded_exemptions: None,
         journal: None,
     };
     for report in reports {

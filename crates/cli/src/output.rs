@@ -1,11 +1,15 @@
 //! Output formats for people and for programs.
 
+mod asff;
+mod checks;
 mod columns;
 mod covered;
 pub(crate) mod csv;
 mod html;
 pub(crate) mod json;
+mod markdown;
 mod next;
+mod ocsf;
 #[cfg(test)]
 pub(crate) mod sample;
 mod survey;
@@ -18,10 +22,14 @@ pub(crate) use table::{FULL, defaults, grid, heading, line, tag_totals, unreacha
 pub(crate) use words::{Message, count, not_known, thousands};
 
 use std::io;
+use std::path::Path;
 
 use imds_core::report::Outcome;
 
 use crate::document::{CommandTrigger, Document};
+
+/// The heading of exemptions that can be removed from the policy.
+const UNNEEDED_EXEMPTIONS: &str = "Exemptions that no instance of the account needs";
 
 /// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -34,6 +42,34 @@ pub(crate) enum Format {
     Csv,
     /// For managers and auditors: one self-contained file
     Html,
+    /// For a pull request or the summary of a CI job
+    Markdown,
+    /// For AWS Security Hub: findings in the AWS Security Finding Format
+    Asff,
+    /// For a SIEM: OCSF Compliance Findings
+    Ocsf,
+}
+
+impl Format {
+    /// The endings of files, and the formats that they choose. The first that fits counts.
+    const ENDINGS: [(&str, Format); 8] = [
+        (".asff.json", Format::Asff),
+        (".ocsf.json", Format::Ocsf),
+        (".json", Format::Json),
+        (".csv", Format::Csv),
+        (".html", Format::Html),
+        (".md", Format::Markdown),
+        (".markdown", Format::Markdown),
+        (".txt", Format::Table),
+    ];
+
+    /// The format that the ending of a file chooses.
+    pub(crate) fn of_file(path: &Path) -> Option<Format> {
+        let name = path.file_name()?.to_string_lossy().to_lowercase();
+        let mut endings = Self::ENDINGS.iter();
+        let found = endings.find(|(ending, _)| name.ends_with(ending));
+        found.map(|(_, format)| *format)
+    }
 }
 
 /// What the output of a table can show.
@@ -58,6 +94,9 @@ pub(crate) fn write(
         Format::Json => json::write_document(document, &mut out),
         Format::Csv => csv::write(document, &mut out),
         Format::Html => html::write(document, &mut out),
+        Format::Markdown => markdown::write(document, &mut out),
+        Format::Asff => asff::write(document, &mut out),
+        Format::Ocsf => ocsf::write(document, &mut out),
     }?;
     io::Write::flush(&mut out)
 }

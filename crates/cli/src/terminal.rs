@@ -18,6 +18,16 @@ pub(crate) enum Destination {
     Elsewhere,
 }
 
+impl Destination {
+    /// The destination of a file, or of standard output.
+    pub(crate) fn of(path: Option<&Path>) -> Self {
+        match path {
+            Some(_) => Destination::Elsewhere,
+            None => Destination::StandardOutput,
+        }
+    }
+}
+
 /// The style of a report: plain if it is not a terminal, or if `NO_COLOR` is set.
 pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destination) -> Style {
     let terminal = destination == Destination::StandardOutput && io::stdout().is_terminal();
@@ -25,8 +35,13 @@ pub(crate) fn style(var: impl Fn(&str) -> Option<String>, destination: Destinati
         || var("TERM").is_some_and(|value| value == "dumb");
     Style {
         colour: terminal && !no_colour,
-        width: width_of(&io::stdout()).filter(|_| terminal),
+        width: width().filter(|_| terminal),
     }
+}
+
+/// The width of standard output in columns; `None` if it is not a terminal.
+pub(crate) fn width() -> Option<u16> {
+    width_of(&io::stdout())
 }
 
 /// The terminal's width in columns; `None` if it is not a terminal.
@@ -123,4 +138,54 @@ fn controlling_terminal() -> io::Result<File> {
 /// If standard input or standard error is not a terminal.
 pub(crate) fn can_ask() -> Result<(), Problem> {
     Answers::StandardInput.can_ask()
+}
+
+/// Asks on the terminal of the process for a text that it does not show, except where that is not
+/// implemented.
+///
+/// # Errors
+/// If the terminal cannot be written to or read.
+pub(crate) fn secret(prompt: &str) -> io::Result<String> {
+    let terminal = controlling_terminal()?;
+    // Hidden before it is asked for: what is typed at once is not shown either.
+    #[cfg(unix)]
+    let _hidden = hidden::Hidden::begin(&terminal)?;
+    let mut stderr = io::stderr();
+    write!(stderr, "{prompt}")?;
+    stderr.flush()?;
+    let mut typed = String::new();
+    BufReader::new(&terminal).read_line(&mut typed)?;
+    Ok(typed)
+}
+
+#[cfg(unix)]
+mod hidden {
+    use std::fs::File;
+    use std::io;
+
+    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+    /// The terminal does not show what is typed until this is dropped.
+    pub(super) struct Hidden<'a> {
+        terminal: &'a File,
+        shown: Termios,
+    }
+
+    impl<'a> Hidden<'a> {
+        pub(super) fn begin(terminal: &'a File) -> io::Result<Self> {
+            let shown = tcgetattr(terminal)?;
+            let mut hidden = shown.clone();
+            hidden.local_modes.remove(LocalModes::ECHO);
+            hidden.local_modes.insert(LocalModes::ECHONL);
+            tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+            Ok(Hidden { terminal, shown })
+        }
+    }
+
+    impl Drop for Hidden<'_> {
+        fn drop(&mut self) {
+            // The terminal is gone if this fails.
+            let _gone = tcsetattr(self.terminal, OptionalActions::Now, &self.shown);
+        }
+    }
 }

@@ -2,12 +2,12 @@
 
 mod because;
 mod discovery;
+mod exemption;
 mod table;
 
 use std::fmt;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 
 use crate::change::Change;
 use crate::evaluation::{Evaluation, evaluate_rules};
@@ -16,18 +16,18 @@ use crate::options::Toggle;
 use crate::policy::{Action, Policy, Rule, RuleAction};
 use crate::replacer::Replacer;
 use crate::restored::Restored;
-use crate::state::Exemption;
 use crate::usage::{RejectedCalls, Usage};
 use crate::violation::Violation;
 pub use because::{Because, BecauseWord, Instead};
 pub use discovery::{Discovery, Evidence, Question, Quota, UsageGate};
+pub use exemption::{Exempt, needed_exemptions};
 
 /// What is to be done about an instance, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Nothing, because it is as the policy requires.
     Compliant(Compliant),
-    /// Nothing, because a rule or a person exempts it.
+    /// Nothing, because a rule or a person exempts it; it is not as the policy requires otherwise.
     Exempt(Exempt),
     /// Nothing, because it terminates or has terminated.
     Gone(State),
@@ -45,40 +45,11 @@ pub enum Compliant {
     },
     /// The metadata service does not answer, so there is nothing to attack.
     EndpointDisabled,
-}
-
-/// What exempts an instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exempt {
-    /// A rule of the policy.
-    Rule {
-        /// The rule's name.
+    /// It is as required where no rule exempts it, so that it does not need the exemption.
+    NotExempted {
+        /// The rule that would exempt it.
         rule: String,
-        /// The rule's reason.
-        reason: Option<String>,
-        /// The last day of the exemption.
-        expires: Option<Date>,
     },
-    /// A person's entry in the state table.
-    Entry(Exemption),
-}
-
-impl Exempt {
-    fn by(rule: &Rule) -> Self {
-        Exempt::Rule {
-            rule: rule.name.clone(),
-            reason: rule.reason.clone(),
-            expires: rule.expires,
-        }
-    }
-
-    /// The rule that exempts it, where one does.
-    pub fn rule(&self) -> Option<&str> {
-        match self {
-            Exempt::Rule { rule, .. } => Some(rule),
-            Exempt::Entry(_) => None,
-        }
-    }
 }
 
 /// Why an instance is not compliant, and what to do.
@@ -168,30 +139,32 @@ pub fn decide(
     if let Some(state) = instance.state.filter(|state| state.is_final()) {
         return Decision::Gone(state);
     }
+    let applicable = Applicable::find(policy.rules.iter(), instance, now);
+    if let Some(rule) = applicable.decides.filter(|rule| rule.is_exemption()) {
+        let others = policy.rules.iter().filter(|rule| !rule.is_exemption());
+        let otherwise = Applicable::find(others, instance, now);
+        let name = rule.name.clone();
+        return match otherwise.evaluate(policy, instance) {
+            Ok(_) => Decision::Compliant(Compliant::NotExempted { rule: name }),
+            Err(_) => Decision::Exempt(Exempt::by(rule)),
+        };
+    }
+    let evaluated = applicable.evaluate(policy, instance);
+    let (violations, violated_perhaps) = match evaluated {
+        Ok(compliant) => return Decision::Compliant(compliant),
+        Err(violated) => violated,
+    };
     let Applicable {
         decides: rule,
         unknown,
         expired,
-    } = Applicable::find(policy, instance, now);
-    let required = match rule.and_then(|rule| Some((rule, rule.action?))) {
-        Some((rule, RuleAction::Exempt)) => return Decision::Exempt(Exempt::by(rule)),
-        Some((_, RuleAction::Act(action))) => action,
-        None => policy.on_violation,
+    } = applicable;
+    let required = match rule.and_then(|rule| rule.action) {
+        Some(RuleAction::Act(action)) => action,
+        Some(RuleAction::Exempt) | None => policy.on_violation,
     };
-    if instance.options.http_endpoint == Some(Toggle::Disabled) {
-        return Decision::Compliant(Compliant::EndpointDisabled);
-    }
-    let name = |rule: &Rule| rule.name.clone();
-    let mut violations = policy.required_by(rule).violations(&instance.options);
-    let mut milder_for_unknown = None;
-    if violations.is_empty() {
-        let Some((unknown, violated)) = violated_perhaps(policy, &unknown, instance) else {
-            let rule = rule.filter(|rule| rule.require.is_some()).map(name);
-            return Decision::Compliant(Compliant::AsRequired { rule });
-        };
-        violations = violated;
-        milder_for_unknown = Some((Action::Report, unknown_because(unknown, instance)));
-    }
+    let milder_for_unknown =
+        violated_perhaps.map(|rule| (Action::Report, unknown_because(rule, instance)));
     let needs_launcher = unknown.iter().any(|rule| lacks_launcher(rule, instance));
     let even_if_replaced = rule.is_some_and(|rule| rule.even_if_replaced);
     let mut milder = not_disrupted(instance, required, even_if_replaced);
@@ -222,7 +195,7 @@ pub fn decide(
         first_launched_at: instance.first_launched_at(now),
         change: Change::remediating(&violations),
         violations,
-        rule: rule.map(name),
+        rule: rule.map(|rule| rule.name.clone()),
         expired,
         usage: evidence.usage().cloned(),
     })
@@ -237,10 +210,13 @@ struct Applicable<'p> {
     expired: Vec<String>,
 }
 
+/// What is violated, and the rule that may require it, where it is not known whether that rule matches.
+type Violated<'p> = (Vec<Violation>, Option<&'p Rule>);
+
 impl<'p> Applicable<'p> {
-    fn find(policy: &'p Policy, instance: &Instance, now: Timestamp) -> Self {
+    fn find(rules: impl Iterator<Item = &'p Rule>, instance: &Instance, now: Timestamp) -> Self {
         let mut found = Applicable::default();
-        for (rule, evaluation) in evaluate_rules(policy, instance, now) {
+        for (rule, evaluation) in evaluate_rules(rules, instance, now) {
             match evaluation {
                 Evaluation::NoMatch | Evaluation::PossiblyExpired => {}
                 Evaluation::Expired => found.expired.push(rule.name.clone()),
@@ -250,6 +226,25 @@ impl<'p> Applicable<'p> {
             }
         }
         found
+    }
+
+    /// Why the instance is compliant, or what it violates.
+    fn evaluate(&self, policy: &Policy, instance: &Instance) -> Result<Compliant, Violated<'p>> {
+        if instance.options.http_endpoint == Some(Toggle::Disabled) {
+            return Ok(Compliant::EndpointDisabled);
+        }
+        let violations = policy
+            .required_by(self.decides)
+            .violations(&instance.options);
+        if !violations.is_empty() {
+            return Err((violations, None));
+        }
+        if let Some((rule, violations)) = violated_perhaps(policy, &self.unknown, instance) {
+            return Err((violations, Some(rule)));
+        }
+        let rule = self.decides.filter(|rule| rule.require.is_some());
+        let rule = rule.map(|rule| rule.name.clone());
+        Ok(Compliant::AsRequired { rule })
     }
 }
 
@@ -344,7 +339,7 @@ fn lacks_launcher(rule: &Rule, instance: &Instance) -> bool {
 
 /// Whether a rule by `principals` decides about an instance: a later decision must know them too.
 pub fn is_decided_by_principals(policy: &Policy, instance: &Instance, now: Timestamp) -> bool {
-    let decides = Applicable::find(policy, instance, now).decides;
+    let decides = Applicable::find(policy.rules.iter(), instance, now).decides;
     decides.is_some_and(|rule| rule.when.principals.is_some())
 }
 
@@ -359,6 +354,9 @@ impl fmt::Display for Decision {
             }
             Decision::Compliant(Compliant::EndpointDisabled) => {
                 f.write_str("the metadata endpoint is disabled")
+            }
+            Decision::Compliant(Compliant::NotExempted { rule }) => {
+                write!(f, "compliant without the exemption of rule `{rule}`")
             }
             Decision::Exempt(Exempt::Entry(exemption)) => exemption.fmt(f),
             Decision::Exempt(Exempt::Rule {

@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 use serde::Serialize;
 
 use crate::instance::Instance;
-use crate::policy::{Match, Policy, Rule};
+use crate::policy::{Match, Rule};
 
 /// How a rule applies to an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -59,14 +59,14 @@ impl RuleEvaluator {
     }
 }
 
-/// All rules in their order, evaluated for an instance.
+/// Rules in their order, evaluated for an instance.
 pub(crate) fn evaluate_rules<'p>(
-    policy: &'p Policy,
+    rules: impl Iterator<Item = &'p Rule>,
     instance: &Instance,
     now: Timestamp,
 ) -> impl Iterator<Item = (&'p Rule, Evaluation)> {
     let mut evaluator = RuleEvaluator::new(now);
-    policy.rules.iter().map(move |rule| {
+    rules.map(move |rule| {
         let evaluation = evaluator.next(rule, || rule.when.matches(instance));
         (rule, evaluation)
     })

@@ -167,6 +167,11 @@ impl Rule {
         parts.join(", ")
     }
 
+    /// Whether the rule leaves instances as they are.
+    pub fn is_exemption(&self) -> bool {
+        self.action == Some(RuleAction::Exempt)
+    }
+
     /// Whether the last day of the exemption is over.
     pub fn expired(&self, today: Date) -> bool {
         self.expires.is_some_and(|last| today > last)

@@ -217,7 +217,8 @@ impl InstanceReport {
                 rule: rule.clone(),
                 ..report
             },
-            Decision::Compliant(Compliant::EndpointDisabled) | Decision::Gone(_) => report,
+            Decision::Compliant(Compliant::EndpointDisabled | Compliant::NotExempted { .. })
+            | Decision::Gone(_) => report,
             Decision::Exempt(exempt) => InstanceReport {
                 rule: exempt.rule().map(str::to_owned),
                 ..report

@@ -7,3 +7,9 @@ use schemars::JsonSchema;
 #[schemars(inline, transparent)]
 #[expect(dead_code, reason = "stands in for the type of a field")]
 pub struct Time(#[schemars(extend("format" = "date-time"))] String);
+
+/// A date, such as `2027-03-31`.
+#[derive(JsonSchema)]
+#[schemars(inline, transparent)]
+#[expect(dead_code, reason = "stands in for the type of a field")]
+pub struct Day(#[schemars(extend("format" = "date"))] String);

@@ -41,7 +41,7 @@ pub struct ConditionTrace {
 /// All rules, as the decision about this instance evaluates them.
 pub fn trace(policy: &Policy, instance: &Instance, now: Timestamp) -> Vec<RuleTrace> {
     let condition = |condition: &Condition| (condition.holds(instance), condition.found(instance));
-    evaluate_rules(policy, instance, now)
+    evaluate_rules(policy.rules.iter(), instance, now)
         .map(|(rule, evaluation)| RuleTrace::new(rule, evaluation, condition))
         .collect()
 }

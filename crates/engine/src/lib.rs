@@ -59,7 +59,7 @@ pub use rollback::{RollbackOptions, plan_rollback, roll_back};
 #[cfg(feature = "command")]
 pub use scan::{
     Include, InstanceFilter, Keep, RegionDefaults, RegionTotal, Scan, ScanDecision, ScanError,
-    ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, scan,
+    ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, UnneededExemption, scan,
 };
 pub use sweep_region::SweptRegion;
 #[cfg(feature = "command")]

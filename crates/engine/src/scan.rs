@@ -24,6 +24,7 @@ use region::RegionScan;
 pub use filter::InstanceFilter;
 pub use scanned::{
     RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
+    UnneededExemption,
 };
 
 /// What to scan.
@@ -102,6 +103,9 @@ pub struct Scan {
     pub templates: Vec<ScannedTemplate>,
     /// The account's defaults.
     pub defaults: Vec<RegionDefaults>,
+    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// described.
+    pub unneeded_exemptions: Option<Vec<UnneededExemption>>,
 }
 
 /// Why nothing could be scanned.
@@ -161,8 +165,9 @@ fn combine(
         unreachable: Vec::new(),
         templates: Vec::new(),
         defaults: Vec::new(),
+        unneeded_exemptions: None,
     };
-    let mut found = BTreeSet::new();
+    let (mut found, mut needed) = (BTreeSet::new(), BTreeSet::new());
     for mut region in regions {
         region.belongs_to(scan.account.as_deref().ok());
         scan.regions.push(region.total);
@@ -172,8 +177,17 @@ fn combine(
         scan.templates.extend(region.templates);
         scan.defaults.extend(region.defaults);
         found.extend(region.found);
+        needed.extend(region.needed_exemptions);
     }
     scan.unreachable.extend(options.instances.missing(&found));
+    let regions = &options.regions;
+    let is_whole = regions.only.is_empty() && regions.exclude.is_empty();
+    if is_whole && options.instances.is_empty() && scan.unreachable.is_empty() {
+        let account = scan.account.as_deref().ok();
+        let rules = options.policy.exemptions(account, options.now);
+        let unneeded = rules.filter(|rule| !needed.contains(&rule.name));
+        scan.unneeded_exemptions = Some(unneeded.map(UnneededExemption::from).collect());
+    }
     for unreachable in &mut scan.unreachable {
         unreachable.account = scan.account.as_ref().ok().cloned();
     }

@@ -34,7 +34,7 @@ patterns! {
     BUILDERS = r"(?xi)^(?: New-Object | Join-Path | urljoin | format | join | l?r?strip | replace | trim\w* | (?:\w*Web)?Request | HTTPS?Connection\w*
             | HTTP(?:Connection)?Pool | PoolManager | \w*Session | \w*Client | create_connection | connect | fsockopen | start | getenv | get | str | string | u | url | uri | create | new
             | sprintf | quote | lower | encode | flush | \w*time | list | tuple | dict | partial | int | float | Retry | Timeout | param
-            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | and | or | not | in )$";
+            | openConnection | \w*with_?token\w* | \w*imds_?v2\w* | curl_init | array | if | elsif | elseif | for | foreach | while | until | switch | and | or | not | in )$";
     FUNCTION_CALL = r"([A-Za-z_]\w*)\s*\(";
     CMDLET_CALL = r"(?i)(?:^|[=(|]\s*)([a-z]+-[a-z]\w*)";
 
@@ -224,29 +224,25 @@ impl AnalyzedStatement {
     /// Whether it sends a header that all calls of its function hand to it.
     pub(crate) fn is_handed_header(&self, names: &ResolvedNames) -> bool {
         let arguments = self.caller.as_ref().map_or(0, |caller| caller.end);
-        let pattern = match self.in_shell() {
-            true => &patterns::SHELL_PARAMETER,
-            false => &patterns::HEADER_PARAMETER,
-        };
         let is_parameter = |used: &NameUse| {
             // A parameter may be a path as well.
             let before = self.statement.text.get(..used.range.start);
             names.parameters.contains(&used.name) && !before.is_some_and(|it| it.ends_with('/'))
         };
         let function = self.statement.function.as_deref();
-        function.is_some_and(|it| {
-            names
-                .handed
-                .contains(&self.statement.language.canonical_name(it))
-        }) && (pattern.is_match(self.statement.text_from(arguments))
-            || self.uses.iter().any(is_parameter))
+        let function = function.map(|it| self.statement.language.canonical_name(it));
+        function.is_some_and(|function| names.handed.contains(&function))
+            && (self.has_parameter(&(arguments..self.statement.text.len()))
+                || self.uses.iter().any(is_parameter))
     }
 
-    /// Whether a value is a parameter of a shell's function.
-    pub(crate) fn is_parameter(&self, value: &Range<usize>) -> bool {
-        let value = self.statement.text.get(value.clone()).unwrap_or_default();
-        let found = patterns::SHELL_PARAMETER.find(value);
-        self.in_shell() && found.is_some_and(|found| found.start() == 0)
+    /// Whether a value has a parameter of its function that may be a header.
+    pub(crate) fn has_parameter(&self, value: &Range<usize>) -> bool {
+        let pattern = match self.in_shell() {
+            true => &patterns::SHELL_PARAMETER,
+            false => &patterns::HEADER_PARAMETER,
+        };
+        pattern.is_match(self.statement.text.get(value.clone()).unwrap_or_default())
     }
 
     /// The text from the program on, or after the head of a function.

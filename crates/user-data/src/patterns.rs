@@ -102,7 +102,7 @@ patterns! {
     pub(crate) CALLED = r#"^([\w.:-]+)\s*[("']"#;
 
     /// A parameter that holds a header, or arguments among which it may be.
-    pub(crate) HEADER_PARAMETER = r"(?i)\b(?:\w*(?:head|hdr|opt|init|args|config)\w*|h)\b";
+    pub(crate) HEADER_PARAMETER = r"(?i)\b(?:\w*(?:head|hdr|opt|init|args|config)\w*|h)\b|\*\*\w";
     pub(crate) SHELL_PARAMETER = r#"(?:^|[\s="'])\$\{?[1-9@*]"#;
 
     /// Nothing, or a comment in a Windows batch file.

@@ -86,7 +86,7 @@ impl ResolvedNames {
                 (is_address, &mut self.addresses),
                 (is_token, &mut self.tokens),
                 (is_caller, &mut self.callers),
-                (statement.is_parameter(value), &mut self.parameters),
+                (statement.has_parameter(value), &mut self.parameters),
             ] {
                 known.extend(names.iter().filter(|_| holds).cloned());
             }

@@ -9,7 +9,7 @@ use super::state::FakeState;
 use super::xml::Xml;
 use super::{
     account, attribute, describe, images, launch_configurations, metadata_defaults, metrics,
-    modify, power, run, spot, table, tags, templates,
+    modify, power, roles, run, spot, table, tags, templates,
 };
 
 /// One action of one service.
@@ -91,6 +91,14 @@ const IMAGES: &[&str] = &[
     "NextToken",
 ];
 const LAUNCH_CONFIGURATIONS: &[&str] = &["LaunchConfigurationNames", "MaxRecords", "NextToken"];
+const ASSUME_ROLE: &[&str] = &[
+    "RoleArn",
+    "RoleSessionName",
+    "ExternalId",
+    "DurationSeconds",
+    "SerialNumber",
+    "TokenCode",
+];
 const METRICS: &[&str] = &[
     "MetricDataQueries",
     "StartTime",
@@ -158,6 +166,7 @@ const ACTIONS: &[ApiAction] = &[
     ec2("DescribeImages", IMAGES, images::describe),
     ApiAction { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: Handler::Xml(run::run) },
     other("sts", "GetCallerIdentity", &[], account::caller_identity),
+    other("sts", "AssumeRole", ASSUME_ROLE, roles::assume),
     action_of("monitoring", "GetMetricData", METRICS, Handler::Cbor(metrics::get_metric_data)),
     other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
     action_of("dynamodb", "GetItem", GET_ITEM, Handler::Json(table::get_item)),

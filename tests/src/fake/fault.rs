@@ -110,6 +110,14 @@ impl InjectedFault {
         }))
     }
 
+    /// With this message, if it is an error.
+    pub fn message(mut self, message: &str) -> Self {
+        if let FaultEffect::Refuse(refusal) = &mut self.effect {
+            message.clone_into(&mut refusal.message);
+        }
+        self
+    }
+
     /// Only calls of this action.
     pub fn action(mut self, action: &str) -> Self {
         self.action = Some(action.to_owned());

@@ -30,6 +30,7 @@ mod page;
 mod power;
 mod record;
 mod request;
+mod roles;
 mod run;
 mod serve;
 mod settle;
@@ -58,6 +59,7 @@ pub use ledger::Disruption;
 pub use metadata_defaults::Defaults;
 pub use modify::TemplateOptions;
 pub use record::{CallOutcome, RecordedCall};
+pub use roles::AssumableRole;
 pub use settle::Settle;
 pub use state::{LastPage, REGIONS};
 pub use table::{StateTable, TableCall};
@@ -257,6 +259,11 @@ impl FakeAws {
         let taken = known.iter().any(|known| known.name == *name);
         assert!(!taken, "there are two launch configurations `{name}`");
         known.push(configuration);
+    }
+
+    /// Adds a role; of two with the same name the last counts.
+    pub fn add_role(&self, role: AssumableRole) {
+        self.shared.lock().roles.push(role);
     }
 
     /// Adds an AMI to a region.

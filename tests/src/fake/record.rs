@@ -37,14 +37,21 @@ impl RecordedCall {
     }
 
     /// Whether it may change an instance or the account: anything but Describe, Get, BatchGet, List, dry runs,
-    /// and what the function remembers.
+    /// sessions of roles, and what the function remembers.
     #[must_use]
     pub fn changes(&self) -> bool {
         let rehearses = self.param("DryRun") == Some("true");
         !rehearses
-            && !["Describe", "Get", "BatchGet", "List", "UpdateItem"]
-                .iter()
-                .any(|reading| self.action.starts_with(reading))
+            && ![
+                "Describe",
+                "Get",
+                "BatchGet",
+                "List",
+                "UpdateItem",
+                "AssumeRole",
+            ]
+            .iter()
+            .any(|reading| self.action.starts_with(reading))
     }
 
     fn widens(&self) -> bool {

@@ -18,6 +18,7 @@ use super::metrics::{Metrics, Series};
 use super::power::{replacement, shut_down};
 use super::record::CallLog;
 use super::request::ApiRequest;
+use super::roles::AssumableRole;
 use super::settle::Settle;
 use super::table::{Table, TableSettings};
 use super::templates::Template;
@@ -58,6 +59,7 @@ pub(super) struct FakeState {
     pub(super) buckets: Buckets,
     pub(super) metrics: Metrics,
     pub(super) table: TableSettings,
+    pub(super) roles: Vec<AssumableRole>,
     /// How far the clock of the answers is ahead.
     pub(super) clock_skew: SignedDuration,
     pub(super) latency: Duration,
@@ -136,6 +138,7 @@ impl FakeState {
             buckets: Buckets::default(),
             metrics: Metrics::default(),
             table: TableSettings::default(),
+            roles: Vec::new(),
             clock_skew: SignedDuration::ZERO,
             latency: Duration::ZERO,
             numbers: 0,

@@ -216,6 +216,28 @@ fn what_the_new_report_did_not_look_at_is_unknown_and_never_gone_or_remediated()
 }
 
 #[test]
+fn a_region_that_could_not_be_described_exits_with_3_even_if_it_had_no_instances() {
+    let ec2 = two_regions();
+    ec2.launch(launch(HERE));
+    let reports = Reports::new();
+    reports.scan(&ec2, "old.json", "");
+    ec2.fault(
+        InjectedFault::unauthorized()
+            .action("DescribeInstances")
+            .region(THERE),
+    );
+    reports.scan(&ec2, "new.json", "");
+    let compared = reports.compared(3);
+    assert_eq!(compared["summary"]["unknown"], 0);
+    assert_eq!(compared["unreachable"][0]["region"], THERE);
+    let table = reports.diff(&["old.json", "new.json"]);
+    says(
+        &table.ended_with(3).stdout,
+        &["Could not be described", THERE],
+    );
+}
+
+#[test]
 fn an_option_whose_value_is_not_known_is_unknown_and_no_reopened_violation() {
     let ec2 = two_regions();
     let id = ec2.launch(launch(HERE).tokens("required"));

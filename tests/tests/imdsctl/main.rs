@@ -29,6 +29,8 @@ mod journal_full_disk;
 mod journals;
 mod login;
 mod managed;
+mod mfa;
+mod outputs;
 mod pause;
 mod plan;
 mod plan_basis;

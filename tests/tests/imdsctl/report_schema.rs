@@ -65,9 +65,9 @@ pub(crate) fn check(report: &Value) {
 #[test]
 fn the_command_prints_the_schema_in_the_repository() {
     let ran = Imdsctl::offline().args(["report-schema"]).run();
-    assert_eq!(ran.ended_with(0).stdout, published(REPORT));
+    assert!(ran.ended_with(0).stdout == published(REPORT));
     let ran = Imdsctl::offline().args(["report-schema", "--diff"]).run();
-    assert_eq!(ran.ended_with(0).stdout, published(DIFF));
+    assert!(ran.ended_with(0).stdout == published(DIFF));
 }
 
 #[test]
@@ -122,7 +122,10 @@ fn a_report_says_what_it_covers_and_what_it_does_not() {
             ("user_data", "--user-data was not given"),
             ("launch_templates", "--templates was not given"),
             ("account_defaults", "--defaults was not given"),
-            ("state_table", "imdsctl does not read the state table"),
+            (
+                "state_table",
+                "no state table was named by --state-table or IMDS_STATE_TABLE"
+            ),
         ]
     );
     let filters = format!("--region {HERE} --exclude-region {THERE} --instance {id}");

@@ -239,7 +239,7 @@ fn lines_without_a_report_are_counted_and_damaged_ones_are_named() {
     });
     let without = heard.edited(|report| report["instances"][0]["before"] = Value::Null);
     for (damage, words) in [
-        (cut.to_owned(), vec!["line 3", "EOF"]),
+        (cut.to_owned(), vec!["line 3: its JSON is cut off"]),
         (
             wrong.to_string(),
             vec!["line 3", &heard.id, "before.http_tokens", "perhaps"],

@@ -196,14 +196,16 @@ fn html_is_one_file_without_external_resources() {
 fn output_to_a_device_or_a_link_does_not_replace_it() {
     let ec2 = FakeAws::start();
     let id = ec2.launch(launch(REGION));
-    let ran = imdsctl(&ec2, "scan --output /dev/stdout").run();
+    let ran = imdsctl(&ec2, "scan --format table --output /dev/stdout").run();
     assert!(ran.ended_with(1).stdout.contains(&id), "{}", ran.stdout);
 
     let folder = tempfile::tempdir().unwrap();
     let (link, target) = (folder.path().join("link"), folder.path().join("target"));
     std::fs::write(&target, "before").unwrap();
     std::os::unix::fs::symlink(&target, &link).unwrap();
-    let ran = imdsctl(&ec2, "scan --output").arg(&link).run();
+    let ran = imdsctl(&ec2, "scan --format table --output")
+        .arg(&link)
+        .run();
     ran.ended_with(1);
     assert!(link.is_symlink());
     assert!(std::fs::read_to_string(&target).unwrap().contains(&id));

@@ -1,7 +1,7 @@
 //! `imdsctl scan`: policies and arguments.
 
-use imds_tests::{FakeAws, launch};
-use serde_json::json;
+use imds_tests::{FakeAws, InjectedFault, launch};
+use serde_json::{Value, json};
 
 use crate::reading::*;
 
@@ -118,4 +118,63 @@ fn invalid_arguments_are_rejected_with_their_value_and_what_is_expected() {
         assert_eq!(ran.stdout, "", "{arguments}");
     }
     assert_eq!(ec2.calls().len(), 0);
+}
+
+#[test]
+fn exemptions_that_no_instance_needs_are_listed_where_the_whole_account_was_described() {
+    let ec2 = two_regions();
+    let place = TestFolder::new();
+    let rule = |name: &str| json!({ "name": name, "when": { "tags": { "app": name } }, "action": "exempt" });
+    let mut unneeded = rule("unneeded");
+    unneeded["expires"] = json!("2127-03-31");
+    unneeded["reason"] = json!("vendor ticket 4711");
+    let mut elsewhere = rule("elsewhere");
+    elsewhere["when"]["accounts"] = json!("444455556666");
+    let policy = json!({ "version": 1, "require": { "http_tokens": "required" }, "on_violation": "report",
+                         "rules": [rule("needed"), unneeded, elsewhere] });
+    let policy = place.file("policy.json", &policy.to_string());
+    let needs = ec2.launch(launch(THERE).tag("app", "needed"));
+    let compliant = ec2.launch(launch(HERE).tag("app", "unneeded").tokens("required"));
+    ec2.launch(launch(HERE).tag("app", "unneeded").state("terminated"));
+    let run = |options: &str| {
+        imdsctl(&ec2, &format!("scan {options} --policy"))
+            .arg(&policy)
+            .run()
+    };
+
+    let report = json(run("--format json").ended_with(0));
+    assert_eq!(entry(&report, &needs)["outcome"], "exempt");
+    assert_eq!(entry(&report, &compliant)["outcome"], "compliant");
+    assert_eq!(entry(&report, &compliant)["rule"], Value::Null);
+    assert_eq!(
+        report["unneeded_exemptions"],
+        json!([{ "rule": "unneeded", "expires": "2127-03-31", "reason": "vendor ticket 4711" }])
+    );
+    let words = ["`unneeded`", "vendor ticket 4711", "2127-03-31"];
+    for format in ["table", "html"] {
+        says(
+            &run(&format!("--format {format}")).ended_with(0).stdout,
+            &words,
+        );
+    }
+    says(&run("--format csv").ended_with(0).stderr, &words);
+    let filters = [
+        "--region",
+        HERE,
+        "--exclude-region",
+        THERE,
+        "--tag",
+        "app=unneeded",
+    ];
+    for filter in filters.chunks(2) {
+        let report = json(run(&format!("--format json {}", filter.join(" "))).ended_with(0));
+        assert_eq!(report["unneeded_exemptions"], Value::Null, "{filter:?}");
+    }
+    ec2.fault(
+        InjectedFault::unauthorized()
+            .action("DescribeInstances")
+            .region(HERE),
+    );
+    let report = json(run("--format json").ended_with(3));
+    assert_eq!(report["unneeded_exemptions"], Value::Null);
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod folder;
+mod need;
 mod region;
 mod show;
 

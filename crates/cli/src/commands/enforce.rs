@@ -32,6 +32,7 @@ pub(crate) async fn enforce(
     args: args::EnforceArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
+    files::targets(&args.output)?;
     if !(args.act.yes || args.act.dry_run || args.plan_out.is_some()) {
         terminal::can_ask()?;
     }
@@ -70,11 +71,10 @@ pub(crate) async fn enforce(
         return Ok(intended.document.exit());
     }
     if args.act.dry_run {
-        match args.output.format {
-            Format::Table => show(&args, &intended, environment)?,
-            Format::Json | Format::Csv | Format::Html => {
-                files::report(&args.output, &intended.document, environment)?;
-            }
+        if args.output.is_for_people() {
+            show(&args, &intended, environment)?;
+        } else {
+            files::report(&args.output, &intended.document, environment)?;
         }
         return Ok(intended.document.exit());
     }
@@ -116,7 +116,13 @@ async fn apply(
     let mut done = act::act(connected, intended, args, &journal, environment).await?;
     done.document.journal = Some(journal.path().to_string_lossy().into_owned());
     // If one fails, the other is still reported.
-    let reported = files::report(&args.output, &done.document, environment);
+    let changed = done.document.clone().only_non_compliant();
+    // A table shows only the instances that were changed or failed.
+    let document = |format| match format {
+        Format::Table => &changed,
+        _ => &done.document,
+    };
+    let reported = files::report_by_format(&args.output, document, environment);
     messages::afterwards(&done, journal.path(), connection);
     journal
         .close(done.ending)
@@ -204,7 +210,7 @@ fn show(
     intended: &Intended,
     environment: &Environment,
 ) -> Result<(), Problem> {
-    let people = args.output.format == Format::Table && args.output.output.is_none();
+    let people = args.output.is_for_people();
     let plan = messages::plan(&intended.document, &intended.plan);
     let destination = if people {
         Destination::StandardOutput

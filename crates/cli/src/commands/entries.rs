@@ -1,7 +1,5 @@
 //! The items that people write into the state table, as the commands show, write and delete them.
 
-use std::io;
-
 use imds_aws::{Client, StateTable};
 use imds_core::plain::Plain;
 use imds_core::state::{Entry, EntryKind, Exemption, Item, Key, Pause};
@@ -158,10 +156,10 @@ impl Entries<'_> {
             state_table: self.table.to_string(),
             entries,
         };
-        files::print(|out| match output.json {
-            true => json::write(&document, out),
-            false => document.write_lines(out),
-        })?;
+        match output.json {
+            true => files::print(|out| json::write(&document, out))?,
+            false => files::print_text(&document.lines())?,
+        }
         if document.entries.is_empty() {
             terminal::say(format!("none in the state table {}", self.table));
         }
@@ -173,12 +171,12 @@ impl Entries<'_> {
 }
 
 impl EntriesOutput {
-    fn write_lines(&self, out: &mut dyn io::Write) -> io::Result<()> {
-        for row in &self.entries {
+    fn lines(&self) -> String {
+        let line = |row: &EntryRow| {
             let line = format!("{} {}", row.subject(), row.words);
-            writeln!(out, "{}", Message(&line))?;
-        }
-        Ok(())
+            format!("{}\n", Message(&line))
+        };
+        self.entries.iter().map(line).collect()
     }
 }
 

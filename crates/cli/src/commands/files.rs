@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use imds_core::plain::Plain;
 use imds_core::report::Unreachable;
@@ -14,8 +14,8 @@ use crate::environment::Environment;
 use crate::error::Problem;
 use crate::output::{self, Format};
 use crate::report_file::ReportFile;
-use crate::terminal::{self, Destination};
-use crate::text;
+use crate::wrap::wrap;
+use crate::{terminal, text};
 
 /// Reads a text file; `-` is standard input.
 pub(crate) fn read(what: &'static str, path: &Path) -> Result<String, Problem> {
@@ -32,36 +32,102 @@ pub(crate) fn read_report(path: &Path) -> Result<ReportFile, Problem> {
     let report = ReportFile::parse(path, &read("the report", path)?)?;
     if report.is_of_function {
         let path = path.display().to_string();
-        eprintln!(
+        terminal::say(format!(
             "imdsctl: `{}` is a report of the function: it has no names, states and tags, and does not \
              say which Regions it covers",
             Plain(&path)
-        );
+        ));
     }
     Ok(report)
 }
 
-/// Writes the document to standard output or to the given file.
+/// One output of a command.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) format: Format,
+    /// The file; `None` is standard output.
+    pub(crate) path: Option<&'a Path>,
+}
+
+/// The outputs that were asked for, at least one.
+///
+/// # Errors
+/// If the format of a file is not known, or one format is given for several files.
+pub(crate) fn targets(wanted: &Output) -> Result<Vec<Target<'_>>, Problem> {
+    let files = wanted.output.iter().map(PathBuf::as_path);
+    match (wanted.format, wanted.output.len()) {
+        (format, 0) => Ok(vec![Target {
+            format: format.unwrap_or(Format::Table),
+            path: None,
+        }]),
+        (Some(format), 1) => {
+            let target = |path| Target {
+                format,
+                path: Some(path),
+            };
+            Ok(files.map(target).collect())
+        }
+        (Some(_), _) => Err(Problem::Usage(
+            "--format is for one output; the endings of several files choose their formats"
+                .to_owned(),
+        )),
+        (None, _) => files.map(target).collect(),
+    }
+}
+
+fn target(path: &Path) -> Result<Target<'_>, Problem> {
+    let format = Format::of_file(path).ok_or_else(|| {
+        let path = path.display();
+        Problem::Usage(format!(
+            "--output {path}: expected a file that ends with .txt, .json, .csv, .html, .md, .asff.json \
+             or .ocsf.json, or --format"
+        ))
+    })?;
+    let path = Some(path);
+    Ok(Target { format, path })
+}
+
+/// Writes the document to standard output or to the given files.
 pub(crate) fn report(
     wanted: &Output,
     document: &Document,
     environment: &Environment,
 ) -> Result<(), Problem> {
-    let style = terminal::style(environment.var, wanted.destination());
-    put(wanted.output.as_deref(), |out| {
-        output::write(wanted.format, document, &style, out)
-    })?;
-    warn_unreachable(wanted, &document.unreachable);
-    Ok(())
+    report_by_format(wanted, |_| document, environment)
 }
 
-/// Prints the unreachable regions on standard error if the output goes to a file or cannot show them.
-pub(crate) fn warn_unreachable(wanted: &Output, unreachable: &[Unreachable]) {
-    if wanted.output.is_some() || wanted.format == Format::Csv {
-        for unreachable in unreachable {
-            let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
-            terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
+/// Writes a document for each format to standard output or to the given files. If one cannot be written,
+/// the others still are.
+pub(crate) fn report_by_format<'a>(
+    wanted: &Output,
+    document: impl Fn(Format) -> &'a Document,
+    environment: &Environment,
+) -> Result<(), Problem> {
+    let targets = targets(wanted)?;
+    let mut written = Ok(());
+    for &Target { format, path } in &targets {
+        let document = document(format);
+        let style = terminal::style(environment.var, terminal::Destination::of(path));
+        let result = put(path, |out| output::write(format, document, &style, out));
+        written = written.and(result);
+    }
+    let document = document(Format::Csv);
+    warn_unreachable(&targets, &document.unreachable);
+    if targets.iter().any(|it| it.format == Format::Csv) {
+        for unneeded in document.unneeded_exemptions.iter().flatten() {
+            let words = "no instance of the account needs the exemption of";
+            terminal::say(format!("imdsctl: {words} {unneeded}"));
         }
+    }
+    written
+}
+
+/// Prints the unreachable regions on standard error if an output goes to a file or cannot show them.
+pub(crate) fn warn_unreachable(targets: &[Target], unreachable: &[Unreachable]) {
+    let is_unseen = |it: &Target| it.path.is_some() || it.format == Format::Csv;
+    for unreachable in unreachable.iter().filter(|_| targets.iter().any(is_unseen)) {
+        let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
+        terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
     }
 }
 
@@ -114,10 +180,15 @@ fn readable(_file: &File) -> io::Result<()> {
 }
 
 /// Writes text for people to standard output.
-pub(crate) fn print_text(text: &impl Display, environment: &Environment) -> Result<(), Problem> {
-    let style = terminal::style(environment.var, Destination::StandardOutput);
-    let text = text.to_string();
-    print(|out| output::line(text.trim_end(), &style, out))
+pub(crate) fn print_text(text: &impl Display) -> Result<(), Problem> {
+    let text = wrap(text.to_string().trim_end(), terminal::width());
+    print(|out| {
+        if text.is_empty() {
+            Ok(())
+        } else {
+            writeln!(out, "{text}")
+        }
+    })
 }
 
 /// Writes to standard output. A pipe that its reader closed, such as `head`, is not an error.

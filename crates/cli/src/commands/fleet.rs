@@ -38,6 +38,7 @@ pub(super) async fn scan(
         unreachable,
         templates,
         defaults,
+        unneeded_exemptions,
     } = scan.map_err(Problem::scan)?;
     let document = Document {
         trigger,
@@ -58,6 +59,8 @@ pub(super) async fn scan(
         user_data: include.user_data,
         templates: include.templates.then_some(templates),
         defaults: include.defaults.then_some(defaults),
+        state_table: false,
+        unneeded_exemptions,
         journal: None,
     };
     Ok((document, plan))

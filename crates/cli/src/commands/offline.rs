@@ -18,7 +18,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<E
     let path = || args.event.clone();
     match events.0.as_slice() {
         [event] => match &event.explained {
-            Ok(explanation) => print(explanation, args.output.json, environment)?,
+            Ok(explanation) => print(explanation, args.output.json)?,
             Err(malformed) => {
                 return Err(Problem::Event {
                     path: path(),
@@ -27,7 +27,7 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<E
             }
         },
         several => {
-            print(&events, args.output.json, environment)?;
+            print(&events, args.output.json)?;
             if let Some(first) = events.malformed().next() {
                 return Err(Problem::Events {
                     path: path(),
@@ -45,13 +45,9 @@ pub(crate) fn explain(args: &ExplainArgs, environment: &Environment) -> Result<E
     })
 }
 
-fn print(
-    explained: &(impl Display + Serialize),
-    as_json: bool,
-    environment: &Environment,
-) -> Result<(), Problem> {
+fn print(explained: &(impl Display + Serialize), as_json: bool) -> Result<(), Problem> {
     if !as_json {
-        return files::print_text(explained, environment);
+        return files::print_text(explained);
     }
     files::print(|out| {
         serde_json::to_writer_pretty(&mut *out, explained)?;
@@ -67,7 +63,7 @@ pub(crate) fn policy(of: &PolicyOf, environment: &Environment) -> Result<Exit, P
         PolicyOf::Check { file } => {
             let policy = chosen_policy::load(file)?.policy;
             let description = policy_check::describe(&policy, (environment.now)());
-            files::print_text(&description, environment)?;
+            files::print_text(&description)?;
         }
     }
     Ok(Exit::Fine)

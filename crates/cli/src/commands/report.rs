@@ -9,6 +9,7 @@ use crate::error::{Exit, Problem};
 use crate::joined::join;
 
 pub(crate) fn report(args: &ReportArgs, environment: &Environment) -> Result<Exit, Problem> {
+    files::targets(&args.output)?;
     let from_input = args.reports.iter().filter(|path| *path == Path::new("-"));
     if from_input.count() > 1 {
         let twice = "`-`, which is standard input, is named twice: name files for the others";

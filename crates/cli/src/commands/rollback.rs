@@ -50,7 +50,7 @@ pub(crate) async fn rollback(
     plan.notices.splice(0..0, from.notices.clone());
     let exit = if plan.to_restore() == 0 {
         print_notices(&plan);
-        print(&plan.nothing_restored(account), &args, environment)?
+        print(&plan.nothing_restored(account), &args)?
     } else {
         let account = account.as_str();
         run(
@@ -71,7 +71,7 @@ async fn run(
     (mut plan, account): (RollbackPlan, &str),
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    show(&plan, args, environment)?;
+    show(&plan, args)?;
     let first = exemption::choose((connection, args), &plan, connected, environment).await?;
     if !is_confirmed(connected, &plan, account, args)? {
         return Ok(Exit::Violations);
@@ -84,7 +84,7 @@ async fn run(
     let mut report = apply(connected, &plan, account, &writer).await?;
     report.exempt_until = first.as_ref().map(|first| first.entry.until);
     // Where one fails, the other is still done.
-    let printed = print(&report, args, environment);
+    let printed = print(&report, args);
     if let Some(first) = &first {
         first.name_leftovers(&report, connection);
     }
@@ -127,11 +127,7 @@ fn print_notices(plan: &RollbackPlan) {
 }
 
 /// Shows the plan, or what to know about it where nobody is asked.
-fn show(
-    plan: &RollbackPlan,
-    args: &RollbackArgs,
-    environment: &Environment,
-) -> Result<(), Problem> {
+fn show(plan: &RollbackPlan, args: &RollbackArgs) -> Result<(), Problem> {
     if args.act.yes && !args.act.dry_run {
         print_notices(plan);
         return Ok(());
@@ -140,7 +136,7 @@ fn show(
         terminal::say(plan.to_string().trim_end());
         return Ok(());
     }
-    files::print_text(plan, environment)
+    files::print_text(plan)
 }
 
 /// Asks where nobody agreed beforehand.
@@ -218,14 +214,10 @@ async fn apply(
     })
 }
 
-fn print(
-    report: &RollbackReport,
-    args: &RollbackArgs,
-    environment: &Environment,
-) -> Result<Exit, Problem> {
+fn print(report: &RollbackReport, args: &RollbackArgs) -> Result<Exit, Problem> {
     match args.output.json {
         true => files::print(|out| json::write(report, out))?,
-        false => files::print_text(&lines(report), environment)?,
+        false => files::print_text(&lines(report))?,
     }
     Ok(exit(report))
 }

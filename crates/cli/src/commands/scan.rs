@@ -14,6 +14,7 @@ pub(crate) async fn scan(
     args: args::ScanArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
+    files::targets(&args.output)?;
     let chosen = chosen_policy::read(&args.required)?;
     let scope = (args.scope(connection), chosen.identity());
     let connected = connect(connection, &args.regions.only, environment.var).await?;

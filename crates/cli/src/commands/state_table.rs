@@ -70,6 +70,7 @@ pub(super) async fn honour(
         terminal::offer("end the pause with:", &command);
     }
     document.hold(&held);
+    document.state_table = true;
     let left = document.to_enforce();
     plan.steps.retain(|step| left.contains(&step.instance.id));
     Ok(())

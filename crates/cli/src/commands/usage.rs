@@ -14,9 +14,8 @@ use crate::args::{self, Connection};
 use crate::connect::connect;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
-use crate::output::Format;
 use crate::progress::ProgressLine;
-use crate::terminal;
+use crate::terminal::{self, Destination};
 use rollback_hint::{RollbackHint, RollbackHints};
 
 /// A survey and its parameters.
@@ -67,8 +66,11 @@ pub(crate) async fn usage(
     args: args::UsageArgs,
     environment: &Environment,
 ) -> Result<Exit, Problem> {
-    if args.output.format == Format::Html {
-        let instead = "`usage` has no HTML format; use `imdsctl scan --usage --format html`";
+    let targets = files::targets(&args.output)?;
+    let is_supported = |it: &files::Target| show::FORMATS.contains(&it.format);
+    if !targets.iter().all(is_supported) {
+        let instead =
+            "`usage` has the formats table, json and csv; use `imdsctl scan --usage` for others";
         return Err(Problem::Usage(instead.to_owned()));
     }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
@@ -100,10 +102,10 @@ pub(crate) async fn usage(
         survey,
         hints,
     };
-    let style = terminal::style(environment.var, args.output.destination());
-    files::put(args.output.output.as_deref(), |out| {
-        show::write(args.output.format, &document, &style, out)
-    })?;
-    files::warn_unreachable(&args.output, &document.survey.unreachable);
+    for &files::Target { format, path } in &targets {
+        let style = terminal::style(environment.var, Destination::of(path));
+        files::put(path, |out| show::write(format, &document, &style, out))?;
+    }
+    files::warn_unreachable(&targets, &document.survey.unreachable);
     Ok(document.exit())
 }

@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 
 use self::rows::Rows;
 use super::columns::{self, CallRow};
-use super::covered;
 use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::tags;
 use super::words::{self, Message, count, day, thousands};
+use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -139,6 +139,11 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
                         &columns::templates(), &fine))
                 }
                 @if found.is_empty() { p { "None found." } }
+            }))
+        }
+        @if let Some(unneeded) = document.unneeded_exemptions.as_ref().filter(|it| !it.is_empty()) {
+            (section("unneeded-exemptions", UNNEEDED_EXEMPTIONS, &html! {
+                ul { @for it in unneeded { li { bdi { (it) } } } }
             }))
         }
         @if let Some(found) = &document.defaults {

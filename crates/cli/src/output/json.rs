@@ -7,7 +7,9 @@ use std::io::{self, Write};
 
 use imds_core::plain::misleads;
 use imds_core::report::{Summary, Unreachable, VERSION};
-use imds_engine::{RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate};
+use imds_engine::{
+    RegionDefaults, RegionTotal, ScannedInstance, ScannedTemplate, UnneededExemption,
+};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
@@ -50,6 +52,9 @@ struct DocumentJson<'a> {
     /// The account's metadata defaults, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     defaults: &'a Option<Vec<RegionDefaults>>,
+    /// Rules that exempt, and that no instance of the account needs; `null`: not every instance of the
+    /// account was described.
+    unneeded_exemptions: &'a Option<Vec<UnneededExemption>>,
     /// The file that records the changes, for `imdsctl rollback`, where any were made.
     #[serde(skip_serializing_if = "Option::is_none")]
     journal: &'a Option<String>,
@@ -76,6 +81,7 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         regions: &document.regions,
         templates: &document.templates,
         defaults: &document.defaults,
+        unneeded_exemptions: &document.unneeded_exemptions,
         journal: &document.journal,
         took_seconds: (document.took.as_secs_f64() * 1000.0).round() / 1000.0,
         finished_at: document.at,
@@ -89,6 +95,20 @@ pub(crate) fn write(object: &impl Serialize, out: &mut dyn Write) -> io::Result<
     writeln!(out)
 }
 
+/// Writes a list with one line per item.
+pub(super) fn write_list(
+    items: impl Iterator<Item = impl Serialize>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "[")?;
+    for (n, item) in items.enumerate() {
+        let comma = if n > 0 { "," } else { "" };
+        write!(out, "{comma}\n  ")?;
+        item.serialize(&mut Serializer::with_formatter(&mut *out, Lines::within(2)))?;
+    }
+    writeln!(out, "\n]")
+}
+
 /// Breaks lines, and escapes characters that a terminal would interpret, although JSON does not require
 /// it.
 #[derive(Default)]
@@ -97,6 +117,16 @@ struct Lines {
     depth: usize,
     /// Whether the list has items so far.
     has_items: bool,
+}
+
+impl Lines {
+    /// Breaks no line, because so many objects and lists are open already.
+    fn within(depth: usize) -> Self {
+        Lines {
+            depth,
+            ..Lines::default()
+        }
+    }
 }
 
 impl Formatter for Lines {

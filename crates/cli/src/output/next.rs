@@ -124,7 +124,7 @@ fn update_launchers(document: &Document, survey: &Survey) -> Option<NextStep> {
 }
 
 /// The command that shows who uses IMDSv1.
-pub(super) const USAGE: &str = "imdsctl scan --usage --format html --output report.html";
+pub(super) const USAGE: &str = "imdsctl scan --usage --output report.html";
 
 fn ask_for_usage(survey: &Survey) -> Option<NextStep> {
     let instances = count(survey.to_enforce, "instance");

@@ -13,6 +13,7 @@ use imds_core::report::{Outcome, Unreachable};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{
     RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
+    UnneededExemption,
 };
 use imds_user_data::Finding;
 use jiff::Timestamp;
@@ -196,6 +197,11 @@ pub(crate) fn fleet(count: usize) -> Document {
             defaults("eu-west-1", Some(HttpTokens::Required)),
             defaults("us-east-1", None),
         ]),
+        unneeded_exemptions: Some(vec![UnneededExemption {
+            rule: HOSTILE[0].to_owned(),
+            expires: Some("2027-03-31".parse().unwrap()),
+            reason: Some("vendor ticket 4711".to_owned()),
+        }]),
         ..document(instances(count))
     }
 }
@@ -245,6 +251,8 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         user_data: false,
         templates: None,
         defaults: None,
+        state_table: false,
+        unneeded_exemptions: None,
         journal: None,
     };
     document.count()

@@ -16,7 +16,7 @@ use super::covered;
 use super::survey::Survey;
 use super::tags::{self, TagTotal};
 use super::words::{self, Message, count, thousands};
-use super::{Style, is_always_counted};
+use super::{Style, UNNEEDED_EXEMPTIONS, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::wrap::wrap;
@@ -57,6 +57,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         heading("Defaults of the account", style, out)?;
         defaults(found, FULL, style, out)?;
     }
+    unneeded_exemptions(document, style, out)?;
     failed(document, style, out)?;
     refused(document, style, out)?;
     unreachable(&document.unreachable, style, out)?;
@@ -118,6 +119,18 @@ pub(crate) fn defaults(
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
     grid::write(&columns::defaults(), found, elsewhere, style, out).map(drop)
+}
+
+fn unneeded_exemptions(
+    document: &Document,
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let unneeded = document.unneeded_exemptions.as_deref().unwrap_or_default();
+    if !unneeded.is_empty() {
+        heading(UNNEEDED_EXEMPTIONS, style, out)?;
+    }
+    unneeded.iter().try_for_each(|it| writeln!(out, "{it}"))
 }
 
 fn failed(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {

@@ -15,6 +15,9 @@ use super::values::{Values, values};
 /// How deep strings within strings are read: a message of a queue has a result, which has a payload.
 const DEEPEST: usize = 8;
 
+/// What is said of JSON that cannot be read.
+const DAMAGED: &str = "its JSON is cut off or was changed";
+
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -64,8 +67,8 @@ pub(super) fn find(text: &str) -> Found {
         damaged,
     } = values(text);
     found.skipped = skipped;
-    for (line, why) in damaged {
-        found.damaged.push(format!("line {line}: {why}"));
+    for line in damaged {
+        found.damaged.push(format!("line {line}: {DAMAGED}"));
     }
     for (line, value) in &values {
         let before = found.reports + found.damaged.len();
@@ -100,10 +103,9 @@ impl Found {
             Value::Array(items) => items.iter().for_each(|item| self.walk(item, place)),
             Value::String(text) if text.contains('{') && place.depth < DEEPEST => {
                 let inner = values(text);
-                for (_, why) in inner.damaged {
+                for _ in inner.damaged {
                     let line = place.line;
-                    self.damaged
-                        .push(format!("line {line}, in a string: {why}"));
+                    self.damaged.push(format!("line {line}: {DAMAGED}"));
                 }
                 let depth = place.depth + 1;
                 for (_, value) in &inner.values {

@@ -12,37 +12,41 @@ pub(super) struct Values {
     pub(super) values: Vec<(usize, Value)>,
     /// Lines without a value.
     pub(super) skipped: usize,
-    /// Lines whose values are cut off or changed, and why.
-    pub(super) damaged: Vec<(usize, String)>,
+    /// Lines on which values are cut off or changed.
+    pub(super) damaged: Vec<usize>,
 }
 
 /// Finds all values.
 pub(super) fn values(text: &str) -> Values {
     whole(text).unwrap_or_else(|cut| {
         let mut found = by_line(text);
-        let is_named = |(line, _): &(usize, String)| found.damaged.iter().any(|it| it.0 == *line);
-        found.damaged.extend(cut.filter(|cut| !is_named(cut)));
+        found
+            .damaged
+            .extend(cut.filter(|cut| !found.damaged.contains(cut)));
         found
     })
 }
 
 /// Fails if there is something else than JSON in it, and tells where a document of many lines is cut off.
-fn whole(text: &str) -> Result<Values, Option<(usize, String)>> {
+fn whole(text: &str) -> Result<Values, Option<usize>> {
     let mut values = Vec::new();
     let mut stream = Deserializer::from_str(text).into_iter::<Value>();
     let (mut line, mut end) = (1, 0);
+    let lines = |part: Option<&str>| part.unwrap_or_default().matches('\n').count();
     while let Some(value) = stream.next() {
         let value = value.map_err(|error| {
             let is_cut = error.is_eof() && text.contains(MARK);
-            is_cut.then(|| (error.line(), error.to_string()))
+            is_cut.then(|| error.line())
         })?;
         if !(value.is_object() || value.is_array()) {
             return Err(None);
         }
+        let rest = text.get(end..).unwrap_or_default();
+        let begin = text.len() - rest.trim_start().len();
+        line += lines(text.get(end..begin));
         values.push((line, value));
-        let read = text.get(end..stream.byte_offset()).unwrap_or_default();
-        line += read.matches('\n').count();
         end = stream.byte_offset();
+        line += lines(text.get(begin..end));
     }
     Ok(Values {
         values,
@@ -70,9 +74,9 @@ fn by_line(text: &str) -> Values {
                     read = begin + stream.byte_offset();
                     from = read;
                 }
-                Some(Err(error)) => {
+                Some(Err(_)) => {
                     if text.get(begin..next).is_some_and(|cut| cut.contains(MARK)) {
-                        found.damaged.push((number, error.to_string()));
+                        found.damaged.push(number);
                         is_found = true;
                     }
                     break;
@@ -98,9 +102,8 @@ mod tests {
     fn finds(text: &str, expected: &[(usize, Value)], skipped: usize, damaged: &[usize]) {
         let found = values(text);
         assert_eq!(found.values, expected, "{text}");
-        let lines: Vec<usize> = found.damaged.iter().map(|(line, _)| *line).collect();
         assert_eq!(
-            (found.skipped, lines.as_slice()),
+            (found.skipped, found.damaged.as_slice()),
             (skipped, damaged),
             "{text}"
         );
@@ -112,12 +115,8 @@ mod tests {
         finds("", &[], 0, &[]);
         finds("{\"a\":[1]}", &[(1, a.clone())], 0, &[]);
         let pretty = format!("{a:#}\n\n{b:#}\n{a}");
-        finds(
-            &pretty,
-            &[(1, a.clone()), (6, b.clone()), (11, a.clone())],
-            0,
-            &[],
-        );
+        let expected = [(1, a.clone()), (7, b), (12, a.clone())];
+        finds(&pretty, &expected, 0, &[]);
         let (first, second) = ((2, a.clone()), (2, a.clone()));
         finds(&format!("START\n1 {a}\t{a}\n"), &[first, second], 1, &[]);
     }

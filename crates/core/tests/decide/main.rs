@@ -8,6 +8,7 @@
 
 mod ages;
 mod drift;
+mod exemptions;
 mod first_launch;
 mod grace;
 mod milder;

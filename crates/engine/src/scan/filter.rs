@@ -20,6 +20,14 @@ pub struct InstanceFilter {
 }
 
 impl InstanceFilter {
+    /// Whether all instances are scanned.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+            && self.ids_by_region.is_none()
+            && self.tags.is_empty()
+            && self.states.is_empty()
+    }
+
     /// The filters of one search of a region, or of one for every 200 ids.
     pub(crate) fn searches(&self, region: &str) -> Vec<Vec<Filter<'_>>> {
         let here = self.ids_by_region.as_ref();

@@ -1,12 +1,12 @@
 //! One region of a scan.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join;
 use futures_util::{StreamExt, stream};
 use imds_aws::{CallError, Client, DescribedPage, Metric};
 use imds_core::chain::chain;
-use imds_core::decide::{Because, Decision, Evidence, decide};
+use imds_core::decide::{Because, Decision, Evidence, decide, needed_exemptions};
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::plan::Step;
 use imds_core::policy::Action;
@@ -35,6 +35,8 @@ pub(super) struct RegionScan {
     pub(super) found: Vec<InstanceId>,
     pub(super) templates: Vec<ScannedTemplate>,
     pub(super) defaults: Option<RegionDefaults>,
+    /// The names of the exemptions that an instance here needs, or may need.
+    pub(super) needed_exemptions: BTreeSet<String>,
 }
 
 /// CloudWatch's answer, where it was asked.
@@ -67,6 +69,7 @@ impl RegionScan {
                 found: Vec::new(),
                 templates: Vec::new(),
                 defaults: None,
+                needed_exemptions: BTreeSet::new(),
             },
         };
         let account = super::templates::scan(client, &region, options);
@@ -232,6 +235,13 @@ impl HandlePage for RegionScanner<'_> {
             DecidedInstance { instance, decision }
         };
         let instances: Vec<DecidedInstance> = instances.into_iter().map(decide).collect();
+        for DecidedInstance { instance, decision } in &instances {
+            let (policy, now) = (&self.options.policy, self.options.now);
+            let needed = needed_exemptions(policy, instance, decision, now);
+            self.scan
+                .needed_exemptions
+                .extend(needed.map(str::to_owned));
+        }
         let (usage, mut found) = join(self.usage(&instances), self.user_data(&instances)).await;
         if let Some(Err(error)) = &usage {
             self.fail(usage_not_read(error));

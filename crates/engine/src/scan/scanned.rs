@@ -1,6 +1,7 @@
 //! What a scan finds.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::IpAddr;
 
 use imds_core::decide::{Decision, NonCompliant};
@@ -8,11 +9,13 @@ use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, State};
 use imds_core::launcher::TemplateCompliance;
 use imds_core::options::MetadataOptions;
-use imds_core::policy::Action;
+use imds_core::plain::Plain;
+use imds_core::policy::{Action, Rule};
 use imds_core::report::{InstanceReport, Outcome, Summary};
 use imds_core::usage::Usage;
 use imds_user_data::Finding;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 /// An instance of a scan. As JSON it is the report's instance with a few fields more.
@@ -247,4 +250,43 @@ pub struct RegionDefaults {
     /// Its defaults; `None` is no preference.
     #[serde(flatten)]
     pub defaults: MetadataDefaults,
+}
+
+/// A rule that exempts instances, and that no instance of the account needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UnneededExemption {
+    /// The rule's name.
+    pub rule: String,
+    /// The last day on which it holds; `None`: it does not expire.
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<imds_core::report_schema::Day>")
+    )]
+    pub expires: Option<Date>,
+    /// The rule's reason.
+    pub reason: Option<String>,
+}
+
+impl From<&Rule> for UnneededExemption {
+    fn from(rule: &Rule) -> Self {
+        UnneededExemption {
+            rule: rule.name.clone(),
+            expires: rule.expires,
+            reason: rule.reason.clone(),
+        }
+    }
+}
+
+impl fmt::Display for UnneededExemption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "rule `{}`", Plain(&self.rule))?;
+        if let Some(reason) = &self.reason {
+            write!(f, " ({})", Plain(reason))?;
+        }
+        let expires = self.expires.iter();
+        expires
+            .into_iter()
+            .try_for_each(|day| write!(f, ", expires after {day}"))
+    }
 }

@@ -35,6 +35,9 @@ struct CodeSplitter<'s> {
 }
 
 patterns! {
+    /// A list of statements within a statement of PowerShell, and not of strings.
+    STATEMENTS = r#"^(?:\$\(|@\(\s*[^\s"'])"#;
+
     /// What follows the brace of a literal: a key, or nothing. Or a block of Ruby on one line.
     LITERAL = r#"^\{\s*(?:\}|\.\.\.|(?:"[^"]*"|'[^']*'|\[[^\]]*\]|[:$]?[\w-]+)\s*(?:=>|:[^:=])|\|[^|\n]*\|[^\n]*\})"#;
 }
@@ -58,8 +61,7 @@ impl CodeSplitter<'_> {
                 '@' if rest.starts_with("@\"\n") => self.long_string(2, "\n\"@"),
                 '@' if rest.starts_with("@'\n") => self.long_string(2, "\n'@"),
                 '"' | '\'' | '`' => self.quoted(letter),
-                // A list of statements.
-                '$' | '@' if self.powershell && self.lexer.cursor.second() == Some('(') => {
+                '$' | '@' if self.powershell && STATEMENTS.is_match(rest) => {
                     self.lexer.take();
                     self.begin_block(')');
                 }
@@ -186,8 +188,11 @@ impl CodeSplitter<'_> {
     }
 
     /// A string that contains a call is a nested script where it has several lines or is passed to
-    /// an interpreter.
+    /// an interpreter. One with which a statement of Python begins describes what follows.
     fn string(&mut self, quote: char, line: usize, text: String, closed: bool) {
+        if self.python && self.lexer.draft.text.is_empty() {
+            return;
+        }
         let is_script = patterns::CALLER.is_match(&text)
             && (!closed
                 || text.contains('\n')

@@ -114,6 +114,7 @@ print(requests.get(f'{IMDS}/meta-data/mac', headers=get_headers()).text)
 #[test]
 fn other_languages_that_use_tokens_are_clean() {
     check_clean(&[
+        "#!/usr/bin/env node\nconst urls = ['http://169.254.169.254/latest/a', 'http://169.254.169.254/latest/b'];\nfor (const u of urls) {\n  await fetch(u, { headers: { 'X-aws-ec2-metadata-token': t } });\n}\n",
         "#!/usr/bin/env node\n// fetch('http://169.254.169.254/latest/')\nconst base = 'http://169.254.169.254/latest';\nconst token = await (await fetch(`${base}/api/token`, { method: 'PUT', headers: { 'X-aws-ec2-metadata-token-ttl-seconds': '60' } })).text();\nconst options = {\n  headers: { 'X-aws-ec2-metadata-token': token },\n};\nconst mac = await fetch(`${base}/meta-data/mac`, options);\n",
         "#!/usr/bin/php\n<?php\n$ch = curl_init('http://169.254.169.254/latest/meta-data/mac');\ncurl_setopt($ch, CURLOPT_HTTPHEADER, array('X-aws-ec2-metadata-token: ' . $token));\necho curl_exec($ch);\n",
         r#"cat > /opt/main.go <<'EOF'

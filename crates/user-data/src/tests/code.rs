@@ -159,6 +159,10 @@ fn calls_in_other_languages_are_found() {
             &["3 axios.get http://169.254.169.254/latest/meta-data/mac"],
         ),
         (
+            "#!/usr/bin/env node\nconst urls = ['http://169.254.169.254/latest/a', 'http://169.254.169.254/latest/b'];\nfor (const u of urls) {\n  await fetch(u);\n}\n",
+            &["4 fetch u"],
+        ),
+        (
             "cat > /opt/a.groovy <<'EOF'\ndef zone = 'http://169.254.169.254/latest/user-data'.toURL().getText()\nEOF\n",
             &["2 toURL().getText http://169.254.169.254/latest/user-data"],
         ),

@@ -8,6 +8,7 @@ fn a_header_that_every_caller_hands_on_is_sent() {
         "md() { curl -s \"$@\" http://169.254.169.254/latest/user-data; }\nmd -H \"X-aws-ec2-metadata-token: $T\"\n",
         "md() { local header=\"$1\" path=\"$2\"; curl -H \"$header\" \"http://169.254.169.254/latest/$path\"; }\nmd \"X-aws-ec2-metadata-token: $T\" user-data\n",
         "#!/usr/bin/env python3\nimport requests\ndef md(path, headers):\n    return requests.get('http://169.254.169.254/latest/' + path, headers=headers)\nmd('user-data', {'X-aws-ec2-metadata-token': t})\n",
+        "#!/usr/bin/env python3\nimport urllib.request as u\ndef md(path, **kw):\n    q = u.Request('http://169.254.169.254/latest/' + path, **kw)\n    return u.urlopen(q).read()\nmd('user-data', headers={'X-aws-ec2-metadata-token': t})\n",
         "#!/usr/bin/env node\nconst md = (path, headers) => fetch('http://169.254.169.254/latest/' + path, { headers });\nawait md('user-data', { 'X-aws-ec2-metadata-token': t });\n",
         "#!/usr/bin/env python3\nimport requests\ndef md(path, extra={'X-aws-ec2-metadata-token': t}):\n    return requests.get('http://169.254.169.254/latest/' + path, headers=extra)\n",
         "#ps1\nfunction Get-Md($Path, $Headers) {\n  irm \"http://169.254.169.254/latest/$Path\" -Headers $Headers\n}\n$x = Get-Md 'user-data' @{'X-aws-ec2-metadata-token'=$t}\n",
@@ -24,6 +25,10 @@ fn a_header_that_one_caller_does_not_hand_on_is_not_sent() {
         (
             "md() { curl -s -H \"$1\" http://169.254.169.254/latest/user-data; }\n",
             &["1 curl http://169.254.169.254/latest/user-data"],
+        ),
+        (
+            "#!/usr/bin/env python3\nimport urllib.request as u\ndef md(path, **kw):\n    q = u.Request('http://169.254.169.254/latest/' + path, **kw)\n    return u.urlopen(q).read()\nmd('a')\nmd('b', headers={'X-aws-ec2-metadata-token': t})\n",
+            &["5 u.urlopen q"],
         ),
         (
             "#!/usr/bin/env python3\nimport requests\ndef md(path, headers=None):\n    return requests.get('http://169.254.169.254/latest/' + path, headers=headers)\nmd('a')\nmd('b', {'X-aws-ec2-metadata-token': t})\n",

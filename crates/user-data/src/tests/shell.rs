@@ -42,6 +42,14 @@ fn calls_of_curl_and_wget_are_found() {
             &["1 curl http://169.254.169.254/latest/meta-data/mac"],
         ),
         (
+            "cat <<< start\ncurl http://169.254.169.254/latest/\n",
+            &["2 curl http://169.254.169.254/latest/"],
+        ),
+        (
+            "U=(\n  $X\n  `curl -s http://169.254.169.254/latest/meta-data/mac`\n)\n",
+            &["3 curl http://169.254.169.254/latest/meta-data/mac"],
+        ),
+        (
             "read -r ID < <(curl -s http://169.254.169.254/latest/meta-data/mac)\n",
             &["1 curl http://169.254.169.254/latest/meta-data/mac"],
         ),

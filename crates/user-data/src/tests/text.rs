@@ -30,6 +30,17 @@ fn what_is_only_printed_is_not_called() {
 }
 
 #[test]
+fn what_python_says_about_itself_is_not_called() {
+    check_clean(&[
+        "#!/usr/bin/env python3\n\"\"\"Like curl http://169.254.169.254/latest/, with a token.\"\"\"\ndef md():\n    \"\"\"\n    curl http://169.254.169.254/latest/user-data\n    \"\"\"\n",
+    ]);
+    check_all(&[(
+        "#!/usr/bin/env python3\nimport os\nos.system(\"\"\"\ncurl http://169.254.169.254/latest/user-data\n\"\"\")\n",
+        &["4 curl http://169.254.169.254/latest/user-data"],
+    )]);
+}
+
+#[test]
 fn what_is_printed_and_may_be_run_is_found() {
     check_found(&[
         (1, "echo 'CALL' | sh\n"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use imds_tests::{
-    Defaults, FakeAws, InjectedFault, LaunchBuilder, Settle, TemplateData, TemplateOptions, image,
-    launch, launch_configuration,
+    AssumableRole, Defaults, FakeAws, InjectedFault, LaunchBuilder, Settle, TemplateData,
+    TemplateOptions, image, launch, launch_configuration,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -53,6 +53,8 @@ pub(crate) enum Seed {
     Person {
         access_key: String,
     },
+    /// A role that requires the code of a device, which is valid once.
+    Role(RoleSeed),
     /// An item that the next batch leaves unprocessed.
     Unprocessed {
         key: String,
@@ -96,6 +98,27 @@ pub(crate) struct InstanceSeed {
     public_ip: Option<String>,
     #[serde(default)]
     ipv6_addresses: Vec<String>,
+}
+
+/// A role and its MFA device.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RoleSeed {
+    name: String,
+    serial: String,
+    code: String,
+    external_id: String,
+}
+
+impl RoleSeed {
+    fn role(self) -> AssumableRole {
+        AssumableRole {
+            name: self.name,
+            mfa: Some((self.serial, self.code)),
+            external_id: Some(self.external_id),
+            longest_session: 3600,
+        }
+    }
 }
 
 /// What instances are launched from, in the words of the API.
@@ -177,6 +200,7 @@ impl Seed {
                 },
             ),
             Seed::Person { access_key } => fake.allow_people(&access_key),
+            Seed::Role(seed) => fake.add_role(seed.role()),
             Seed::Unprocessed { key } => fake.leave_unprocessed(&key, 1),
             Seed::Delay { action } => {
                 let delay = InjectedFault::delay_answer(Duration::from_secs(30));

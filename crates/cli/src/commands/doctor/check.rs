@@ -2,13 +2,17 @@
 
 use serde::Serialize;
 
+use super::need::Need;
+
 /// One requirement of the other commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
     /// The region; `None` if the result is the same in all regions.
     pub(super) region: Option<String>,
-    /// What was checked: for example `credentials`, or an API action.
-    pub(super) what: &'static str,
+    /// The commands that need it; `None` if all do.
+    pub(super) needed_for: Option<Need>,
+    /// What was checked: for example `credentials`, or a permission.
+    pub(super) what: String,
     pub(super) verdict: CheckVerdict,
     /// What was found.
     pub(super) found: String,
@@ -23,28 +27,31 @@ pub(super) enum CheckVerdict {
     Fine,
     /// A limitation that does not prevent the rest from working.
     Note,
+    /// A permission that only some commands or options need.
+    Missing,
     Failed,
 }
 
 impl Check {
-    pub(super) fn fine(what: &'static str, found: String) -> Self {
+    pub(super) fn fine(what: impl Into<String>, found: String) -> Self {
         Check {
             region: None,
-            what,
+            needed_for: None,
+            what: what.into(),
             verdict: CheckVerdict::Fine,
             found,
             next: None,
         }
     }
 
-    pub(super) fn note(what: &'static str, found: String) -> Self {
+    pub(super) fn note(what: impl Into<String>, found: String) -> Self {
         Check {
             verdict: CheckVerdict::Note,
             ..Check::fine(what, found)
         }
     }
 
-    pub(super) fn failed(what: &'static str, found: String, next: &str) -> Self {
+    pub(super) fn failed(what: impl Into<String>, found: String, next: &str) -> Self {
         Check {
             verdict: CheckVerdict::Failed,
             next: Some(next.to_owned()),
@@ -52,9 +59,16 @@ impl Check {
         }
     }
 
-    pub(super) fn in_region(self, region: &str) -> Self {
+    /// In a region, for these commands. What fails there is only missing if it is optional.
+    pub(super) fn of(self, region: &str, need: Need) -> Self {
+        let verdict = match self.verdict {
+            CheckVerdict::Failed if need.is_optional() => CheckVerdict::Missing,
+            verdict => verdict,
+        };
         Check {
             region: Some(region.to_owned()),
+            needed_for: Some(need),
+            verdict,
             ..self
         }
     }

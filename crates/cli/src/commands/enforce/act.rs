@@ -15,7 +15,6 @@ use crate::document::Document;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::journal::{Ending, Writer};
-use crate::output::Format;
 use crate::progress::ProgressLine;
 
 /// The result of applying the plan.
@@ -104,11 +103,6 @@ pub(super) async fn act(
     progress.end();
     let took = document.took + begin.elapsed();
     let document = document.with_outcomes(enforced.reports);
-    // A table shows only the instances that were changed or failed.
-    let document = match args.output.format {
-        Format::Table => document.only_non_compliant(),
-        Format::Json | Format::Csv | Format::Html => document,
-    };
     Ok(Enforcement {
         document: Document {
             at: (environment.now)(),

@@ -1,7 +1,6 @@
 //! `imdsctl journals`: what was done from here, and whether it was rolled back.
 
 use std::cmp::Reverse;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use imds_core::chain::chain;
@@ -77,10 +76,10 @@ pub(crate) fn list(args: &JournalsArgs) -> Result<Exit, Problem> {
         journals: rows.map(|it| JournalRow::new(it, &journals)).collect(),
         unreadable,
     };
-    files::print(|out| match args.output.json {
-        true => json::write(&list, out),
-        false => list.write_lines(out),
-    })?;
+    match args.output.json {
+        true => files::print(|out| json::write(&list, out))?,
+        false => files::print_text(&list.lines())?,
+    }
     if list.journals.is_empty() && list.unreadable.is_empty() {
         terminal::say("no journals");
     }
@@ -110,15 +109,13 @@ fn paths(given: &[PathBuf]) -> Result<Vec<PathBuf>, Problem> {
 }
 
 impl JournalList {
-    fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
-        for row in &self.journals {
-            writeln!(out, "{}", Message(&row.words()))?;
-            writeln!(out, "  {}", Plain(&row.path))?;
-        }
-        for unreadable in &self.unreadable {
-            writeln!(out, "{}", Message(&unreadable.error))?;
-        }
-        Ok(())
+    fn lines(&self) -> String {
+        let journals = self.journals.iter();
+        let journals =
+            journals.map(|it| format!("{}\n  {}\n", Message(&it.words()), Plain(&it.path)));
+        let unreadable = self.unreadable.iter();
+        let unreadable = unreadable.map(|it| format!("{}\n", Message(&it.error)));
+        journals.chain(unreadable).collect()
     }
 }
 

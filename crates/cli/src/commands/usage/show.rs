@@ -23,6 +23,9 @@ const BY_DAY: &str = "BY DAY";
 
 const LEGEND: &str = "BY DAY: one character for 24 hours, the latest last; · no calls, ? no data, which may be any number";
 
+/// The formats of this command.
+pub(super) const FORMATS: [Format; 3] = [Format::Table, Format::Json, Format::Csv];
+
 pub(super) fn write(
     format: Format,
     document: &UsageDocument,
@@ -33,7 +36,9 @@ pub(super) fn write(
         Format::Table => table(document, style, out),
         Format::Json => json(document, out),
         Format::Csv => csv(document, out),
-        Format::Html => Err(io::ErrorKind::Unsupported.into()),
+        Format::Html | Format::Markdown | Format::Asff | Format::Ocsf => {
+            Err(io::ErrorKind::Unsupported.into())
+        }
     }
 }
 

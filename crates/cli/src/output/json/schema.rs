@@ -18,16 +18,18 @@ pub(crate) fn generated<T: JsonSchema>() -> Value {
     SchemaSettings::draft2020_12()
         .for_serialize()
         .with_transform(RestrictFormats::default())
-        .with_transform(RecursiveTransform(null_in_words))
+        .with_transform(RecursiveTransform(words_of_json))
         .into_generator()
         .into_root_schema_for::<T>()
         .to_value()
 }
 
 /// The descriptions are those of the Rust types.
-fn null_in_words(schema: &mut Schema) {
+fn words_of_json(schema: &mut Schema) {
     if let Some(Value::String(description)) = schema.get_mut("description") {
-        *description = description.replace("`None`", "`null`");
+        for (rust, json) in [("`None`", "`null`"), ("[`", "`"), ("`]", "`")] {
+            *description = description.replace(rust, json);
+        }
     }
 }
 

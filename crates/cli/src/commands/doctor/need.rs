@@ -1,0 +1,52 @@
+//! What permissions are for.
+
+use serde::{Serialize, Serializer};
+
+/// The commands and options that need the same permissions, in the order in which they are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    Scan,
+    Usage,
+    UserData,
+    Templates,
+    Defaults,
+    Enforce,
+    SetDefaults,
+}
+
+impl Need {
+    /// All of them.
+    pub(super) const ALL: [Need; 7] = [
+        Need::Scan,
+        Need::Usage,
+        Need::UserData,
+        Need::Templates,
+        Need::Defaults,
+        Need::Enforce,
+        Need::SetDefaults,
+    ];
+
+    /// The commands and options.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Need::Scan => "scan",
+            Need::Usage => "usage, scan --usage",
+            Need::UserData => "scan --user-data",
+            Need::Templates => "scan --templates, scan --user-data",
+            Need::Defaults => "defaults show, scan --defaults",
+            Need::Enforce => "enforce, rollback",
+            Need::SetDefaults => "defaults set",
+        }
+    }
+
+    /// Whether the other commands work without it.
+    pub(super) fn is_optional(self) -> bool {
+        self != Need::Scan
+    }
+}
+
+impl Serialize for Need {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
