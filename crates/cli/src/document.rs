@@ -54,7 +54,7 @@ pub(crate) struct Document {
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
     /// Whether exemptions in the state table were read.
     pub(crate) state_table: bool,
-    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// Exemptions that no instance of the account needs; `None`: not every instance was
     /// described.
     pub(crate) unneeded_exemptions: Option<Vec<UnneededExemption>>,
     /// The file that records the changes, where any were made.
