@@ -91,12 +91,12 @@ impl UnpackedData {
                 .into_iter()
                 .for_each(|found| self.part(found, part, depth));
         } else {
-            self.text(&text, part, kind, depth);
+            self.text(&text, part, depth);
         }
         Ok(())
     }
 
-    fn text(&mut self, text: &str, part: Option<&str>, kind: &str, depth: usize) {
+    fn text(&mut self, text: &str, part: Option<&str>, depth: usize) {
         for found in BOTTLEROCKET.captures_iter(text) {
             let base64 = found.name("base64").map_or("", |found| found.as_str());
             let decoded = cloud_config::decoded("user-data".to_owned(), base64.as_bytes());
@@ -104,11 +104,7 @@ impl UnpackedData {
         }
         let mut scripts = tagged_scripts(text);
         if scripts.is_empty() {
-            let language = match kind {
-                "text/part-handler" => Language::Python,
-                _ => language(text),
-            };
-            scripts.push(Script::new(text, 1, language));
+            scripts.push(Script::new(text, 1, language(text)));
         }
         self.add(scripts, part);
     }

@@ -50,6 +50,10 @@ fn calls_of_curl_and_wget_are_found() {
             &["3 curl http://169.254.169.254/latest/meta-data/mac"],
         ),
         (
+            "cat <<-EOF\n\tstart\n\tEOF\ncurl http://169.254.169.254/latest/\n",
+            &["4 curl http://169.254.169.254/latest/"],
+        ),
+        (
             "#!/bin/sh\nN=$((1 << 3))\ncat > /opt/a.py <<EOF\nimport os\nEOF\nU=http://169.254.169.254/latest/\ncurl $U\n",
             &["7 curl $U"],
         ),
