@@ -15,6 +15,7 @@ pub mod event;
 pub mod explain;
 pub mod instance;
 pub mod launcher;
+pub mod launcher_use;
 pub mod options;
 mod own;
 pub mod plain;
@@ -22,6 +23,7 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "schema")]
 pub mod policy_schema;
+pub mod region_name;
 pub mod replacer;
 pub mod report;
 #[cfg(feature = "schema")]

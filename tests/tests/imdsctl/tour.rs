@@ -65,7 +65,9 @@ fn every_line_that_the_tour_shows_is_printed() {
             runs = vec![" --dry-run"];
         }
         let outputs = runs.iter().map(|more| {
-            let ran = imdsctl(&ec2, &format!("{command}{more}")).run();
+            let ran = imdsctl(&ec2, &format!("{command}{more}"))
+                .env("AWS_REGION", "eu-central-1")
+                .run();
             ran.stderr + &ran.stdout
         });
         let output: String = outputs.collect();

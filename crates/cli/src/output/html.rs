@@ -19,9 +19,10 @@ use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::tags;
-use super::words::{self, Message, day};
+use super::words::{self, Message, day, place};
 use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
+use crate::usage_by_source::usage_by_source;
 use imds_core::count::{count, thousands};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -91,11 +92,12 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
         .partition(|it| it.is_non_compliant());
     let listed = count(fine.len(), "instance");
     let next = next::steps(document, survey);
+    let several = document.accounts().len() > 1;
     html! {
         @if !document.unreachable.is_empty() {
             (section("unreachable", "Could not be described", &html! {
                 @for it in &document.unreachable {
-                    p { b { (Plain(&it.region)) } ": " (Message(&it.error)) }
+                    p { b { (place(it.account.as_deref(), &it.region, several)) } ": " (Message(&it.error)) }
                 }
             }))
         }
@@ -108,7 +110,10 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
                 &rows.table(&format!("tag-{n}"), columns, &totals)))
         }
         (found(document, rows))
-        (section("next", "What to do next", &html! { ol { @for step in &next { (next_step(step)) } } }))
+        (section("next", "What to do next", &html! {
+            p { (next::commands_are_for(document)) }
+            ol { @for step in &next { (next_step(step)) } }
+        }))
         (section("usage", "Who uses IMDSv1", &usage(document, survey, rows, &instances)))
         (section("shares", "Share of compliant instances", &charts::shares(document)))
         @if !fine.is_empty() {
@@ -124,6 +129,8 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
 fn found(document: &Document, rows: &mut Rows) -> Markup {
     let calls = columns::call_rows(document);
     let calls: Vec<&CallRow> = calls.iter().collect();
+    let templates = columns::with_account(document, columns::templates(), |it| &it.account);
+    let defaults = columns::with_account(document, columns::defaults(), |it| &it.account);
     html! {
         @if document.user_data {
             (section("user-data", "User data that calls IMDS without a token", &html! {
@@ -131,13 +138,14 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
                 @if !calls.is_empty() { (rows.table("calls", &columns::calls(), &calls)) }
             }))
         }
-        @if let Some(found) = &document.templates {
-            @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| !it.is_compliant());
+        @if document.templates.is_some() {
+            @let found = next::in_order(document);
+            @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| it.is_violation());
             (section("templates", "Launch templates and configurations", &html! {
-                @if !wrong.is_empty() { (rows.table("templates", &columns::templates(), &wrong)) }
+                @if !wrong.is_empty() { (rows.table("templates", &templates, &wrong)) }
                 @if !fine.is_empty() {
                     (rows.folded(&format!("{} compliant", thousands(fine.len())), "fine-templates",
-                        &columns::templates(), &fine))
+                        &templates, &fine))
                 }
                 @if found.is_empty() { p { "None found." } }
             }))
@@ -149,7 +157,7 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
         }
         @if let Some(found) = &document.defaults {
             @let found: Vec<_> = found.iter().collect();
-            (section("defaults", "Defaults of the account", &rows.table("defaults", &columns::defaults(), &found)))
+            (section("defaults", "Defaults of the account", &rows.table("defaults", &defaults, &found)))
         }
     }
 }
@@ -178,14 +186,20 @@ fn usage(
     let Some(days) = document.usage_days else {
         return html! {
             p { "This command did not ask CloudWatch who uses IMDSv1. To ask:" }
-            pre { (next::USAGE) }
+            pre { (next::ask_usage(document)) }
         };
     };
+    let by_source = usage_by_source(&document.instances);
+    let by_source: Vec<_> = by_source.iter().collect();
     html! {
         p {
             "In the last " (count(days, "day")) ", " b { (thousands(in_use)) } " of the non-compliant \
              instances used IMDSv1 and " b { (thousands(survey.unused)) } " did not. For "
             b { (thousands(survey.unknown)) } " it is not known, which is not the same as not used."
+        }
+        @if !by_source.is_empty() {
+            p { "By what launched them:" }
+            (rows.table("by-source", &columns::usage_by_source(), &by_source))
         }
         @if in_use > BUSIEST { p { "These instances made the most calls:" } }
         @if in_use > 0 { (rows.table("busiest", columns, &busiest)) }

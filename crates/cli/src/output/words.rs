@@ -1,12 +1,13 @@
 //! Wording that the formats share.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use imds_core::change::Change;
 use imds_core::count::{count, thousands};
 use imds_core::options::{MetadataOption, OptionSetting, Toggle};
-use imds_core::plain::{Plain, misleads};
+use imds_core::plain::{Plain, write_plain};
 use imds_core::report::Outcome;
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{ScanDecision, ScannedInstance};
@@ -24,14 +25,7 @@ const LONGEST: usize = 2000;
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for (n, letter) in self.0.chars().enumerate() {
-            if n == LONGEST {
-                return f.write_char('…');
-            }
-            f.write_char(if misleads(letter) { '\u{fffd}' } else { letter })?;
-        }
-        Ok(())
+        write_plain(self.0, LONGEST, f)
     }
 }
 
@@ -155,7 +149,10 @@ pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str
 /// The regions without instances in one sentence, if there are any.
 pub(super) fn empty_regions(document: &Document) -> Option<String> {
     let empty = document.empty_regions();
-    let names = empty.iter().map(|it| Plain(&it.region).to_string());
+    let several = document.accounts().len() > 1;
+    let names = empty
+        .iter()
+        .map(|it| place(it.account.as_deref(), &it.region, several));
     let names: Vec<String> = names.collect();
     let have = if empty.len() == 1 { "has" } else { "have" };
     let such = match document.scope.instance_words().is_empty() {
@@ -164,6 +161,25 @@ pub(super) fn empty_regions(document: &Document) -> Option<String> {
     };
     let regions = count(empty.len(), "region");
     (!empty.is_empty()).then(|| format!("{regions} {have} {such}: {}", names.join(", ")))
+}
+
+/// The region, with its account if there are several.
+pub(super) fn place(account: Option<&str>, region: &str, several_accounts: bool) -> String {
+    let region = Plain(region);
+    match account.filter(|_| several_accounts) {
+        Some(account) => format!("{region} of account {}", Plain(account)),
+        None => region.to_string(),
+    }
+}
+
+/// How many regions there are, and how many accounts if there are several.
+pub(super) fn extent(document: &Document) -> String {
+    let names: BTreeSet<&str> = document.regions.iter().map(|it| &*it.region).collect();
+    let regions = count(names.len(), "region");
+    match document.accounts().len() {
+        0 | 1 => regions,
+        several => format!("{}, {regions}", count(several, "account")),
+    }
 }
 
 /// The day, in UTC.
