@@ -109,7 +109,7 @@ fn every_colour_can_be_read_on_white_and_on_black() {
         ("scan --usage --templates --defaults", 1),
         ("usage", 1),
         ("doctor", 0),
-        ("enforce --yes --region eu-central-1", 0),
+        ("enforce --yes --ignore-usage --region eu-central-1", 0),
         ("scan --state nowhere", 2),
         ("--help", 0),
     ] {
@@ -139,7 +139,7 @@ fn no_line_is_longer_than_the_screen() {
             ("doctor", 3),
             ("defaults show", 0),
             ("defaults set --http-tokens-enforced enabled --dry-run", 1),
-            ("scan --region us-east-2 --output /dev/null", 3),
+            ("scan --region us-east-2 --format table --output /dev/null", 3),
             ("scan --policy a/policy/that/does/not/exist.json", 2),
             ("policy check observe.json", 0),
         ] {

@@ -52,30 +52,31 @@ fn lasting(line: &str) -> String {
 }
 
 #[test]
-fn every_line_that_the_tour_shows_is_printed_in_this_order() {
-    let mut commands = Vec::new();
-    for (command, lines) in examples() {
+fn every_line_that_the_tour_shows_is_printed() {
+    let examples = examples();
+    assert!(examples.len() >= 6, "{examples:?}");
+    for (command, lines) in examples {
         let ec2 = fleet();
-        let is_asked = lines
-            .iter()
-            .any(|line| line.ends_with("Type yes to continue: yes"));
-        let more = match command.split_whitespace().next() {
-            _ if is_asked => " --yes",
-            Some("defaults") => " --dry-run",
-            _ => "",
-        };
-        let ran = imdsctl(&ec2, &format!("{command}{more}")).run();
-        let output = format!("{}{}", ran.stderr, ran.stdout);
-        let mut printed: Vec<String> = output.lines().map(lasting).collect();
-        printed.sort_unstable();
-        for line in lines.iter().filter(|line| !line.ends_with("continue: yes")) {
-            let line = lasting(line);
+        let is_answer = |line: &&String| line.ends_with("Type yes to continue: yes");
+        let mut runs = vec![""];
+        if lines.iter().any(|line| is_answer(&line)) {
+            runs = vec![" --dry-run", " --yes"];
+        } else if command.starts_with("defaults set") {
+            runs = vec![" --dry-run"];
+        }
+        let outputs = runs.iter().map(|more| {
+            let ran = imdsctl(&ec2, &format!("{command}{more}"))
+                .env("AWS_REGION", "eu-central-1")
+                .run();
+            ran.stderr + &ran.stdout
+        });
+        let output: String = outputs.collect();
+        let printed: Vec<String> = output.lines().map(lasting).collect();
+        for line in lines.iter().filter(|line| !is_answer(line)) {
             assert!(
-                printed.binary_search(&line).is_ok(),
+                printed.contains(&lasting(line)),
                 "README.md is stale: `imdsctl {command}` does not print\n{line}\nbut\n{output}"
             );
         }
-        commands.push(command);
     }
-    assert!(commands.len() >= 5, "{commands:?}");
 }
