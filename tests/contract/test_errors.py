@@ -70,7 +70,7 @@ def test_a_region_that_is_not_enabled_looks_like_wrong_credentials(
     [
         ("ec2", "describe_vpcs", {}, ("InvalidAction", 400)),
         ("sts", "get_session_token", {}, ("InvalidAction", 400)),
-        ("autoscaling", "describe_auto_scaling_groups", {}, ("InvalidAction", 400)),
+        ("autoscaling", "describe_policies", {}, ("InvalidAction", 400)),
         ("cloudwatch", "list_metrics", {}, ("UnknownOperationException", 404)),
         ("dynamodb", "list_tables", {}, ("UnknownOperationException", 400)),
     ],

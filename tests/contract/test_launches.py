@@ -291,3 +291,65 @@ def test_an_unknown_launch_configuration_is_left_out(ground: Ground) -> None:
     assert answer["LaunchConfigurations"] == []
     found = refusal(describe, NextToken="x")
     check(ground, found, ("InvalidNextToken", 400), moto=("any token", CRASH))
+
+
+@pytest.mark.only("fake")
+def test_a_group_names_the_templates_that_it_launches_from(ground: Any, template: str) -> None:
+    name = f"contract-{ground.run}"
+    what = {"region": ground.region, "template": template, "version": "1"}
+    for each in (name, f"{name}-2"):
+        ground.seed("group", name=each, image=OPEN["ImageId"], **what)
+    describe = ground.client("autoscaling").describe_auto_scaling_groups
+    (found,) = describe(AutoScalingGroupNames=[name, "no-such-group"])["AutoScalingGroups"]
+    assert made_now(found["CreatedTime"])
+    named = {"LaunchTemplateId": template, "LaunchTemplateName": name}
+    assert found["MixedInstancesPolicy"]["LaunchTemplate"] == {
+        "LaunchTemplateSpecification": named | {"Version": "1"},
+        "Overrides": [
+            {"LaunchTemplateSpecification": named | {"Version": "$Latest"}},
+            {"ImageId": OPEN["ImageId"]},
+        ],
+    }
+    first = describe(MaxRecords=1)
+    second = describe(MaxRecords=1, NextToken=first["NextToken"])
+    pages = [first["AutoScalingGroups"], second["AutoScalingGroups"]]
+    assert [len(page) for page in pages] == [1, 1]
+
+
+@pytest.mark.only("fake")
+@pytest.mark.parametrize(
+    ("name", "id_of", "listed"),
+    [
+        ("describe_fleets", "FleetId", "Fleets"),
+        ("describe_spot_fleet_requests", "SpotFleetRequestId", "SpotFleetRequestConfigs"),
+    ],
+)
+def test_a_fleet_names_the_templates_that_it_launches_from(
+    ground: Any, template: str, name: str, id_of: str, listed: str
+) -> None:
+    what = {"region": ground.region, "template": template, "version": "1"}
+    for _ in range(2):
+        ground.seed("fleets", **what)
+    describe = getattr(ground.ec2, name)
+    first = describe(MaxResults=1)
+    second = describe(MaxResults=1, NextToken=first["NextToken"])
+    found = [*first[listed], *second[listed]]
+    assert len({each[id_of] for each in found}) == 2
+    (one,) = describe(**{f"{id_of}s": [found[0][id_of]]})[listed]
+    configs = one.get("SpotFleetRequestConfig", one)["LaunchTemplateConfigs"]
+    named = {"LaunchTemplateId": template, "Version": "1"}
+    assert [each["LaunchTemplateSpecification"] for each in configs] == [named]
+    refused = refusal(describe, **{f"{id_of}s": ["no-such-fleet"]})
+    assert refused[0].endswith(".NotFound")
+
+
+@pytest.mark.only("fake")
+def test_an_image_that_a_parameter_names_is_resolved_for_one_version(
+    ground: Any, template: str
+) -> None:
+    ground.seed("parameter", region=ground.region, name="/golden", image=OPEN["ImageId"])
+    describe = ground.ec2.describe_launch_template_versions
+    what = {"LaunchTemplateId": template, "Versions": ["2"]}
+    for resolves, image in ((False, CLOSED["ImageId"]), (True, OPEN["ImageId"])):
+        (found,) = describe(ResolveAlias=resolves, **what)["LaunchTemplateVersions"]
+        assert found["LaunchTemplateData"]["ImageId"] == image

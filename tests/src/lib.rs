@@ -17,10 +17,10 @@ mod wait;
 
 pub use binary::binary;
 pub use fake::{
-    AssumableRole, CallOutcome, Defaults, Disruption, FakeAws, FakeInstance, Image, InjectedFault,
-    LastPage, LaunchBuilder, LaunchConfiguration, Options, REGIONS, RecordedCall, Settle,
-    StateTable, TableCall, TemplateData, TemplateOptions, TlsListener, image, launch,
-    launch_configuration, template_data,
+    AssumableRole, CallOutcome, Defaults, Disruption, FakeAws, FakeInstance, Fleet, Group, Image,
+    InjectedFault, LastPage, LaunchBuilder, LaunchConfiguration, Options, REGIONS, RecordedCall,
+    Settle, StateTable, TableCall, TemplateData, TemplateOptions, TlsListener, fleet, group, image,
+    launch, launch_configuration, template_data,
 };
 pub use imdsctl::{Closed, Imdsctl, Ran, Running, Terminal};
 pub use runtime_api::{Function, FunctionBuilder, FunctionError, Invocation};

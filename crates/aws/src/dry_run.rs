@@ -28,6 +28,12 @@ pub enum Trial<'a> {
     Images,
     /// Describes launch configurations.
     LaunchConfigurations,
+    /// Describes Auto Scaling groups.
+    AutoScalingGroups,
+    /// Describes EC2 Fleets.
+    Fleets,
+    /// Describes Spot Fleet requests.
+    SpotFleets,
     /// Sets the account's metadata defaults.
     SetMetadataDefaults,
 }
@@ -41,6 +47,9 @@ impl Trial<'_> {
             Trial::LaunchTemplateVersions => "DescribeLaunchTemplateVersions",
             Trial::Images => "DescribeImages",
             Trial::LaunchConfigurations => "DescribeLaunchConfigurations",
+            Trial::AutoScalingGroups => "DescribeAutoScalingGroups",
+            Trial::Fleets => "DescribeFleets",
+            Trial::SpotFleets => "DescribeSpotFleetRequests",
             Trial::SetMetadataDefaults => "ModifyInstanceMetadataDefaults",
         }
     }
@@ -104,12 +113,20 @@ impl Client {
                 })
                 .await
             }
-            Trial::LaunchConfigurations => {
-                let answer = self.call(action, region, |services| {
-                    let call = services.auto_scaling().describe_launch_configurations();
-                    call.max_records(1).send()
-                });
-                answer.await.map(drop)
+            Trial::LaunchConfigurations => self.try_launch_configurations(region).await,
+            Trial::AutoScalingGroups => self.try_auto_scaling_groups(region).await,
+            Trial::Fleets => {
+                self.rehearse(action, region, |services| {
+                    services.ec2().describe_fleets().dry_run(true).send()
+                })
+                .await
+            }
+            Trial::SpotFleets => {
+                self.rehearse(action, region, |services| {
+                    let call = services.ec2().describe_spot_fleet_requests();
+                    call.dry_run(true).send()
+                })
+                .await
             }
             Trial::SetMetadataDefaults => {
                 let tokens = MetadataDefaultHttpTokensState::Required;
@@ -120,6 +137,25 @@ impl Client {
                 .await
             }
         }
+    }
+
+    /// Auto Scaling has no dry runs.
+    async fn try_launch_configurations(&self, region: &str) -> Result<(), CallError> {
+        let action = Trial::LaunchConfigurations.action();
+        let answer = self.call(action, region, |services| {
+            let call = services.auto_scaling().describe_launch_configurations();
+            call.max_records(1).send()
+        });
+        answer.await.map(drop)
+    }
+
+    async fn try_auto_scaling_groups(&self, region: &str) -> Result<(), CallError> {
+        let action = Trial::AutoScalingGroups.action();
+        let answer = self.call(action, region, |services| {
+            let call = services.auto_scaling().describe_auto_scaling_groups();
+            call.max_records(1).send()
+        });
+        answer.await.map(drop)
     }
 
     /// Sends a dry run, which AWS answers with an error in any case.

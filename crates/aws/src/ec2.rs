@@ -128,14 +128,25 @@ impl Client {
                     .send()
             })
         };
+        self.with_managed(region, describe).await
+    }
+
+    /// Sends a call that also shows what AWS services manage: EC2 hides it unless it is asked for it.
+    pub(crate) async fn with_managed<T, F>(
+        &self,
+        region: &str,
+        call: impl Fn(Option<bool>) -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<T, CallError>>,
+    {
         let (services, _) = self.services(region);
         let hides_managed = services.hides_managed();
-        // EC2 hides instances that AWS services manage, unless it is asked for them.
-        match describe(hides_managed.load(Ordering::Relaxed).then_some(true)).await {
-            // An endpoint that does not know the parameter does not hide them.
+        match call(hides_managed.load(Ordering::Relaxed).then_some(true)).await {
+            // An endpoint that does not know the parameter hides nothing.
             Err(error) if error.has_code("UnknownParameter") => {
                 hides_managed.store(false, Ordering::Relaxed);
-                describe(None).await
+                call(None).await
             }
             answer => answer,
         }

@@ -21,6 +21,8 @@ mod error;
 mod expression;
 mod halt;
 #[cfg(feature = "command")]
+mod launcher_users;
+#[cfg(feature = "command")]
 mod login;
 mod options;
 mod page;

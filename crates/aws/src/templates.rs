@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::InstanceAttributeName;
 use aws_sdk_ec2::types::{Filter, LaunchTemplate, LaunchTemplateVersion};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use imds_core::instance::InstanceId;
+use imds_core::launcher_use::LaunchTemplateSummary;
 use imds_core::options::MetadataOptions;
 
 use crate::client::Client;
@@ -21,8 +22,8 @@ pub struct Launcher {
     pub template: Option<String>,
     /// The template's or the configuration's name.
     pub name: String,
-    /// For example `3 (default, latest)`; `None`: a launch configuration.
-    pub version: Option<String>,
+    /// The version's number; `None`: a launch configuration.
+    pub number: Option<i64>,
     /// The options that it sets.
     pub options: MetadataOptions,
     /// The image as given: an id, or `resolve:ssm:…`.
@@ -31,7 +32,7 @@ pub struct Launcher {
     pub user_data: Option<Vec<u8>>,
 }
 
-/// How many templates are described concurrently, one per call, if EC2 rejects one call for all.
+/// How many calls for one template each are in flight at once.
 const AT_ONCE: usize = 8;
 
 /// The maximum page size.
@@ -40,108 +41,175 @@ const PAGE: i32 = 200;
 /// The maximum page size for launch configurations.
 const CONFIGURATIONS: i32 = 100;
 
+const TEMPLATES: &str = "DescribeLaunchTemplates";
 const VERSIONS: &str = "DescribeLaunchTemplateVersions";
+const NO_SUCH_VERSION: &str = "InvalidLaunchTemplateId.VersionNotFound";
+
+/// Which versions are described.
+#[derive(Debug, Default)]
+struct VersionQuery {
+    /// `None`: of all templates, where only aliases are allowed.
+    template: Option<String>,
+    /// Numbers, `$Default` or `$Latest`.
+    versions: Vec<String>,
+    /// Whether `resolve:ssm:` images are answered as ids.
+    resolves: bool,
+}
 
 impl Client {
-    /// Describes the default and the latest version of every launch template in a region.
+    /// Describes every launch template in a region.
     ///
     /// # Errors
     /// If EC2 does not answer or rejects the call.
-    pub async fn launch_templates(&self, region: &str) -> Result<Vec<Launcher>, CallError> {
-        let templates = self.templates(region).await?;
-        if templates.is_empty() {
-            return Ok(Vec::new());
-        }
-        let versions = match self.versions(region, None).await {
-            Err(error) if matches!(error.fault, Fault::Unsupported | Fault::Refused) => {
-                let ids = templates.iter();
-                let ids: Vec<String> = ids.filter_map(|it| it.launch_template_id.clone()).collect();
-                let each = ids
-                    .into_iter()
-                    .map(|id| async move { self.versions(region, Some(&id)).await });
-                stream::iter(each).buffered(AT_ONCE).try_concat().await?
-            }
-            all => all?,
-        };
-        let mut found = BTreeMap::new();
-        for version in versions {
-            let latest = templates
-                .iter()
-                .find(|it| it.launch_template_id == version.launch_template_id)
-                .is_some_and(|it| it.latest_version_number == version.version_number);
-            let word = match (version.default_version == Some(true), latest) {
-                (true, true) => "default, latest",
-                (true, false) => "default",
-                (false, true) => "latest",
-                (false, false) => continue,
-            };
-            let (Some(id), Some(name), Some(number)) = (
-                version.launch_template_id,
-                version.launch_template_name,
-                version.version_number,
-            ) else {
-                let why = "a version without id, name or number";
-                return Err(CallError::unreadable(VERSIONS, region, why));
-            };
-            let key = (name.clone(), id.clone(), number);
-            let data = version.launch_template_data;
-            let options = data
-                .as_ref()
-                .and_then(|data| data.metadata_options.as_ref());
-            let launcher = Launcher {
-                template: Some(id),
-                name,
-                version: Some(format!("{number} ({word})")),
-                options: options.map(options::of_template).unwrap_or_default(),
-                image: data.as_ref().and_then(|data| given(data.image_id.as_ref())),
-                user_data: decoded(VERSIONS, region, data.and_then(|data| data.user_data))?,
-            };
-            found.insert(key, launcher);
-        }
-        Ok(found.into_values().collect())
-    }
-
-    async fn templates(&self, region: &str) -> Result<Vec<LaunchTemplate>, CallError> {
+    pub async fn launch_templates(
+        &self,
+        region: &str,
+    ) -> Result<Vec<LaunchTemplateSummary>, CallError> {
         let mut templates = Vec::new();
         let mut next: Option<String> = None;
         loop {
-            let page = self.call("DescribeLaunchTemplates", region, |services| {
-                services
-                    .ec2()
-                    .describe_launch_templates()
-                    .max_results(PAGE)
-                    .set_next_token(next.clone())
-                    .send()
-            });
-            let page = page.await?;
-            templates.extend(page.launch_templates.unwrap_or_default());
+            let token = &next;
+            let describe = |include_managed: Option<bool>| {
+                self.call(TEMPLATES, region, move |services| {
+                    services
+                        .ec2()
+                        .describe_launch_templates()
+                        .set_include_managed_resources(include_managed)
+                        .max_results(PAGE)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+            };
+            let page = self.with_managed(region, describe).await?;
+            for template in page.launch_templates.unwrap_or_default() {
+                templates.push(summary(template).ok_or_else(|| {
+                    let why = "a launch template without id, name or version";
+                    CallError::unreadable(TEMPLATES, region, why)
+                })?);
+            }
             if !advance(&mut next, page.next_token) {
                 return Ok(templates);
             }
         }
     }
 
+    /// Describes the default and the latest version of each of a region's templates.
+    ///
+    /// # Errors
+    /// If EC2 does not answer or rejects the call.
+    pub async fn default_and_latest_versions(
+        &self,
+        region: &str,
+        templates: &[LaunchTemplateSummary],
+    ) -> Result<Vec<Launcher>, CallError> {
+        if templates.is_empty() {
+            return Ok(Vec::new());
+        }
+        let versions = || vec!["$Default".to_owned(), "$Latest".to_owned()];
+        let all = VersionQuery {
+            versions: versions(),
+            ..VersionQuery::default()
+        };
+        match self.versions(region, all).await {
+            Err(error) if matches!(error.fault, Fault::Unsupported | Fault::Refused) => {
+                let ids: Vec<String> = templates.iter().map(|it| it.id.clone()).collect();
+                let each = ids.into_iter().map(|id| {
+                    let query = VersionQuery {
+                        template: Some(id),
+                        versions: versions(),
+                        resolves: false,
+                    };
+                    self.versions(region, query)
+                });
+                stream::iter(each).buffered(AT_ONCE).try_concat().await
+            }
+            all => all,
+        }
+    }
+
+    /// Describes versions of one template by their numbers. Versions that do not exist are omitted.
+    ///
+    /// # Errors
+    /// If EC2 does not answer or rejects the call.
+    pub async fn numbered_versions(
+        &self,
+        region: &str,
+        template: &str,
+        numbers: &[i64],
+    ) -> Result<Vec<Launcher>, CallError> {
+        let versions = |numbers: &[i64]| {
+            let query = VersionQuery {
+                template: Some(template.to_owned()),
+                versions: numbers.iter().map(ToString::to_string).collect(),
+                resolves: false,
+            };
+            self.versions(region, query)
+        };
+        match versions(numbers).await {
+            // One that does not exist fails the call for all.
+            Err(error) if error.has_code(NO_SUCH_VERSION) => {
+                let each = numbers.iter().copied().map(|number| {
+                    let found = versions(&[number]);
+                    async move {
+                        match found.await {
+                            Err(error) if error.has_code(NO_SUCH_VERSION) => Ok(Vec::new()),
+                            answer => answer,
+                        }
+                    }
+                });
+                stream::iter(each).buffered(AT_ONCE).try_concat().await
+            }
+            all => all,
+        }
+    }
+
+    /// The id of the image that a version names by a Systems Manager parameter. EC2 reads the parameter
+    /// with the caller's permissions, for one version a call.
+    ///
+    /// # Errors
+    /// If EC2 does not answer or rejects the call, for example because the parameter must not be read.
+    pub async fn resolved_image(
+        &self,
+        region: &str,
+        template: &str,
+        number: i64,
+    ) -> Result<Option<String>, CallError> {
+        let query = VersionQuery {
+            template: Some(template.to_owned()),
+            versions: vec![number.to_string()],
+            resolves: true,
+        };
+        let versions = self.versions(region, query).await?;
+        Ok(versions.into_iter().find_map(|version| version.image))
+    }
+
     async fn versions(
         &self,
         region: &str,
-        template: Option<&str>,
-    ) -> Result<Vec<LaunchTemplateVersion>, CallError> {
+        query: VersionQuery,
+    ) -> Result<Vec<Launcher>, CallError> {
         let mut versions = Vec::new();
         let mut next: Option<String> = None;
         loop {
-            let page = self.call(VERSIONS, region, |services| {
-                services
-                    .ec2()
-                    .describe_launch_template_versions()
-                    .set_launch_template_id(template.map(str::to_owned))
-                    .versions("$Default")
-                    .versions("$Latest")
-                    .max_results(PAGE)
-                    .set_next_token(next.clone())
-                    .send()
-            });
-            let page = page.await?;
-            versions.extend(page.launch_template_versions.unwrap_or_default());
+            let (token, query) = (&next, &query);
+            let describe = |include_managed: Option<bool>| {
+                self.call(VERSIONS, region, move |services| {
+                    services
+                        .ec2()
+                        .describe_launch_template_versions()
+                        .set_launch_template_id(query.template.clone())
+                        .set_versions(Some(query.versions.clone()))
+                        .set_resolve_alias(query.resolves.then_some(true))
+                        .set_include_managed_resources(include_managed)
+                        .max_results(PAGE)
+                        .set_next_token(token.clone())
+                        .send()
+                })
+            };
+            let page = self.with_managed(region, describe).await?;
+            for version in page.launch_template_versions.unwrap_or_default() {
+                versions.push(launcher(region, version)?);
+            }
             if !advance(&mut next, page.next_token) {
                 return Ok(versions);
             }
@@ -175,7 +243,7 @@ impl Client {
                 found.push(Launcher {
                     template: None,
                     name,
-                    version: None,
+                    number: None,
                     options: options
                         .as_ref()
                         .map(options::of_launch_configuration)
@@ -247,6 +315,38 @@ impl Client {
         let data = answer.await?.user_data.and_then(|data| data.value);
         decoded(ACTION, region, data)
     }
+}
+
+fn summary(template: LaunchTemplate) -> Option<LaunchTemplateSummary> {
+    Some(LaunchTemplateSummary {
+        id: template.launch_template_id?,
+        name: template.launch_template_name?,
+        default: template.default_version_number?,
+        latest: template.latest_version_number?,
+    })
+}
+
+fn launcher(region: &str, version: LaunchTemplateVersion) -> Result<Launcher, CallError> {
+    let (Some(id), Some(name), Some(number)) = (
+        version.launch_template_id,
+        version.launch_template_name,
+        version.version_number,
+    ) else {
+        let why = "a version without id, name or number";
+        return Err(CallError::unreadable(VERSIONS, region, why));
+    };
+    let data = version.launch_template_data;
+    let options = data
+        .as_ref()
+        .and_then(|data| data.metadata_options.as_ref());
+    Ok(Launcher {
+        template: Some(id),
+        name,
+        number: Some(number),
+        options: options.map(options::of_template).unwrap_or_default(),
+        image: data.as_ref().and_then(|data| given(data.image_id.as_ref())),
+        user_data: decoded(VERSIONS, region, data.and_then(|data| data.user_data))?,
+    })
 }
 
 fn given(text: Option<&String>) -> Option<String> {

@@ -1,6 +1,7 @@
 //! What a report covers: what the command was asked for, and what it did not examine.
 
 use imds_core::instance::{InstanceId, State};
+use imds_engine::KeptTemplates;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -166,7 +167,7 @@ pub(crate) fn not_examined(document: &Document) -> Vec<NotExamined> {
         (document.usage_days.is_some(), Unexamined::Usage, "--usage"),
         (document.user_data, Unexamined::UserData, "--user-data"),
         (
-            document.templates.is_some(),
+            document.kept_templates == Some(KeptTemplates::All),
             Unexamined::LaunchTemplates,
             "--templates",
         ),

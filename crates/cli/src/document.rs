@@ -7,8 +7,8 @@ use imds_core::instance::InstanceId;
 use imds_core::plan::Step;
 use imds_core::report::{InstanceReport, Outcome, Summary, Unreachable};
 use imds_engine::{
-    HeldEntries, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
-    UnneededExemption,
+    HeldEntries, KeptTemplates, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance,
+    ScannedTemplate, UnneededExemption,
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -22,6 +22,8 @@ use crate::scope::Scope;
 pub(crate) struct Document {
     /// The command that produced it.
     pub(crate) trigger: CommandTrigger,
+    /// Whether it is a plan that the same command applies.
+    pub(crate) is_plan: bool,
     /// What it was asked to look at.
     pub(crate) scope: Scope,
     /// The policy that decided.
@@ -44,13 +46,15 @@ pub(crate) struct Document {
     pub(crate) usage_days: Option<u8>,
     /// Whether user data was searched.
     pub(crate) user_data: bool,
+    /// Which launch templates and launch configurations are listed.
+    pub(crate) kept_templates: Option<KeptTemplates>,
     /// What launches the next instances, if that was requested.
     pub(crate) templates: Option<Vec<ScannedTemplate>>,
     /// The account's metadata defaults, if they were requested.
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
     /// Whether exemptions in the state table were read.
     pub(crate) state_table: bool,
-    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// Exemptions that no instance of the account needs; `None`: not every instance was
     /// described.
     pub(crate) unneeded_exemptions: Option<Vec<UnneededExemption>>,
     /// The file that records the changes, where any were made.
@@ -80,15 +84,20 @@ pub(crate) enum CommandTrigger {
 }
 
 impl Document {
-    /// How the command ends. Unreachable regions take precedence over violations.
+    /// How the command ends. Unreachable regions take precedence over violations. Calls in user data that
+    /// fail because tokens are required count as violations.
     pub(crate) fn exit(&self) -> Exit {
         let summary = self.summary();
         let mut templates = self.templates.iter().flatten();
+        let mut calling = self.instances.iter();
         let mut instances = self.instances.iter();
         let is_refused = instances.any(|it| !it.report.refused.is_empty());
         if !self.unreachable.is_empty() || summary.failed > 0 || is_refused {
             Exit::Failed
-        } else if summary.reported > 0 || templates.any(|it| !it.is_compliant()) {
+        } else if summary.reported > 0
+            || templates.any(ScannedTemplate::is_violation)
+            || calling.any(ScannedInstance::has_failing_calls)
+        {
             Exit::Violations
         } else {
             Exit::Fine

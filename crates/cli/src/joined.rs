@@ -62,6 +62,7 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
     };
     let mut document = Document {
         trigger: CommandTrigger::Report,
+        is_plan: false,
         scope: Scope::default(),
         policy,
         sources: Vec::new(),
@@ -73,6 +74,7 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
         instances: Vec::new(),
         usage_days,
         user_data,
+        kept_templates: None,
         templates: None,
         defaults: None,
         state_table: false,

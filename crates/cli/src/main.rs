@@ -21,6 +21,7 @@ mod report_schema;
 mod scope;
 mod terminal;
 mod text;
+mod usage_by_source;
 mod wrap;
 
 use std::process::ExitCode;

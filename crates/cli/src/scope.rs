@@ -43,6 +43,24 @@ impl Scope {
         .concat()
     }
 
+    /// The options of commands that evaluate nothing, as in [`Scope::words`].
+    pub(crate) fn observed_words(&self) -> String {
+        self.region_scope_words() + &self.instance_words()
+    }
+
+    /// The options of commands about whole regions, as in [`Scope::words`].
+    pub(crate) fn region_scope_words(&self) -> String {
+        self.connection.words() + &self.region_words()
+    }
+
+    /// The options of commands that enforce the same, as in [`Scope::words`].
+    pub(crate) fn enforced_words(&self) -> String {
+        match &self.plan {
+            Some(plan) => Scope::plan_words(plan) + &self.connection.words(),
+            None => self.words(),
+        }
+    }
+
     /// The options that leave regions out, as in [`Scope::words`].
     pub(crate) fn region_words(&self) -> String {
         lists([

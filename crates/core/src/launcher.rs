@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::Change;
 use crate::defaults::MetadataDefaults;
 use crate::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use crate::plain::Plain;
@@ -35,6 +36,8 @@ pub enum NextInstance {
     LaunchFails,
     /// Not known, and why.
     Unknown(MissingFact),
+    /// What it would be launched from does not exist, so that the launch fails.
+    NoSuchVersion,
 }
 
 /// Whether the next instance will be compliant.
@@ -79,6 +82,10 @@ impl LaunchSource<'_> {
     ///
     /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence>
     pub fn next_instance(&self, policy: &Policy) -> NextInstance {
+        let enforces = self.defaults.is_some_and(MetadataDefaults::enforces_tokens);
+        if enforces && self.http_tokens() == Some(HttpTokens::Optional) {
+            return NextInstance::LaunchFails;
+        }
         if let Some(decided_by) = self.disables_endpoint() {
             return NextInstance::EndpointDisabled(decided_by);
         }
@@ -89,16 +96,7 @@ impl LaunchSource<'_> {
             None => return NextInstance::Unknown(MissingFact::Defaults),
         };
         let (http_tokens, decided_by) = self.tokens(defaults);
-        let options = MetadataOptions {
-            http_tokens,
-            ..self
-                .own
-                .or(&defaults.options())
-                .or(&self.image_or_ec2_options())
-        };
-        if defaults.enforces_tokens() && http_tokens == Some(HttpTokens::Optional) {
-            return NextInstance::LaunchFails;
-        }
+        let options = self.options(defaults);
         let violations = policy.require.violations(&options);
         if violations.is_empty() {
             return NextInstance::Compliant(decided_by);
@@ -114,6 +112,32 @@ impl LaunchSource<'_> {
         NextInstance::NonCompliant(format!("{violations} ({decided_by})"))
     }
 
+    /// Whether the next instance requires tokens; `None`: not known.
+    pub fn http_tokens(&self) -> Option<HttpTokens> {
+        self.own
+            .http_tokens
+            .or_else(|| self.tokens(self.defaults?).0)
+    }
+
+    /// The launcher's own options, with those that make its next instance compliant.
+    pub fn remediated(&self, policy: &Policy) -> MetadataOptions {
+        let defaults = self.defaults.cloned().unwrap_or_default();
+        let violations = policy.require.violations(&self.options(&defaults));
+        let mut options = Change::remediating(&violations).applied_to(self.own);
+        if self.next_instance(policy) == NextInstance::LaunchFails {
+            options.http_tokens = Some(HttpTokens::Required);
+        }
+        options
+    }
+
+    /// Whether the image decides about an option that the policy requires.
+    pub fn depends_on_image(&self, policy: &Policy) -> bool {
+        let defaults = self.defaults.map(MetadataDefaults::options);
+        let decided = self.own.or(&defaults.unwrap_or_default());
+        decided.http_tokens.is_none()
+            || decided.hop_limit.is_none() && policy.require.hop_limit.is_some()
+    }
+
     /// What disables the endpoint of the next instance.
     fn disables_endpoint(&self) -> Option<DecidedBy> {
         let disabled = Some(Toggle::Disabled);
@@ -121,6 +145,17 @@ impl LaunchSource<'_> {
         match self.own.http_endpoint {
             Some(_) => (self.own.http_endpoint == disabled).then_some(DecidedBy::Template),
             None => (by_defaults == disabled).then_some(DecidedBy::Defaults),
+        }
+    }
+
+    /// What the next instance has, as far as it is known.
+    fn options(&self, defaults: &MetadataDefaults) -> MetadataOptions {
+        MetadataOptions {
+            http_tokens: self.tokens(defaults).0,
+            ..self
+                .own
+                .or(&defaults.options())
+                .or(&self.image_or_ec2_options())
         }
     }
 
@@ -164,7 +199,7 @@ impl NextInstance {
             NextInstance::NonCompliant(_) | NextInstance::LaunchFails => {
                 TemplateCompliance::NonCompliant
             }
-            NextInstance::Unknown(_) => TemplateCompliance::Unknown,
+            NextInstance::Unknown(_) | NextInstance::NoSuchVersion => TemplateCompliance::Unknown,
         }
     }
 }
@@ -180,6 +215,7 @@ impl fmt::Display for NextInstance {
             NextInstance::LaunchFails => {
                 f.write_str("http_tokens is optional and HttpTokensEnforced is on: launches fail")
             }
+            NextInstance::NoSuchVersion => f.write_str("does not exist: launches fail"),
             NextInstance::Unknown(missing) => {
                 f.write_str("does not set http_tokens, and ")?;
                 match missing {

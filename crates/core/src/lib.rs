@@ -15,6 +15,7 @@ pub mod event;
 pub mod explain;
 pub mod instance;
 pub mod launcher;
+pub mod launcher_use;
 pub mod options;
 mod own;
 pub mod plain;

@@ -97,6 +97,55 @@ fn where_the_region_enforces_tokens_the_launch_fails() {
 }
 
 #[test]
+fn where_the_region_enforces_tokens_the_launch_fails_without_an_endpoint_too() {
+    let own = MetadataOptions {
+        http_tokens: OPTIONAL,
+        http_endpoint: Some(Toggle::Disabled),
+        ..MetadataOptions::default()
+    };
+    let defaults = MetadataDefaults {
+        http_tokens_enforced: Some(Toggle::Enabled),
+        ..MetadataDefaults::default()
+    };
+    let source = LaunchSource {
+        own: &own,
+        defaults: Some(&defaults),
+        image: None,
+        image_requires_tokens: None,
+    };
+    assert_eq!(next(TOKENS, &source), NextInstance::LaunchFails);
+}
+
+#[test]
+fn the_image_decides_where_neither_the_launcher_nor_the_account_does() {
+    let depends = |require: &str, own: &MetadataOptions, defaults: &MetadataDefaults| {
+        let source = LaunchSource {
+            own,
+            defaults: Some(defaults),
+            image: None,
+            image_requires_tokens: None,
+        };
+        let text =
+            format!(r#"{{"version": 1, "require": {{{require}}}, "on_violation": "report"}}"#);
+        source.depends_on_image(&Policy::parse(&text).unwrap())
+    };
+    let (none, no_defaults) = (MetadataOptions::default(), MetadataDefaults::default());
+    let tokens = MetadataOptions {
+        http_tokens: REQUIRED,
+        ..none
+    };
+    let by_defaults = MetadataDefaults {
+        http_tokens: REQUIRED,
+        ..no_defaults.clone()
+    };
+    assert!(depends(TOKENS, &none, &no_defaults));
+    assert!(!depends(TOKENS, &tokens, &no_defaults));
+    assert!(!depends(TOKENS, &none, &by_defaults));
+    let hops = r#""hop_limit": {"at_most": 2}"#;
+    assert!(depends(hops, &tokens, &no_defaults), "its hop limit counts");
+}
+
+#[test]
 fn what_decides_and_is_not_known_is_unknown_and_never_compliant() {
     let next_by_image = next_by_tokens(None, None, None, None);
     assert_eq!(
@@ -194,5 +243,54 @@ fn the_hop_limit_of_an_image_counts_too() {
     assert!(
         matches!(&next, NextInstance::NonCompliant(why) if why.contains("hop_limit is 2")),
         "{next:?}"
+    );
+}
+
+#[test]
+fn what_makes_a_template_compliant_keeps_its_other_options() {
+    let policy = |require: &str| {
+        let text =
+            format!(r#"{{"version": 1, "require": {{{require}}}, "on_violation": "report"}}"#);
+        Policy::parse(&text).unwrap()
+    };
+    let own = MetadataOptions {
+        http_tokens: OPTIONAL,
+        http_endpoint: Some(Toggle::Enabled),
+        instance_metadata_tags: Some(Toggle::Enabled),
+        ..MetadataOptions::default()
+    };
+    let defaults = MetadataDefaults::default();
+    let source = |own, defaults| LaunchSource {
+        own,
+        defaults,
+        image: None,
+        image_requires_tokens: None,
+    };
+    let required = MetadataOptions {
+        http_tokens: REQUIRED,
+        ..own
+    };
+    assert_eq!(
+        source(&own, Some(&defaults)).remediated(&policy(TOKENS)),
+        required
+    );
+    let silent = MetadataOptions::default();
+    let tokens = source(&silent, None)
+        .remediated(&policy(TOKENS))
+        .http_tokens;
+    assert_eq!(tokens, REQUIRED, "what is not known is set");
+    let enforced = MetadataDefaults {
+        http_tokens_enforced: Some(Toggle::Enabled),
+        ..defaults.clone()
+    };
+    let hops = policy(r#""hop_limit": {"at_most": 2}"#);
+    let fails = MetadataOptions {
+        hop_limit: Some(1.try_into().unwrap()),
+        ..own
+    };
+    let launches = source(&fails, Some(&enforced)).remediated(&hops);
+    assert_eq!(
+        launches.http_tokens, REQUIRED,
+        "its launches fail otherwise"
     );
 }

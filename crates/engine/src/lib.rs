@@ -58,8 +58,9 @@ pub use regions::{OnProgress, Progress, RegionSelection, RegionsError};
 pub use rollback::{RollbackOptions, plan_rollback, roll_back};
 #[cfg(feature = "command")]
 pub use scan::{
-    Include, InstanceFilter, Keep, RegionDefaults, RegionTotal, Scan, ScanDecision, ScanError,
-    ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, UnneededExemption, scan,
+    Include, InstanceFilter, Keep, KeptTemplates, RegionDefaults, RegionTotal, Scan, ScanDecision,
+    ScanError, ScanOptions, ScannedInstance, ScannedTemplate, TemplateKind, UnneededExemption,
+    scan,
 };
 pub use sweep_region::SweptRegion;
 #[cfg(feature = "command")]

@@ -1,6 +1,7 @@
 //! Scans a fleet: all regions side by side, a page of instances at a time.
 
 mod filter;
+mod launchers;
 mod region;
 mod scanned;
 mod templates;
@@ -51,7 +52,7 @@ pub struct ScanOptions {
 pub enum Keep {
     /// Every instance.
     All,
-    /// Those that are not compliant.
+    /// Those that are not compliant, and those whose user data calls IMDS without a token.
     Violations,
     /// Every instance, and a plan that enforces the options of those that are not compliant, as far as their
     /// use of IMDSv1 allows. Use is asked for only where that depends on it.
@@ -78,12 +79,21 @@ impl ScanOptions {
 /// What is scanned besides instances.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Include {
-    /// Launch templates and launch configurations.
-    pub templates: bool,
+    /// Launch templates and launch configurations, if any.
+    pub templates: Option<KeptTemplates>,
     /// The account's metadata defaults.
     pub defaults: bool,
     /// User data.
     pub user_data: bool,
+}
+
+/// Which launch templates and launch configurations are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptTemplates {
+    /// Those whose user data calls IMDS without a token.
+    WithCalls,
+    /// All; with [`Keep::Violations`], those that are not compliant or have such calls.
+    All,
 }
 
 /// What a scan found.

@@ -8,8 +8,8 @@ use super::request::{ApiRequest, Protocol};
 use super::state::FakeState;
 use super::xml::Xml;
 use super::{
-    account, attribute, describe, images, launch_configurations, metadata_defaults, metrics,
-    modify, power, roles, run, spot, table, tags, templates,
+    account, attribute, describe, fleets, groups, images, launch_configurations, metadata_defaults,
+    metrics, modify, power, roles, run, spot, table, tags, templates,
 };
 
 /// One action of one service.
@@ -78,6 +78,7 @@ const TEMPLATE_VERSIONS: &[&str] = &[
     "LaunchTemplateId",
     "LaunchTemplateName",
     "LaunchTemplateVersion",
+    "ResolveAlias",
     "IncludeManagedResources",
     "MaxResults",
     "NextToken",
@@ -91,6 +92,7 @@ const IMAGES: &[&str] = &[
     "NextToken",
 ];
 const LAUNCH_CONFIGURATIONS: &[&str] = &["LaunchConfigurationNames", "MaxRecords", "NextToken"];
+const GROUPS: &[&str] = &["AutoScalingGroupNames", "MaxRecords", "NextToken"];
 const ASSUME_ROLE: &[&str] = &[
     "RoleArn",
     "RoleSessionName",
@@ -164,11 +166,14 @@ const ACTIONS: &[ApiAction] = &[
     ec2("DescribeLaunchTemplates", TEMPLATES, templates::describe_templates),
     ec2("DescribeLaunchTemplateVersions", TEMPLATE_VERSIONS, templates::describe_versions),
     ec2("DescribeImages", IMAGES, images::describe),
+    ec2("DescribeFleets", &["FleetId", "MaxResults", "NextToken"], fleets::describe_fleets),
+    ec2("DescribeSpotFleetRequests", &["SpotFleetRequestId", "MaxResults", "NextToken"], fleets::describe_spot_fleets),
     ApiAction { service: "ec2", name: "RunInstances", parameters: None, rehearses: false, run: Handler::Xml(run::run) },
     other("sts", "GetCallerIdentity", &[], account::caller_identity),
     other("sts", "AssumeRole", ASSUME_ROLE, roles::assume),
     action_of("monitoring", "GetMetricData", METRICS, Handler::Cbor(metrics::get_metric_data)),
     other("autoscaling", "DescribeLaunchConfigurations", LAUNCH_CONFIGURATIONS, launch_configurations::describe),
+    other("autoscaling", "DescribeAutoScalingGroups", GROUPS, groups::describe),
     action_of("dynamodb", "GetItem", GET_ITEM, Handler::Json(table::get_item)),
     action_of("dynamodb", "BatchGetItem", BATCH_GET_ITEM, Handler::Json(table::batch_get_item)),
     action_of("dynamodb", "Scan", SCAN, Handler::Json(table::scan)),

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::api_error::ApiError;
 use super::modify::TemplateOptions;
-use super::page::{position, token};
+use super::page::{PageRange, position, token};
 use super::request::ApiRequest;
-use super::state::FakeState;
+use super::state::{FakeSettings, FakeState};
 use super::xml::Xml;
 use crate::clock::now;
 
@@ -75,20 +75,7 @@ pub(super) fn describe(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
-    let most = match request.number("MaxRecords")? {
-        Some(most) if !(1..=MOST_RECORDS).contains(&most) => {
-            return Err(ApiError::new(
-                "ValidationError",
-                format!("MaxRecords is {most}: expecting 1 to {MOST_RECORDS}."),
-            ));
-        }
-        most => most.unwrap_or(RECORDS).min(fake.settings.page_size),
-    };
-    let from = match request.get("NextToken") {
-        None => 0,
-        Some(token) => position(request, token)
-            .map_err(|_| ApiError::new("InvalidNextToken", "The NextToken value is not valid."))?,
-    };
+    let PageRange { from, most } = page(request, &fake.settings)?;
     let names = request.list("LaunchConfigurationNames.member");
     let account = fake.account.clone();
     let region = fake.region(&request.region);
@@ -107,6 +94,25 @@ pub(super) fn describe(
         xml.text("NextToken", token(request, following));
     }
     Ok(())
+}
+
+/// The page of Auto Scaling that a call requests.
+pub(super) fn page(request: &ApiRequest, settings: &FakeSettings) -> Result<PageRange, ApiError> {
+    let most = match request.number("MaxRecords")? {
+        Some(most) if !(1..=MOST_RECORDS).contains(&most) => {
+            return Err(ApiError::new(
+                "ValidationError",
+                format!("MaxRecords is {most}: expecting 1 to {MOST_RECORDS}."),
+            ));
+        }
+        most => most.unwrap_or(RECORDS).min(settings.page_size),
+    };
+    let from = match request.get("NextToken") {
+        None => 0,
+        Some(token) => position(request, token)
+            .map_err(|_| ApiError::new("InvalidNextToken", "The NextToken value is not valid."))?,
+    };
+    Ok(PageRange { from, most })
 }
 
 impl LaunchConfiguration {

@@ -14,6 +14,8 @@ mod describe;
 mod fault;
 mod filter;
 mod fleet;
+mod fleets;
+mod groups;
 mod images;
 mod instance;
 mod instance_xml;
@@ -50,6 +52,8 @@ use std::time::Duration;
 
 pub use actions::actions;
 pub use fault::InjectedFault;
+pub use fleets::{Fleet, fleet};
+pub use groups::{Group, group};
 pub use images::{Image, image};
 pub use instance::{FakeInstance, Options};
 use jiff::Timestamp;

@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::api_error::ApiError;
 use super::bucket::Buckets;
 use super::fault::InjectedFault;
+use super::fleets::Fleet;
+use super::groups::Group;
 use super::images::Image;
 use super::instance::FakeMachine;
 use super::launch::{LaunchBuilder, digits};
@@ -81,6 +83,13 @@ pub(super) struct FakeRegion {
     pub(super) templates: Vec<Template>,
     pub(super) launch_configurations: Vec<LaunchConfiguration>,
     pub(super) images: Vec<Image>,
+    pub(super) groups: Vec<Group>,
+    pub(super) fleets: Vec<Fleet>,
+    pub(super) spot_fleets: Vec<Fleet>,
+    /// Systems Manager parameters that hold the id of an image.
+    pub(super) parameters: BTreeMap<String, String>,
+    /// Whether the caller may read them.
+    pub(super) denies_parameters: bool,
     pub(super) table: Table,
     /// By client token: the request of the launch and its reservation.
     pub(super) launches: HashMap<String, (ApiRequest, String)>,

@@ -1,7 +1,10 @@
 //! Launch templates and their versions.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
+use super::FakeAws;
 use super::api_error::ApiError;
 use super::filter::launch_time;
 use super::managed::shows_managed;
@@ -20,6 +23,8 @@ pub(super) struct Template {
     created: Timestamp,
     default: usize,
     versions: Vec<TemplateData>,
+    /// The service that manages it.
+    operator: Option<String>,
 }
 
 impl Template {
@@ -30,7 +35,21 @@ impl Template {
             created: now(),
             default: 1,
             versions: Vec::new(),
+            operator: None,
         }
+    }
+
+    pub(super) fn managed_by(mut self, service: &str) -> Self {
+        self.operator = Some(service.to_owned());
+        self
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Adds a version and returns its number, counted from 1.
@@ -86,6 +105,29 @@ impl Template {
     }
 }
 
+impl FakeAws {
+    /// Creates a launch template that an AWS service manages, without versions, and returns its id.
+    pub fn managed_template(&self, region: &str, name: &str, service: &str) -> String {
+        let mut fake = self.shared.lock();
+        let id = format!("lt-0{}", fake.digits());
+        let template = Template::new(id.clone(), name).managed_by(service);
+        fake.region(region).templates.push(template);
+        id
+    }
+
+    /// Sets the Systems Manager parameter that holds the id of an image.
+    pub fn set_parameter(&self, region: &str, name: &str, image: &str) {
+        let mut fake = self.shared.lock();
+        let parameters = &mut fake.region(region).parameters;
+        parameters.insert(name.to_owned(), image.to_owned());
+    }
+
+    /// Denies the caller to read Systems Manager parameters.
+    pub fn deny_parameters(&self, region: &str) {
+        self.shared.lock().region(region).denies_parameters = true;
+    }
+}
+
 /// One version of a template.
 #[derive(Debug)]
 struct TemplateVersion<'a> {
@@ -95,7 +137,11 @@ struct TemplateVersion<'a> {
 }
 
 impl TemplateVersion<'_> {
-    fn write(&self, xml: &mut Xml, account: &str) {
+    fn write(&self, xml: &mut Xml, account: &str, aliases: &BTreeMap<String, String>) {
+        let mut data = self.data.clone();
+        data.image = data
+            .image
+            .map(|image| aliases.get(&image).cloned().unwrap_or(image));
         let template = self.template;
         xml.text("launchTemplateId", &template.id)
             .text("launchTemplateName", &template.name)
@@ -103,7 +149,7 @@ impl TemplateVersion<'_> {
             .plain("createTime", launch_time(template.created))
             .text("createdBy", format!("arn:aws:iam::{account}:root"))
             .plain("defaultVersion", self.number == template.default)
-            .within("launchTemplateData", |xml| self.data.write(xml));
+            .within("launchTemplateData", |xml| data.write(xml));
     }
 }
 
@@ -113,13 +159,12 @@ pub(super) fn describe_templates(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
-    shows_managed(fake.region(&request.region), request)?;
     let page = page(request, &fake.settings, 1..=200)?;
     let (ids, names) = (
         request.list("LaunchTemplateId"),
         request.list("LaunchTemplateName"),
     );
-    let templates = fake.region(&request.region).templates.clone();
+    let templates = visible(fake.region(&request.region), request)?;
     for id in &ids {
         by_id(&templates, id)?;
     }
@@ -142,6 +187,11 @@ pub(super) fn describe_templates(
                 .text("createdBy", format!("arn:aws:iam::{}:root", fake.account))
                 .plain("defaultVersionNumber", template.default)
                 .plain("latestVersionNumber", template.versions.len());
+            if let Some(service) = &template.operator {
+                xml.within("operator", |xml| {
+                    xml.plain("managed", true).text("principal", service);
+                });
+            }
         },
     );
     let following =
@@ -156,9 +206,8 @@ pub(super) fn describe_versions(
     request: &ApiRequest,
     xml: &mut Xml,
 ) -> Result<(), ApiError> {
-    shows_managed(fake.region(&request.region), request)?;
     let page = page(request, &fake.settings, 1..=200)?;
-    let templates = fake.region(&request.region).templates.clone();
+    let templates = visible(fake.region(&request.region), request)?;
     let named = request.list("LaunchTemplateVersion");
     let found = match (
         request.get("LaunchTemplateId"),
@@ -172,15 +221,57 @@ pub(super) fn describe_versions(
         }
         (None, None) => versions_of_all(&templates, &named)?,
     };
+    let aliases = aliases(fake.region(&request.region), request, &found)?;
     xml.items(
         "launchTemplateVersionSet",
         found.iter().skip(page.from).take(page.most),
-        |xml, version| version.write(xml, &fake.account),
+        |xml, version| version.write(xml, &fake.account, &aliases),
     );
     let following =
         Some(page.from.saturating_add(page.most)).filter(|position| *position < found.len());
     next(xml, request, &mut fake.settings, following);
     Ok(())
+}
+
+/// The templates that a call shows.
+fn visible(region: &FakeRegion, request: &ApiRequest) -> Result<Vec<Template>, ApiError> {
+    let shows_managed = shows_managed(region, request)?;
+    let templates = region.templates.iter();
+    Ok(templates
+        .filter(|template| shows_managed || template.operator.is_none())
+        .cloned()
+        .collect())
+}
+
+/// The ids of images that versions name by a parameter, where `ResolveAlias` asks for them: for one
+/// version of a template, with the caller's permission to read the parameter.
+fn aliases(
+    region: &FakeRegion,
+    request: &ApiRequest,
+    found: &[TemplateVersion<'_>],
+) -> Result<BTreeMap<String, String>, ApiError> {
+    if !request.flag("ResolveAlias")? {
+        return Ok(BTreeMap::new());
+    }
+    let [version] = found else {
+        let message = "ResolveAlias requires one version of one launch template.";
+        return Err(ApiError::new("InvalidParameterCombination", message));
+    };
+    let image = version.data.image.clone().unwrap_or_default();
+    let Some(name) = image.strip_prefix("resolve:ssm:") else {
+        return Ok(BTreeMap::new());
+    };
+    if region.denies_parameters {
+        let message = format!(
+            "You are not authorized to perform: ssm:GetParameters on resource: parameter{name} because no identity-based policy allows the ssm:GetParameters action"
+        );
+        return Err(ApiError::new("UnauthorizedOperation", message));
+    }
+    let Some(id) = region.parameters.get(name) else {
+        let message = format!("The parameter {name} does not exist.");
+        return Err(ApiError::new("InvalidParameterValue", message));
+    };
+    Ok(BTreeMap::from([(image.clone(), id.clone())]))
 }
 
 fn versions_of<'a>(

@@ -37,7 +37,8 @@ fn everything_allowed_exits_with_0_and_nothing_is_changed() {
         "✓ scan --user-data: ec2:DescribeInstanceAttribute",
         "✓ scan --templates, scan --user-data: ec2:DescribeLaunchTemplates, \
          ec2:DescribeLaunchTemplateVersions, ec2:DescribeImages, \
-         autoscaling:DescribeLaunchConfigurations",
+         autoscaling:DescribeLaunchConfigurations, autoscaling:DescribeAutoScalingGroups, \
+         ec2:DescribeFleets, ec2:DescribeSpotFleetRequests",
         "✓ defaults show, scan --defaults: ec2:GetInstanceMetadataDefaults",
         "✓ enforce, rollback: ec2:ModifyInstanceMetadataOptions",
         "✓ defaults set: ec2:ModifyInstanceMetadataDefaults",

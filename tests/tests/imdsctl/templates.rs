@@ -55,7 +55,7 @@ fn verdict(report: &Value, name: &str, verdict: &str, because: &str) {
 }
 
 #[test]
-fn only_the_default_and_the_latest_version_are_evaluated() {
+fn of_versions_that_nothing_uses_only_the_default_and_the_latest_are_evaluated() {
     let ec2 = region();
     let three = ["required", "optional", "required"].map(|tokens| template_data().tokens(tokens));
     let id = template(&ec2, "web", three);
@@ -160,11 +160,6 @@ fn an_image_that_cannot_be_described_is_unknown() {
         "elsewhere",
         [template_data().image("ami-00000000000000001")],
     );
-    template(
-        &ec2,
-        "by-parameter",
-        [template_data().image("resolve:ssm:/golden")],
-    );
     template(&ec2, "no-image", [template_data().no_image()]);
     let report = scanned(&ec2, "--templates", 1);
     verdict(
@@ -172,12 +167,6 @@ fn an_image_that_cannot_be_described_is_unknown() {
         "elsewhere 1 (default, latest)",
         "unknown",
         "ami-00000000000000001",
-    );
-    verdict(
-        &report,
-        "by-parameter 1 (default, latest)",
-        "unknown",
-        "resolve:ssm:/golden",
     );
     verdict(
         &report,

@@ -31,7 +31,8 @@ fn examples() -> Vec<(String, Vec<String>)> {
 /// What is the same in every run: without days, times and folders.
 fn lasting(line: &str) -> String {
     let words = line.split_whitespace().map(|word| {
-        let is_time = word.len() > 4 && word.contains([':', '-']) && !word.contains(char::is_alphabetic);
+        let is_time =
+            word.len() > 4 && word.contains([':', '-']) && !word.contains(char::is_alphabetic);
         match word {
             _ if word.contains("/imdsctl/") => "JOURNAL",
             _ if is_time => "TIME",
@@ -55,7 +56,9 @@ fn every_line_that_the_tour_shows_is_printed_in_this_order() {
     let mut commands = Vec::new();
     for (command, lines) in examples() {
         let ec2 = fleet();
-        let is_asked = lines.iter().any(|line| line.ends_with("Type yes to continue: yes"));
+        let is_asked = lines
+            .iter()
+            .any(|line| line.ends_with("Type yes to continue: yes"));
         let more = match command.split_whitespace().next() {
             _ if is_asked => " --yes",
             Some("defaults") => " --dry-run",

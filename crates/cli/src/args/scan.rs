@@ -22,14 +22,16 @@ pub(crate) struct ScanArgs {
     /// CloudWatch's MetadataNoToken
     #[arg(long, value_name = "DAYS", num_args = 0..=1, default_missing_value = "14", value_parser = clap::value_parser!(u8).range(1..=63))]
     pub(crate) usage: Option<u8>,
-    /// Show launch templates (default and latest version) and launch configurations, and whether the
-    /// next instance that they launch will be compliant
+    /// Show launch configurations and launch templates (the default and the latest version, and those that
+    /// Auto Scaling groups, fleets and instances use), and whether their next instance will be compliant
     #[arg(long)]
     pub(crate) templates: bool,
     /// Show the account's metadata defaults and HttpTokensEnforced
     #[arg(long)]
     pub(crate) defaults: bool,
-    /// Show calls to the metadata service without a token in user data; takes one API call per instance
+    /// Show calls to the metadata service without a token in the user data of instances, launch templates
+    /// and launch configurations; takes one API call per instance. Where tokens are required, such a call
+    /// fails, and counts as a violation
     #[arg(long)]
     pub(crate) user_data: bool,
     #[command(flatten)]
@@ -47,7 +49,7 @@ pub(crate) struct ScanArgs {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Only {
-    /// Those that are not compliant
+    /// Those that are not compliant, or whose user data calls the metadata service without a token
     Violations,
 }
 

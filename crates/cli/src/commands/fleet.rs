@@ -42,6 +42,7 @@ pub(super) async fn scan(
     } = scan.map_err(Problem::scan)?;
     let document = Document {
         trigger,
+        is_plan: false,
         scope,
         policy,
         sources: Vec::new(),
@@ -57,7 +58,8 @@ pub(super) async fn scan(
         instances,
         usage_days,
         user_data: include.user_data,
-        templates: include.templates.then_some(templates),
+        kept_templates: include.templates,
+        templates: include.templates.map(|_| templates),
         defaults: include.defaults.then_some(defaults),
         state_table: false,
         unneeded_exemptions,

@@ -1,6 +1,6 @@
 //! `imdsctl scan`.
 
-use imds_engine::{Include, Keep, ScanOptions};
+use imds_engine::{Include, Keep, KeptTemplates, ScanOptions};
 
 use super::{chosen_policy, files, fleet, state_table};
 use crate::args::{self, Connection, Only};
@@ -28,7 +28,11 @@ pub(crate) async fn scan(
         },
         usage_days: args.usage,
         include: Include {
-            templates: args.templates,
+            templates: match (args.templates, args.user_data) {
+                (true, _) => Some(KeptTemplates::All),
+                (false, true) => Some(KeptTemplates::WithCalls),
+                (false, false) => None,
+            },
             defaults: args.defaults,
             user_data: args.user_data,
         },

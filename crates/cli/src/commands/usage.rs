@@ -20,6 +20,7 @@ use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::output::Format;
 use crate::progress::ProgressLine;
+use crate::scope::Scope;
 use crate::terminal::{self, Destination};
 use rollback_hint::{RollbackHint, RollbackHints};
 
@@ -74,9 +75,16 @@ pub(crate) async fn usage(
     let targets = files::targets(&args.output)?;
     let is_supported = |it: &files::Target| show::FORMATS.contains(&it.format);
     if !targets.iter().all(is_supported) {
-        let instead =
-            "`usage` has the formats table, json and csv; use `imdsctl scan --usage` for others";
-        return Err(Problem::Usage(instead.to_owned()));
+        let scope = Scope {
+            connection: connection.clone(),
+            regions: args.regions.clone(),
+            instances: args.instances.clone(),
+            ..Scope::default()
+        };
+        let (days, words) = (args.days, scope.words());
+        return Err(Problem::Usage(format!(
+            "`usage` has the formats table, json and csv; use `imdsctl scan --usage {days}{words}` for others"
+        )));
     }
     let watched = args.output.format.unwrap_or(Format::Table);
     if args.watch.is_some() && !matches!(watched, Format::Table | Format::Json) {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use imds_core::launcher::TemplateCompliance;
-use imds_core::options::MetadataOptions;
+use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::plain::Plain;
 use imds_core::report::Outcome;
 use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
@@ -14,6 +14,7 @@ use super::survey::{LaunchedFrom, Survey};
 use super::tags;
 use super::words::{self, Message};
 use crate::document::{CommandTrigger, Document};
+use crate::usage_by_source::OriginUsage;
 use imds_core::count::thousands;
 
 /// The columns of instances; the caller provides those for the decision.
@@ -125,30 +126,86 @@ pub(super) fn launchers<'a>() -> [Column<'static, LauncherRow<'a>>; 3] {
     ]
 }
 
-/// A call without a token, with the region and id of the instance or template whose user data makes it.
-pub(super) type CallRow<'a> = (&'a str, &'a str, &'a Finding);
+/// The columns of the use of IMDSv1 by what launched the instances.
+pub(super) fn usage_by_source<'a>() -> [Column<'static, OriginUsage<'a>>; 6] {
+    type Row<'a> = OriginUsage<'a>;
+    [
+        Column::fixed("REGION", |it: &Row| Cell::text(it.region)),
+        Column::flexible("LAUNCHED FROM", 20, |it: &Row| Cell::new(it.launched_from)),
+        Column::fixed("IN USE", |it: &Row| Cell::new(thousands(it.in_use))).right(),
+        Column::fixed("UNUSED", |it: &Row| Cell::new(thousands(it.unused))).right(),
+        Column::fixed("UNKNOWN", |it: &Row| Cell::new(thousands(it.unknown))).right(),
+        Column::flexible("OUTLOOK", 20, |it: &Row| Cell::new(it.outlook())).evidence(),
+    ]
+}
+
+/// A call without a token in user data.
+pub(super) struct CallRow<'a> {
+    region: &'a str,
+    /// The instance, or the launch template or configuration; safe to print.
+    found_in: String,
+    /// Whether tokens are required there; `None`: not known.
+    http_tokens: Option<HttpTokens>,
+    call: &'a Finding,
+}
 
 /// The calls without a token in the user data of instances and templates.
 pub(super) fn call_rows(document: &Document) -> Vec<CallRow<'_>> {
-    let instances = document.instances.iter();
-    let instances = instances.map(|it| {
-        let (region, id) = (&it.report.region, it.report.instance_id.as_str());
-        (region.as_str(), id, &it.user_data)
+    let instances = document.instances.iter().flat_map(|it| {
+        let found_in = it.report.instance_id.to_string();
+        let http_tokens = before(it).http_tokens;
+        rows(&it.report.region, found_in, http_tokens, &it.user_data)
     });
-    let templates = document.templates.iter().flatten();
-    let templates = templates.map(|it| (it.region.as_str(), it.id.as_str(), &it.user_data));
-    let all = instances.chain(templates);
-    all.flat_map(|(region, id, calls)| calls.iter().map(move |call| (region, id, call)))
-        .collect()
+    let templates = document.templates.iter().flatten().flat_map(|it| {
+        let found_in = template_name(it);
+        rows(&it.region, found_in, it.http_tokens, &it.user_data)
+    });
+    instances.chain(templates).collect()
 }
 
-/// The columns of calls without a token.
-pub(super) fn calls<'a>() -> [Column<'static, CallRow<'a>>; 4] {
+fn rows<'a>(
+    region: &'a str,
+    found_in: String,
+    http_tokens: Option<HttpTokens>,
+    calls: &'a [Finding],
+) -> impl Iterator<Item = CallRow<'a>> {
+    calls.iter().map(move |call| CallRow {
+        region,
+        found_in: found_in.clone(),
+        http_tokens,
+        call,
+    })
+}
+
+/// The id and the version of a template, or the name of a configuration; safe to print.
+pub(super) fn template_name(template: &ScannedTemplate) -> String {
+    let id = Plain(&template.id);
+    match template.number {
+        Some(number) => format!("{id} version {number}"),
+        None => id.to_string(),
+    }
+}
+
+/// The columns of calls without a token. They fail where tokens are required.
+pub(super) fn calls<'a>() -> [Column<'static, CallRow<'a>>; 5] {
+    let tokens = |it: &CallRow| match it.http_tokens {
+        Some(HttpTokens::Required) => Cell::shortening(vec![
+            "required: the call fails".to_owned(),
+            "required: fails".to_owned(),
+        ])
+        .toned(Tone::Error),
+        Some(HttpTokens::Optional) => Cell::new("optional"),
+        None => Cell::new("unknown"),
+    };
     [
-        Column::fixed("REGION", |it: &CallRow| Cell::text(it.0)).dropped(1),
-        Column::flexible("FOUND IN", 12, |it: &CallRow| Cell::text(it.1)),
-        Column::fixed("LINE", |it: &CallRow| Cell::new(it.2.line)).right(),
-        Column::flexible("CALL", 20, |it: &CallRow| Cell::text(it.2.words.as_str())).evidence(),
+        Column::fixed("REGION", |it: &CallRow| Cell::text(it.region)).dropped(1),
+        Column::flexible("FOUND IN", 12, |it: &CallRow| Cell::new(&it.found_in)),
+        Column::fixed("LINE", |it: &CallRow| Cell::new(it.call.line)).right(),
+        Column::flexible("TOKENS", 15, tokens),
+        Column::flexible("CALL", 20, |it: &CallRow| {
+            Cell::text(it.call.words.as_str())
+        })
+        .evidence(),
     ]
 }
 
@@ -170,7 +227,7 @@ where
 }
 
 /// The columns of launch templates and configurations.
-pub(super) fn templates() -> [Column<'static, ScannedTemplate>; 7] {
+pub(super) fn templates() -> [Column<'static, ScannedTemplate>; 8] {
     [
         Column::fixed("REGION", |it: &ScannedTemplate| {
             Cell::text(it.region.as_str())
@@ -187,7 +244,8 @@ pub(super) fn templates() -> [Column<'static, ScannedTemplate>; 7] {
         Column::flexible("VERSION", 8, |it: &ScannedTemplate| {
             Cell::text(it.version.as_deref())
         })
-        .dropped(3),
+        .dropped(4),
+        Column::flexible("USED BY", 12, used_by).dropped(3),
         Column::fixed("NEXT INSTANCE", |it: &ScannedTemplate| {
             match it.compliance {
                 TemplateCompliance::Compliant => Cell::new("compliant"),
@@ -201,6 +259,11 @@ pub(super) fn templates() -> [Column<'static, ScannedTemplate>; 7] {
         .enough(40)
         .evidence(),
     ]
+}
+
+fn used_by(template: &ScannedTemplate) -> Cell {
+    let users = template.used_by.iter().map(ToString::to_string);
+    Cell::new(users.collect::<Vec<_>>().join(", "))
 }
 
 /// The columns of the account's metadata defaults.

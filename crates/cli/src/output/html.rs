@@ -22,6 +22,7 @@ use super::tags;
 use super::words::{self, Message, day, place};
 use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
+use crate::usage_by_source::usage_by_source;
 use imds_core::count::{count, thousands};
 
 const STYLE: &str = include_str!("html/style.css");
@@ -109,7 +110,10 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
                 &rows.table(&format!("tag-{n}"), columns, &totals)))
         }
         (found(document, rows))
-        (section("next", "What to do next", &html! { ol { @for step in &next { (next_step(step)) } } }))
+        (section("next", "What to do next", &html! {
+            p { (next::commands_are_for(document)) }
+            ol { @for step in &next { (next_step(step)) } }
+        }))
         (section("usage", "Who uses IMDSv1", &usage(document, survey, rows, &instances)))
         (section("shares", "Share of compliant instances", &charts::shares(document)))
         @if !fine.is_empty() {
@@ -134,8 +138,9 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
                 @if !calls.is_empty() { (rows.table("calls", &columns::calls(), &calls)) }
             }))
         }
-        @if let Some(found) = &document.templates {
-            @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| !it.is_compliant());
+        @if document.templates.is_some() {
+            @let found = next::in_order(document);
+            @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| it.is_violation());
             (section("templates", "Launch templates and configurations", &html! {
                 @if !wrong.is_empty() { (rows.table("templates", &templates, &wrong)) }
                 @if !fine.is_empty() {
@@ -181,14 +186,20 @@ fn usage(
     let Some(days) = document.usage_days else {
         return html! {
             p { "This command did not ask CloudWatch who uses IMDSv1. To ask:" }
-            pre { (next::USAGE) }
+            pre { (next::ask_usage(document)) }
         };
     };
+    let by_source = usage_by_source(&document.instances);
+    let by_source: Vec<_> = by_source.iter().collect();
     html! {
         p {
             "In the last " (count(days, "day")) ", " b { (thousands(in_use)) } " of the non-compliant \
              instances used IMDSv1 and " b { (thousands(survey.unused)) } " did not. For "
             b { (thousands(survey.unknown)) } " it is not known, which is not the same as not used."
+        }
+        @if !by_source.is_empty() {
+            p { "By what launched them:" }
+            (rows.table("by-source", &columns::usage_by_source(), &by_source))
         }
         @if in_use > BUSIEST { p { "These instances made the most calls:" } }
         @if in_use > 0 { (rows.table("busiest", columns, &busiest)) }

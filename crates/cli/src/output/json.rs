@@ -16,6 +16,7 @@ use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
 use crate::coverage::{Coverage, NotExamined, Source, not_examined};
 use crate::document::{CommandTrigger, Document};
+use crate::usage_by_source::{OriginUsage, usage_by_source};
 
 /// A document in the format of the function's report, with a few additional fields.
 #[derive(Serialize)]
@@ -49,10 +50,13 @@ struct DocumentJson<'a> {
     /// What launches the next instances, if that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     templates: &'a Option<Vec<ScannedTemplate>>,
+    /// How the non-compliant instances use IMDSv1, by what launched them, if that was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_by_source: Option<Vec<OriginUsage<'a>>>,
     /// The account's metadata defaults, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     defaults: &'a Option<Vec<RegionDefaults>>,
-    /// Rules that exempt, and that no instance of the account needs; `null`: not every instance of the
+    /// Exemptions that no instance of the account needs; `null`: not every instance of the
     /// account was described.
     unneeded_exemptions: &'a Option<Vec<UnneededExemption>>,
     /// The file that records the changes, for `imdsctl rollback`, where any were made.
@@ -80,6 +84,9 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         unreachable: &document.unreachable,
         regions: &document.regions,
         templates: &document.templates,
+        usage_by_source: document
+            .usage_days
+            .map(|_| usage_by_source(&document.instances)),
         defaults: &document.defaults,
         unneeded_exemptions: &document.unneeded_exemptions,
         journal: &document.journal,

@@ -7,13 +7,14 @@ use imds_core::decide::{Discovery, Evidence, UsageGate, decide};
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
+use imds_core::launcher_use::LauncherUser;
 use imds_core::options::{HttpTokens, MetadataOptions, OptionSetting, Toggle};
 use imds_core::policy::Policy;
 use imds_core::report::{Outcome, Unreachable};
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{
-    RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate, TemplateKind,
-    UnneededExemption,
+    KeptTemplates, RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate,
+    TemplateKind, UnneededExemption,
 };
 use imds_user_data::Finding;
 use jiff::Timestamp;
@@ -173,6 +174,16 @@ pub(crate) fn fleet(count: usize) -> Document {
         id: id.to_owned(),
         name: Some(HOSTILE[0].to_owned()),
         version: Some("3 (default, latest)".to_owned()),
+        number: Some(3),
+        is_default: true,
+        is_latest: true,
+        used_by: vec![LauncherUser::Instances { count: 2 }],
+        options: MetadataOptions::default(),
+        required_options: MetadataOptions {
+            http_tokens: Some(HttpTokens::Required),
+            ..MetadataOptions::default()
+        },
+        http_tokens: None,
         compliance,
         reason: "by the template".to_owned(),
         user_data: Vec::new(),
@@ -189,6 +200,7 @@ pub(crate) fn fleet(count: usize) -> Document {
     Document {
         usage_days: Some(14),
         user_data: true,
+        kept_templates: Some(KeptTemplates::All),
         templates: Some(vec![
             template("lt-0123456789abcdef0", TemplateCompliance::NonCompliant),
             template(COMPLIANT_TEMPLATE, TemplateCompliance::Compliant),
@@ -197,7 +209,7 @@ pub(crate) fn fleet(count: usize) -> Document {
             defaults("eu-west-1", Some(HttpTokens::Required)),
             defaults("us-east-1", None),
         ]),
-        unneeded_exemptions: Some(vec![UnneededExemption {
+        unneeded_exemptions: Some(vec![UnneededExemption::Rule {
             rule: HOSTILE[0].to_owned(),
             expires: Some("2027-03-31".parse().unwrap()),
             reason: Some("vendor ticket 4711".to_owned()),
@@ -232,6 +244,7 @@ pub(crate) fn enforced(count: usize) -> Document {
 pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
+        is_plan: false,
         scope: Scope::default(),
         sources: Vec::new(),
         policy: PolicyIdentity {
@@ -249,6 +262,7 @@ pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
         instances,
         usage_days: None,
         user_data: false,
+        kept_templates: None,
         templates: None,
         defaults: None,
         state_table: false,

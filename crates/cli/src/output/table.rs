@@ -8,22 +8,27 @@ use std::io;
 
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, RefusedOption, Unreachable};
-use imds_engine::{RegionDefaults, ScannedInstance};
+use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
 
 use self::grid::{Cell, Column};
 use super::columns::{self, LauncherRow};
 use super::covered;
+use super::next;
 use super::survey::Survey;
 use super::tags::{self, TagTotal};
 use super::words::{self, Message};
 use super::{Style, UNNEEDED_EXEMPTIONS, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
+use crate::usage_by_source::usage_by_source;
 use crate::wrap::wrap;
 use imds_core::count::{count, thousands};
 
 /// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
 const MOST_ROWS: usize = 20;
+
+/// The maximum number of commands of a step.
+const COMMANDS: usize = 10;
 
 /// The option whose output has everything in full.
 pub(crate) const FULL: &str = "--format json";
@@ -50,10 +55,16 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         }
     }
     launched_from(&survey, style, out)?;
-    if let Some(found) = &document.templates {
+    let usage = usage_by_source(&document.instances);
+    if !usage.is_empty() {
+        heading("Use of IMDSv1 by what launched the instances", style, out)?;
+        beginning(&columns::usage_by_source(), &usage, style, out)?;
+    }
+    if document.templates.is_some() {
+        let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
         let columns = columns::with_account(document, columns::templates(), |it| &it.account);
-        grid::write(&columns, found, FULL, style, out)?;
+        grid::write(&columns, &found, FULL, style, out)?;
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;
@@ -65,8 +76,41 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     refused(document, style, out)?;
     let several_accounts = document.accounts().len() > 1;
     unreachable_in(several_accounts, &document.unreachable, style, out)?;
+    next_steps(document, &survey, style, out)?;
     scope(document, style, out)?;
     summary(document, style, out)
+}
+
+/// Writes what to do, with commands to paste, which are not broken into lines.
+fn next_steps(
+    document: &Document,
+    survey: &Survey,
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
+    let steps = next::to_do(document, survey);
+    if steps.is_empty() || document.is_plan {
+        return Ok(());
+    }
+    heading("What to do next", style, out)?;
+    line(&next::commands_are_for(document), style, out)?;
+    for step in &steps {
+        line(&format!("- {}", step.what), style, out)?;
+        for name in &step.names {
+            line(&format!("    {name}"), style, out)?;
+        }
+        for command in step.commands.iter().take(COMMANDS) {
+            writeln!(out, "    {command}")?;
+        }
+        if let more @ 1.. = step.commands.len().saturating_sub(COMMANDS) {
+            writeln!(
+                out,
+                "    and {} more, which --format html shows",
+                thousands(more)
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn by_tag(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {

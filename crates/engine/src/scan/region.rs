@@ -14,7 +14,9 @@ use imds_core::report::{Summary, Unreachable};
 use imds_core::usage::{CallAnswer, CallData, UsageWindow, window_begin};
 use imds_user_data::Finding;
 
+use super::launchers::LaunchedVersions;
 use super::scanned::{RegionDefaults, RegionTotal, ScanDecision, ScannedInstance, ScannedTemplate};
+use super::templates::AccountScanner;
 use super::{Keep, ScanOptions};
 use crate::pages::{HandlePage, each_page};
 use crate::regions::{OnProgress, Progress};
@@ -57,6 +59,7 @@ impl RegionScan {
             region: &region,
             options,
             on_progress,
+            launched: LaunchedVersions::new(),
             scan: RegionScan {
                 total: RegionTotal {
                     account: None,
@@ -72,8 +75,9 @@ impl RegionScan {
                 needed_exemptions: BTreeSet::new(),
             },
         };
-        let account = super::templates::scan(client, &region, options);
-        let ((), account) = join(scanner.instances(), account).await;
+        let mut account = AccountScanner::new(client, &region, options);
+        join(scanner.instances(), account.read()).await;
+        let account = account.evaluate(scanner.launched).await;
         let mut scan = scanner.scan;
         scan.unreachable.extend(account.unreachable);
         scan.templates = account.templates;
@@ -103,6 +107,8 @@ struct RegionScanner<'a> {
     region: &'a str,
     options: &'a ScanOptions,
     on_progress: &'a OnProgress,
+    /// The versions of launch templates that instances were launched from.
+    launched: LaunchedVersions,
     scan: RegionScan,
 }
 
@@ -144,7 +150,8 @@ impl RegionScanner<'_> {
         if plans && scanned.decision == ScanDecision::Enforce {
             self.scan.steps.push(Step { instance, decision });
         }
-        if options.keep != Keep::Violations || scanned.is_non_compliant() {
+        let is_violation = scanned.is_non_compliant() || !scanned.user_data.is_empty();
+        if options.keep != Keep::Violations || is_violation {
             self.scan.instances.push(scanned);
         }
     }
@@ -218,6 +225,13 @@ impl RegionScanner<'_> {
     }
 }
 
+/// The template and the version that an instance was launched from, unless it has terminated.
+fn launched_version(instance: &Instance) -> Option<(String, i64)> {
+    let is_gone = instance.state.is_some_and(State::is_final);
+    let template = instance.launch_template().filter(|_| !is_gone)?;
+    Some((template.id, template.version?.parse().ok()?))
+}
+
 impl HandlePage for RegionScanner<'_> {
     async fn page(&mut self, page: DescribedPage) {
         let found = self.options.instances.found(&page);
@@ -230,6 +244,11 @@ impl HandlePage for RegionScanner<'_> {
             self.fail(unreadable.to_string());
         }
         (self.on_progress)(Progress::Instances(instances.len()));
+        if self.options.include.templates.is_some() {
+            for version in instances.iter().filter_map(launched_version) {
+                *self.launched.entry(version).or_default() += 1;
+            }
+        }
         let decide = |instance: Instance| {
             let decision = self.decide(&instance, &Evidence::NotAsked);
             DecidedInstance { instance, decision }

@@ -33,8 +33,11 @@ const HEAD: usize = 1000;
 const MAX_DEPTH: usize = 24;
 
 patterns! {
-    /// The beginning of a here-document, with its delimiter.
-    HERE_DOCUMENT = r"^<<(?P<indented>-)?[ \t]*(?P<delimiter>[^\s;|&()<>`]+)";
+    /// A command that writes to a file what another one prints.
+    TEE = r"^\s*(?:sudo\s+)?tee\b";
+
+    /// The beginning of a here-document, with its delimiter; before a number, a sign of arithmetic.
+    HERE_DOCUMENT = r"^<<(?P<indented>-)?[ \t]*(?P<delimiter>[^\s\d;|&()<>`][^\s;|&()<>`]*)";
 }
 
 struct ShellSplitter<'s> {
@@ -161,7 +164,9 @@ impl<'s> ShellSplitter<'s> {
         let file = patterns::TARGET.captures(text).and_then(|it| it.get(1));
         let file = file.filter(|file| !file.as_str().starts_with("/dev/"));
         let rest = file.map_or(text, |file| text.get(file.end()..).unwrap_or_default());
-        if rest.contains('|') {
+        let before = file.and_then(|file| text.get(..file.start()));
+        let mut commands = before.unwrap_or_default().split('|').skip(1);
+        if rest.contains('|') || commands.any(|command| !TEE.is_match(command)) {
             return None;
         }
         let program = assignments::program(text)?;

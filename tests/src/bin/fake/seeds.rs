@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use imds_tests::{
     AssumableRole, Defaults, FakeAws, InjectedFault, LaunchBuilder, Settle, TemplateData,
-    TemplateOptions, image, launch, launch_configuration,
+    TemplateOptions, fleet, group, image, launch, launch_configuration,
 };
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -38,6 +38,27 @@ pub(crate) enum Seed {
         region: String,
         name: String,
         origin: OriginSeed,
+    },
+    /// A group with a mixed instances policy, of which one override has a template of its own, and one an
+    /// image.
+    Group {
+        region: String,
+        name: String,
+        template: String,
+        version: String,
+        image: String,
+    },
+    /// An EC2 Fleet, and a Spot Fleet of the same template.
+    Fleets {
+        region: String,
+        template: String,
+        version: String,
+    },
+    /// A Systems Manager parameter that holds the id of an image.
+    Parameter {
+        region: String,
+        name: String,
+        image: String,
     },
     Datapoints {
         instance: String,
@@ -182,6 +203,33 @@ impl Seed {
                     .hop_limit(options.http_put_response_hop_limit);
                 fake.add_launch_configuration(&region, configuration);
             }
+            Seed::Group {
+                region,
+                name,
+                template,
+                version,
+                image,
+            } => {
+                let whole = group(&name).template(&template, &version);
+                let mixed = whole.template_override(&template, "$Latest");
+                fake.add_group(&region, mixed.image_override(&image));
+            }
+            Seed::Fleets {
+                region,
+                template,
+                version,
+            } => {
+                let ids = [
+                    fake.add_fleet(&region, fleet(&template, &version)),
+                    fake.add_spot_fleet(&region, fleet(&template, &version)),
+                ];
+                return json!(ids);
+            }
+            Seed::Parameter {
+                region,
+                name,
+                image,
+            } => fake.set_parameter(&region, &name, &image),
             Seed::Datapoints {
                 instance,
                 metric,

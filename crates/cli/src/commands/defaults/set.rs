@@ -39,7 +39,7 @@ pub(super) async fn set(
         journal: None,
     };
     let style = terminal::style(environment.var, Destination::StandardOutput);
-    warn(&steps);
+    warn(&steps, connection);
     let to_set = steps.iter().filter(|step| step.is_change()).count();
     if to_set == 0 || args.act.dry_run {
         return output.print(&args, &style);
@@ -81,7 +81,7 @@ fn step(region: String, from: MetadataDefaults, wish: &DefaultsWish) -> Defaults
 }
 
 /// Prints the warnings to read before confirming.
-fn warn(steps: &[DefaultsStep]) {
+fn warn(steps: &[DefaultsStep], connection: &Connection) {
     let regions = steps.iter().filter(|step| step.starts_enforcing_tokens());
     let regions: Vec<&str> = regions.map(|step| step.region.as_str()).collect();
     if regions.is_empty() {
@@ -93,7 +93,10 @@ fn warn(steps: &[DefaultsStep]) {
     ));
     let regions = regions.join(",");
     let check = "--templates --usage --only violations";
-    let check = format!("imdsctl scan --region {regions} {check}");
+    let check = format!(
+        "imdsctl scan --region {regions} {check}{}",
+        connection.words()
+    );
     terminal::offer("check first:", &check);
 }
 

@@ -43,6 +43,9 @@ pub(super) async fn check(client: &Client, region: String, now: Timestamp) -> Ve
         (Need::Templates, Trial::LaunchTemplateVersions),
         (Need::Templates, Trial::Images),
         (Need::Templates, Trial::LaunchConfigurations),
+        (Need::Templates, Trial::AutoScalingGroups),
+        (Need::Templates, Trial::Fleets),
+        (Need::Templates, Trial::SpotFleets),
         (Need::SetDefaults, Trial::SetMetadataDefaults),
     ];
     let others = others.map(|(need, trial)| {

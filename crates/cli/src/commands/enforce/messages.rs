@@ -25,6 +25,7 @@ pub(super) fn plan(document: &Document, plan: &Plan) -> Document {
     let step = |step: &Step| ScannedInstance::new(&step.instance, &step.decision, None, Vec::new());
     Document {
         trigger: CommandTrigger::Scan,
+        is_plan: true,
         instances: plan.steps.iter().map(step).collect(),
         ..document.clone()
     }
@@ -166,11 +167,13 @@ pub(super) fn afterwards(done: &Enforcement, journal: &Path, connection: &Connec
     if done.pending > 0 {
         let pending = count(done.pending, "change");
         terminal::say(format!(
-            "EC2 has not applied {pending} yet: check with `imdsctl scan`"
+            "EC2 has not applied {pending} yet: check with `imdsctl scan{}`",
+            done.document.scope.words()
         ));
     }
     if enforced > 0 {
-        let usage = format!("imdsctl usage --rejected --days 1{}", connection.words());
+        let words = done.document.scope.observed_words();
+        let usage = format!("imdsctl usage --rejected --days 1{words}");
         terminal::offer("roll back with:", &rollback_command(journal, connection));
         terminal::offer("check whose calls are rejected now:", &usage);
     }
