@@ -83,7 +83,7 @@ change_kinds! {
     Compliant "still compliant",
     /// It was exempt by the same rule, and still is.
     Exempt "still exempt",
-    /// It is compliant, and is not in the old report.
+    /// It is compliant, and is not in the old report, or not known there.
     NewCompliant "new and compliant",
     /// It was compliant, and is gone.
     GoneCompliant "compliant and gone",
@@ -106,8 +106,8 @@ impl ChangeKind {
             (Exempt { rule: old }, Exempt { rule: new }) if old == new => ChangeKind::Exempt,
             (_, Exempt { .. }) => ChangeKind::Exempted,
             (NonCompliant { .. } | Exempt { .. }, Compliant) => ChangeKind::Remediated,
-            (Gone | Absent, Compliant) => ChangeKind::NewCompliant,
-            (Compliant | NotListed | Unknown { .. }, Compliant) => ChangeKind::Compliant,
+            (Gone | Absent | Unknown { .. }, Compliant) => ChangeKind::NewCompliant,
+            (Compliant | NotListed, Compliant) => ChangeKind::Compliant,
             (Compliant, Gone | Absent) => ChangeKind::GoneCompliant,
             (_, Gone | Absent) => ChangeKind::Gone,
             // It may have terminated, so that it is not known to be compliant.
