@@ -116,7 +116,7 @@ pub enum RoleError {
         /// The MFA device.
         serial: String,
         /// STS's answer.
-        source: CallError,
+        source: Box<CallError>,
     },
     /// STS rejects the call, or does not answer.
     #[error("could not assume the role {role} of profile `{profile}`")]
@@ -126,7 +126,7 @@ pub enum RoleError {
         /// The ARN of the role.
         role: String,
         /// STS's answer.
-        source: CallError,
+        source: Box<CallError>,
     },
 }
 
@@ -179,13 +179,15 @@ impl RoleLogin<'_> {
         let session = client.assume_role(self.region, role, code).await;
         session.map_err(|source| match serial {
             Some(serial) if source.cause().contains("MultiFactorAuthentication failed") => {
-                let serial = serial.to_owned();
-                RoleError::WrongCode { serial, source }
+                RoleError::WrongCode {
+                    serial: serial.to_owned(),
+                    source: Box::new(source),
+                }
             }
             _ => RoleError::Refused {
                 profile: role.profile.clone(),
                 role: role.arn.clone(),
-                source,
+                source: Box::new(source),
             },
         })
     }

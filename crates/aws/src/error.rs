@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use imds_core::chain::{causes, chain};
 use imds_core::plain::Plain;
+use imds_core::region_name;
 
 use crate::denial::Denial;
 use crate::halt::Halt;
@@ -19,7 +20,7 @@ use crate::trust::is_untrusted;
 
 /// A call that failed.
 #[derive(Debug, thiserror::Error)]
-#[error("could not call {action} in {}", Plain(region))]
+#[error("could not call {action} in {}{}", Plain(region), self.hint())]
 pub struct CallError {
     /// The API action.
     pub action: &'static str,
@@ -222,6 +223,17 @@ impl CallError {
     #[cfg(feature = "command")]
     pub fn permission(&self) -> String {
         permission(self.action)
+    }
+
+    /// What was meant, if the region is probably a typing error.
+    fn hint(&self) -> String {
+        let is_of_region = match self.fault {
+            Fault::Transient | Fault::Refused => true,
+            Fault::Unauthorized => !DENIALS.iter().any(|code| self.has_code(code)),
+            _ => false,
+        };
+        let meant = region_name::meant(&self.region).filter(|_| is_of_region);
+        meant.map_or_else(String::new, |meant| format!(" (did you mean {meant}?)"))
     }
 
     /// The causes in one line, for a message that already names the action and the region.

@@ -1,6 +1,6 @@
 //! The result of a scan or an enforcement.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use imds_core::instance::InstanceId;
@@ -54,7 +54,7 @@ pub(crate) struct Document {
     pub(crate) defaults: Option<Vec<RegionDefaults>>,
     /// Whether exemptions in the state table were read.
     pub(crate) state_table: bool,
-    /// Rules that exempt, and that no instance of the account needs; `None`: not every instance was
+    /// Exemptions that no instance of the account needs; `None`: not every instance was
     /// described.
     pub(crate) unneeded_exemptions: Option<Vec<UnneededExemption>>,
     /// The file that records the changes, where any were made.
@@ -111,6 +111,12 @@ impl Document {
             summary.add(total.summary);
         }
         summary
+    }
+
+    /// The accounts, where they are known.
+    pub(crate) fn accounts(&self) -> BTreeSet<&str> {
+        let accounts = self.regions.iter().filter_map(|it| it.account.as_deref());
+        accounts.chain(self.account.as_deref()).collect()
     }
 
     /// Counts the outcomes by region.

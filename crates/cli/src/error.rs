@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use imds_aws::{BundleError, CallError, Fault, LoginError, StateTable, TableNameError};
 use imds_core::event::Malformed;
 use imds_core::policy::PolicyFaults;
+use imds_core::region_name;
 use imds_engine::{RegionsError, ScanError};
 
 use crate::joined::NotJoined;
@@ -135,6 +136,14 @@ impl Problem {
                 _ => Problem::Unanswered(error),
             },
             RegionsError::NoneLeft => Problem::NoRegions,
+            RegionsError::UnknownExclusion(region) => {
+                let meant = region_name::meant(&region);
+                let meant = meant.map(|meant| format!(": did you mean {meant}?"));
+                Problem::Usage(format!(
+                    "`--exclude-region {region}`: the account has no such region{}",
+                    meant.unwrap_or_default()
+                ))
+            }
         }
     }
 
@@ -145,6 +154,11 @@ impl Problem {
     ) -> impl FnOnce(std::io::Error) -> Problem {
         let path = path.to_owned();
         move |source| Problem::Read { what, path, source }
+    }
+
+    /// Converts an error of listening for signals.
+    pub(crate) fn signals(error: std::io::Error) -> Problem {
+        Problem::Failed(format!("could not listen for Ctrl-C: {error}"))
     }
 
     /// Converts an error of writing a file.

@@ -18,8 +18,12 @@ pub(crate) mod tags;
 mod words;
 
 pub(crate) use csv::harmless;
-pub(crate) use table::{FULL, defaults, grid, heading, line, tag_totals, unreachable};
-pub(crate) use words::{Message, count, not_known, thousands};
+pub(crate) use table::{
+    FULL, defaults, grid, heading, line, tag_totals, unreachable, unreachable_in,
+};
+pub(crate) use words::{Message, not_known};
+
+pub(crate) use imds_core::count::{count, thousands};
 
 use std::io;
 use std::path::Path;

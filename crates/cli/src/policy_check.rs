@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Write};
 
+use imds_core::count::count;
 use imds_core::plain::Plain;
 use imds_core::policy::{Condition, Policy, Rule, RuleAction};
 use jiff::Timestamp;
@@ -41,23 +42,23 @@ fn write(out: &mut String, policy: &Policy, today: Date) -> fmt::Result {
     }
     writeln!(
         out,
-        "new instances: stopped or terminated within {} minutes of the first launch, and no earlier than {} s \
+        "new instances: stopped or terminated within {} of the first launch, and no earlier than {} s \
          after it; enforced no earlier than {} s after it
-recent instances: for {} hours, at most {} if IMDSv1 was used
-existing instances: at most {} if IMDSv1 was used in the last {} days, at most {} if CloudWatch has data for \
-         less than {} hours
-limits: {} disruptions per hour, account and region; {} enforcements per hour and instance",
-        new.disrupt_within_minutes,
+recent instances: for {}, at most {} if IMDSv1 was used
+existing instances: at most {} if IMDSv1 was used in the last {}, at most {} if CloudWatch has data for \
+         less than {}
+limits: {} per hour, account and region; {} per hour and instance",
+        count(new.disrupt_within_minutes, "minute"),
         new.grace_seconds,
         new.enforce_grace_seconds,
-        new.enforce_within_hours,
+        count(new.enforce_within_hours, "hour"),
         new.in_use,
         existing.in_use,
-        existing.usage_window_days,
+        count(existing.usage_window_days, "day"),
         existing.unknown,
-        existing.usage_data_hours,
-        limits.disruptions_per_hour,
-        limits.enforcements_per_hour
+        count(existing.usage_data_hours, "hour"),
+        count(limits.disruptions_per_hour, "disruption"),
+        count(limits.enforcements_per_hour, "enforcement")
     )?;
     for advice in advice(policy) {
         writeln!(out, "note: {advice}")?;
@@ -66,7 +67,8 @@ limits: {} disruptions per hour, account and region; {} enforcements per hour an
         0 => Ok(()),
         days => writeln!(
             out,
-            "watch for rejected calls: {days} days after an enforcement"
+            "watch for rejected calls: {} after an enforcement",
+            count(days, "day")
         ),
     }
 }
@@ -132,7 +134,7 @@ fn last_day(expires: Date, today: Date) -> String {
     match days {
         ..0 => format!("; EXPIRED after {expires}"),
         0 => format!("; EXPIRES after today, {expires}"),
-        1..=SOON => format!("; EXPIRES in {days} days, after {expires}"),
+        1..=SOON => format!("; EXPIRES in {}, after {expires}", count(days, "day")),
         _ => format!("; expires after {expires}"),
     }
 }

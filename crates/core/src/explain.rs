@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::age::Attachments;
+use crate::count::count;
 use crate::decide::{Decision, is_decided_by_principals};
 use crate::event::{Event, Launch, Malformed, MetadataChange, Origin, Start, Sweep, parse};
 use crate::instance::InstanceId;
@@ -142,11 +143,11 @@ fn launched(mut launch: Launch, policy: &Policy, now: Timestamp) -> Explanation 
         instance.attachments = Attachments::at_launch(launched_at);
     }
     explanation.notes.push(format!(
-        "explained for new instances, first launched at {}: EC2 shows whether they are; {} minutes after its \
+        "explained for new instances, first launched at {}: EC2 shows whether they are; {} after its \
          first launch an instance is enforced at most, and where the launch event is older than 15 minutes, \
          only after CloudWatch was asked for calls without a token",
         launched_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        policy.new_instances.disrupt_within_minutes
+        count(policy.new_instances.disrupt_within_minutes, "minute")
     ));
     if launch.is_cut() {
         let note = "CloudTrail left instances out of the record, as it does above 100 KB";
@@ -220,7 +221,7 @@ fn cut(launch: &Launch, policy: &Policy, now: Timestamp) -> NotRecorded {
         facts.principals.clone_from(&launch.origin.principals);
     }
     NotRecorded {
-        what: format!("at least {missing} launched instances"),
+        what: format!("at least {}", count(missing, "launched instance")),
         calls: vec![call],
         rules: facts.trace(policy, now),
         otherwise: policy.on_violation,
@@ -301,17 +302,13 @@ fn by_age(policy: &Policy) -> Vec<String> {
         ..
     } = policy.new_instances;
     let existing = &policy.existing;
-    let days = existing.usage_window_days;
+    let days = count(existing.usage_window_days, "day");
+    let minutes = count(disrupt_within_minutes, "minute");
+    let hours = count(enforce_within_hours, "hour");
     vec![
-        format!(
-            "what the policy says, within {disrupt_within_minutes} minutes of the first launch"
-        ),
-        format!(
-            "enforce, within {enforce_within_hours} hours of it, or {in_use} where IMDSv1 was used"
-        ),
-        format!(
-            "enforce, later or where the age is not known, if IMDSv1 was not used for {days} days"
-        ),
+        format!("what the policy says, within {minutes} of the first launch"),
+        format!("enforce, within {hours} of it, or {in_use} where IMDSv1 was used"),
+        format!("enforce, later or where the age is not known, if IMDSv1 was not used for {days}"),
         format!("{}, if it was used", existing.in_use),
         format!("{}, if that is not known", existing.unknown),
     ]

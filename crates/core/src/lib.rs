@@ -7,6 +7,7 @@ pub mod by_day;
 pub mod canary;
 pub mod chain;
 pub mod change;
+pub mod count;
 pub mod decide;
 pub mod defaults;
 pub mod evaluation;
@@ -22,6 +23,7 @@ pub mod plan;
 pub mod policy;
 #[cfg(feature = "schema")]
 pub mod policy_schema;
+pub mod region_name;
 pub mod replacer;
 pub mod report;
 #[cfg(feature = "schema")]

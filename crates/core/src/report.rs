@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::count::count;
 use crate::decide::{BecauseWord, Compliant, Decision};
 use crate::instance::{Instance, InstanceId, LaunchTemplate};
 use crate::options::{MetadataOption, MetadataOptions};
@@ -269,8 +270,9 @@ impl InstanceReport {
     pub fn failing(instance: Instance, rejected: RejectedCalls) -> Self {
         let before = Some(instance.options);
         let reason = format!(
-            "{} calls without a token have been rejected since its options were enforced, the last at {}",
-            rejected.calls, rejected.last_at
+            "{} without a token rejected since its options were enforced, the last at {}",
+            count(rejected.calls, "call"),
+            rejected.last_at
         );
         InstanceReport {
             before,

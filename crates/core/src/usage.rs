@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::count::count;
 use crate::instance::{Instance, InstanceId};
 use crate::plain::Plain;
 use crate::policy::{Action, Existing, NewInstances};
@@ -216,14 +217,15 @@ impl fmt::Display for Usage {
                 Ok(())
             }
             Usage::InUse { calls, last_at } => {
-                write!(f, "IMDSv1 is in use: {calls} calls, the last at {last_at}")
+                let calls = count(*calls, "call");
+                write!(f, "IMDSv1 is in use: {calls}, the last at {last_at}")
             }
             Usage::Unknown { because } => {
                 f.write_str("it is not known whether IMDSv1 is used: ")?;
                 match because {
                     NotKnown::NoData => f.write_str("CloudWatch has no data"),
                     NotKnown::TooLittleData(hours) => {
-                        write!(f, "CloudWatch has data for only {hours} hours")
+                        write!(f, "CloudWatch has data for only {}", count(*hours, "hour"))
                     }
                     NotKnown::Incomplete(status) => {
                         write!(f, "CloudWatch's answer is `{}`", Plain(status))

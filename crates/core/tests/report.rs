@@ -248,7 +248,7 @@ fn an_instance_whose_software_fails_is_compliant_and_says_so() {
     assert!(
         report
             .reason
-            .starts_with("7 calls without a token have been rejected")
+            .starts_with("7 calls without a token rejected since")
     );
 }
 

@@ -2,6 +2,7 @@
 
 use futures_util::future::join;
 use imds_aws::timing::{CHANGE_VISIBLE_WITHIN, DESCRIBE_CHANGED_AGAIN};
+use imds_core::count::count;
 use imds_core::decide::{Decision, Discovery};
 use imds_core::event::{Launch, MetadataChange, Origin, Start};
 use imds_core::instance::{Instance, InstanceId};
@@ -137,7 +138,8 @@ fn report(trigger: Trigger, origin: Origin, observed: Observed) -> Report {
         report.summary.gone += gone;
         report.omitted += gone;
         report.reason = Some(format!(
-            "EC2 no longer shows {gone} launched instances whose ids are not in the event"
+            "EC2 no longer shows {} whose ids are not in the event",
+            count(gone, "launched instance")
         ));
     }
     report

@@ -8,10 +8,10 @@ use imds_core::decide::BecauseWord;
 use imds_core::instance::InstanceId;
 use imds_core::policy::Action;
 use imds_core::report::Outcome;
-use imds_core::state::{Entry, Exemption, Key, Pause};
+use imds_core::state::{Entry, EntryKind, Exemption, Key, Pause};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::scan::{ScanDecision, ScannedInstance};
+use crate::scan::{ScanDecision, ScannedInstance, UnneededExemption};
 use crate::state::later;
 
 /// DynamoDB may delete an item that long after its end; until then it shows what was.
@@ -72,6 +72,26 @@ impl HeldEntries {
             exemptions: exemptions.collect(),
             pauses: pauses.collect(),
         })
+    }
+
+    /// The exemptions of instances that do not need them.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub async fn unneeded(
+        &self,
+        client: &Client,
+        table: &StateTable,
+        now: Timestamp,
+    ) -> Result<Vec<UnneededExemption>, CallError> {
+        let entries = client.entries(table, EntryKind::Exemption).await?;
+        let unneeded = entries.iter().filter_map(|(key, item)| {
+            let id = InstanceId::try_from(key.exempt_instance()?).ok()?;
+            let exemption = Exemption::read(key, item, now)?;
+            let is_needed = self.exemptions.contains_key(&id);
+            (!is_needed).then(|| UnneededExemption::entry(id, exemption))
+        });
+        Ok(unneeded.collect())
     }
 
     /// What the command does about an instance by them: an exemption counts before a pause, and the account's

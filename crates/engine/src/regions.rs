@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use imds_aws::{CallError, Client};
+use imds_core::region_name;
 
 /// Which regions, and how many of them at once.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub enum RegionsError {
     Describe(CallError),
     /// All are excluded.
     NoneLeft,
+    /// A region is excluded that is none, so that the one that was meant would not be.
+    UnknownExclusion(String),
 }
 
 /// The progress of a command.
@@ -59,6 +62,10 @@ impl RegionSelection {
         };
         regions.sort();
         regions.dedup();
+        let is_region = |name: &String| regions.contains(name) || region_name::is_known(name);
+        if let Some(unknown) = self.exclude.iter().find(|name| !is_region(name)) {
+            return Err(RegionsError::UnknownExclusion(unknown.clone()));
+        }
         regions.retain(|region| !self.exclude.contains(region));
         if regions.is_empty() {
             return Err(RegionsError::NoneLeft);

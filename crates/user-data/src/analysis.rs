@@ -48,17 +48,6 @@ fn prints(name: &str, names: &ResolvedNames) -> bool {
         || patterns::FOR_PEOPLE.is_match(name) && !names.functions.contains(name)
 }
 
-/// The items that start within a value, of items in the order of the text.
-fn within<'i, T>(
-    items: &'i [T],
-    value: &Range<usize>,
-    start: impl Fn(&T) -> usize,
-) -> impl Iterator<Item = &'i T> {
-    let first = items.partition_point(|item| start(item) < value.start);
-    let items = items.iter().skip(first);
-    items.take_while(move |item| start(item) < value.end)
-}
-
 impl AnalyzedStatement {
     pub(crate) fn new(mut statement: ScriptStatement) -> Self {
         let blank = |found: &Captures| " ".repeat(found.get_match().len());
@@ -116,23 +105,13 @@ impl AnalyzedStatement {
 
     /// Whether it sends a token.
     pub(crate) fn sends_token(&self, names: &ResolvedNames) -> bool {
-        let mut uses = self.uses.iter();
-        let configured = self
-            .called()
-            .and_then(|program| names.configured.get(program));
+        let program = self.parts.program.as_deref();
+        let configured = program.and_then(|program| names.configured.get(program));
         self.token_header.is_some()
-            || uses.any(|used| names.tokens.contains(&used.name) && !self.is_of_library(used))
+            || self.use_of_any(&names.tokens).is_some()
             || configured.is_some_and(|(part, line)| {
                 *part == self.statement.part && *line < self.statement.line_at(0)
             })
-    }
-
-    /// Whether a name is a method of a library, and not the script's function of that name.
-    fn is_of_library(&self, used: &NameUse) -> bool {
-        self.caller.as_ref().is_some_and(|caller| {
-            let text = self.statement.text.get(caller.clone()).unwrap_or_default();
-            caller.contains(&used.range.start) && patterns::LIBRARY.is_match(text)
-        })
     }
 
     /// Whether it calls a program that fetches URLs.
@@ -230,8 +209,7 @@ impl AnalyzedStatement {
             names.parameters.contains(&used.name) && !before.is_some_and(|it| it.ends_with('/'))
         };
         let function = self.statement.function.as_deref();
-        let function = function.map(|it| self.statement.language.canonical_name(it));
-        function.is_some_and(|function| names.handed.contains(&function))
+        function.is_some_and(|function| names.handed.contains(function))
             && (self.has_parameter(&(arguments..self.statement.text.len()))
                 || self.uses.iter().any(is_parameter))
     }
@@ -265,9 +243,9 @@ impl AnalyzedStatement {
 
     /// Whether a value that it assigns holds an address of the service.
     pub(crate) fn holds_address(&self, value: &Range<usize>, names: &ResolvedNames) -> bool {
-        within(&self.addresses, value, |at| at.start)
-            .next()
-            .is_some()
+        let first = self.addresses.partition_point(|at| at.start < value.start);
+        let literal = self.addresses.get(first);
+        literal.is_some_and(|at| at.start < value.end)
             || self
                 .uses_within(value)
                 .any(|used| self.leads_to_service(used, names))
@@ -297,6 +275,8 @@ impl AnalyzedStatement {
     }
 
     fn uses_within(&self, value: &Range<usize>) -> impl Iterator<Item = &NameUse> {
-        within(&self.uses, value, |used| used.range.start)
+        let first = (self.uses).partition_point(|used| used.range.start < value.start);
+        let (uses, end) = (self.uses.iter().skip(first), value.end);
+        uses.take_while(move |used| used.range.start < end)
     }
 }

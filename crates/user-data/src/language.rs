@@ -48,23 +48,22 @@ pub(crate) fn language(text: &str) -> Language {
 
 /// The language of the interpreter that a command line names.
 pub(crate) fn by_interpreter(line: &str) -> Option<Language> {
-    let name = patterns::INTERPRETER.captures(line)?.get(1)?.as_str();
-    Some(match name.to_ascii_lowercase().as_str() {
-        "python" => Language::Python,
-        "powershell" | "pwsh" => Language::PowerShell,
-        "perl" | "ruby" | "node" | "php" => Language::Other,
-        _ => Language::Shell,
-    })
+    by_name(patterns::INTERPRETER.captures(line)?.get(1)?.as_str())
 }
 
 /// The language that a file name's extension stands for.
 pub(crate) fn by_file_name(name: &str) -> Option<Language> {
-    let (_, extension) = name.trim_matches(['"', '\'']).rsplit_once('.')?;
-    Some(match extension.to_ascii_lowercase().as_str() {
-        "py" => Language::Python,
-        "ps1" | "psm1" => Language::PowerShell,
-        "pl" | "rb" | "js" | "mjs" | "php" | "go" | "groovy" => Language::Other,
-        "sh" | "bash" => Language::Shell,
+    by_name(name.trim_matches(['"', '\'']).rsplit_once('.')?.1)
+}
+
+fn by_name(interpreter_or_extension: &str) -> Option<Language> {
+    Some(match &*interpreter_or_extension.to_ascii_lowercase() {
+        "python" | "py" => Language::Python,
+        "powershell" | "pwsh" | "ps1" | "psm1" => Language::PowerShell,
+        "perl" | "pl" | "ruby" | "rb" | "node" | "js" | "mjs" | "php" | "go" | "groovy" => {
+            Language::Other
+        }
+        "sh" | "bash" | "dash" | "ksh" | "zsh" => Language::Shell,
         _ => return None,
     })
 }

@@ -18,7 +18,7 @@ pub(crate) struct ResolvedNames {
     pub(crate) configured: HashMap<&'static str, (Option<String>, usize)>,
     /// Functions that only print.
     pub(crate) printers: HashSet<String>,
-    /// Variables of a shell that hold a parameter of a function.
+    /// Variables that hold a parameter of a function, which may be a header.
     pub(crate) parameters: HashSet<String>,
     /// Functions that get the header from whatever calls them.
     pub(crate) handed: HashSet<String>,

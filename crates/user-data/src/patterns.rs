@@ -44,9 +44,6 @@ patterns! {
         | (?P<object> [\w$.\])]* ) (?: \. | -> ) (?-i: get | head | post | options | request | putrequest | urlopen | fetch | open | send | sendall | stream ) \s*\(
         "#;
 
-    /// Functions of libraries.
-    pub(crate) LIBRARY = r"(?i)^(?:requests|httpx|axios|https?|urllib\w*|Net)\b[.:]";
-
     /// Objects whose `get` fetches nothing.
     DICTIONARY = r"(?i)(?:environ|env|config|conf|cfg|settings|options|opts|args|headers|hdrs|data|doc|json|dict|params|kwargs|\)|\])$";
 

@@ -19,9 +19,9 @@ pub(crate) fn resolve(statements: &[AnalyzedStatement]) -> ResolvedNames {
     let functions = function_bodies(statements);
     let texts = statements.iter().map(|analyzed| &*analyzed.statement.text);
     let defined = texts.filter_map(patterns::defined_function);
+    let defined = defined.chain(functions.keys().copied());
     let mut names = ResolvedNames::default();
     names.functions.extend(defined.map(str::to_owned));
-    names.functions.extend(functions.keys().cloned());
     for _ in 0..MAX_ROUNDS {
         let before = names.resolved();
         for statement in statements {
@@ -57,11 +57,10 @@ fn handed(statements: &[AnalyzedStatement], names: &ResolvedNames) -> HashSet<St
 }
 
 /// The statements of each function, by its name.
-fn function_bodies(statements: &[AnalyzedStatement]) -> BTreeMap<String, Vec<&AnalyzedStatement>> {
+fn function_bodies(statements: &[AnalyzedStatement]) -> BTreeMap<&str, Vec<&AnalyzedStatement>> {
     let mut functions: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for analyzed in statements {
-        if let Some(function) = &analyzed.statement.function {
-            let function = analyzed.statement.language.canonical_name(function);
+        if let Some(function) = analyzed.statement.function.as_deref() {
             functions.entry(function).or_default().push(analyzed);
         }
     }

@@ -41,15 +41,12 @@ impl Script {
     }
 
     /// A script nested in this one.
-    pub(crate) fn nested(&self, text: String, line: usize, language: Language) -> Script {
+    pub(crate) fn nested(&self, text: &str, line: usize, language: Language) -> Script {
         Script {
-            text,
-            line,
-            language,
-            reader: None,
+            last_line: self.last_line,
             part: self.part.clone(),
             depth: self.depth + 1,
-            ..*self
+            ..Script::new(text, line, language)
         }
     }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::language::Language;
 use crate::patterns::patterns;
-use crate::statement::ScriptStatement;
+use crate::statement::{ScriptStatement, end};
 
 /// A name where a statement uses it.
 #[derive(Debug, Clone)]
@@ -21,9 +21,15 @@ patterns! {
     WORD = r"[A-Za-z_]\w*";
     CMDLET = r"[A-Za-z_][\w-]*";
 
+    /// What is before a method of a library, which is not the script's function of that name.
+    LIBRARY = r"(?:\b(?:requests|httpx|axios|https?|urllib\.\w+|HTTP)\.|[/-])$";
+
     /// What a shell replaces by the output of a function or reads from a file: `$(name)`, `@file`.
     SUBSTITUTED = r#"(?P<function>\$\([\w-]+\))|(?:@|(?:-K|-i|--config|--input-file)[\s=]*)["']?(?P<file>[\w./~-]+)"#;
 }
+
+/// How much is read before a name, in bytes.
+const LIBRARY_BYTES: usize = 20;
 
 /// All uses of names in a statement, in the order of the text.
 pub(crate) fn uses(statement: &ScriptStatement, program: Option<&str>) -> Vec<NameUse> {
@@ -59,7 +65,7 @@ pub(crate) fn uses(statement: &ScriptStatement, program: Option<&str>) -> Vec<Na
         let after = statement.text_from(found.end()).trim_start();
         // The name of an argument is not a use of a variable with the same name.
         let names_argument = after.starts_with('=') && !after.starts_with("==");
-        let is_name = !before.ends_with(['/', '-']) && !names_argument;
+        let is_name = !LIBRARY.is_match(end(before, LIBRARY_BYTES)) && !names_argument;
         is_name.then(|| named("", found.as_str(), found.range()))
     }));
     uses.sort_by_key(|used| used.range.start);

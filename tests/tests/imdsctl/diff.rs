@@ -337,7 +337,17 @@ fn every_format_names_every_change_and_makes_hostile_names_harmless() {
     ];
     assert_eq!(reports.diff(&to_file).ended_with(1).stdout, "");
     let written = std::fs::read_to_string(reports.folder.path("changes.csv")).unwrap();
-    assert_eq!(written, csv);
+    // Spreadsheets need the mark.
+    assert_eq!(written, format!("\u{feff}{csv}"));
+    let by_ending = ["old.json", "new.json", "--output", "changes.md"];
+    assert_eq!(reports.diff(&by_ending).ended_with(1).stdout, "");
+    let written = std::fs::read_to_string(reports.folder.path("changes.md")).unwrap();
+    assert_eq!(written, markdown);
+    let unknown = reports.diff(&["old.json", "new.json", "--output", "changes.html"]);
+    says(
+        &unknown.ended_with(2).stderr,
+        &["changes.html", ".csv or .md"],
+    );
 }
 
 #[test]

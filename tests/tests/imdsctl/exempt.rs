@@ -313,3 +313,41 @@ fn the_names_of_instances_and_of_commands_do_not_clash() {
         &["--state-table", "IMDS_STATE_TABLE"],
     );
 }
+
+#[test]
+fn entries_that_no_instance_needs_are_listed_by_a_scan() {
+    let ec2 = with_people();
+    let [open, compliant, gone] = [
+        launch(REGION),
+        launch(REGION).tokens("required"),
+        launch(REGION).state("terminated"),
+    ]
+    .map(|launch| ec2.launch(launch));
+    for id in [&open, &compliant, &gone] {
+        let command = by_person(&ec2, "exempt --days 3 --yes --reason ticket-4711");
+        command.arg(id).run().ended_with(0);
+    }
+    let ran = by_person(&ec2, "scan --format json").run();
+    let report = json(ran.ended_with(0));
+    assert_eq!(entry(&report, &open)["outcome"], "exempt");
+    let unneeded = list(&report, "unneeded_exemptions").iter();
+    let unneeded = unneeded.map(|it| {
+        assert!(
+            is_about(&it["until"], SignedDuration::from_hours(72)),
+            "{it}"
+        );
+        assert_eq!(it["reason"], "ticket-4711");
+        it["instance_id"].as_str().unwrap()
+    });
+    assert_eq!(sorted(unneeded), sorted([compliant.clone(), gone]));
+    let table = by_person(&ec2, "scan").run();
+    says(
+        &table.ended_with(0).stdout,
+        &[&format!("the entry of {compliant} (ticket-4711)")],
+    );
+
+    ec2.fault(InjectedFault::error("AccessDeniedException", 400).action("Scan"));
+    let ran = by_person(&ec2, "scan --format json").run();
+    assert_eq!(json(ran.ended_with(0))["unneeded_exemptions"], Value::Null);
+    says(&ran.stderr, &["dynamodb:Scan"]);
+}

@@ -99,13 +99,26 @@ fn reports_of_two_accounts_become_one_that_keeps_them_apart() {
         says(
             &ran.ended_with(3).stdout,
             &[
-                "111122223333",
-                OTHER,
-                "ACCOUNT",
+                "2 accounts, 2 regions",
+                &format!("{THERE} of account {OTHER}"),
                 "one.json: scan of account",
                 template,
             ],
         );
+    }
+    let table = accounts.report(&["one.json", "other.json"]).stdout;
+    for title in [
+        "Launch templates and configurations",
+        "Defaults of the account",
+    ] {
+        let section = table.split(title).nth(1).unwrap();
+        let rows: Vec<&str> = section.trim_start().lines().take(5).collect();
+        assert!(rows[0].starts_with("ACCOUNT "), "{section}");
+        assert!(
+            rows.iter().any(|row| row.starts_with("111122223333 ")),
+            "{section}"
+        );
+        assert!(rows.iter().any(|row| row.starts_with(OTHER)), "{section}");
     }
     let ran = accounts.report(&["one.json", "other.json", "--format", "csv"]);
     assert_eq!(ran.ended_with(3).stdout.lines().count(), 5);

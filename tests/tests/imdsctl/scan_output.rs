@@ -279,3 +279,45 @@ fn the_source_of_non_compliant_launches_is_named() {
         ],
     );
 }
+
+#[test]
+fn a_file_of_csv_opens_in_a_spreadsheet_with_its_letters_right() {
+    let fake = FakeAws::start();
+    let name = "Prüfung \u{1f469}\u{200d}\u{1f4bb} \u{645}\u{6cc}\u{200c}\u{62e}\u{648}\u{627}";
+    let id = fake.launch(launch(REGION).tag("Name", name));
+    fake.datapoint(&id, "MetadataNoToken", ago(DAY), 1.0);
+    let folder = TestFolder::new();
+    for command in ["scan", "usage"] {
+        let arguments = format!("{command} --region {REGION} --format csv");
+        let printed = imdsctl(&fake, &arguments).run();
+        // Programs read standard output, to which the mark would be a part of the first header.
+        let printed = &printed.ended_with(1).stdout;
+        assert!(
+            printed.starts_with("account,") && printed.contains(name),
+            "{printed}"
+        );
+        let file = folder.path(command);
+        let run = imdsctl(&fake, &arguments).arg("--output").arg(&file);
+        run.run().ended_with(1);
+        let written = std::fs::read_to_string(file).unwrap();
+        let text = written.strip_prefix('\u{feff}').unwrap();
+        assert_eq!(text.lines().next(), printed.lines().next());
+        let mut rows = csv::Reader::from_reader(written.as_bytes());
+        assert_eq!(rows.headers().unwrap().get(0), Some("account"));
+        assert!(text.contains(name));
+    }
+}
+
+#[test]
+fn names_with_joiners_stay_whole_and_misleading_ones_do_not() {
+    let fake = FakeAws::start();
+    let whole = "\u{1f469}\u{200d}\u{1f4bb}";
+    for name in [whole, "web\u{200d}1"] {
+        fake.launch(launch(REGION).tag("Name", name));
+    }
+    let arguments = format!("scan --region {REGION}");
+    let ran = imdsctl(&fake, &arguments).run();
+    says(&ran.ended_with(1).stdout, &[whole, "web\u{fffd}1"]);
+    let page = imdsctl(&fake, &format!("{arguments} --format html")).run();
+    says(&page.ended_with(1).stdout, &[whole, "web\u{fffd}1"]);
+}

@@ -151,3 +151,88 @@ fn transient_errors_are_retried() {
         assert_eq!(ec2.count("DescribeInstances"), 5);
     }
 }
+
+#[test]
+fn a_region_that_is_a_typing_error_is_named_with_what_was_meant() {
+    let fake = two_regions();
+    let report = scanned(&fake, "--region eu-centrall-1", 3);
+    let error = list(&report, "unreachable")[0]["error"].as_str().unwrap();
+    says(error, &["eu-centrall-1", "did you mean eu-central-1?"]);
+    for region in ["eu-central1", "eu-central-1a", "EU-CENTRAL-1"] {
+        let ran = imdsctl(&fake, &format!("scan --region {region}")).run();
+        says(
+            &ran.ended_with(2).stderr,
+            &[region, "did you mean eu-central-1?"],
+        );
+    }
+    let ran = imdsctl(&fake, "scan --region frankfurt").run();
+    says(
+        &ran.ended_with(2).stderr,
+        &["expected a region such as eu-central-1"],
+    );
+    // Nor is a permission guessed at.
+    fake.fault(InjectedFault::unauthorized().action("DescribeInstances"));
+    let report = scanned(&fake, "--region us-east-9", 3);
+    let error = list(&report, "unreachable")[0]["error"].as_str().unwrap();
+    assert!(!error.contains("did you mean"), "{error}");
+}
+
+#[test]
+fn a_region_that_is_excluded_by_a_typing_error_is_not_forgotten() {
+    let fake = two_regions();
+    fake.launch(launch(HERE));
+    for command in ["scan", "usage", "enforce --yes"] {
+        let arguments = format!("{command} --exclude-region eu-centrall-1");
+        let ran = imdsctl(&fake, &arguments).run();
+        let words = [
+            "`--exclude-region eu-centrall-1`",
+            "did you mean eu-central-1?",
+        ];
+        says(&ran.ended_with(2).stderr, &words);
+    }
+    assert!(fake.changing_calls().is_empty());
+    // A region of AWS that is not enabled may be excluded.
+    imdsctl(&fake, "scan --exclude-region me-south-1")
+        .run()
+        .ended_with(1);
+}
+
+#[test]
+fn a_denied_call_says_which_permission_is_missing_and_which_policy_denies() {
+    let who = "User: arn:aws:iam::111122223333:user/ada is not authorized to perform: ec2:DescribeInstances";
+    for (message, words) in [
+        (
+            format!(
+                "You are not authorized to perform this operation. {who} with an explicit deny in a service control policy. Encoded authorization failure message: abc"
+            ),
+            [
+                "UnauthorizedOperation: with an explicit deny in a service control policy (User: ",
+                "user/ada is not authorized to perform: ec2:DescribeInstances)",
+            ],
+        ),
+        (
+            format!(
+                "{who} because no identity-based policy allows the ec2:DescribeInstances action"
+            ),
+            [
+                "because no identity-based policy allows the ec2:DescribeInstances action",
+                "user/ada",
+            ],
+        ),
+        (
+            "You are not authorized to perform this operation.".to_owned(),
+            [
+                "You are not authorized to perform this operation: ",
+                "ec2:DescribeInstances",
+            ],
+        ),
+    ] {
+        let fake = two_regions();
+        let fault = InjectedFault::unauthorized().message(&message);
+        fake.fault(fault.action("DescribeInstances").region(HERE));
+        let report = scanned(&fake, "", 3);
+        let error = list(&report, "unreachable")[0]["error"].as_str().unwrap();
+        says(error, &words);
+        assert!(!error.contains("Encoded"), "{error}");
+    }
+}

@@ -298,7 +298,7 @@ fn csv_has_a_line_for_each_instance_and_is_written_to_a_file() {
     let lines: Vec<&str> = written.lines().collect();
     assert_eq!(lines.len(), 2);
     assert!(
-        lines[0].starts_with("account,region,instance_id,name,"),
+        lines[0].starts_with("\u{feff}account,region,instance_id,name,"),
         "{written}"
     );
     let begin = format!("111122223333,{HERE},{id},'=1+1,running,optional,4,");

@@ -15,7 +15,7 @@ Exit codes: 0 nothing is newly non-compliant; 1 instances are new or reopened, o
 Examples:
   imdsctl scan --format json --output monday.json
   imdsctl diff last-monday.json monday.json
-  imdsctl diff last-monday.json monday.json --format markdown >> summary.md"
+  imdsctl diff last-monday.json monday.json --output changes.md"
 )]
 pub(crate) struct DiffArgs {
     /// The earlier report; `-` is standard input
@@ -24,10 +24,10 @@ pub(crate) struct DiffArgs {
     /// The later report; `-` is standard input
     #[arg(value_name = "NEW.json")]
     pub(crate) new: PathBuf,
-    /// The output format
-    #[arg(long, value_enum, default_value_t = DiffFormat::Table, help_heading = "Output")]
-    pub(crate) format: DiffFormat,
-    /// Write to this file instead of standard output
+    /// The output format [default: by the ending of the file; table on standard output]
+    #[arg(long, value_enum, help_heading = "Output")]
+    pub(crate) format: Option<DiffFormat>,
+    /// Write to this file instead of standard output: .txt, .json, .csv or .md
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 
 use imds_core::instance::{InstanceId, State};
 use imds_core::options::HopLimit;
+use imds_core::region_name;
 use jiff::SignedDuration;
 
 pub(super) fn url(text: &str) -> Result<String, String> {
@@ -14,14 +15,20 @@ pub(super) fn url(text: &str) -> Result<String, String> {
     }
 }
 
-/// Parses a region strictly, because it becomes part of a host name.
+/// Parses a region strictly, because it becomes part of a host name. The end is a number, and at least
+/// two words precede it.
 pub(super) fn region(text: &str) -> Result<String, String> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if (1..=40).contains(&text.len()) && text.bytes().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("expected a region such as eu-central-1".to_owned())
+    let is_shaped = text.rsplit_once('-').is_some_and(|(words, number)| {
+        words.contains('-') && number.bytes().all(|digit| digit.is_ascii_digit())
+    });
+    if is_shaped && (1..=40).contains(&text.len()) && text.bytes().all(plain) {
+        return Ok(text.to_owned());
     }
+    Err(match region_name::meant(text) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => "expected a region such as eu-central-1".to_owned(),
+    })
 }
 
 pub(super) fn instance(text: &str) -> Result<InstanceId, String> {

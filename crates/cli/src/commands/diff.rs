@@ -7,10 +7,11 @@ use std::path::Path;
 use imds_core::plain::Plain;
 
 use super::files;
-use crate::args::DiffArgs;
+use crate::args::{DiffArgs, DiffFormat};
 use crate::comparison::Comparison;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
+use crate::output::Format;
 use crate::terminal::{self, Destination};
 
 pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, Problem> {
@@ -19,6 +20,11 @@ pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, P
         let both = "OLD and NEW are both `-`, which is standard input: name a file for one of them";
         return Err(Problem::Usage(both.to_owned()));
     }
+    let format = match (args.format, &args.output) {
+        (Some(format), _) => format,
+        (None, None) => DiffFormat::Table,
+        (None, Some(path)) => by_ending(path)?,
+    };
     let (old, new) = (
         files::read_report(&args.old)?,
         files::read_report(&args.new)?,
@@ -42,8 +48,25 @@ pub(crate) fn diff(args: &DiffArgs, environment: &Environment) -> Result<Exit, P
         old: &old,
         new: &new,
     };
-    files::put(args.output.as_deref(), |out| {
-        show::write(args.format, &comparison, &reports, &style, out)
+    let path = args.output.as_deref();
+    files::put(path, |out| {
+        files::begin(format == DiffFormat::Csv, path, out)?;
+        show::write(format, &comparison, &reports, &style, out)
     })?;
     Ok(comparison.exit())
+}
+
+fn by_ending(path: &Path) -> Result<DiffFormat, Problem> {
+    match Format::of_file(path) {
+        Some(Format::Table) => Ok(DiffFormat::Table),
+        Some(Format::Json) => Ok(DiffFormat::Json),
+        Some(Format::Csv) => Ok(DiffFormat::Csv),
+        Some(Format::Markdown) => Ok(DiffFormat::Markdown),
+        Some(Format::Html | Format::Asff | Format::Ocsf) | None => {
+            let path = path.display();
+            Err(Problem::Usage(format!(
+                "--output {path}: expected a file that ends with .txt, .json, .csv or .md, or --format"
+            )))
+        }
+    }
 }

@@ -108,7 +108,10 @@ pub(crate) fn report_by_format<'a>(
     for &Target { format, path } in &targets {
         let document = document(format);
         let style = terminal::style(environment.var, terminal::Destination::of(path));
-        let result = put(path, |out| output::write(format, document, &style, out));
+        let result = put(path, |out| {
+            begin(format == Format::Csv, path, out)?;
+            output::write(format, document, &style, out)
+        });
         written = written.and(result);
     }
     let document = document(Format::Csv);
@@ -128,6 +131,15 @@ pub(crate) fn warn_unreachable(targets: &[Target], unreachable: &[Unreachable]) 
     for unreachable in unreachable.iter().filter(|_| targets.iter().any(is_unseen)) {
         let (region, error) = (Plain(&unreachable.region), Plain(&unreachable.error));
         terminal::say(format!("imdsctl: could not describe: {region}: {error}"));
+    }
+}
+
+/// Begins a file of CSV with a byte order mark, without which Excel does not read UTF-8. Standard output has
+/// none, because programs would take it for a part of the first column's name.
+pub(crate) fn begin(is_csv: bool, path: Option<&Path>, out: &mut dyn Write) -> io::Result<()> {
+    match path.filter(|_| is_csv) {
+        Some(_) => out.write_all("\u{feff}".as_bytes()),
+        None => Ok(()),
     }
 }
 

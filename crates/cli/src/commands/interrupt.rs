@@ -12,8 +12,7 @@ use crate::progress::ProgressLine;
 /// recorded, and no further call is made. A second Ctrl-C ends the process immediately; the journal then
 /// shows which calls have no answer.
 pub(crate) fn halts(client: &Arc<Client>, progress: &Arc<ProgressLine>) -> Result<(), Problem> {
-    let mut signals = EndSignals::new()
-        .map_err(|error| Problem::Failed(format!("could not listen for Ctrl-C: {error}")))?;
+    let mut signals = EndSignals::new().map_err(Problem::signals)?;
     let (client, progress) = (Arc::clone(client), Arc::clone(progress));
     tokio::spawn(async move {
         signals.next().await;
@@ -27,12 +26,13 @@ pub(crate) fn halts(client: &Arc<Client>, progress: &Arc<ProgressLine>) -> Resul
     Ok(())
 }
 
+/// Ctrl-C, and what else asks a command to end.
 #[cfg(unix)]
-struct EndSignals([signal::unix::Signal; 3]);
+pub(crate) struct EndSignals([signal::unix::Signal; 3]);
 
 #[cfg(unix)]
 impl EndSignals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         use signal::unix::{SignalKind, signal};
         Ok(EndSignals([
             signal(SignalKind::interrupt())?,
@@ -41,7 +41,8 @@ impl EndSignals {
         ]))
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
         let [interrupt, terminate, hangup] = &mut self.0;
         tokio::select! {
             _ = interrupt.recv() => {}
@@ -51,16 +52,18 @@ impl EndSignals {
     }
 }
 
+/// Ctrl-C.
 #[cfg(not(unix))]
-struct EndSignals;
+pub(crate) struct EndSignals;
 
 #[cfg(not(unix))]
 impl EndSignals {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         Ok(EndSignals)
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
         // If Ctrl-C cannot be caught, it ends the process.
         if signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

@@ -17,7 +17,8 @@ pub(crate) fn report(args: &ReportArgs, environment: &Environment) -> Result<Exi
     }
     let reports = args.reports.iter().map(|path| files::read_report(path));
     let reports = reports.collect::<Result<Vec<_>, Problem>>()?;
-    let document = join(reports, (environment.now)())?;
+    let mut document = join(reports, (environment.now)())?;
+    document.scope.show_tags.clone_from(&args.output.show_tags);
     files::report(&args.output, &document, environment)?;
     Ok(document.exit())
 }

@@ -1,6 +1,7 @@
 //! The state table, as a command uses it.
 
 use imds_aws::{CallError, StateTable};
+use imds_core::chain::chain;
 use imds_core::plan::Plan;
 use imds_engine::HeldEntries;
 
@@ -71,6 +72,16 @@ pub(super) async fn honour(
     }
     document.hold(&held);
     document.state_table = true;
+    if let Some(unneeded) = &mut document.unneeded_exemptions {
+        match held.unneeded(client, &table, now).await {
+            Ok(entries) => unneeded.extend(entries),
+            Err(source) => {
+                let problem = Problem::state_table("list", &table, "dynamodb:Scan", source);
+                terminal::say(format!("imdsctl: {}", chain(&problem)));
+                document.unneeded_exemptions = None;
+            }
+        }
+    }
     let left = document.to_enforce();
     plan.steps.retain(|step| left.contains(&step.instance.id));
     Ok(())

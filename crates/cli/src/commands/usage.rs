@@ -3,17 +3,22 @@
 mod rollback_hint;
 mod show;
 mod spark;
+mod watch;
+
+use std::time::Duration;
 
 use imds_aws::Metric;
 use imds_core::policy::Existing;
 use imds_engine::{InstanceCalls, UsageOptions, UsageSurvey, usage as survey_usage};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::files;
 use crate::args::{self, Connection};
-use crate::connect::connect;
+use crate::connect::{Connected, connect};
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
+use crate::output::Format;
 use crate::progress::ProgressLine;
 use crate::scope::Scope;
 use crate::terminal::{self, Destination};
@@ -30,7 +35,7 @@ struct UsageDocument {
 }
 
 /// An instance as JSON.
-#[derive(Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct UsageRow<'a> {
     #[serde(flatten)]
     calls: &'a InstanceCalls,
@@ -81,39 +86,78 @@ pub(crate) async fn usage(
             "`usage` has the formats table, json and csv; use `imdsctl scan --usage {days}{words}` for others"
         )));
     }
+    let watched = args.output.format.unwrap_or(Format::Table);
+    if args.watch.is_some() && !matches!(watched, Format::Table | Format::Json) {
+        let instead = "`--watch` prints lines: use `--format table` or `json`";
+        return Err(Problem::Usage(instead.to_owned()));
+    }
     let connected = connect(connection, &args.regions.only, environment.var).await?;
-    let options = UsageOptions {
-        regions: args.regions.selection(),
-        instances: args.instances.filter(),
-        metric: if args.rejected {
-            Metric::NoTokenRejected
-        } else {
-            Metric::NoToken
-        },
-        days: args.days,
-        data_hours: Existing::default().usage_data_hours,
-        now: (environment.now)(),
+    let surveyor = UsageSurveyor {
+        connection,
+        connected: &connected,
+        args: &args,
     };
-    let client = &connected.client;
-    let progress = ProgressLine::new(client);
-    let survey = survey_usage(client, &connected.region, &options, &progress.hear()).await;
-    progress.end();
-    let survey = survey.map_err(Problem::regions)?;
-    let hints = if args.rejected && !survey.instances.is_empty() {
-        RollbackHints::read(connection).find_all(&survey.instances)
-    } else {
-        Vec::new()
-    };
-    let document = UsageDocument {
-        options,
-        show_tags: args.output.show_tags.clone(),
-        survey,
-        hints,
-    };
+    if let Some(seconds) = args.watch {
+        let every = Duration::from_secs(seconds.into());
+        return watch::watch(&surveyor, every, watched, environment).await;
+    }
+    let document = surveyor.survey((environment.now)()).await?;
     for &files::Target { format, path } in &targets {
         let style = terminal::style(environment.var, Destination::of(path));
-        files::put(path, |out| show::write(format, &document, &style, out))?;
+        files::put(path, |out| {
+            files::begin(format == Format::Csv, path, out)?;
+            show::write(format, &document, &style, out)
+        })?;
     }
     files::warn_unreachable(&targets, &document.survey.unreachable);
     Ok(document.exit())
+}
+
+/// What a survey is made with.
+struct UsageSurveyor<'a> {
+    connection: &'a Connection,
+    connected: &'a Connected,
+    args: &'a args::UsageArgs,
+}
+
+impl UsageSurveyor<'_> {
+    /// Reads the calls of all instances until now. The time limit begins again.
+    async fn survey(&self, now: Timestamp) -> Result<UsageDocument, Problem> {
+        let UsageSurveyor {
+            connection,
+            connected,
+            args,
+        } = self;
+        let client = &connected.client;
+        if let Some(limit) = connection.timeout {
+            client.limit_time(limit);
+        }
+        let options = UsageOptions {
+            regions: args.regions.selection(),
+            instances: args.instances.filter(),
+            metric: if args.rejected {
+                Metric::NoTokenRejected
+            } else {
+                Metric::NoToken
+            },
+            days: args.days,
+            data_hours: Existing::default().usage_data_hours,
+            now,
+        };
+        let progress = ProgressLine::new(client);
+        let survey = survey_usage(client, &connected.region, &options, &progress.hear()).await;
+        progress.end();
+        let survey = survey.map_err(Problem::regions)?;
+        let hints = if args.rejected && !survey.instances.is_empty() {
+            RollbackHints::read(connection).find_all(&survey.instances)
+        } else {
+            Vec::new()
+        };
+        Ok(UsageDocument {
+            options,
+            show_tags: args.output.show_tags.clone(),
+            survey,
+            hints,
+        })
+    }
 }

@@ -7,6 +7,7 @@ use std::hash::Hash;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use imds_core::count::count;
 use imds_core::defaults::MetadataDefaults;
 use imds_core::options::MetadataOptions;
 use imds_core::plain::Plain;
@@ -110,9 +111,10 @@ impl Journal {
         match unanswered(&self.changes.instances) + unanswered(&self.changes.defaults) {
             0 => {}
             1 => notices.push("1 call has no answer and may have taken effect".to_owned()),
-            n => notices.push(format!(
-                "{n} calls have no answer and may have taken effect"
-            )),
+            n => {
+                let calls = count(n, "call");
+                notices.push(format!("{calls} have no answer and may have taken effect"));
+            }
         }
         notices
     }

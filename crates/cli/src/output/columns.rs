@@ -12,9 +12,10 @@ use imds_user_data::Finding;
 use super::grid::{Cell, Column, LAST, Tone};
 use super::survey::{LaunchedFrom, Survey};
 use super::tags;
-use super::words::{self, Message, thousands};
+use super::words::{self, Message};
 use crate::document::{CommandTrigger, Document};
 use crate::usage_by_source::OriginUsage;
+use imds_core::count::thousands;
 
 /// The columns of instances; the caller provides those for the decision.
 pub(super) fn instances<'a, const N: usize>(
@@ -212,6 +213,23 @@ pub(super) fn calls<'a>() -> [Column<'static, CallRow<'a>>; 5] {
         })
         .evidence(),
     ]
+}
+
+/// The columns, with the account in front if the document has several.
+pub(super) fn with_account<'a, T>(
+    document: &Document,
+    columns: impl Into<Vec<Column<'a, T>>>,
+    account: fn(&T) -> &Option<String>,
+) -> Vec<Column<'a, T>>
+where
+    T: 'a,
+{
+    let mut columns = columns.into();
+    if document.accounts().len() > 1 {
+        let cell = move |it: &T| Cell::text(account(it).as_deref());
+        columns.insert(0, Column::fixed("ACCOUNT", cell));
+    }
+    columns
 }
 
 /// The columns of launch templates and configurations.

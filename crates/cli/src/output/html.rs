@@ -19,10 +19,11 @@ use super::grid::{Cell, Column};
 use super::next::{self, NextStep};
 use super::survey::Survey;
 use super::tags;
-use super::words::{self, Message, count, day, thousands};
+use super::words::{self, Message, day, place};
 use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
+use imds_core::count::{count, thousands};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -91,11 +92,12 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
         .partition(|it| it.is_non_compliant());
     let listed = count(fine.len(), "instance");
     let next = next::steps(document, survey);
+    let several = document.accounts().len() > 1;
     html! {
         @if !document.unreachable.is_empty() {
             (section("unreachable", "Could not be described", &html! {
                 @for it in &document.unreachable {
-                    p { b { (Plain(&it.region)) } ": " (Message(&it.error)) }
+                    p { b { (place(it.account.as_deref(), &it.region, several)) } ": " (Message(&it.error)) }
                 }
             }))
         }
@@ -127,6 +129,8 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
 fn found(document: &Document, rows: &mut Rows) -> Markup {
     let calls = columns::call_rows(document);
     let calls: Vec<&CallRow> = calls.iter().collect();
+    let templates = columns::with_account(document, columns::templates(), |it| &it.account);
+    let defaults = columns::with_account(document, columns::defaults(), |it| &it.account);
     html! {
         @if document.user_data {
             (section("user-data", "User data that calls IMDS without a token", &html! {
@@ -138,10 +142,10 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
             @let found = next::in_order(document);
             @let (wrong, fine): (Vec<_>, Vec<_>) = found.iter().partition(|it| it.is_violation());
             (section("templates", "Launch templates and configurations", &html! {
-                @if !wrong.is_empty() { (rows.table("templates", &columns::templates(), &wrong)) }
+                @if !wrong.is_empty() { (rows.table("templates", &templates, &wrong)) }
                 @if !fine.is_empty() {
                     (rows.folded(&format!("{} compliant", thousands(fine.len())), "fine-templates",
-                        &columns::templates(), &fine))
+                        &templates, &fine))
                 }
                 @if found.is_empty() { p { "None found." } }
             }))
@@ -153,7 +157,7 @@ fn found(document: &Document, rows: &mut Rows) -> Markup {
         }
         @if let Some(found) = &document.defaults {
             @let found: Vec<_> = found.iter().collect();
-            (section("defaults", "Defaults of the account", &rows.table("defaults", &columns::defaults(), &found)))
+            (section("defaults", "Defaults of the account", &rows.table("defaults", &defaults, &found)))
         }
     }
 }

@@ -56,7 +56,7 @@ struct DocumentJson<'a> {
     /// The account's metadata defaults, if they were requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     defaults: &'a Option<Vec<RegionDefaults>>,
-    /// Rules that exempt, and that no instance of the account needs; `null`: not every instance of the
+    /// Exemptions that no instance of the account needs; `null`: not every instance of the
     /// account was described.
     unneeded_exemptions: &'a Option<Vec<UnneededExemption>>,
     /// The file that records the changes, for `imdsctl rollback`, where any were made.

@@ -3,12 +3,13 @@
 use std::fmt::{self, Display};
 use std::io;
 
+use imds_core::count::{count, thousands};
 use imds_core::report::Outcome;
 use imds_engine::ScannedInstance;
 
 use super::covered;
 use super::survey::{LaunchedFrom, Survey};
-use super::words::{self, Message, count, day, outcome, thousands};
+use super::words::{self, Message, day, outcome, place};
 use super::{UNNEEDED_EXEMPTIONS, is_always_counted};
 use crate::document::Document;
 
@@ -93,7 +94,11 @@ fn totals(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
 
 fn unreachable(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
     let unreachable = document.unreachable.iter();
-    let lines = unreachable.map(|it| format!("{}: {}", Code(&it.region), Code(&it.error)));
+    let several = document.accounts().len() > 1;
+    let lines = unreachable.map(|it| {
+        let place = place(it.account.as_deref(), &it.region, several);
+        format!("{}: {}", Code(&place), Code(&it.error))
+    });
     list("Could not be described", lines, out)
 }
 

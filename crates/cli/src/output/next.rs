@@ -12,9 +12,9 @@ use imds_core::plain::Plain;
 use imds_engine::RegionDefaults;
 
 use super::survey::Survey;
-use super::words::{count, thousands};
 use crate::document::{CommandTrigger, Document};
 use crate::quote::quoted;
+use imds_core::count::{count, thousands};
 
 /// Something to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -209,7 +209,7 @@ pub(crate) fn fleet(count: usize) -> Document {
             defaults("eu-west-1", Some(HttpTokens::Required)),
             defaults("us-east-1", None),
         ]),
-        unneeded_exemptions: Some(vec![UnneededExemption {
+        unneeded_exemptions: Some(vec![UnneededExemption::Rule {
             rule: HOSTILE[0].to_owned(),
             expires: Some("2027-03-31".parse().unwrap()),
             reason: Some("vendor ticket 4711".to_owned()),

@@ -16,12 +16,13 @@ use super::covered;
 use super::next;
 use super::survey::Survey;
 use super::tags::{self, TagTotal};
-use super::words::{self, Message, count, thousands};
+use super::words::{self, Message};
 use super::{Style, UNNEEDED_EXEMPTIONS, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
 use crate::wrap::wrap;
+use imds_core::count::{count, thousands};
 
 /// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
 const MOST_ROWS: usize = 20;
@@ -62,16 +63,19 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     if document.templates.is_some() {
         let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
-        grid::write(&columns::templates(), &found, FULL, style, out)?;
+        let columns = columns::with_account(document, columns::templates(), |it| &it.account);
+        grid::write(&columns, &found, FULL, style, out)?;
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;
-        defaults(found, FULL, style, out)?;
+        let columns = columns::with_account(document, columns::defaults(), |it| &it.account);
+        grid::write(&columns, found, FULL, style, out)?;
     }
     unneeded_exemptions(document, style, out)?;
     failed(document, style, out)?;
     refused(document, style, out)?;
-    unreachable(&document.unreachable, style, out)?;
+    let several_accounts = document.accounts().len() > 1;
+    unreachable_in(several_accounts, &document.unreachable, style, out)?;
     next_steps(document, &survey, style, out)?;
     scope(document, style, out)?;
     summary(document, style, out)
@@ -214,11 +218,22 @@ pub(crate) fn unreachable(
     style: &Style,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
+    unreachable_in(false, unreachable, style, out)
+}
+
+/// The same, with the accounts if there are several.
+pub(crate) fn unreachable_in(
+    several_accounts: bool,
+    unreachable: &[Unreachable],
+    style: &Style,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     if !unreachable.is_empty() {
         heading("Could not be described", style, out)?;
     }
-    for Unreachable { region, error, .. } in unreachable {
-        let text = format!("{}: {}", Plain(region), Message(error));
+    for it in unreachable {
+        let place = words::place(it.account.as_deref(), &it.region, several_accounts);
+        let text = format!("{place}: {}", Message(&it.error));
         line(&text, style, out)?;
     }
     Ok(())
@@ -233,7 +248,7 @@ fn summary(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::R
         is_shown.then(|| format!("{} {word}", thousands(n)))
     });
     let mut parts: Vec<String> = counts.collect();
-    let regions = count(document.regions.len(), "region");
+    let regions = words::extent(document);
     if let Some(first) = parts.first_mut() {
         *first = format!("{regions}, {}: {first}", count(all, "instance"));
     }

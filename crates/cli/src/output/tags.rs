@@ -8,8 +8,8 @@ use imds_core::report::Outcome;
 use imds_engine::ScannedInstance;
 
 use super::grid::{Cell, Column};
-use super::words::thousands;
 use crate::document::Document;
+use imds_core::count::thousands;
 
 /// The tags of an instance.
 pub(crate) type Tags = BTreeMap<String, String>;

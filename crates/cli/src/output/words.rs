@@ -1,11 +1,13 @@
 //! Wording that the formats share.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
 use imds_core::change::Change;
+use imds_core::count::{count, thousands};
 use imds_core::options::{MetadataOption, OptionSetting, Toggle};
-use imds_core::plain::{Plain, misleads};
+use imds_core::plain::{Plain, write_plain};
 use imds_core::report::Outcome;
 use imds_core::usage::{NotKnown, Usage};
 use imds_engine::{ScanDecision, ScannedInstance};
@@ -23,14 +25,7 @@ const LONGEST: usize = 2000;
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write;
-        for (n, letter) in self.0.chars().enumerate() {
-            if n == LONGEST {
-                return f.write_char('…');
-            }
-            f.write_char(if misleads(letter) { '\u{fffd}' } else { letter })?;
-        }
-        Ok(())
+        write_plain(self.0, LONGEST, f)
     }
 }
 
@@ -154,7 +149,10 @@ pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str
 /// The regions without instances in one sentence, if there are any.
 pub(super) fn empty_regions(document: &Document) -> Option<String> {
     let empty = document.empty_regions();
-    let names = empty.iter().map(|it| Plain(&it.region).to_string());
+    let several = document.accounts().len() > 1;
+    let names = empty
+        .iter()
+        .map(|it| place(it.account.as_deref(), &it.region, several));
     let names: Vec<String> = names.collect();
     let have = if empty.len() == 1 { "has" } else { "have" };
     let such = match document.scope.instance_words().is_empty() {
@@ -165,24 +163,23 @@ pub(super) fn empty_regions(document: &Document) -> Option<String> {
     (!empty.is_empty()).then(|| format!("{regions} {have} {such}: {}", names.join(", ")))
 }
 
-/// A number with thousands separators, for example `1,204`.
-pub(crate) fn thousands(n: impl TryInto<u64>) -> String {
-    let digits = n.try_into().unwrap_or(u64::MAX).to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+/// The region, with its account if there are several.
+pub(super) fn place(account: Option<&str>, region: &str, several_accounts: bool) -> String {
+    let region = Plain(region);
+    match account.filter(|_| several_accounts) {
+        Some(account) => format!("{region} of account {}", Plain(account)),
+        None => region.to_string(),
     }
-    text
 }
 
-/// A number and its noun, for example `1 region` or `17 regions`.
-pub(crate) fn count(n: impl TryInto<u64>, one: &str) -> String {
-    let n = n.try_into().unwrap_or(u64::MAX);
-    let plural = if n == 1 { "" } else { "s" };
-    format!("{} {one}{plural}", thousands(n))
+/// How many regions there are, and how many accounts if there are several.
+pub(super) fn extent(document: &Document) -> String {
+    let names: BTreeSet<&str> = document.regions.iter().map(|it| &*it.region).collect();
+    let regions = count(names.len(), "region");
+    match document.accounts().len() {
+        0 | 1 => regions,
+        several => format!("{}, {regions}", count(several, "account")),
+    }
 }
 
 /// The day, in UTC.
@@ -250,14 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_commas_nouns_their_plural_and_durations_their_unit() {
-        let written = [0_u64, 999, 1000, 1_234_567].map(thousands);
-        assert_eq!(written, ["0", "999", "1,000", "1,234,567"]);
-        let written = [0, 1, 2, 1000].map(|n| count(n, "region"));
-        assert_eq!(
-            written,
-            ["0 regions", "1 region", "2 regions", "1,000 regions"]
-        );
+    fn durations_have_their_unit() {
         assert_eq!(duration(Duration::from_millis(4240)), "4.2 s");
         assert_eq!(duration(Duration::from_secs(133)), "2 min 13 s");
     }

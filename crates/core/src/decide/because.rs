@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::count::count;
 use crate::instance::InstanceId;
 use crate::instance::{DedicatedCapacity, LaunchTemplate};
 use crate::plain::Plain;
@@ -197,8 +198,9 @@ impl fmt::Display for Because {
             }
             Because::RejectedCalls(RejectedCalls { calls, last_at }) => write!(
                 f,
-                "{calls} calls without a token had been rejected before its options were changed, the \
-                 last at {last_at}: software may need IMDSv1"
+                "{} without a token had been rejected before its options were changed, the last at \
+                 {last_at}: software may need IMDSv1",
+                count(*calls, "call")
             ),
             Because::Age(Some(first)) => write!(f, "it was first launched at {first}"),
             Because::Age(None) => f.write_str("EC2 does not show when it was first launched"),
@@ -214,12 +216,13 @@ impl fmt::Display for Because {
                 f.write_str("it is younger than `grace_seconds`: the next sweep decides")
             }
             Because::DisruptionLimit { limit } => {
-                write!(f, "the limit of {limit} disruptions per hour is reached")
+                let limit = count(*limit, "disruption");
+                write!(f, "the limit of {limit} per hour is reached")
             }
             Because::ExistingLimit { limit } => write!(
                 f,
-                "the limit of {limit} enforcements of existing instances per hour is reached: a later \
-                 sweep goes on"
+                "the limit of {} of existing instances per hour is reached: a later sweep goes on",
+                count(*limit, "enforcement")
             ),
             Because::RejectedOn(id) => write!(
                 f,

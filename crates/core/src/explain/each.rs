@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::{Explanation, NOTHING_DONE, explain};
+use crate::count::count;
 use crate::event::{Malformed, delivered};
 use crate::plain::Plain;
 use crate::policy::Policy;
@@ -79,7 +80,8 @@ impl fmt::Display for ExplainedEvents {
         let explained = all - ignored - malformed;
         writeln!(
             f,
-            "\n{all} events: {explained} explained, {ignored} ignored, {malformed} malformed"
+            "\n{}: {explained} explained, {ignored} ignored, {malformed} malformed",
+            count(all, "event")
         )
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::civil::Date;
 
 use super::{ExplainedInstance, Explanation, NotRecorded};
+use crate::count::count;
 use crate::evaluation::Evaluation;
 use crate::options::{MetadataOption, MetadataOptions, OptionSetting};
 use crate::plain::Plain;
@@ -22,10 +23,8 @@ impl fmt::Display for Explanation {
         if let Some(time) = self.time {
             write!(f, ", {time}")?;
         }
-        match self.instances.as_slice() {
-            [] => {}
-            [_] => f.write_str(", 1 instance")?,
-            several => write!(f, ", {} instances", several.len())?,
+        if !self.instances.is_empty() {
+            write!(f, ", {}", count(self.instances.len(), "instance"))?;
         }
         writeln!(f)?;
         for principal in &self.principals {

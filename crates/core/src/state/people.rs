@@ -159,3 +159,22 @@ fn words(f: &mut fmt::Formatter<'_>, reason: Option<&str>, by: Option<&str>) -> 
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_and_holds_until_its_end() {
+        let now: Timestamp = "2026-03-01T10:00:00.7Z".parse().unwrap();
+        let text = |text: &str| text.to_owned();
+        let entry = Entry::lasting(SignedDuration::from_hours(2), text("why"), text("ada"), now);
+        assert_eq!(entry.until.to_string(), "2026-03-01T12:00:00Z");
+        let key = Key::pause("111122223333", Some("eu-central-1"));
+        assert_eq!(Entry::read(&key, &entry.item()), Ok(entry.clone()));
+        assert_eq!(key.paused(), Some(("111122223333", Some("eu-central-1"))));
+        assert_eq!(key.exempt_instance(), None);
+        let holds = |at: &str| Pause::read(&key, &entry.item(), at.parse().unwrap()).is_some();
+        assert!(holds("2026-03-01T11:59:59.9Z") && !holds("2026-03-01T12:00:00Z"));
+    }
+}

@@ -1,5 +1,9 @@
 //! Every way in which an instance or account defaults can be found when a journal is rolled back.
-#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test stops at what it did not expect"
+)]
 
 use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::{Instance, InstanceId, State};
@@ -7,6 +11,7 @@ use imds_core::options::{HopLimit, HttpTokens, MetadataOptions, Toggle};
 use imds_core::rollback::*;
 
 mod properties;
+mod reported;
 
 const REGION: &str = "eu-central-1";
 

@@ -6,13 +6,14 @@ use std::net::IpAddr;
 
 use imds_core::decide::{Decision, NonCompliant};
 use imds_core::defaults::MetadataDefaults;
-use imds_core::instance::{Instance, State};
+use imds_core::instance::{Instance, InstanceId, State};
 use imds_core::launcher::TemplateCompliance;
 use imds_core::launcher_use::LauncherUser;
 use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::plain::Plain;
 use imds_core::policy::{Action, Rule};
 use imds_core::report::{InstanceReport, Outcome, Summary};
+use imds_core::state::Exemption;
 use imds_core::usage::Usage;
 use imds_user_data::Finding;
 use jiff::Timestamp;
@@ -289,25 +290,42 @@ pub struct RegionDefaults {
     pub defaults: MetadataDefaults,
 }
 
-/// A rule that exempts instances, and that no instance of the account needs.
+/// An exemption that no instance of the account needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct UnneededExemption {
-    /// The rule's name.
-    pub rule: String,
-    /// The last day on which it holds; `None`: it does not expire.
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "Option<imds_core::report_schema::Day>")
-    )]
-    pub expires: Option<Date>,
-    /// The rule's reason.
-    pub reason: Option<String>,
+#[serde(untagged)]
+pub enum UnneededExemption {
+    /// A rule of the policy.
+    Rule {
+        /// The rule's name.
+        rule: String,
+        /// The last day on which it holds; `None`: it does not expire.
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "Option<imds_core::report_schema::Day>")
+        )]
+        expires: Option<Date>,
+        /// The rule's reason.
+        reason: Option<String>,
+    },
+    /// A person's entry in the state table.
+    Entry {
+        /// The instance, which is compliant, or no longer exists.
+        instance_id: InstanceId,
+        /// When it ends; `None`: the entry cannot be read, and so it holds.
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "Option<imds_core::report_schema::Time>")
+        )]
+        until: Option<Timestamp>,
+        /// Why it was written.
+        reason: Option<String>,
+    },
 }
 
 impl From<&Rule> for UnneededExemption {
     fn from(rule: &Rule) -> Self {
-        UnneededExemption {
+        UnneededExemption::Rule {
             rule: rule.name.clone(),
             expires: rule.expires,
             reason: rule.reason.clone(),
@@ -315,15 +333,44 @@ impl From<&Rule> for UnneededExemption {
     }
 }
 
+impl UnneededExemption {
+    /// The entry of an instance.
+    pub(crate) fn entry(instance_id: InstanceId, exemption: Exemption) -> Self {
+        let (until, reason) = match exemption {
+            Exemption::Until(entry) => (Some(entry.until), entry.reason),
+            Exemption::Unreadable(_) => (None, None),
+        };
+        UnneededExemption::Entry {
+            instance_id,
+            until,
+            reason,
+        }
+    }
+}
+
 impl fmt::Display for UnneededExemption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rule `{}`", Plain(&self.rule))?;
-        if let Some(reason) = &self.reason {
+        let (reason, end) = match self {
+            UnneededExemption::Rule {
+                rule,
+                expires,
+                reason,
+            } => {
+                write!(f, "rule `{}`", Plain(rule))?;
+                (reason, expires.map(|day| format!("expires after {day}")))
+            }
+            UnneededExemption::Entry {
+                instance_id,
+                until,
+                reason,
+            } => {
+                write!(f, "the entry of {instance_id}")?;
+                (reason, until.map(|time| format!("until {time}")))
+            }
+        };
+        if let Some(reason) = reason {
             write!(f, " ({})", Plain(reason))?;
         }
-        let expires = self.expires.iter();
-        expires
-            .into_iter()
-            .try_for_each(|day| write!(f, ", expires after {day}"))
+        end.map_or(Ok(()), |end| write!(f, ", {end}"))
     }
 }

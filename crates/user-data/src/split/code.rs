@@ -127,7 +127,7 @@ impl CodeSplitter<'_> {
     fn begin_block(&mut self, close: char) {
         self.lexer.cursor.next();
         let statement = std::mem::take(&mut self.lexer.draft);
-        let function = patterns::defined_function(&statement.text).map(Into::into);
+        let function = patterns::defined_function(&statement.text);
         self.lexer.begin_block(function);
         self.open.push((close, Some(statement)));
     }

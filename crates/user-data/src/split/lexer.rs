@@ -66,7 +66,7 @@ impl<'s> Lexer<'s> {
                 _ => by_interpreter(self.draft.head()),
             };
             let language = interpreter.unwrap_or_else(|| language(&text));
-            self.nested.push(self.script.nested(text, line, language));
+            self.nested.push(self.script.nested(&text, line, language));
         } else {
             self.draft.push_text(&text, line);
         }
@@ -74,7 +74,8 @@ impl<'s> Lexer<'s> {
     }
 
     /// Begins a block, of a function where it has a name.
-    pub(super) fn begin_block(&mut self, function: Option<Rc<str>>) {
+    pub(super) fn begin_block(&mut self, function: Option<&str>) {
+        let function = function.map(|name| self.script.language.canonical_name(name).into());
         self.blocks.push(function.or_else(|| self.function()));
     }
 

@@ -33,8 +33,11 @@ const HEAD: usize = 1000;
 const MAX_DEPTH: usize = 24;
 
 patterns! {
-    /// The beginning of a here-document, with its delimiter.
-    HERE_DOCUMENT = r"^<<(?P<indented>-)?[ \t]*(?P<delimiter>[^\s;|&()<>`]+)";
+    /// A command that writes to a file what another one prints.
+    TEE = r"^\s*(?:sudo\s+)?tee\b";
+
+    /// The beginning of a here-document, with its delimiter; before a number, a sign of arithmetic.
+    HERE_DOCUMENT = r"^<<(?P<indented>-)?[ \t]*(?P<delimiter>[^\s\d;|&()<>`][^\s;|&()<>`]*)";
 }
 
 struct ShellSplitter<'s> {
@@ -42,7 +45,7 @@ struct ShellSplitter<'s> {
     /// How many lists of commands are open: the script and substitutions and subshells in it.
     depth: usize,
     /// The function whose body begins at the next brace.
-    announced: Option<Rc<str>>,
+    announced: Option<String>,
     /// Here-documents that begin after this line.
     here_documents: Vec<HereDocument<'s>>,
     /// The script from the beginning of the line on.
@@ -123,10 +126,10 @@ impl<'s> ShellSplitter<'s> {
             '{' if draft.at_word() && next.is_none_or(char::is_whitespace) => {
                 self.lexer.cursor.next();
                 let named = draft.text.strip_prefix("function ");
-                let named = named.map(|name| name.trim().into());
+                let named = named.map(|name| name.trim().to_owned());
                 let function = self.announced.take().or(named);
                 self.end_command();
-                self.lexer.begin_block(function);
+                self.lexer.begin_block(function.as_deref());
             }
             '}' if draft.text.is_empty() => {
                 self.lexer.cursor.next();
@@ -161,7 +164,9 @@ impl<'s> ShellSplitter<'s> {
         let file = patterns::TARGET.captures(text).and_then(|it| it.get(1));
         let file = file.filter(|file| !file.as_str().starts_with("/dev/"));
         let rest = file.map_or(text, |file| text.get(file.end()..).unwrap_or_default());
-        if rest.contains('|') {
+        let before = file.and_then(|file| text.get(..file.start()));
+        let mut commands = before.unwrap_or_default().split('|').skip(1);
+        if rest.contains('|') || commands.any(|command| !TEE.is_match(command)) {
             return None;
         }
         let program = assignments::program(text)?;
@@ -294,7 +299,7 @@ impl<'s> ShellSplitter<'s> {
             let line = self.lexer.cursor.line;
             let text = self.here_document_text(&here_document);
             if self.lexer.script.may_nest() {
-                let language = by_line.unwrap_or_else(|| language(&text));
+                let language = by_line.unwrap_or_else(|| language(text));
                 let mut nested = self.lexer.script.nested(text, line, language);
                 let after = start(here_document.after, HEAD).lines().next();
                 let after = after.unwrap_or_default();
@@ -304,7 +309,7 @@ impl<'s> ShellSplitter<'s> {
         }
     }
 
-    fn here_document_text(&mut self, here_document: &HereDocument) -> String {
+    fn here_document_text(&mut self, here_document: &HereDocument) -> &'s str {
         let indent = if here_document.indented { "\t" } else { "" };
         let is_text = |line: &&str| {
             let line = line.trim_start_matches(|letter| indent.contains(letter));
@@ -315,6 +320,6 @@ impl<'s> ShellSplitter<'s> {
         let text = cursor.take(lines.map(str::len).sum());
         cursor.take_line();
         cursor.next();
-        text.to_owned()
+        text
     }
 }

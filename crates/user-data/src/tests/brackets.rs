@@ -73,6 +73,10 @@ fn names_that_a_block_in_brackets_assigns_are_resolved() {
             &[],
         ),
         (
+            "#!/usr/bin/env node\nif (a) { b(); } const o = { headers: { 'X-aws-ec2-metadata-token': t } };\nfetch('http://169.254.169.254/latest/user-data', o);\n",
+            &[],
+        ),
+        (
             "#ps1\n$u = @(\n  'http://169.254.169.254/latest/user-data',\n  'http://169.254.169.254/latest/meta-data/mac'\n)\nforeach ($a in $u) { irm $a }\n",
             &["6 irm $a"],
         ),

@@ -50,6 +50,10 @@ fn calls_of_curl_and_wget_are_found() {
             &["3 curl http://169.254.169.254/latest/meta-data/mac"],
         ),
         (
+            "#!/bin/sh\nN=$((1 << 3))\ncat > /opt/a.py <<EOF\nimport os\nEOF\nU=http://169.254.169.254/latest/\ncurl $U\n",
+            &["7 curl $U"],
+        ),
+        (
             "read -r ID < <(curl -s http://169.254.169.254/latest/meta-data/mac)\n",
             &["1 curl http://169.254.169.254/latest/meta-data/mac"],
         ),

@@ -151,6 +151,10 @@ fn a_url_that_is_passed_by_a_pipe_or_a_file_is_fetched() {
             &["1 curl http://169.254.169.254/latest/user-data"],
         ),
         (
+            "echo http://169.254.169.254/latest/user-data | xargs curl -s > /etc/motd\n",
+            &["1 curl http://169.254.169.254/latest/user-data"],
+        ),
+        (
             "printf '%s\\n' http://169.254.169.254/latest/user-data > /tmp/u\nwget -q -i /tmp/u\n",
             &["2 wget /tmp/u"],
         ),

@@ -1,6 +1,6 @@
 //! A comparison as a table, JSON, CSV or Markdown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use imds_core::plain::Plain;
@@ -53,7 +53,8 @@ fn table(
         let columns = columns(&comparison.changes);
         grid::write(&columns, &comparison.changes, FULL, style, out)?;
     }
-    output::unreachable(comparison.unreachable, style, out)?;
+    let several = accounts(reports.new).len() > 1;
+    output::unreachable_in(several, comparison.unreachable, style, out)?;
     writeln!(out)?;
     output::line(&summary(comparison), style, out)
 }
@@ -78,16 +79,16 @@ fn introduction(comparison: &Comparison, reports: &Reports) -> Vec<String> {
     lines
 }
 
+/// The accounts of a report, where they are known.
+fn accounts(report: &ReportFile) -> BTreeSet<&str> {
+    let accounts = report.regions.iter().map(|it| it.account.as_deref());
+    accounts.flatten().collect()
+}
+
 /// The files, the accounts, the time and the size of a report.
 fn described(report: &ReportFile) -> String {
     let files = report.sources.iter().map(|it| Plain(&it.file).to_string());
-    let mut accounts: Vec<&str> = report
-        .regions
-        .iter()
-        .flat_map(|it| it.account.as_deref())
-        .collect();
-    accounts.sort_unstable();
-    accounts.dedup();
+    let accounts: Vec<&str> = accounts(report).into_iter().collect();
     let accounts = match accounts.as_slice() {
         [] => "account not known".to_owned(),
         [one] => format!("account {}", Plain(one)),

@@ -5,7 +5,8 @@ use imds_core::report::{Outcome, Summary};
 use maud::{Markup, html};
 
 use crate::document::Document;
-use crate::output::words::{empty_regions, thousands};
+use crate::output::words::{empty_regions, place};
+use imds_core::count::thousands;
 
 /// The CSS class of an outcome; `None` for terminated instances, which do not count.
 pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
@@ -20,10 +21,11 @@ pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
 /// A bar for all instances and for those of each region.
 pub(super) fn shares(document: &Document) -> Markup {
     let empty = document.empty_regions();
+    let several = document.accounts().len() > 1;
     html! {
         (bar("all regions", &document.summary()))
         @for total in document.regions.iter().filter(|it| !empty.contains(it)) {
-            (bar(&total.region, &total.summary))
+            (bar(&place(total.account.as_deref(), &total.region, several), &total.summary))
         }
         @if let Some(empty) = empty_regions(document) { p { (empty) "." } }
         p {

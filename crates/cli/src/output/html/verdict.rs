@@ -8,7 +8,8 @@ use maud::{Markup, html};
 use super::charts;
 use crate::document::{CommandTrigger, Document};
 use crate::output::is_always_counted;
-use crate::output::words::{count, duration, outcome, thousands};
+use crate::output::words::{duration, extent, outcome};
+use imds_core::count::{count, thousands};
 
 pub(super) fn title(document: &Document) -> String {
     match &document.account {
@@ -40,7 +41,7 @@ pub(super) fn verdict(document: &Document) -> Markup {
             (totals(document))
             p {
                 (verb) " on " (at.strftime("%-d %B %Y, %H:%M UTC"))
-                " · " (count(document.regions.len(), "region"))
+                " · " (extent(document))
                 " · " (duration(document.took))
             }
             nav {

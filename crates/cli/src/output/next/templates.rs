@@ -12,8 +12,8 @@ use super::NextStep;
 use crate::coverage::{Unexamined, not_examined};
 use crate::document::Document;
 use crate::output::columns::template_name;
-use crate::output::words::count;
 use crate::quote::quoted;
+use imds_core::count::count;
 
 /// Those to change first: whose instances do not use IMDSv1, then whose instances are to be moved off it;
 /// then all others.

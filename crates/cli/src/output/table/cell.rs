@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use comfy_table::{Attribute, Color};
 use imds_core::plain::Plain;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
 
 use crate::wrap::wrap;
 
@@ -133,8 +134,9 @@ fn shortened(text: &str, width: u16) -> String {
         return text.to_owned();
     }
     let mut column = 1;
-    let beginning = text.chars().take_while(|letter| {
-        column += letter.width().unwrap_or(0);
+    // An emoji or a letter with its marks may consist of several characters.
+    let beginning = text.graphemes(true).take_while(|letter| {
+        column += letter.width();
         column <= width
     });
     let mut beginning: String = beginning.collect();
