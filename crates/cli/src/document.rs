@@ -192,6 +192,14 @@ impl Document {
         to_enforce.map(|it| it.report.instance_id.clone()).collect()
     }
 
+    /// Removes the instances that were compliant, exempt or gone when they were scanned, unless their user
+    /// data calls the metadata service without a token.
+    pub(crate) fn only_violations(mut self) -> Self {
+        self.instances
+            .retain(|it| it.is_non_compliant() || !it.user_data.is_empty());
+        self
+    }
+
     /// Removes the instances that were compliant, exempt or gone when they were scanned.
     pub(crate) fn only_non_compliant(mut self) -> Self {
         self.instances.retain(ScannedInstance::is_non_compliant);

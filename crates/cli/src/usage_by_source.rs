@@ -97,7 +97,11 @@ impl OriginUsage<'_> {
     pub(crate) fn outlook(&self) -> String {
         let (all, in_use) = (self.instances(), self.in_use);
         let uses = if all == 1 { "uses" } else { "use" };
-        let count = format!("{in_use} of {all} {uses} IMDSv1");
+        let unknown = match self.unknown {
+            0 => String::new(),
+            unknown => format!(", not known for {unknown}"),
+        };
+        let count = format!("{in_use} of {all} {uses} IMDSv1{unknown}");
         match self.launched_from {
             LaunchOrigin::None => count,
             LaunchOrigin::AutoScalingGroup { .. } | LaunchOrigin::LaunchTemplate { .. }
@@ -181,7 +185,7 @@ mod tests {
             [
                 "Auto Scaling group web-asg: 2 of 2 use IMDSv1: each new one is enforced at its launch",
                 "lt-0123456789abcdef0: 1 of 2 use IMDSv1: each new one is enforced at its launch",
-                "neither group nor template: 0 of 2 use IMDSv1",
+                "neither group nor template: 0 of 2 use IMDSv1, not known for 1",
             ]
         );
     }

@@ -329,7 +329,7 @@ fn json_has_a_verdict_for_every_check() {
     let output: Value = serde_json::from_str(&ran.ended_with(0).stdout).unwrap();
     assert_eq!(output["fine"], true);
     let checks = output["checks"].as_array().unwrap();
-    assert_eq!(checks.len(), 2 + 2 * 10 + 1);
+    assert_eq!(checks.len(), 2 + 2 * 13 + 1);
     let verdict = |region: &str, what: &str| {
         let mut found = checks
             .iter()

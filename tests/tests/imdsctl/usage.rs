@@ -315,7 +315,7 @@ fn html_is_rejected_before_any_call() {
     assert!(
         ran.ended_with(2)
             .stderr
-            .contains("use `imdsctl scan --usage` for others"),
+            .contains("use `imdsctl scan --usage 14` for others"),
         "{}",
         ran.stderr
     );

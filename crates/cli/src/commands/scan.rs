@@ -43,7 +43,7 @@ pub(crate) async fn scan(
     let held = (&mut document, &mut plan);
     state_table::honour(connection, &connected, environment, held).await?;
     if args.only == Some(Only::Violations) {
-        document = document.only_non_compliant();
+        document = document.only_violations();
     }
     files::report(&args.output, &document, environment)?;
     Ok(document.exit())

@@ -132,9 +132,15 @@ pub(super) fn usage_by_source<'a>() -> [Column<'static, OriginUsage<'a>>; 6] {
     [
         Column::fixed("REGION", |it: &Row| Cell::text(it.region)),
         Column::flexible("LAUNCHED FROM", 20, |it: &Row| Cell::new(it.launched_from)),
-        Column::fixed("IN USE", |it: &Row| Cell::new(thousands(it.in_use))).right(),
-        Column::fixed("UNUSED", |it: &Row| Cell::new(thousands(it.unused))).right(),
-        Column::fixed("UNKNOWN", |it: &Row| Cell::new(thousands(it.unknown))).right(),
+        Column::fixed("IN USE", |it: &Row| Cell::new(thousands(it.in_use)))
+            .right()
+            .dropped(3),
+        Column::fixed("UNUSED", |it: &Row| Cell::new(thousands(it.unused)))
+            .right()
+            .dropped(2),
+        Column::fixed("UNKNOWN", |it: &Row| Cell::new(thousands(it.unknown)))
+            .right()
+            .dropped(1),
         Column::flexible("OUTLOOK", 20, |it: &Row| Cell::new(it.outlook())).evidence(),
     ]
 }
