@@ -166,6 +166,33 @@ fn an_enforcement_writes_all_instances_to_files_and_only_the_changed_ones_to_tab
     );
 }
 
+/// Instances in a region: compliant, non-compliant, with too many hops, of unknown options, exempt by the
+/// tag `app`, and terminated.
+fn of_every_kind(ec2: &FakeAws, region: &str) -> [String; 6] {
+    [
+        launch(region).tokens("required"),
+        launch(region),
+        launch(region).tokens("required").hop_limit(3),
+        launch(region).no_metadata_options(),
+        launch(region).tag("app", "scanner"),
+        launch(region).state("terminated"),
+    ]
+    .map(|launch| ec2.launch(launch))
+}
+
+/// Asserts the status of a finding in ASFF and in OCSF, its severity, its state, and its activity.
+#[track_caller]
+fn assert_finding((findings, events): &(Value, Value), id: &str, expected: [&str; 5]) {
+    let [in_asff, in_ocsf, severity, state, activity] = expected;
+    let resource = id.splitn(3, '/').last().unwrap();
+    let upper = severity.to_uppercase();
+    assert_eq!(
+        asff(findings, resource),
+        [id, in_asff, upper.as_str(), state]
+    );
+    assert_eq!(ocsf(events, resource), [id, in_ocsf, severity, activity]);
+}
+
 #[test]
 fn findings_have_stable_ids_and_what_is_not_known_never_passes() {
     let ec2 = two_regions();
@@ -174,12 +201,7 @@ fn findings_have_stable_ids_and_what_is_not_known_never_passes() {
         "on_violation": "report",
         "rules": [{ "name": "scanner", "when": { "tags": { "app": "scanner" } }, "action": "exempt" }] });
     let policy = place.file("policy.json", &policy.to_string());
-    let passed = ec2.launch(launch(HERE).tokens("required"));
-    let failed = ec2.launch(launch(HERE));
-    let hops = ec2.launch(launch(HERE).tokens("required").hop_limit(3));
-    let unknown = ec2.launch(launch(HERE).no_metadata_options());
-    let exempt = ec2.launch(launch(HERE).tag("app", "scanner"));
-    let gone = ec2.launch(launch(HERE).state("terminated"));
+    let ids = of_every_kind(&ec2, HERE);
     ec2.fault(
         InjectedFault::unauthorized()
             .action("DescribeInstances")
@@ -195,73 +217,29 @@ fn findings_have_stable_ids_and_what_is_not_known_never_passes() {
             .ended_with(3);
         (read(&place, "a.asff.json"), read(&place, "b.ocsf.json"))
     };
-    let (findings, events) = scan();
-    let arn = |id: &str| format!("arn:aws:ec2:{HERE}:111122223333:instance/{id}");
-    let (here, there) = (
-        format!("111122223333/{HERE}"),
-        format!("111122223333/{THERE}"),
-    );
-    for (control, resource, [asff_status, ocsf_status, severity], [state, activity]) in [
-        (
-            "IMDS.1",
-            arn(&passed),
-            ["PASSED", "Pass", "Informational"],
-            ["ACTIVE", "Update"],
-        ),
-        (
-            "IMDS.1",
-            arn(&failed),
-            ["FAILED", "Fail", "High"],
-            ["ACTIVE", "Update"],
-        ),
-        (
-            "IMDS.1",
-            arn(&hops),
-            ["FAILED", "Fail", "Medium"],
-            ["ACTIVE", "Update"],
-        ),
-        (
-            "IMDS.1",
-            arn(&unknown),
-            ["FAILED", "Fail", "High"],
-            ["ACTIVE", "Update"],
-        ),
-        (
-            "IMDS.1",
-            arn(&exempt),
-            ["WARNING", "Warning", "Low"],
-            ["ACTIVE", "Update"],
-        ),
-        (
-            "IMDS.1",
-            arn(&gone),
-            ["NOT_AVAILABLE", "Unknown", "Informational"],
-            ["ARCHIVED", "Close"],
-        ),
-        (
-            "IMDS.2",
-            here,
-            ["PASSED", "Pass", "Informational"],
-            ["ACTIVE", "Update"],
-        ),
-        (
-            "IMDS.2",
-            there,
-            ["NOT_AVAILABLE", "Unknown", "Medium"],
-            ["ACTIVE", "Update"],
-        ),
-    ] {
-        let id = format!("imds-enforcer/{control}/{resource}");
-        let upper = severity.to_uppercase();
-        assert_eq!(
-            asff(&findings, &resource),
-            [id.as_str(), asff_status, &upper, state]
-        );
-        assert_eq!(
-            ocsf(&events, &resource),
-            [id.as_str(), ocsf_status, severity, activity]
-        );
+    let written = scan();
+    let arn = |id| format!("imds-enforcer/IMDS.1/arn:aws:ec2:{HERE}:111122223333:instance/{id}");
+    let regions = [HERE, THERE].map(|it| format!("imds-enforcer/IMDS.2/111122223333/{it}"));
+    let expected = [
+        ["PASSED", "Pass", "Informational", "ACTIVE", "Update"],
+        ["FAILED", "Fail", "High", "ACTIVE", "Update"],
+        ["FAILED", "Fail", "Medium", "ACTIVE", "Update"],
+        ["FAILED", "Fail", "High", "ACTIVE", "Update"],
+        ["WARNING", "Warning", "Low", "ACTIVE", "Update"],
+        [
+            "NOT_AVAILABLE",
+            "Unknown",
+            "Informational",
+            "ARCHIVED",
+            "Close",
+        ],
+        ["PASSED", "Pass", "Informational", "ACTIVE", "Update"],
+        ["NOT_AVAILABLE", "Unknown", "Medium", "ACTIVE", "Update"],
+    ];
+    for (id, expected) in ids.map(arn).into_iter().chain(regions).zip(expected) {
+        assert_finding(&written, &id, expected);
     }
+    let (findings, events) = written;
     assert_eq!(list(&findings, "Findings").len(), 8);
     assert_eq!(events.as_array().unwrap().len(), 8);
     let ids = |findings: &Value| {
