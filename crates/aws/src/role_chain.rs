@@ -104,13 +104,13 @@ fn role(profile: &Profile) -> Option<ProfileRole> {
 
 #[cfg(test)]
 mod tests {
-    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
     use aws_types::os_shim_internal::{Env, Fs};
 
     use super::*;
 
     async fn chain(config: &str) -> Option<RoleChain> {
-        let files = ProfileFiles::builder().with_contents(ProfileFileKind::Config, config);
+        let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, config);
         let (fs, env, files) = (Fs::real(), Env::real(), files.build());
         let profiles = aws_config::profile::load(&fs, &env, &files, None).await;
         RoleChain::with_mfa(&profiles.unwrap(), "top")

@@ -139,7 +139,10 @@ fn no_line_is_longer_than_the_screen() {
             ("doctor", 3),
             ("defaults show", 0),
             ("defaults set --http-tokens-enforced enabled --dry-run", 1),
-            ("scan --region us-east-2 --format table --output /dev/null", 3),
+            (
+                "scan --region us-east-2 --format table --output /dev/null",
+                3,
+            ),
             ("scan --policy a/policy/that/does/not/exist.json", 2),
             ("policy check observe.json", 0),
         ] {

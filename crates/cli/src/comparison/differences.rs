@@ -59,16 +59,8 @@ pub(crate) fn differences(old: &ReportFile, new: &ReportFile) -> Vec<Difference>
             only(&old_regions, &new_regions),
             only(&new_regions, &old_regions),
         ),
-        (
-            Aspect::Policies,
-            each(old, |it| policy(it)),
-            each(new, |it| policy(it)),
-        ),
-        (
-            Aspect::Filters,
-            each(old, |it| filters(it)),
-            each(new, |it| filters(it)),
-        ),
+        (Aspect::Policies, each(old, policy), each(new, policy)),
+        (Aspect::Filters, each(old, filters), each(new, filters)),
     ];
     let differing = all.into_iter().filter(|(_, old, new)| old != new);
     let sentences = |texts: BTreeSet<String>| texts.into_iter().collect();

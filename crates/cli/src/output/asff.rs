@@ -73,22 +73,24 @@ fn finding(result: &CheckResult, document: &Document) -> Value {
 }
 
 fn resource(result: &CheckResult) -> Value {
-    let mut resource = json!({
-        "Type": match result.check {
-            Check::Instance => "AwsEc2Instance",
-            Check::Region => "AwsAccount",
-        },
-        "Id": result.resource(),
-        "Partition": result.partition(),
-        "Region": result.region,
-    });
+    let kind = match result.check {
+        Check::Instance => "AwsEc2Instance",
+        Check::Region => "AwsAccount",
+    };
+    let mut fields = vec![
+        ("Type", json!(kind)),
+        ("Id", json!(result.resource())),
+        ("Partition", json!(result.partition())),
+        ("Region", json!(result.region)),
+    ];
     if let Some(instance) = result.instance {
-        resource["Details"] = json!({ "AwsEc2Instance": details(instance) });
+        let details = details(instance);
+        fields.push(("Details", json!({ "AwsEc2Instance": details })));
         if !instance.tags.is_empty() {
-            resource["Tags"] = json!(instance.tags);
+            fields.push(("Tags", json!(instance.tags)));
         }
     }
-    resource
+    fields.into_iter().collect()
 }
 
 /// What is not known is left out: Security Hub accepts no `null`.

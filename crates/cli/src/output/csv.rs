@@ -6,7 +6,8 @@ use std::io;
 use csv::Writer;
 use imds_core::options::MetadataOption;
 use imds_engine::ScannedInstance;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::words::Message;
 use crate::document::Document;
@@ -61,13 +62,23 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     let headers = columns.iter().map(|(header, _)| header);
     writer.write_record(headers).map_err(io_error)?;
     for instance in &document.instances {
-        let mut json = serde_json::to_value(instance)?;
-        json["age_days"] = json!(age_days(document, instance));
+        let json = serde_json::to_value(CsvRow {
+            instance,
+            age_days: age_days(document, instance),
+        })?;
         let pointers = columns.iter().map(|(_, pointer)| pointer);
         let values = pointers.map(|pointer| json.pointer(pointer).map(text).unwrap_or_default());
         writer.write_record(values).map_err(io_error)?;
     }
     writer.flush()
+}
+
+/// An instance, and what only CSV has.
+#[derive(Serialize)]
+struct CsvRow<'a> {
+    #[serde(flatten)]
+    instance: &'a ScannedInstance,
+    age_days: Option<i64>,
 }
 
 /// The whole days since the first launch, where that is known.

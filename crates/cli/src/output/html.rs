@@ -104,10 +104,10 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
         @if !wrong.is_empty() {
             (section("instances", "Non-compliant instances", &rows.table("instances", &instances, &wrong)))
         }
-        @for (n, (key, totals, columns)) in tags::by_tag(document).iter().enumerate() {
-            @let totals: Vec<_> = totals.iter().collect();
-            (section(&format!("tag-{n}"), &format!("By tag {}", Plain(key)),
-                &rows.table(&format!("tag-{n}"), columns, &totals)))
+        @for (n, tag) in tags::by_tag(document).iter().enumerate() {
+            @let totals: Vec<_> = tag.totals.iter().collect();
+            (section(&format!("tag-{n}"), &format!("By tag {}", Plain(tag.key)),
+                &rows.table(&format!("tag-{n}"), &tag.columns, &totals)))
         }
         (found(document, rows))
         (section("next", "What to do next", &html! {

@@ -98,34 +98,34 @@ fn compliance(result: &CheckResult) -> Value {
 }
 
 fn resource(result: &CheckResult) -> Value {
-    let common = |kind: &str| {
-        json!({
-            "uid": result.resource(),
-            "type": kind,
-            "region": result.region,
-            "cloud_partition": result.partition(),
-        })
+    let kind = match result.instance {
+        None => "AWS::::Account",
+        Some(_) => "AWS::EC2::Instance",
     };
-    match result.instance {
-        None => common("AWS::::Account"),
-        Some(instance) => described(common("AWS::EC2::Instance"), instance),
+    let mut fields = vec![
+        ("uid", json!(result.resource())),
+        ("type", json!(kind)),
+        ("region", json!(result.region)),
+        ("cloud_partition", json!(result.partition())),
+    ];
+    if let Some(instance) = result.instance {
+        fields.extend(described(instance));
     }
+    fields.into_iter().collect()
 }
 
-fn described(mut resource: Value, instance: &ScannedInstance) -> Value {
+fn described(instance: &ScannedInstance) -> Vec<(&'static str, Value)> {
     let tags = instance.tags.iter();
     let tags = tags.map(|(name, value)| json!({ "name": name, "value": value }));
-    resource["tags"] = tags.collect();
-    if let Some(name) = &instance.name {
-        resource["name"] = json!(name);
-    }
     let report = &instance.report;
-    resource["data"] = json!({
+    let data = json!({
         "metadata_options": report.after.or(report.before),
         "instance_type": instance.instance_type,
         "image": instance.image,
         "instance_profile": instance.instance_profile,
         "public_addresses": instance.public_addresses,
     });
-    resource
+    let mut fields = vec![("tags", tags.collect()), ("data", data)];
+    fields.extend(instance.name.iter().map(|name| ("name", json!(name))));
+    fields
 }

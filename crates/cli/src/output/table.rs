@@ -114,8 +114,8 @@ fn next_steps(
 }
 
 fn by_tag(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Result<()> {
-    for (key, totals, columns) in tags::by_tag(document) {
-        tag_totals(key, &columns, &totals, style, out)?;
+    for tag in tags::by_tag(document) {
+        tag_totals(tag.key, &tag.columns, &tag.totals, style, out)?;
     }
     Ok(())
 }

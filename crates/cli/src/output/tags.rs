@@ -30,17 +30,19 @@ pub(crate) fn column<'a, T: 'a>(key: &'a str, tags: fn(&T) -> &Tags) -> Column<'
     Column::flexible(Plain(key).to_string(), 8, cell).enough(16)
 }
 
-/// The totals by the values of a tag, most wrong ones first; instances without it are `(no tag)`.
+/// The totals by the values of a tag, most wrong ones first; instances without it are `(no tag)`. `read`
+/// gives the tags, and whether the instance is wrong.
 pub(crate) fn totals<'i, T: 'i>(
     key: &str,
     items: impl IntoIterator<Item = &'i T>,
-    (tags, is_wrong): (fn(&T) -> &Tags, fn(&T) -> bool),
+    read: fn(&T) -> (&Tags, bool),
 ) -> Vec<TagTotal> {
     let mut totals: BTreeMap<Option<&str>, TagTotal> = BTreeMap::new();
     for item in items {
-        let value = tags(item).get(key).map(String::as_str);
+        let (tags, is_wrong) = read(item);
+        let value = tags.get(key).map(String::as_str);
         let total = totals.entry(value).or_default();
-        total.wrong += usize::from(is_wrong(item));
+        total.wrong += usize::from(is_wrong);
         total.all += 1;
     }
     let totals = totals.into_iter().map(|(value, total)| TagTotal {
@@ -71,8 +73,15 @@ pub(crate) fn columns<'a>(
     [value, wrong].into_iter().chain(all).collect()
 }
 
-/// For each tag that is shown, the totals of the instances, without terminated ones, and their columns.
-pub(super) fn by_tag(document: &Document) -> Vec<(&str, Vec<TagTotal>, Vec<Column<'_, TagTotal>>)> {
+/// The totals of a tag that is shown.
+pub(super) struct ShownTag<'a> {
+    pub(super) key: &'a str,
+    pub(super) totals: Vec<TagTotal>,
+    pub(super) columns: Vec<Column<'a, TagTotal>>,
+}
+
+/// The totals of the instances, without terminated ones, for each tag that is shown.
+pub(super) fn by_tag(document: &Document) -> Vec<ShownTag<'_>> {
     let counted: usize = Outcome::ALL.iter().map(|it| document.has(*it)).sum();
     let all = (document.instances.len() == counted).then_some("ALL");
     let exists =
@@ -80,8 +89,11 @@ pub(super) fn by_tag(document: &Document) -> Vec<(&str, Vec<TagTotal>, Vec<Colum
     let keys = document.scope.show_tags.iter();
     keys.map(|key| {
         let instances = document.instances.iter().filter(exists);
-        let totals = totals(key, instances, (tags_of, is_wrong));
-        (key.as_str(), totals, columns(key, "NON-COMPLIANT", all))
+        ShownTag {
+            key,
+            totals: totals(key, instances, |it| (&it.tags, is_wrong(it))),
+            columns: columns(key, "NON-COMPLIANT", all),
+        }
     })
     .collect()
 }
@@ -121,7 +133,7 @@ mod tests {
             (tags(Some("db\u{1b}[31m")), true),
             (tags(Some("db\u{1b}[31m")), true),
         ];
-        let totals = totals("team", &items, (|it| &it.0, |it| it.1));
+        let totals = totals("team", &items, |it| (&it.0, it.1));
         let shown = totals
             .iter()
             .map(|it| (it.value.as_str(), it.wrong, it.all));

@@ -76,8 +76,9 @@ fn by_tag(document: &UsageDocument, style: &Style, out: &mut dyn io::Write) -> i
         "IN USE"
     };
     for key in document.show_tags.iter().filter(|_| !instances.is_empty()) {
-        let has_calls: fn(&InstanceCalls) -> bool = |it| it.verdict.has_calls() == Some(true);
-        let totals = tags::totals(key, instances, (|it| &it.tags, has_calls));
+        let totals = tags::totals(key, instances, |it| {
+            (&it.tags, it.verdict.has_calls() == Some(true))
+        });
         let columns = tags::columns(key, title, Some("LISTED"));
         output::tag_totals(key, &columns, &totals, style, out)?;
     }
