@@ -81,7 +81,7 @@ fn each_output_has_the_format_of_its_ending_and_all_are_of_one_scan() {
     for (name, begin) in [
         ("B.HTML", "<!DOCTYPE html>"),
         ("c.md", "## IMDSv1 in account `111122223333`"),
-        ("d.csv", "account,region,instance_id"),
+        ("d.csv", "\u{feff}account,region,instance_id"),
         ("e.txt", "REGION"),
         ("f.asff.json", "{\n  \"Findings\": ["),
         ("g.ocsf.json", "[\n  {"),
