@@ -18,7 +18,7 @@ use super::next;
 use super::survey::Survey;
 use super::tags::{self, TagTotal};
 use super::words::{self, Message};
-use super::{Style, UNNEEDED_EXEMPTIONS, is_always_counted};
+use super::{Style, UNNEEDED_EXEMPTIONS, USAGE_BY_SOURCE, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
@@ -57,7 +57,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     launched_from(&survey, style, out)?;
     let usage = usage_by_source(&document.instances);
     if !usage.is_empty() {
-        heading("Use of IMDSv1 by what launched the instances", style, out)?;
+        heading(USAGE_BY_SOURCE, style, out)?;
         beginning(&columns::usage_by_source(), &usage, style, out)?;
     }
     if document.templates.is_some() {
@@ -271,7 +271,7 @@ fn scope(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Res
         .map(|(label, text)| format!("{label} {text}"))
         .collect();
     line(&parts.join("; "), style, out)?;
-    if let Some(empty) = words::empty_regions(document) {
+    if let Some(empty) = words::empty_regions(document, |names| names.join(", ")) {
         line(&empty, style, out)?;
     }
     let not_examined = not_examined(document);
