@@ -5,6 +5,8 @@ locals {
   keys = {
     function = ["limit#*", "drift#*", "existing#*", "watch#*", "launcher#*", "lease#*"]
     people   = ["exempt#*", "pause#*"]
+    # Of the function, and also read by `imdsctl enforce --policy`.
+    watched = ["watch#*"]
   }
   on_keys = {
     for writer, keys in local.keys : writer => {
@@ -80,6 +82,13 @@ locals {
           Effect   = "Allow"
           Action   = "dynamodb:Scan"
           Resource = local.arn.table
+        },
+        {
+          Sid       = "ReadWatchedInstances"
+          Effect    = "Allow"
+          Action    = "dynamodb:BatchGetItem"
+          Resource  = local.arn.table
+          Condition = local.on_keys.watched
       }],
       [
         for key in var.kms_key_arn[*] : {

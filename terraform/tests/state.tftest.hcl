@@ -65,6 +65,15 @@ run "people_can_exempt_and_pause_only" {
         Effect   = "Allow"
         Action   = "dynamodb:Scan"
         Resource = "arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer"
+        }, {
+        Sid      = "ReadWatchedInstances"
+        Effect   = "Allow"
+        Action   = "dynamodb:BatchGetItem"
+        Resource = "arn:aws:dynamodb:eu-central-1:111122223333:table/imds-enforcer"
+        Condition = {
+          "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["watch#*"] }
+          Null                      = { "dynamodb:LeadingKeys" = "false" }
+        }
       }]
     }
     error_message = "exemptions_policy: ${output.exemptions_policy}"
@@ -78,7 +87,7 @@ run "people_can_use_the_key_only_through_dynamodb" {
   }
 
   assert {
-    condition = jsondecode(output.exemptions_policy).Statement[2] == {
+    condition = jsondecode(output.exemptions_policy).Statement[3] == {
       Sid       = "UseKeyOfTable"
       Effect    = "Allow"
       Action    = "kms:Decrypt"

@@ -182,6 +182,19 @@ impl Document {
         }
     }
 
+    /// Applies decisions that were changed since the scan.
+    pub(crate) fn decide_again(&mut self, steps: &[Step]) {
+        let steps = steps.iter().map(|step| (&step.instance.id, step));
+        let steps: HashMap<&InstanceId, &Step> = steps.collect();
+        for scanned in &mut self.instances {
+            if let Some(step) = steps.get(&scanned.report.instance_id) {
+                let usage = scanned.report.usage.take();
+                let user_data = std::mem::take(&mut scanned.user_data);
+                *scanned = ScannedInstance::new(&step.instance, &step.decision, usage, user_data);
+            }
+        }
+    }
+
     /// The instances whose options are to be set.
     pub(crate) fn to_enforce(&self) -> HashSet<InstanceId> {
         let instances = self.instances.iter();

@@ -6,9 +6,9 @@ use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::age::Age;
 use crate::decide::{
-    Because, Decision, Discovery, Evidence, Exempt, NonCompliant, Question, Quota, UsageGate,
-    decide,
+    Because, Decision, Discovery, Evidence, Exempt, NonCompliant, Question, UsageGate, decide,
 };
 use crate::event::Launch;
 use crate::instance::Instance;
@@ -112,11 +112,9 @@ impl Plan {
     }
 
     /// Reports what would be enforced on existing instances.
-    pub fn leave_existing(&mut self, because: &Because) {
-        let is_enforced =
-            |it: &NonCompliant| it.quota == Some(Quota::Existing) && it.action > Action::Report;
-        let enforced = |step: &&mut Step| step.non_compliant().is_some_and(is_enforced);
-        for step in self.steps.iter_mut().filter(enforced) {
+    pub fn leave_existing(&mut self, because: &Because, policy: &Policy, now: Timestamp) {
+        let steps = self.steps.iter_mut();
+        for step in steps.filter(|step| step.enforces_existing(policy, now)) {
             step.make_milder(Action::Report, because.clone());
         }
     }
@@ -193,6 +191,14 @@ impl Step {
         let asks = || decide(policy, &self.instance, now, gate, &Evidence::NotAsked).question();
         let ends_v1 = self.non_compliant().is_some_and(|it| it.change.ends_v1());
         ends_v1 && asks() == Some(Question::Usage)
+    }
+
+    /// Whether something is done to an instance that is neither new nor recent, or of unknown age.
+    pub fn enforces_existing(&self, policy: &Policy, now: Timestamp) -> bool {
+        let first = self.instance.first_launched_at(now);
+        let age = Age::new(&policy.new_instances, first, now);
+        let acts = |it: &NonCompliant| it.action > Action::Report;
+        matches!(age, Age::Old | Age::Unknown) && self.non_compliant().is_some_and(acts)
     }
 
     /// Why the instance is not compliant, and what to do.

@@ -69,12 +69,7 @@ impl Engine<'_> {
             // Where something is to be done, it fails.
             Err(error) => tracing::warn!("could not read the pauses: {error}"),
         }
-        let reading = Semaphore::new(REGIONS_READ_AT_ONCE);
-        let read = regions
-            .iter()
-            .map(|region| self.read_region(region, named.if_denied(region), &reading));
-        let read = join_all(read).await;
-        let brake = self.brake(&read);
+        let (read, brake) = self.read_regions(regions, named).await;
         let handled = read
             .into_iter()
             .map(|region| self.handle_region(region, brake.as_ref()));
@@ -83,6 +78,34 @@ impl Engine<'_> {
             on_region(&region);
             swept.add(region);
         }
+    }
+
+    /// Why a sweep of these regions would leave existing instances alone, and what it could not observe. It
+    /// changes nothing. `home`: a region that is known to be open; the others may be closed.
+    #[cfg(feature = "command")]
+    pub async fn observe_brake(
+        &self,
+        regions: &[String],
+        home: &str,
+    ) -> (Option<Because>, Vec<Unreachable>) {
+        let (read, brake) = self.read_regions(regions, Named::No(home)).await;
+        let unreachable = read.into_iter().flat_map(|read| read.swept.unreachable);
+        (brake, unreachable.collect())
+    }
+
+    /// Reads the regions, and finds out why existing instances of the account are left alone, if they are.
+    async fn read_regions(
+        &self,
+        regions: &[String],
+        named: Named<'_>,
+    ) -> (Vec<ReadRegion>, Option<Because>) {
+        let reading = Semaphore::new(REGIONS_READ_AT_ONCE);
+        let read = regions
+            .iter()
+            .map(|region| self.read_region(region, named.if_denied(region), &reading));
+        let read = join_all(read).await;
+        let brake = self.brake(&read);
+        (read, brake)
     }
 
     /// Why existing instances of the account are left alone.

@@ -73,7 +73,7 @@ impl Engine<'_> {
         let asked = async {
             let (mut plan, _pause) = self.ask(region, asking, Discovery::Sweep).await;
             if let Some(because) = brake {
-                plan.leave_existing(because);
+                plan.leave_existing(because, self.policy, (self.now)());
             }
             self.apply_swept(plan).await
         };

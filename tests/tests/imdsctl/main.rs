@@ -22,6 +22,7 @@ mod enforce_policy;
 mod enforce_refused;
 mod enforce_unasked;
 mod enforce_usage;
+mod enforce_watched;
 mod exempt;
 mod explain;
 mod explain_inputs;

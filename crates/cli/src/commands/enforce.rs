@@ -5,6 +5,7 @@ mod canary;
 mod intended;
 mod messages;
 mod planned;
+mod watched;
 
 use imds_core::chain::chain;
 use imds_core::plan::Step;
@@ -50,6 +51,9 @@ pub(crate) async fn enforce(
         Some(account) => account,
         None => connected.account().await?,
     };
+    let table = state_table::named(connection, &connected, environment)?;
+    let (regions, now) = (args.regions.selection(), environment.now);
+    watched::hold(&connected, &regions, table, &mut intended, now).await?;
     let left = limit(&mut intended, args.limit);
     if left > 0 {
         let left = count(left, "instance");

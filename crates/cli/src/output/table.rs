@@ -6,6 +6,7 @@ pub(crate) mod grid;
 
 use std::io;
 
+use imds_core::count::{count, thousands};
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, RefusedOption, Unreachable};
 use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
@@ -22,7 +23,6 @@ use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
 use crate::wrap::wrap;
-use imds_core::count::{count, thousands};
 
 /// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
 const MOST_ROWS: usize = 20;
@@ -64,7 +64,10 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
         let columns = columns::with_account(document, columns::templates(), |it| &it.account);
-        grid::write(&columns, &found, FULL, style, out)?;
+        match found.is_empty() {
+            true => writeln!(out, "None found.")?,
+            false => grid::write(&columns, &found, FULL, style, out)?,
+        }
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;

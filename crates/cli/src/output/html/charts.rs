@@ -1,12 +1,12 @@
 //! The share of compliant instances, as bars that are also described in words.
 
+use imds_core::count::thousands;
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, Summary};
 use maud::{Markup, html};
 
 use crate::document::Document;
 use crate::output::words::{empty_regions, place};
-use imds_core::count::thousands;
 
 /// The CSS class of an outcome; `None` for terminated instances, which do not count.
 pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
