@@ -64,9 +64,10 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
         let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
         let columns = columns::with_account(document, columns::templates(), |it| &it.account);
-        match found.is_empty() {
-            true => writeln!(out, "None found.")?,
-            false => grid::write(&columns, &found, FULL, style, out)?,
+        if found.is_empty() {
+            writeln!(out, "None found.")?;
+        } else {
+            grid::write(&columns, &found, FULL, style, out)?;
         }
     }
     if let Some(found) = &document.defaults {
