@@ -13,6 +13,7 @@ mod defaults;
 mod defaults_set;
 mod diff;
 mod doctor;
+mod doctor_table;
 mod enforce;
 mod enforce_canary;
 mod enforce_confirmation;
