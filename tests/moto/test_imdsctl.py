@@ -72,7 +72,10 @@ def test_every_instance_of_every_region_is_found(fleet: Account) -> None:
     found = {each["instance_id"]: each for each in report["instances"]}
     assert len(found) == len(report["instances"]) == 60
     assert {each: row["region"] for each, row in found.items()} == fleet.regions
-    assert set(REGIONS) <= {region["region"] for region in report["regions"]}
+    assert {region["region"] for region in report["regions"]} == set(fleet.regions.values())
+    assert set(REGIONS) <= set(fleet.regions.values()).union(
+        *(empty["regions"] for empty in report["empty_regions"])
+    )
     assert report["unreachable"] == []
     for each, instance in fleet.instances():
         row, options = found[each], instance["MetadataOptions"]

@@ -1,7 +1,10 @@
 //! What a report covers: what the command was asked for, and what it did not examine.
 
+use std::collections::BTreeMap;
+
 use imds_core::instance::{InstanceId, State};
-use imds_engine::KeptTemplates;
+use imds_core::report::Summary;
+use imds_engine::{KeptTemplates, RegionTotal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -108,6 +111,42 @@ impl Source {
     /// Whether newer reports contribute all of its regions.
     pub(crate) fn is_superseded(&self) -> bool {
         self.regions.is_empty() && !self.superseded.is_empty()
+    }
+}
+
+/// The regions of an account that were described and have none of the instances that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct EmptyRegions {
+    /// The account, 12 digits, where it is known.
+    account: Option<String>,
+    /// Their names.
+    regions: Vec<String>,
+}
+
+impl EmptyRegions {
+    /// Lists regions by account.
+    pub(crate) fn by_account(empty: &[&RegionTotal]) -> Vec<Self> {
+        let mut accounts: BTreeMap<&Option<String>, Vec<String>> = BTreeMap::new();
+        for total in empty {
+            let regions = accounts.entry(&total.account).or_default();
+            regions.push(total.region.clone());
+        }
+        let accounts = accounts.into_iter();
+        let accounts = accounts.map(|(account, regions)| EmptyRegions {
+            account: account.clone(),
+            regions,
+        });
+        accounts.collect()
+    }
+
+    /// The totals of the regions.
+    pub(crate) fn totals(self) -> impl Iterator<Item = RegionTotal> {
+        self.regions.into_iter().map(move |region| RegionTotal {
+            account: self.account.clone(),
+            region,
+            summary: Summary::default(),
+        })
     }
 }
 

@@ -126,8 +126,8 @@ impl Document {
         self
     }
 
-    /// The regions that were described and have no instances.
-    pub(crate) fn empty_regions(&self) -> Vec<&RegionTotal> {
+    /// The regions that were described and have no instances, and all others.
+    pub(crate) fn split_regions(&self) -> (Vec<&RegionTotal>, Vec<&RegionTotal>) {
         let described = |total: &&RegionTotal| {
             let mut unreachable = self.unreachable.iter();
             !unreachable.any(|it| {
@@ -135,10 +135,7 @@ impl Document {
             })
         };
         let totals = self.regions.iter();
-        totals
-            .filter(|total| total.summary == Summary::default())
-            .filter(described)
-            .collect()
+        totals.partition(|total| total.summary == Summary::default() && described(total))
     }
 
     /// Adds the outcomes of the instances that were changed.

@@ -35,6 +35,9 @@ use crate::document::{CommandTrigger, Document};
 /// The heading of exemptions that can be removed from the policy.
 const UNNEEDED_EXEMPTIONS: &str = "Exemptions that no instance of the account needs";
 
+/// The heading of the use of IMDSv1 by what launched the instances.
+const USAGE_BY_SOURCE: &str = "Use of IMDSv1 by what launched the instances";
+
 /// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny};
 use serde_json::Value;
 
-use crate::coverage::{Coverage, NotExamined, Source, Unexamined};
+use crate::coverage::{Coverage, EmptyRegions, NotExamined, Source, Unexamined};
 
 /// A report that was read.
 #[derive(Debug, Clone)]
@@ -97,6 +97,9 @@ struct ReportJson {
     #[serde(default)]
     omitted: usize,
     regions: Option<Vec<RegionTotal>>,
+    /// Older reports list these regions in `regions`.
+    #[serde(default)]
+    empty_regions: Vec<EmptyRegions>,
     templates: Option<Vec<ScannedTemplate>>,
     defaults: Option<Vec<RegionDefaults>>,
     #[serde(default)]
@@ -124,6 +127,7 @@ impl ReportFile {
         let mut report: ReportJson = at_path(json, path, "$")?;
         let is_of_function = report.regions.is_none();
         let instances = instances(std::mem::take(&mut report.instances), is_of_function, path)?;
+        report.add_empty_regions();
         report.name_account(&instances);
         let sources = report.sources(path);
         let regions = match report.regions {
@@ -164,6 +168,15 @@ impl ReportFile {
 }
 
 impl ReportJson {
+    /// Completes the regions with those that have no instances.
+    fn add_empty_regions(&mut self) {
+        let empty = std::mem::take(&mut self.empty_regions).into_iter();
+        if let Some(regions) = &mut self.regions {
+            regions.extend(empty.flat_map(EmptyRegions::totals));
+            regions.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
+        }
+    }
+
     /// Names the account where the command did not know it, and its instances do.
     fn name_account(&mut self, instances: &[ScannedInstance]) {
         let mut accounts = instances.iter().map(|it| &it.report.account);

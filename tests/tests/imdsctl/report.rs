@@ -141,7 +141,9 @@ fn of_a_region_that_two_reports_contain_the_newest_counts_and_this_is_said() {
         assert_eq!(entry(&joined, &there)["outcome"], "reported");
         assert_eq!(entry(&joined, &other)["outcome"], "reported");
         assert_eq!(joined["summary"]["reported"], 2);
-        assert_eq!(list(&joined, "regions").len(), 4);
+        assert_eq!(list(&joined, "regions").len(), 3);
+        let empty = json!([{ "account": OTHER, "regions": [THERE] }]);
+        assert_eq!(joined["empty_regions"], empty);
         // The newer report has no defaults of this region.
         assert_eq!(each(&joined, "defaults", "region"), [THERE]);
         let sources = list(&joined, "sources");
@@ -232,7 +234,8 @@ fn an_account_that_is_not_known_is_taken_from_the_instances() {
     accounts.scan(&accounts.ec2, "new.json", "");
     let joined = accounts.joined(&["old.json", "new.json"], 1);
     assert_eq!(list(&joined, "instances").len(), 1);
-    assert_eq!(list(&joined, "regions").len(), 2);
+    assert_eq!(each(&joined, "regions", "region"), [HERE]);
+    assert_eq!(joined["empty_regions"][0]["regions"], json!([THERE]));
 }
 
 #[test]

@@ -222,7 +222,8 @@ fn user_data_that_cannot_be_read_is_named() {
 
 #[test]
 fn everything_that_a_scan_reports_names_its_account() {
-    let ec2 = two_regions();
+    let ec2 = FakeAws::start();
+    ec2.set_regions(&[HERE, THERE, "us-west-2"]);
     ec2.launch(launch(HERE));
     let template = ec2.template(HERE, "web");
     ec2.template_version(&template, template_data());
@@ -235,6 +236,7 @@ fn everything_that_a_scan_reports_names_its_account() {
     for list_name in [
         "instances",
         "regions",
+        "empty_regions",
         "templates",
         "defaults",
         "unreachable",

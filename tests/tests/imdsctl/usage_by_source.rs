@@ -39,7 +39,7 @@ fn the_use_of_a_group_tells_what_happens_at_its_next_launch() {
         ]
     );
     let outlook = "2 of 2 use IMDSv1: each new one is enforced at its launch";
-    for format in ["table", "html"] {
+    for format in ["table", "html", "markdown"] {
         let ran = imdsctl(&ec2, &format!("scan --usage --format {format}")).run();
         says(
             &ran.ended_with(1).stdout,

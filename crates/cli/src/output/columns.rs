@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use imds_core::count::thousands;
 use imds_core::launcher::TemplateCompliance;
 use imds_core::options::{HttpTokens, MetadataOptions};
 use imds_core::plain::Plain;
@@ -15,7 +16,6 @@ use super::tags;
 use super::words::{self, Message};
 use crate::document::{CommandTrigger, Document};
 use crate::usage_by_source::OriginUsage;
-use imds_core::count::thousands;
 
 /// The columns of instances; the caller provides those for the decision.
 pub(super) fn instances<'a, const N: usize>(

@@ -8,6 +8,7 @@ use std::io;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use imds_core::count::{count, thousands};
 use imds_core::plain::Plain;
 use imds_engine::{ScanDecision, ScannedInstance};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -23,7 +24,6 @@ use super::words::{self, Message, day, place};
 use super::{UNNEEDED_EXEMPTIONS, covered};
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
-use imds_core::count::{count, thousands};
 
 const STYLE: &str = include_str!("html/style.css");
 
@@ -75,7 +75,7 @@ fn page(document: &Document) -> Markup {
 
 /// What is wrong, what to do about it, and then everything else.
 fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
-    let decision = Column::fixed("DECISION", |it: &ScannedInstance| {
+    let decision = Column::flexible("DECISION", 23, |it: &ScannedInstance| {
         let words = match it.decision {
             ScanDecision::Enforce => words::decision(it),
             _ => vec![it.decision.as_str().to_owned()],

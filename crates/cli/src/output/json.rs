@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-use crate::coverage::{Coverage, NotExamined, Source, not_examined};
+use crate::coverage::{Coverage, EmptyRegions, NotExamined, Source, not_examined};
 use crate::document::{CommandTrigger, Document};
 use crate::usage_by_source::{OriginUsage, usage_by_source};
 
@@ -45,8 +45,10 @@ struct DocumentJson<'a> {
     instances: &'a [ScannedInstance],
     /// What could not be described.
     unreachable: &'a [Unreachable],
-    /// The summary of each region.
-    regions: &'a [RegionTotal],
+    /// The summary of each region that has instances or could not be described.
+    regions: Vec<&'a RegionTotal>,
+    /// The regions that were described and have none of the instances that were asked for, by account.
+    empty_regions: Vec<EmptyRegions>,
     /// What launches the next instances, if that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     templates: &'a Option<Vec<ScannedTemplate>>,
@@ -71,6 +73,7 @@ struct DocumentJson<'a> {
 
 /// Writes a document.
 pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Result<()> {
+    let (empty, regions) = document.split_regions();
     let json = DocumentJson {
         version: VERSION,
         trigger: document.trigger,
@@ -82,7 +85,8 @@ pub(super) fn write_document(document: &Document, out: &mut dyn Write) -> io::Re
         summary: document.summary(),
         instances: &document.instances,
         unreachable: &document.unreachable,
-        regions: &document.regions,
+        regions,
+        empty_regions: EmptyRegions::by_account(&empty),
         templates: &document.templates,
         usage_by_source: document
             .usage_days
@@ -225,6 +229,34 @@ mod tests {
         let begin = "    {\"instance_id\"";
         let lines = text.lines().filter(|line| line.starts_with(begin));
         assert_eq!(lines.count(), 300);
+    }
+
+    #[test]
+    fn the_empty_regions_of_an_account_share_a_line_and_unknown_ones_are_not_among_them() {
+        let mut document = sample::document(vec![sample::non_compliant(1)]);
+        let region = |account: &str, region: &str| RegionTotal {
+            account: Some(account.to_owned()),
+            region: region.to_owned(),
+            ..RegionTotal::default()
+        };
+        let more = [
+            ("123456789012", "me-south-1"),
+            ("222222222222", "eu-west-1"),
+        ];
+        let more = more.map(|(account, name)| region(account, name));
+        document.regions.extend(more);
+        let text = written(&document);
+        let expected = r#"
+  "empty_regions": [
+    {"account":"123456789012","regions":["eu-central-1","us-east-1"]},
+    {"account":"222222222222","regions":["eu-west-1"]}
+  ],
+"#;
+        assert!(text.contains(expected), "{text}");
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let listed = value["regions"].as_array().unwrap().iter();
+        let listed: Vec<&Value> = listed.map(|it| &it["region"]).collect();
+        assert_eq!(listed, ["eu-west-1", "me-south-1"]);
     }
 
     #[test]

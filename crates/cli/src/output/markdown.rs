@@ -10,8 +10,9 @@ use imds_engine::ScannedInstance;
 use super::covered;
 use super::survey::{LaunchedFrom, Survey};
 use super::words::{self, Message, day, outcome, place};
-use super::{UNNEEDED_EXEMPTIONS, is_always_counted};
+use super::{UNNEEDED_EXEMPTIONS, USAGE_BY_SOURCE, is_always_counted};
 use crate::document::Document;
+use crate::usage_by_source::usage_by_source;
 
 /// The most rows of a table: a comment on GitHub takes 65,536 characters.
 const ROWS: usize = 100;
@@ -49,6 +50,9 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     let not_examined = not_examined.into_iter().map(|it| Code(it).to_string());
     let not_examined: Vec<String> = not_examined.collect();
     writeln!(out, "- not examined: {}", not_examined.join(", "))?;
+    if let Some(empty) = words::empty_regions(document, in_line) {
+        writeln!(out, "- {empty}")?;
+    }
     writeln!(out, "- finished on {}", day(document.at))?;
     unreachable(document, out)?;
     instances(document, out)?;
@@ -62,6 +66,7 @@ pub(super) fn write(document: &Document, out: &mut dyn io::Write) -> io::Result<
     let title = "Update these, so that the next launch is compliant";
     let header = ["Region", "Launched from", "Non-compliant"];
     table(title, &header, launched_from, out)?;
+    by_source(document, out)?;
     templates(document, out)?;
     let unneeded = document.unneeded_exemptions.iter().flatten();
     list(
@@ -90,6 +95,20 @@ fn totals(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
     let regions = count(document.regions.len(), "Region");
     let errors = count(document.unreachable.len(), "error");
     writeln!(out, "**{}** in {regions}, {errors}\n", counted.join(", "))
+}
+
+/// Names in one line, as many as a table has rows.
+fn in_line(names: &[String]) -> String {
+    let shown: Vec<String> = names
+        .iter()
+        .take(ROWS)
+        .map(|it| Code(it).to_string())
+        .collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(ROWS) {
+        0 => shown,
+        more => format!("{shown} and {} more", thousands(more)),
+    }
 }
 
 fn unreachable(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
@@ -131,6 +150,29 @@ fn instances(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
 
 fn reason(instance: &ScannedInstance) -> &str {
     &instance.report.reason
+}
+
+fn by_source(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
+    let sources = usage_by_source(&document.instances);
+    let rows = sources.iter().map(|it| {
+        vec![
+            Code(it.region).to_string(),
+            Code(it.launched_from).to_string(),
+            thousands(it.in_use),
+            thousands(it.unused),
+            thousands(it.unknown),
+            it.outlook(),
+        ]
+    });
+    let header = [
+        "Region",
+        "Launched from",
+        "In use",
+        "Unused",
+        "Unknown",
+        "Outlook",
+    ];
+    table(USAGE_BY_SOURCE, &header, rows, out)
 }
 
 fn templates(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
@@ -201,6 +243,8 @@ fn more(left: usize, out: &mut dyn io::Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use imds_engine::RegionTotal;
+
     use super::*;
     use crate::output::sample;
 
@@ -213,6 +257,21 @@ mod tests {
     #[test]
     fn what_is_to_be_done_is_in_tables_that_github_renders() {
         insta::assert_snapshot!(written(&sample::fleet(12)));
+    }
+
+    #[test]
+    fn empty_regions_share_a_line_that_stays_short() {
+        let mut document = sample::document(vec![sample::non_compliant(1)]);
+        let text = written(&document);
+        let expected = "\n- 2 regions have no instances: `eu-central-1`, `us-east-1`\n";
+        assert!(text.contains(expected), "{text}");
+        let region = |n: usize| RegionTotal {
+            region: format!("r-{n}"),
+            ..RegionTotal::default()
+        };
+        document.regions = (1..=103).map(region).collect();
+        let text = written(&document);
+        assert!(text.contains(", `r-100` and 3 more\n"), "{text}");
     }
 
     #[test]

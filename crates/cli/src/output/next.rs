@@ -4,9 +4,10 @@ mod templates;
 
 pub(super) use templates::in_order;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use imds_core::count::{count, thousands};
 use imds_core::options::{HopLimit, HttpTokens};
 use imds_core::plain::Plain;
 use imds_engine::RegionDefaults;
@@ -14,7 +15,6 @@ use imds_engine::RegionDefaults;
 use super::survey::Survey;
 use crate::document::{CommandTrigger, Document};
 use crate::quote::quoted;
-use imds_core::count::{count, thousands};
 
 /// Something to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,9 +111,9 @@ fn problems(document: &Document) -> impl Iterator<Item = NextStep> {
     let unreachable = (!document.unreachable.is_empty()).then(|| {
         let how = "An instance that could not be described does not count as compliant. The causes \
                    are listed under “Could not be described”.";
-        let regions = document.unreachable.iter().map(|it| it.region.as_str());
+        let regions: BTreeSet<&str> = document.unreachable.iter().map(|it| &*it.region).collect();
         NextStep::new("Find out what could not be described", how)
-            .names(regions)
+            .names(regions.into_iter())
             .commands([format!("imdsctl doctor{}", scope.region_scope_words())])
     });
     let failed = (document.summary().failed > 0).then(|| {

@@ -241,7 +241,7 @@ pub(crate) fn enforced(count: usize) -> Document {
 }
 
 /// A scan without any of what can be asked for. One region could not be described.
-pub(super) fn document(instances: Vec<ScannedInstance>) -> Document {
+pub(crate) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
         trigger: CommandTrigger::Scan,
         is_plan: false,

@@ -6,6 +6,7 @@ pub(crate) mod grid;
 
 use std::io;
 
+use imds_core::count::{count, thousands};
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, RefusedOption, Unreachable};
 use imds_engine::{RegionDefaults, ScannedInstance, ScannedTemplate};
@@ -17,12 +18,11 @@ use super::next;
 use super::survey::Survey;
 use super::tags::{self, TagTotal};
 use super::words::{self, Message};
-use super::{Style, UNNEEDED_EXEMPTIONS, is_always_counted};
+use super::{Style, UNNEEDED_EXEMPTIONS, USAGE_BY_SOURCE, is_always_counted};
 use crate::coverage::not_examined;
 use crate::document::Document;
 use crate::usage_by_source::usage_by_source;
 use crate::wrap::wrap;
-use imds_core::count::{count, thousands};
 
 /// The maximum number of launch templates, groups, or values of a tag to name; more would bury the summary.
 const MOST_ROWS: usize = 20;
@@ -57,14 +57,18 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     launched_from(&survey, style, out)?;
     let usage = usage_by_source(&document.instances);
     if !usage.is_empty() {
-        heading("Use of IMDSv1 by what launched the instances", style, out)?;
+        heading(USAGE_BY_SOURCE, style, out)?;
         beginning(&columns::usage_by_source(), &usage, style, out)?;
     }
     if document.templates.is_some() {
         let found: Vec<ScannedTemplate> = next::in_order(document).into_iter().cloned().collect();
         heading("Launch templates and configurations", style, out)?;
         let columns = columns::with_account(document, columns::templates(), |it| &it.account);
-        grid::write(&columns, &found, FULL, style, out)?;
+        if found.is_empty() {
+            writeln!(out, "None found.")?;
+        } else {
+            grid::write(&columns, &found, FULL, style, out)?;
+        }
     }
     if let Some(found) = &document.defaults {
         heading("Defaults of the account", style, out)?;
@@ -268,7 +272,7 @@ fn scope(document: &Document, style: &Style, out: &mut dyn io::Write) -> io::Res
         .map(|(label, text)| format!("{label} {text}"))
         .collect();
     line(&parts.join("; "), style, out)?;
-    if let Some(empty) = words::empty_regions(document) {
+    if let Some(empty) = words::empty_regions(document, |names| names.join(", ")) {
         line(&empty, style, out)?;
     }
     let not_examined = not_examined(document);

@@ -3,13 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use imds_core::count::thousands;
 use imds_core::plain::Plain;
 use imds_core::report::Outcome;
 use imds_engine::ScannedInstance;
 
 use super::grid::{Cell, Column};
 use crate::document::Document;
-use imds_core::count::thousands;
 
 /// The tags of an instance.
 pub(crate) type Tags = BTreeMap<String, String>;

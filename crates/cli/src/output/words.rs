@@ -146,9 +146,12 @@ pub(super) fn outcome(outcome: Outcome, trigger: CommandTrigger) -> &'static str
     }
 }
 
-/// The regions without instances in one sentence, if there are any.
-pub(super) fn empty_regions(document: &Document) -> Option<String> {
-    let empty = document.empty_regions();
+/// The regions without instances in one sentence, if there are any. `list` lists their names.
+pub(super) fn empty_regions(
+    document: &Document,
+    list: impl FnOnce(&[String]) -> String,
+) -> Option<String> {
+    let (empty, _) = document.split_regions();
     let several = document.accounts().len() > 1;
     let names = empty
         .iter()
@@ -160,7 +163,7 @@ pub(super) fn empty_regions(document: &Document) -> Option<String> {
         false => "no instances that match",
     };
     let regions = count(empty.len(), "region");
-    (!empty.is_empty()).then(|| format!("{regions} {have} {such}: {}", names.join(", ")))
+    (!empty.is_empty()).then(|| format!("{regions} {have} {such}: {}", list(&names)))
 }
 
 /// The region, with its account if there are several.
@@ -227,6 +230,7 @@ mod tests {
 
     #[test]
     fn regions_without_instances_are_one_sentence_and_unknown_ones_are_not_among_them() {
+        let joined = |names: &[String]| names.join(", ");
         let mut document = sample::document(vec![sample::non_compliant(1)]);
         let total = RegionTotal {
             account: document.account.clone(),
@@ -234,16 +238,16 @@ mod tests {
             summary: Summary::default(),
         };
         document.regions.push(total);
-        let text = empty_regions(&document);
+        let text = empty_regions(&document, joined);
         let expected = "2 regions have no instances: eu-central-1, us-east-1";
         assert_eq!(text.as_deref(), Some(expected));
         document.regions.remove(0);
         document.scope.instances.tags = vec![("team".to_owned(), "web".to_owned())];
-        let text = empty_regions(&document);
+        let text = empty_regions(&document, joined);
         let expected = "1 region has no instances that match: us-east-1";
         assert_eq!(text.as_deref(), Some(expected));
         document.regions.clear();
-        assert_eq!(empty_regions(&document), None);
+        assert_eq!(empty_regions(&document, joined), None);
     }
 
     #[test]

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use imds_core::chain::chain;
 use imds_core::plain::Plain;
 use imds_core::report::VERSION;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::args::JournalsArgs;
@@ -35,7 +34,8 @@ struct JournalRow {
     account: String,
     /// `None`: an older journal does not say so.
     by: Option<String>,
-    started_at: Timestamp,
+    /// To the second.
+    started_at: String,
     /// `None`: it was killed.
     end: Option<Ending>,
     /// How many instances were to be changed.
@@ -127,7 +127,7 @@ impl JournalRow {
             act: header.act,
             account: header.account.clone(),
             by: header.by.clone(),
-            started_at: header.started_at,
+            started_at: format!("{:.0}", header.started_at),
             end: journal.end,
             instances: journal.changes.instances.len(),
             defaults: journal.changes.defaults.len(),

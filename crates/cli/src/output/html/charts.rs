@@ -1,12 +1,12 @@
 //! The share of compliant instances, as bars that are also described in words.
 
+use imds_core::count::thousands;
 use imds_core::plain::Plain;
 use imds_core::report::{Outcome, Summary};
 use maud::{Markup, html};
 
 use crate::document::Document;
 use crate::output::words::{empty_regions, place};
-use imds_core::count::thousands;
 
 /// The CSS class of an outcome; `None` for terminated instances, which do not count.
 pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
@@ -20,14 +20,14 @@ pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
 
 /// A bar for all instances and for those of each region.
 pub(super) fn shares(document: &Document) -> Markup {
-    let empty = document.empty_regions();
+    let (_, totals) = document.split_regions();
     let several = document.accounts().len() > 1;
     html! {
         (bar("all regions", &document.summary()))
-        @for total in document.regions.iter().filter(|it| !empty.contains(it)) {
+        @for total in totals {
             (bar(&place(total.account.as_deref(), &total.region, several), &total.summary))
         }
-        @if let Some(empty) = empty_regions(document) { p { (empty) "." } }
+        @if let Some(empty) = empty_regions(document, |names| names.join(", ")) { p { (empty) "." } }
         p {
             "Terminated instances are not counted, and exempt instances do not count as compliant."
         }

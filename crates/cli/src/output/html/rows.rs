@@ -80,10 +80,12 @@ impl Rows {
             let share = need.full.clamp(1, WIDEST);
             // Writing to a string cannot fail.
             let _ = write!(template, " minmax({least}ch, {share}fr)");
-            if need.least.is_none() {
-                let cells = format!(".{class} :is(th, td):nth-child({})", n + 1);
-                let _ = writeln!(self.print, "{cells} {{ white-space: nowrap; }}");
-            }
+            let cells = format!(".{class} :is(th, td):nth-child({})", n + 1);
+            let style = match need.least {
+                None => "white-space: nowrap",
+                Some(_) => "min-width: 4.5em",
+            };
+            let _ = writeln!(self.print, "{cells} {{ {style}; }}");
             let (nth, title) = (n + 1, quoted(&column.title));
             let _ = writeln!(
                 self.narrow,

@@ -1,5 +1,6 @@
 //! The beginning of the page: how many instances are not compliant.
 
+use imds_core::count::{count, thousands};
 use imds_core::plain::Plain;
 use imds_core::report::Outcome;
 use jiff::tz::Offset;
@@ -9,7 +10,6 @@ use super::charts;
 use crate::document::{CommandTrigger, Document};
 use crate::output::is_always_counted;
 use crate::output::words::{duration, extent, outcome};
-use imds_core::count::{count, thousands};
 
 pub(super) fn title(document: &Document) -> String {
     match &document.account {

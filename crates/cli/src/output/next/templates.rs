@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use imds_core::count::count;
 use imds_core::options::{MetadataOption, MetadataOptions};
 use imds_core::plain::Plain;
 use imds_core::usage::Usage;
@@ -13,7 +14,6 @@ use crate::coverage::{Unexamined, not_examined};
 use crate::document::Document;
 use crate::output::columns::template_name;
 use crate::quote::quoted;
-use imds_core::count::count;
 
 /// Those to change first: whose instances do not use IMDSv1, then whose instances are to be moved off it;
 /// then all others.
