@@ -12,6 +12,7 @@
 mod defaults;
 mod defaults_set;
 mod diff;
+mod diff_inputs;
 mod doctor;
 mod doctor_table;
 mod enforce;
