@@ -4,19 +4,19 @@
 mod entries;
 mod values;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use imds_core::instance::InstanceId;
 use imds_core::plain::Plain;
-use imds_core::rollback::{InstanceKey, RecordedChanges};
+use imds_core::rollback::RecordedChanges;
 
 use crate::journal::{Journal, ReadError};
 use crate::output::count;
 use crate::text;
-use entries::Found;
+use entries::{Found, ReportedAccounts};
 
 /// The most names in a notice.
 const MOST_NAMED: usize = 10;
@@ -38,8 +38,8 @@ pub(crate) struct Recorded {
 enum Accounts {
     /// That of a journal.
     One(String),
-    /// Those of reports; `None`: a report does not name it.
-    Each(BTreeMap<InstanceKey, BTreeSet<Option<String>>>),
+    /// Those of reports.
+    Each(ReportedAccounts),
 }
 
 /// Why nothing can be rolled back.
@@ -105,9 +105,12 @@ impl Recorded {
         let accounts: BTreeSet<Option<&str>> = match &self.accounts {
             Accounts::One(account) => BTreeSet::from([Some(account.as_str())]),
             Accounts::Each(accounts) => {
-                let changed = self.changes.instances.iter();
-                let changed = changed.filter_map(|record| accounts.get(&record.key));
-                changed.flatten().map(Option::as_deref).collect()
+                let instances = self.changes.instances.iter();
+                let instances = instances.filter_map(|it| accounts.instances.get(&it.key));
+                let defaults = self.changes.defaults.iter();
+                let defaults = defaults.filter_map(|it| accounts.defaults.get(&it.key.region));
+                let changed = instances.chain(defaults).flatten();
+                changed.map(Option::as_deref).collect()
             }
         };
         let others = accounts.into_iter().filter(|it| *it != Some(own));
@@ -149,8 +152,15 @@ impl From<Found> for Recorded {
                 "{n} left, because changing them failed or was refused: {names}{more}"
             ));
         }
+        if !found.left_defaults.is_empty() {
+            let regions: Vec<String> = found.left_defaults.into_iter().collect();
+            notices.push(format!(
+                "the account defaults of {} left, because changing them failed",
+                Plain(&regions.join(", "))
+            ));
+        }
         Recorded {
-            changes: RecordedChanges::reported(found.changes),
+            changes: RecordedChanges::reported(found.changes, found.defaults),
             notices,
             damaged: found.damaged.len(),
             accounts: Accounts::Each(found.accounts),

@@ -22,7 +22,7 @@ pub use leave::Leave;
 pub use report::{
     DefaultsRow, InstanceRow, RollbackOutcome, RollbackReport, RollbackRow, RollbackSummary,
 };
-pub use reported::ReportedChange;
+pub use reported::{ReportedChange, ReportedDefaults, ReportedOptions};
 pub use restore::{CALLS, CheckedRow, OptionsRestore};
 
 /// An instance in its region.

@@ -7,7 +7,7 @@ use crate::reading::*;
 
 const MODIFY_PERMISSION: &str = "ec2:ModifyInstanceMetadataOptions";
 
-fn doctor(fake: &FakeAws, more: &[&str]) -> Ran {
+pub(crate) fn doctor(fake: &FakeAws, more: &[&str]) -> Ran {
     Imdsctl::against(fake).arg("doctor").args(more).run()
 }
 

@@ -14,6 +14,7 @@ mod defaults_set;
 mod diff;
 mod diff_inputs;
 mod doctor;
+mod doctor_table;
 mod enforce;
 mod enforce_canary;
 mod enforce_confirmation;

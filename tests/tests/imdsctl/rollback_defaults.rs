@@ -193,3 +193,68 @@ fn with_instances_named_no_defaults_are_rolled_back() {
     assert_eq!(calls.len(), 1);
     assert_eq!(calls[0].action, MODIFY);
 }
+
+/// Turns the enforcement of tokens on, and returns the command's report.
+fn reported(ec2: &FakeAws, code: i32) -> Value {
+    let set = "defaults set --yes --json --http-tokens-enforced enabled";
+    json(imdsctl(ec2, set).run().ended_with(code))
+}
+
+/// Rolls back a report of the command.
+fn rollback_of(ec2: &FakeAws, report: &Value) -> Ran {
+    let place = TestFolder::new();
+    let file = place.file("report", &report.to_string());
+    rollback(ec2, &file, "--yes --json").run()
+}
+
+fn enforcement(ec2: &FakeAws) -> Vec<Value> {
+    let shown = json(imdsctl(ec2, "defaults show --json").run().ended_with(0));
+    let regions = list(&shown, "defaults").iter();
+    regions
+        .map(|region| region["http_tokens_enforced"].clone())
+        .collect()
+}
+
+#[test]
+fn the_report_of_defaults_set_is_rolled_back_and_so_is_the_report_of_that() {
+    let ec2 = two_regions();
+    let set = reported(&ec2, 0);
+    assert_eq!(enforcement(&ec2), ["enabled"; 2]);
+    let back = json(rollback_of(&ec2, &set).ended_with(0));
+    assert_eq!(outcomes(&back), ["restored"; 2]);
+    assert_eq!(enforcement(&ec2), [Value::Null, Value::Null]);
+    let again = json(rollback_of(&ec2, &back).ended_with(0));
+    assert_eq!(outcomes(&again), ["restored"; 2]);
+    assert_eq!(enforcement(&ec2), ["enabled"; 2]);
+
+    ec2.set_defaults(THERE, enforced("disabled"));
+    let back = json(rollback_of(&ec2, &set).ended_with(1));
+    assert_eq!(back["summary"]["skipped"], 1);
+    assert_eq!(enforcement(&ec2), [Value::Null, json!("disabled")]);
+}
+
+#[test]
+fn reported_defaults_of_another_account_are_refused() {
+    let ec2 = two_regions();
+    let mut report = reported(&ec2, 0);
+    report["account"] = json!("444455556666");
+    let ran = rollback_of(&ec2, &report);
+    says(&ran.ended_with(2).stderr, &["444455556666", "--profile"]);
+    assert_eq!(enforcement(&ec2), ["enabled"; 2]);
+}
+
+#[test]
+fn reported_defaults_that_were_not_set_are_left_and_unreadable_ones_are_an_error() {
+    let ec2 = two_regions();
+    let fault = InjectedFault::unauthorized().action(MODIFY_DEFAULTS);
+    ec2.fault(fault.region(THERE));
+    let mut report = reported(&ec2, 3);
+    let ran = rollback_of(&ec2, &report);
+    let left = "the account defaults of us-east-1 left, because changing them failed";
+    says(&ran.ended_with(0).stderr, &[left]);
+    assert_eq!(outcomes(&json(&ran)), ["restored"]);
+    report["regions"][0]["before"]["http_tokens_enforced"] = json!("perhaps");
+    let ran = rollback_of(&ec2, &report);
+    let place = "account defaults of eu-central-1: before.http_tokens_enforced";
+    says(&ran.ended_with(3).stderr, &["could not be read", place]);
+}

@@ -5,12 +5,14 @@ mod folder;
 mod need;
 mod region;
 mod show;
+mod table;
 
-use imds_aws::{CallError, Fault};
+use imds_aws::{CallError, Fault, Identity};
 use imds_core::chain::chain;
 use imds_engine::{RegionSelection, RegionsError};
 
 use self::check::Check;
+use super::state_table;
 use crate::args::{self, Connection};
 use crate::connect::{Connected, connect};
 use crate::environment::Environment;
@@ -23,9 +25,11 @@ pub(crate) async fn doctor(
     environment: &Environment,
 ) -> Result<Exit, Problem> {
     let connected = connect(connection, &args.regions.only, environment.var).await?;
-    let mut checks = vec![credentials(&connected).await];
+    let state_table = state_table::named(connection, &connected, environment)?;
+    let identity = connected.client.identity(&connected.region).await;
+    let mut checks = vec![credentials(&identity)];
     // With rejected credentials, every region would only repeat the same error.
-    if checks.iter().all(Check::is_fine) {
+    if let Ok(identity) = &identity {
         let selection = args.regions.selection();
         let (regions, check) = regions(&connected, &selection).await?;
         checks.push(check);
@@ -36,6 +40,9 @@ pub(crate) async fn doctor(
         let checked = selection.side_by_side(regions.into_iter(), &on_progress, each);
         checks.extend(checked.await.into_iter().flatten());
         progress.end();
+        if let Some(state_table) = &state_table {
+            checks.extend(table::check(client, state_table, &identity.account).await);
+        }
     }
     checks.push(folder::check());
     show::show(&checks, &args.output, environment)?;
@@ -46,13 +53,13 @@ pub(crate) async fn doctor(
     })
 }
 
-async fn credentials(connected: &Connected) -> Check {
-    match connected.client.identity(&connected.region).await {
+fn credentials(identity: &Result<Identity, CallError>) -> Check {
+    match identity {
         Ok(identity) => Check::fine(
             "credentials",
             format!("account {}, {}", identity.account, identity.arn),
         ),
-        Err(error) => Check::failed("credentials", chain(&error), &renew(&error)),
+        Err(error) => Check::failed("credentials", chain(error), &renew(error)),
     }
 }
 

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use imds_core::defaults::MetadataDefaults;
 use imds_core::instance::InstanceId;
 use imds_core::options::MetadataOptions;
-use imds_core::rollback::{InstanceKey, ReportedChange};
+use imds_core::rollback::{
+    InstanceKey, RegionKey, ReportedChange, ReportedDefaults, ReportedOptions,
+};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -24,15 +27,28 @@ pub(super) struct Found {
     /// How many reports, or entries alone.
     pub(super) reports: usize,
     /// The entries whose options were changed.
-    pub(super) changes: Vec<ReportedChange>,
-    /// The accounts of each instance that was changed, as reports name them.
-    pub(super) accounts: BTreeMap<InstanceKey, BTreeSet<Option<String>>>,
+    pub(super) changes: Vec<ReportedOptions>,
+    /// The account defaults that were changed.
+    pub(super) defaults: Vec<ReportedDefaults>,
+    /// The accounts of what was changed, as reports name them.
+    pub(super) accounts: ReportedAccounts,
     /// Instances whose change failed or was refused.
     pub(super) left: BTreeSet<InstanceId>,
+    /// Regions where the change of the account defaults failed.
+    pub(super) left_defaults: BTreeSet<String>,
     /// Lines without a report.
     pub(super) skipped: usize,
     /// What could not be read, and why.
     pub(super) damaged: Vec<String>,
+}
+
+/// The accounts of what was changed; `None`: a report does not name it.
+#[derive(Debug, Default)]
+pub(super) struct ReportedAccounts {
+    /// By instance.
+    pub(super) instances: BTreeMap<InstanceKey, BTreeSet<Option<String>>>,
+    /// By the region of account defaults.
+    pub(super) defaults: BTreeMap<String, BTreeSet<Option<String>>>,
 }
 
 /// Where an entry stands.
@@ -56,6 +72,15 @@ struct ReportedInstance {
     before: Option<MetadataOptions>,
     after: Option<MetadataOptions>,
     changed_at: Option<Timestamp>,
+}
+
+/// The fields of an entry about the account defaults of a region.
+#[derive(Deserialize)]
+struct ReportedRegion {
+    region: String,
+    outcome: String,
+    before: Option<MetadataDefaults>,
+    after: Option<MetadataDefaults>,
 }
 
 /// Finds all entries.
@@ -91,6 +116,10 @@ impl Found {
             Value::Object(fields) if is_entry(fields) => {
                 self.reports += 1;
                 self.entry(value, place);
+            }
+            Value::Object(fields) if is_defaults_entry(fields) => {
+                self.reports += 1;
+                self.defaults_entry(value, place);
             }
             Value::Object(fields) => {
                 self.reports += usize::from(is_report(fields));
@@ -154,6 +183,7 @@ impl Found {
         };
         let account = entry.account.or(place.account.map(str::to_owned));
         self.accounts
+            .instances
             .entry(key.clone())
             .or_default()
             .insert(account);
@@ -162,6 +192,45 @@ impl Found {
             before,
             after,
             at: entry.changed_at,
+        });
+    }
+
+    fn defaults_entry(&mut self, value: &Value, place: Place<'_>) {
+        let line = place.line;
+        let entry: ReportedRegion = match serde_path_to_error::deserialize(value) {
+            Ok(entry) => entry,
+            Err(error) => {
+                let region = value.get("region").and_then(Value::as_str);
+                let region = region.unwrap_or("a region");
+                self.damaged.push(format!(
+                    "line {line}: account defaults of {region}: {error}"
+                ));
+                return;
+            }
+        };
+        let region = entry.region;
+        match entry.outcome.as_str() {
+            "set" | "restored" => {}
+            "failed" => {
+                self.left_defaults.insert(region);
+                return;
+            }
+            _ => return,
+        }
+        let (Some(before), Some(after)) = (entry.before, entry.after) else {
+            self.damaged.push(format!(
+                "line {line}: account defaults of {region}: expected `before` and `after` where they were \
+                 changed"
+            ));
+            return;
+        };
+        let accounts = self.accounts.defaults.entry(region.clone()).or_default();
+        accounts.insert(place.account.map(str::to_owned));
+        self.defaults.push(ReportedChange {
+            key: RegionKey { region },
+            before,
+            after,
+            at: None,
         });
     }
 }
@@ -175,4 +244,14 @@ fn is_report(fields: &Map<String, Value>) -> bool {
 fn is_entry(fields: &Map<String, Value>) -> bool {
     let has = |name| fields.contains_key(name);
     has("instance_id") && has("outcome") && has("before")
+}
+
+/// An entry about the account defaults of a region, which names no instance.
+fn is_defaults_entry(fields: &Map<String, Value>) -> bool {
+    let has = |name| fields.contains_key(name);
+    let names_instance = has("instance_id") || has("instance");
+    !names_instance
+        && ["region", "outcome", "before", "after"]
+            .into_iter()
+            .all(has)
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 
-fn change(at: Option<&str>, from: MetadataOptions, to: MetadataOptions) -> ReportedChange {
+fn change(at: Option<&str>, from: MetadataOptions, to: MetadataOptions) -> ReportedOptions {
     ReportedChange {
         key: key(),
         before: from,
@@ -17,8 +17,8 @@ const FIRST: Option<&str> = Some("2026-03-01T10:00:00Z");
 const SECOND: Option<&str> = Some("2026-03-01T11:00:00Z");
 
 #[track_caller]
-fn recorded(changes: Vec<ReportedChange>) -> InstanceRecord {
-    let mut records = RecordedChanges::reported(changes).instances;
+fn recorded(changes: Vec<ReportedOptions>) -> InstanceRecord {
+    let mut records = RecordedChanges::reported(changes, Vec::new()).instances;
     assert_eq!(records.len(), 1);
     records.remove(0)
 }

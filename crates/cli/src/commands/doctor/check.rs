@@ -7,7 +7,7 @@ use super::need::Need;
 /// One requirement of the other commands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Check {
-    /// The region; `None` if the result is the same in all regions.
+    /// The region; `None` if the result is the same in all regions, or is not about one.
     pub(super) region: Option<String>,
     /// The commands that need it; `None` if all do.
     pub(super) needed_for: Option<Need>,
@@ -59,14 +59,14 @@ impl Check {
         }
     }
 
-    /// In a region, for these commands. What fails there is only missing if it is optional.
-    pub(super) fn of(self, region: &str, need: Need) -> Self {
+    /// In a region, if there is one, for these commands. What fails there is only missing if it is optional.
+    pub(super) fn of(self, region: Option<&str>, need: Need) -> Self {
         let verdict = match self.verdict {
             CheckVerdict::Failed if need.is_optional() => CheckVerdict::Missing,
             verdict => verdict,
         };
         Check {
-            region: Some(region.to_owned()),
+            region: region.map(str::to_owned),
             needed_for: Some(need),
             verdict,
             ..self

@@ -12,11 +12,15 @@ pub(super) enum Need {
     Defaults,
     Enforce,
     SetDefaults,
+    StateTable,
+    Watched,
+    ListEntries,
+    WriteEntries,
 }
 
 impl Need {
     /// All of them.
-    pub(super) const ALL: [Need; 7] = [
+    pub(super) const ALL: [Need; 11] = [
         Need::Scan,
         Need::Usage,
         Need::UserData,
@@ -24,6 +28,10 @@ impl Need {
         Need::Defaults,
         Need::Enforce,
         Need::SetDefaults,
+        Need::StateTable,
+        Need::Watched,
+        Need::ListEntries,
+        Need::WriteEntries,
     ];
 
     /// The commands and options.
@@ -36,12 +44,17 @@ impl Need {
             Need::Defaults => "defaults show, scan --defaults",
             Need::Enforce => "enforce, rollback",
             Need::SetDefaults => "defaults set",
+            Need::StateTable => "--state-table",
+            Need::Watched => "enforce --policy",
+            Need::ListEntries => "exempt list, pause list",
+            Need::WriteEntries => "exempt, pause",
         }
     }
 
     /// Whether the other commands work without it.
     pub(super) fn is_optional(self) -> bool {
-        self != Need::Scan
+        // A table that is named and cannot be read ends the others: an exemption may hold.
+        !matches!(self, Need::Scan | Need::StateTable)
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn check(client: &Client, region: String, now: Timestamp) -> Ve
     let instances = match &described {
         Ok(page) => page.as_ref().map_or(&[][..], |page| &page.instances),
         Err(error) if error.is_denied() => &[],
-        Err(error) => return vec![refused(DESCRIBE, error).of(&region, Need::Scan)],
+        Err(error) => return vec![refused(DESCRIBE, error).of(Some(&region), Need::Scan)],
     };
     let describe = verdict(DESCRIBE, described.as_ref().err());
     let without = match describe.is_fine() {
@@ -63,7 +63,7 @@ pub(super) async fn check(client: &Client, region: String, now: Timestamp) -> Ve
     ];
     let checks = checks.into_iter().chain(others);
     checks
-        .map(|(need, check)| check.of(&region, need))
+        .map(|(need, check)| check.of(Some(&region), need))
         .collect()
 }
 
@@ -81,7 +81,7 @@ async fn defaults(client: &Client, region: &str) -> Check {
 /// Checks whether metrics may be read: those of an instance if there is one, else those of an instance
 /// that does not exist.
 async fn read(client: &Client, region: &str, instances: &[Instance], now: Timestamp) -> Check {
-    let nobody = InstanceId::try_from("i-00000000000000000").ok();
+    let nobody = nobody();
     let id = instances.first().map(|instance| &instance.id);
     let ids: Vec<&InstanceId> = id.or(nobody.as_ref()).into_iter().collect();
     let begin = now
@@ -90,6 +90,11 @@ async fn read(client: &Client, region: &str, instances: &[Instance], now: Timest
     let window = (begin, now);
     let answer = client.call_data(region, &[Metric::NoToken], &ids, window);
     verdict(READ, answer.await.as_ref().err())
+}
+
+/// An instance that does not exist.
+pub(super) fn nobody() -> Option<InstanceId> {
+    InstanceId::try_from("i-00000000000000000").ok()
 }
 
 /// Finds an instance whose endpoint is enabled; preferably one that already has the options that the dry
@@ -136,7 +141,7 @@ fn verdict(what: &str, error: Option<&CallError>) -> Check {
     }
 }
 
-fn refused(what: &str, error: &CallError) -> Check {
+pub(super) fn refused(what: &str, error: &CallError) -> Check {
     let next = match error.fault {
         Fault::Unauthorized if error.is_denied() => allow(what, error.denied_by()),
         Fault::Unauthorized => {
