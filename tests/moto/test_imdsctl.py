@@ -36,7 +36,8 @@ def test_every_command_has_help_and_its_examples_run(fleet: Account) -> None:
         assert ran.code == 0, ran.err
         assert "Usage: imdsctl" in ran.out
         shown += examples(ran.out)
-    tried = [each for each in shown if each[0] in TRIED]
+    # With --watch, a command runs until Ctrl-C.
+    tried = [each for each in shown if each[0] in TRIED and "--watch" not in each]
     assert len(tried) >= 15
     journal = enforced(fleet)
     for example in tried:

@@ -18,7 +18,7 @@ use crate::scope::Scope;
   imdsctl enforce --policy policy.json       as the policy says, by the use of IMDSv1 too
   imdsctl enforce --unused-only --plan-out plan.json     write the plan for a review, and
   imdsctl enforce --plan plan.json                       apply what was reviewed
-  imdsctl enforce --unused-only --canary 5 --pause 30m   the others only if no call is rejected on five
+  imdsctl enforce --unused-only --canary 5 --pause 30m   five first, then the others
   imdsctl enforce --policy policy.json --region-by-region --limit 50")]
 pub(crate) struct EnforceArgs {
     /// Only where IMDSv1 was not used in the last DAYS days (14 if omitted), whatever the policy allows;

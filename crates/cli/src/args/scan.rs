@@ -11,7 +11,7 @@ use crate::scope::Scope;
   imdsctl scan
   imdsctl scan --region eu-central-1,eu-west-1 --tag app='web-*' --state running
   imdsctl scan --usage 30 --only violations
-  imdsctl scan --show-tag team               whose the non-compliant instances are
+  imdsctl scan --show-tag team               who owns the non-compliant instances
   imdsctl scan --templates --defaults --user-data --usage --output fleet.html --output fleet.json
   imdsctl scan --output fleet.asff.json      findings for AWS Security Hub")]
 pub(crate) struct ScanArgs {

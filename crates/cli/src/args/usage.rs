@@ -7,8 +7,8 @@ use super::{Instances, Output, Regions};
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   imdsctl usage --days 30
-  imdsctl usage --rejected --days 2          after enforcing: whose calls are rejected
-  imdsctl usage --rejected --days 1 --watch  the same while enforcing, until Ctrl-C")]
+  imdsctl usage --rejected --days 2           after enforcing: whose calls are rejected
+  imdsctl usage --rejected --days 1 --watch   the same while enforcing, until Ctrl-C")]
 pub(crate) struct UsageArgs {
     /// Days to look back
     #[arg(long, value_name = "N", default_value_t = 14, value_parser = clap::value_parser!(u8).range(1..=63))]
