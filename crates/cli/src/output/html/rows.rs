@@ -2,6 +2,7 @@
 //! a card. On paper, they are plain tables, whose titles repeat on each page.
 
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 use maud::{Markup, html};
 
@@ -10,8 +11,9 @@ use crate::output::grid::{Column, Tone};
 /// How many rows of a long table are laid out together.
 const CHUNK: usize = 100;
 
-/// The minimum width and the maximum share of a column whose texts may take several lines, in characters.
-const LEAST: u16 = 12;
+/// The limits of the minimum width, and the maximum share, of a column whose texts may take several lines,
+/// in characters.
+const LEAST: RangeInclusive<u16> = 12..=16;
 const WIDEST: u16 = 40;
 
 /// Writes tables, and collects what they add to the style sheet.
@@ -76,7 +78,7 @@ impl Rows {
             let need = column.need(items.iter().copied());
             let least = need
                 .least
-                .map_or(need.full, |least| least.clamp(LEAST, WIDEST));
+                .map_or(need.full, |least| least.clamp(*LEAST.start(), *LEAST.end()));
             let share = need.full.clamp(1, WIDEST);
             // Writing to a string cannot fail.
             let _ = write!(template, " minmax({least}ch, {share}fr)");

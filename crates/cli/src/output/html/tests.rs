@@ -130,3 +130,20 @@ fn empty_regions_share_a_line() {
     assert!(text.contains("<p>2 regions have no instances: eu-central-1, us-east-1.</p>"));
     assert_eq!(text.matches("<div class=\"share\">").count(), 2);
 }
+
+/// At 1,280 pixels there is room for 150 characters besides the gaps between columns; a tag that is shown
+/// takes 12.
+#[test]
+fn the_columns_of_instances_fit_a_screen_of_1280_pixels() {
+    let text = written(&sample::fleet(300));
+    let template = text
+        .split_once(".instances tr { grid-template-columns:")
+        .unwrap()
+        .1;
+    let template = template.split_once(';').unwrap().0;
+    let widths = template.split("minmax(").skip(1).map(|column| {
+        let (least, _) = column.split_once("ch,").unwrap();
+        least.parse::<u16>().unwrap()
+    });
+    assert!(widths.sum::<u16>() <= 150 - 12, "{template}");
+}
