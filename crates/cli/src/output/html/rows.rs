@@ -2,7 +2,6 @@
 //! a card. On paper, they are plain tables, whose titles repeat on each page.
 
 use std::fmt::Write;
-use std::ops::RangeInclusive;
 
 use maud::{Markup, html};
 
@@ -11,9 +10,8 @@ use crate::output::grid::{Column, Tone};
 /// How many rows of a long table are laid out together.
 const CHUNK: usize = 100;
 
-/// The limits of the minimum width, and the maximum share, of a column whose texts may take several lines,
-/// in characters.
-const LEAST: RangeInclusive<u16> = 12..=16;
+/// The minimum width and the maximum share of a column whose texts may take several lines, in characters.
+const LEAST: u16 = 12;
 const WIDEST: u16 = 40;
 
 /// Writes tables, and collects what they add to the style sheet.
@@ -76,9 +74,7 @@ impl Rows {
         let mut template = String::new();
         for (n, column) in columns.iter().enumerate() {
             let need = column.need(items.iter().copied());
-            let least = need
-                .least
-                .map_or(need.full, |least| least.clamp(*LEAST.start(), *LEAST.end()));
+            let least = need.least.map_or(need.full, |_| LEAST);
             let share = need.full.clamp(1, WIDEST);
             // Writing to a string cannot fail.
             let _ = write!(template, " minmax({least}ch, {share}fr)");

@@ -131,8 +131,8 @@ fn empty_regions_share_a_line() {
     assert_eq!(text.matches("<div class=\"share\">").count(), 2);
 }
 
-/// At 1,280 pixels there is room for 150 characters besides the gaps between columns; a tag that is shown
-/// takes 12.
+/// At 1,280 pixels there is room for 131 digits of a wide font besides the gaps between columns; a tag that
+/// is shown takes 12.
 #[test]
 fn the_columns_of_instances_fit_a_screen_of_1280_pixels() {
     let text = written(&sample::fleet(300));
@@ -145,5 +145,5 @@ fn the_columns_of_instances_fit_a_screen_of_1280_pixels() {
         let (least, _) = column.split_once("ch,").unwrap();
         least.parse::<u16>().unwrap()
     });
-    assert!(widths.sum::<u16>() <= 150 - 12, "{template}");
+    assert!(widths.sum::<u16>() <= 131 - 12, "{template}");
 }
