@@ -84,6 +84,31 @@ pub(crate) enum CommandTrigger {
 }
 
 impl Document {
+    /// A report without anything yet.
+    pub(crate) fn new(trigger: CommandTrigger, at: Timestamp) -> Self {
+        Document {
+            trigger,
+            is_plan: false,
+            scope: Scope::default(),
+            policy: PolicyIdentity::default(),
+            sources: Vec::new(),
+            account: None,
+            at,
+            took: Duration::ZERO,
+            regions: Vec::new(),
+            unreachable: Vec::new(),
+            instances: Vec::new(),
+            usage_days: None,
+            user_data: false,
+            kept_templates: None,
+            templates: None,
+            defaults: None,
+            state_table: false,
+            unneeded_exemptions: None,
+            journal: None,
+        }
+    }
+
     /// How the command ends. Unreachable regions take precedence over violations. Calls in user data that
     /// fail because tokens are required count as violations.
     pub(crate) fn exit(&self) -> Exit {
@@ -117,6 +142,11 @@ impl Document {
     pub(crate) fn accounts(&self) -> BTreeSet<&str> {
         let accounts = self.regions.iter().filter_map(|it| it.account.as_deref());
         accounts.chain(self.account.as_deref()).collect()
+    }
+
+    /// Whether it is about more than one account.
+    pub(crate) fn has_several_accounts(&self) -> bool {
+        self.accounts().len() > 1
     }
 
     /// Counts the outcomes by region.

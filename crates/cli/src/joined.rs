@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use crate::coverage::{Source, Unexamined};
 use crate::document::{CommandTrigger, Document, PolicyIdentity};
 use crate::report_file::ReportFile;
-use crate::scope::Scope;
 
 /// Why reports cannot be joined.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -61,25 +60,11 @@ pub(crate) fn join(mut reports: Vec<ReportFile>, now: Timestamp) -> Result<Docum
         ..PolicyIdentity::default()
     };
     let mut document = Document {
-        trigger: CommandTrigger::Report,
-        is_plan: false,
-        scope: Scope::default(),
         policy,
-        sources: Vec::new(),
-        account: None,
-        at: at.unwrap_or(now),
         took: Duration::try_from_secs_f64(took).unwrap_or_default(),
-        regions: Vec::new(),
-        unreachable: Vec::new(),
-        instances: Vec::new(),
         usage_days,
         user_data,
-        kept_templates: None,
-        templates: None,
-        defaults: None,
-        state_table: false,
-        unneeded_exemptions: None,
-        journal: None,
+        ..Document::new(CommandTrigger::Report, at.unwrap_or(now))
     };
     for report in reports {
         document.sources.extend(report.sources);
@@ -156,25 +141,16 @@ fn superseded(reports: &[ReportFile]) -> Result<Vec<BTreeSet<Place>>, NotJoined>
 
 /// Whether a report finished after another one.
 fn is_newer(source: &Source, rival: &Source, place: &Place) -> Result<bool, NotJoined> {
-    let undated = |source: &Source| NotJoined {
+    let without_date = |undated: &Source| NotJoined {
         one: rival.file.clone(),
-        other: self::file(source),
+        other: source.file.clone(),
         account: place.0.clone(),
         region: place.1.clone(),
-        undated: self::file(source),
+        undated: undated.file.clone(),
     };
-    match (source.finished_at, rival.finished_at) {
-        (Some(at), Some(other)) => Ok(at > other),
-        (None, _) => Err(undated(source)),
-        (_, None) => Err(NotJoined {
-            other: self::file(source),
-            ..undated(rival)
-        }),
-    }
-}
-
-fn file(source: &Source) -> String {
-    source.file.clone()
+    let at = source.finished_at.ok_or_else(|| without_date(source))?;
+    let other = rival.finished_at.ok_or_else(|| without_date(rival))?;
+    Ok(at > other)
 }
 
 /// Removes what a newer report contributes.

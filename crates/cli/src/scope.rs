@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::args::{Connection, Instances, Only, Regions, Required};
+use crate::args::{Connection, Instances, Only, Output, Regions, Required};
 use crate::quote::quoted;
 
 /// The account, the regions, the instances and the policy that a command was asked for.
@@ -25,6 +25,24 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// What these arguments ask for.
+    pub(crate) fn new(
+        connection: &Connection,
+        regions: &Regions,
+        instances: &Instances,
+        required: &Required,
+        output: &Output,
+    ) -> Self {
+        Scope {
+            connection: connection.clone(),
+            regions: regions.clone(),
+            instances: instances.clone(),
+            required: required.clone(),
+            show_tags: output.show_tags.clone(),
+            ..Scope::default()
+        }
+    }
+
     /// The options as they were typed, for commands to paste; starts with a space unless empty.
     pub(crate) fn words(&self) -> String {
         let required = &self.required;

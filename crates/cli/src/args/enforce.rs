@@ -99,14 +99,10 @@ impl EnforceArgs {
 
     /// What the command was asked to look at.
     pub(crate) fn scope(&self, connection: &Connection) -> Scope {
+        let (regions, instances) = (&self.regions, &self.instances);
         Scope {
-            connection: connection.clone(),
-            regions: self.regions.clone(),
-            instances: self.instances.clone(),
-            required: self.required.clone(),
-            show_tags: self.output.show_tags.clone(),
             plan: self.plan.clone(),
-            only: None,
+            ..Scope::new(connection, regions, instances, &self.required, &self.output)
         }
     }
 }

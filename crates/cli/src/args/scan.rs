@@ -56,14 +56,10 @@ pub(crate) enum Only {
 impl ScanArgs {
     /// What the command was asked to look at.
     pub(crate) fn scope(&self, connection: &Connection) -> Scope {
+        let (regions, instances) = (&self.regions, &self.instances);
         Scope {
-            connection: connection.clone(),
-            regions: self.regions.clone(),
-            instances: self.instances.clone(),
-            required: self.required.clone(),
-            show_tags: self.output.show_tags.clone(),
-            plan: None,
             only: self.only,
+            ..Scope::new(connection, regions, instances, &self.required, &self.output)
         }
     }
 }

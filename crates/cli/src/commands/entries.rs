@@ -1,6 +1,6 @@
 //! The items that people write into the state table, as the commands show, write and delete them.
 
-use imds_aws::{Client, StateTable};
+use imds_aws::StateTable;
 use imds_core::plain::Plain;
 use imds_core::state::{Entry, EntryKind, Exemption, Item, Key, Pause};
 use imds_engine::write_entries;
@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{files, state_table};
-use crate::args::{PlainOutput, Write};
-use crate::connect::Connected;
+use crate::args::{Connection, PlainOutput, Write};
+use crate::connect::{Connected, connect};
+use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::output::{Message, json};
 use crate::terminal;
@@ -61,19 +62,49 @@ enum EntryOutcome {
 
 /// A table, and how a command uses it.
 #[derive(Debug)]
-pub(super) struct Entries<'a> {
-    pub(super) trigger: &'static str,
-    pub(super) kind: EntryKind,
-    pub(super) client: &'a Client,
-    pub(super) table: &'a StateTable,
+pub(super) struct Entries {
+    pub(super) connected: Connected,
+    pub(super) table: StateTable,
     pub(super) now: Timestamp,
+    trigger: &'static str,
+    kind: EntryKind,
 }
 
-impl Entries<'_> {
+impl Entries {
+    /// Connects to the table of a command; `write` is how it changes the table, if it does.
+    pub(super) async fn open(
+        connection: &Connection,
+        write: Option<&Write>,
+        (trigger, kind): (&'static str, EntryKind),
+        environment: &Environment,
+    ) -> Result<Self, Problem> {
+        if write.is_some_and(|it| !it.yes) {
+            terminal::can_ask()?;
+        }
+        let connected = connect(connection, &[], environment.var).await?;
+        let table = state_table::required(connection, &connected, environment)?;
+        Ok(Entries {
+            connected,
+            table,
+            now: (environment.now)(),
+            trigger,
+            kind,
+        })
+    }
+
+    /// Asks before the table is changed, unless the arguments agreed.
+    pub(super) fn is_agreed(&self, write: &Write, question: &str) -> Result<bool, Problem> {
+        let agreed = write.yes || self.connected.agreed(question)?;
+        if !agreed {
+            terminal::say("nothing was changed");
+        }
+        Ok(agreed)
+    }
+
     /// Shows the items that hold.
     pub(super) async fn list(&self, output: &PlainOutput) -> Result<Exit, Problem> {
-        let found = self.client.entries(self.table, self.kind).await;
-        let failed = |source| Problem::state_table("list", self.table, "dynamodb:Scan", source);
+        let found = self.connected.client.entries(&self.table, self.kind).await;
+        let failed = |source| Problem::state_table("list", &self.table, "dynamodb:Scan", source);
         let mut found = found.map_err(failed)?;
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
         let rows = found.iter().filter_map(|(key, item)| {
@@ -85,8 +116,8 @@ impl Entries<'_> {
 
     /// Says what the items that hold now say, and that they are replaced.
     pub(super) async fn warn_replaced(&self, keys: &[Key]) -> Result<(), Problem> {
-        let found = self.client.get_items(self.table, keys).await;
-        let found = found.map_err(state_table::reading(self.table))?;
+        let found = self.connected.client.get_items(&self.table, keys).await;
+        let found = found.map_err(state_table::reading(&self.table))?;
         for (key, item) in &found {
             if let Some(words) = self.words(key, item) {
                 let note = format!("note: {} is {words}; this is replaced", subject(key));
@@ -103,7 +134,7 @@ impl Entries<'_> {
         entry: &Entry,
         output: &PlainOutput,
     ) -> Result<Exit, Problem> {
-        let written = write_entries(self.client, self.table, keys, entry).await;
+        let written = write_entries(&self.connected.client, &self.table, keys, entry).await;
         let item = entry.item();
         let rows = keys
             .iter()
@@ -120,9 +151,10 @@ impl Entries<'_> {
 
     /// Deletes the items.
     pub(super) async fn remove(&self, keys: &[Key], output: &PlainOutput) -> Result<Exit, Problem> {
+        let client = &self.connected.client;
         let mut rows = Vec::new();
         for key in keys {
-            rows.push(match self.client.delete_item(self.table, key).await {
+            rows.push(match client.delete_item(&self.table, key).await {
                 Ok(Some(item)) => {
                     let was = self.words(key, &item);
                     let was =
@@ -188,19 +220,6 @@ impl EntryRow {
             (None, account, _) => format!("account {}", account.as_deref().unwrap_or_default()),
         }
     }
-}
-
-/// Asks before the table is changed, unless the arguments agreed.
-pub(super) fn is_agreed(
-    connected: &Connected,
-    write: &Write,
-    question: &str,
-) -> Result<bool, Problem> {
-    let agreed = write.yes || connected.agreed(question)?;
-    if !agreed {
-        terminal::say("nothing was changed");
-    }
-    Ok(agreed)
 }
 
 /// What an item is about.

@@ -6,14 +6,11 @@ use imds_core::instance::InstanceId;
 use imds_core::state::{Entry, EntryKind, Key};
 use jiff::SignedDuration;
 
-use super::entries::{Entries, is_agreed};
-use super::state_table;
+use super::entries::Entries;
 use crate::args::{Connection, ExemptArgs, ExemptOf};
-use crate::connect::connect;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::output::count;
-use crate::terminal;
 
 pub(crate) async fn exempt(
     connection: &Connection,
@@ -26,24 +23,15 @@ pub(crate) async fn exempt(
         Some(ExemptOf::Remove { write, .. }) => Some(write),
         None => Some(&args.write),
     };
-    if write.is_some_and(|it| !it.yes) {
-        terminal::can_ask()?;
-    }
-    let connected = connect(connection, &[], environment.var).await?;
-    let table = state_table::required(connection, &connected, environment)?;
-    let entries = Entries {
-        trigger: "exempt",
-        kind: EntryKind::Exemption,
-        client: &connected.client,
-        table: &table,
-        now: (environment.now)(),
-    };
+    let what = ("exempt", EntryKind::Exemption);
+    let entries = Entries::open(connection, write, what, environment).await?;
+    let (connected, table) = (&entries.connected, &entries.table);
     match (args.of, args.days, args.reason) {
         (Some(ExemptOf::List { output }), ..) => entries.list(&output).await,
         (Some(ExemptOf::Remove { ids, write, output }), ..) => {
             let n = count(ids.len(), "instance");
             let question = format!("End the exemption of {n} in the state table {table}?");
-            if !is_agreed(&connected, &write, &question)? {
+            if !entries.is_agreed(&write, &question)? {
                 return Ok(Exit::Violations);
             }
             entries.remove(&keys(&ids), &output).await
@@ -58,7 +46,7 @@ pub(crate) async fn exempt(
             let question = format!(
                 "Exempt {n} until {until} in the state table {table}, so that IMDSv1 may stay enabled there?"
             );
-            if !is_agreed(&connected, &args.write, &question)? {
+            if !entries.is_agreed(&args.write, &question)? {
                 return Ok(Exit::Violations);
             }
             entries.write(&keys, &entry, &args.output).await

@@ -41,17 +41,13 @@ pub(super) async fn scan(
         unneeded_exemptions,
     } = scan.map_err(Problem::scan)?;
     let document = Document {
-        trigger,
-        is_plan: false,
         scope,
         policy,
-        sources: Vec::new(),
         account: account
             .map_err(|error| {
                 terminal::say(format!("imdsctl: {}", chain(&Problem::identity(error))));
             })
             .ok(),
-        at,
         took: begin.elapsed(),
         regions,
         unreachable,
@@ -61,9 +57,8 @@ pub(super) async fn scan(
         kept_templates: include.templates,
         templates: include.templates.map(|_| templates),
         defaults: include.defaults.then_some(defaults),
-        state_table: false,
         unneeded_exemptions,
-        journal: None,
+        ..Document::new(trigger, at)
     };
     Ok((document, plan))
 }

@@ -5,10 +5,8 @@ use std::collections::BTreeSet;
 use imds_core::state::{Entry, EntryKind, Key};
 use jiff::SignedDuration;
 
-use super::entries::{Entries, is_agreed};
-use super::state_table;
+use super::entries::Entries;
 use crate::args::{Connection, PauseArgs, PauseOf, PausedRegions};
-use crate::connect::connect;
 use crate::environment::Environment;
 use crate::error::{Exit, Problem};
 use crate::terminal;
@@ -24,18 +22,9 @@ pub(crate) async fn pause(
         Some(PauseOf::Resume { write, .. }) => Some(write),
         None => Some(&args.write),
     };
-    if write.is_some_and(|it| !it.yes) {
-        terminal::can_ask()?;
-    }
-    let connected = connect(connection, &[], environment.var).await?;
-    let table = state_table::required(connection, &connected, environment)?;
-    let entries = Entries {
-        trigger: "pause",
-        kind: EntryKind::Pause,
-        client: &connected.client,
-        table: &table,
-        now: (environment.now)(),
-    };
+    let what = ("pause", EntryKind::Pause);
+    let entries = Entries::open(connection, write, what, environment).await?;
+    let (connected, table) = (&entries.connected, &entries.table);
     match (args.of, args.hours, args.reason) {
         (Some(PauseOf::List { output }), ..) => entries.list(&output).await,
         (
@@ -49,7 +38,7 @@ pub(crate) async fn pause(
             let account = connected.account().await?;
             let what = regions.words(&account);
             let question = format!("End the pause of {what} in the state table {table}?");
-            if !is_agreed(&connected, &write, &question)? {
+            if !entries.is_agreed(&write, &question)? {
                 return Ok(Exit::Violations);
             }
             entries.remove(&regions.keys(&account), &output).await
@@ -64,7 +53,7 @@ pub(crate) async fn pause(
             let question = format!(
                 "Pause {what} until {until} in the state table {table}, so that the function only reports?"
             );
-            if !is_agreed(&connected, &args.write, &question)? {
+            if !entries.is_agreed(&args.write, &question)? {
                 return Ok(Exit::Violations);
             }
             terminal::say("the options of new launches are still enforced");

@@ -225,7 +225,7 @@ where
     T: 'a,
 {
     let mut columns = columns.into();
-    if document.accounts().len() > 1 {
+    if document.has_several_accounts() {
         let cell = move |it: &T| Cell::text(account(it).as_deref());
         columns.insert(0, Column::fixed("ACCOUNT", cell));
     }

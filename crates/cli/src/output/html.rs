@@ -92,7 +92,7 @@ fn sections(document: &Document, survey: &Survey, rows: &mut Rows) -> Markup {
         .partition(|it| it.is_non_compliant());
     let listed = count(fine.len(), "instance");
     let next = next::steps(document, survey);
-    let several = document.accounts().len() > 1;
+    let several = document.has_several_accounts();
     html! {
         @if !document.unreachable.is_empty() {
             (section("unreachable", "Could not be described", &html! {

@@ -113,7 +113,7 @@ fn in_line(names: &[String]) -> String {
 
 fn unreachable(document: &Document, out: &mut dyn io::Write) -> io::Result<()> {
     let unreachable = document.unreachable.iter();
-    let several = document.accounts().len() > 1;
+    let several = document.has_several_accounts();
     let lines = unreachable.map(|it| {
         let place = place(it.account.as_deref(), &it.region, several);
         format!("{}: {}", Code(&place), Code(&it.error))

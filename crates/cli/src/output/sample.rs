@@ -20,7 +20,6 @@ use imds_user_data::Finding;
 use jiff::Timestamp;
 
 use crate::document::{CommandTrigger, Document, PolicyIdentity};
-use crate::scope::Scope;
 
 pub(crate) const REGIONS: [&str; 3] = ["eu-central-1", "eu-west-1", "us-east-1"];
 pub(super) const COMPLIANT_TEMPLATE: &str = "lt-0fedcba9876543210";
@@ -243,16 +242,11 @@ pub(crate) fn enforced(count: usize) -> Document {
 /// A scan without any of what can be asked for. One region could not be described.
 pub(crate) fn document(instances: Vec<ScannedInstance>) -> Document {
     let document = Document {
-        trigger: CommandTrigger::Scan,
-        is_plan: false,
-        scope: Scope::default(),
-        sources: Vec::new(),
         policy: PolicyIdentity {
             sha256: "0a1b".repeat(16),
             requires: "http_tokens required, hop_limit at most 2".to_owned(),
         },
         account: Some("123456789012".to_owned()),
-        at: now(),
         took: Duration::from_millis(4_240),
         regions: RegionTotal::count(Some("123456789012"), REGIONS, &[]),
         unreachable: vec![Unreachable::fatal(
@@ -260,14 +254,7 @@ pub(crate) fn document(instances: Vec<ScannedInstance>) -> Document {
             "could not list instances: AuthFailure\n\u{1b}[31m<b>forged</b>".to_owned(),
         )],
         instances,
-        usage_days: None,
-        user_data: false,
-        kept_templates: None,
-        templates: None,
-        defaults: None,
-        state_table: false,
-        unneeded_exemptions: None,
-        journal: None,
+        ..Document::new(CommandTrigger::Scan, now())
     };
     document.count()
 }

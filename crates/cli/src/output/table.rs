@@ -78,7 +78,7 @@ pub(super) fn write(document: &Document, style: &Style, out: &mut dyn io::Write)
     unneeded_exemptions(document, style, out)?;
     failed(document, style, out)?;
     refused(document, style, out)?;
-    let several_accounts = document.accounts().len() > 1;
+    let several_accounts = document.has_several_accounts();
     unreachable_in(several_accounts, &document.unreachable, style, out)?;
     next_steps(document, &survey, style, out)?;
     scope(document, style, out)?;

@@ -152,7 +152,7 @@ pub(super) fn empty_regions(
     list: impl FnOnce(&[String]) -> String,
 ) -> Option<String> {
     let (empty, _) = document.split_regions();
-    let several = document.accounts().len() > 1;
+    let several = document.has_several_accounts();
     let names = empty
         .iter()
         .map(|it| place(it.account.as_deref(), &it.region, several));

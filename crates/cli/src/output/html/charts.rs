@@ -21,7 +21,7 @@ pub(super) fn class(outcome: Outcome) -> Option<&'static str> {
 /// A bar for all instances and for those of each region.
 pub(super) fn shares(document: &Document) -> Markup {
     let (_, totals) = document.split_regions();
-    let several = document.accounts().len() > 1;
+    let several = document.has_several_accounts();
     html! {
         (bar("all regions", &document.summary()))
         @for total in totals {
