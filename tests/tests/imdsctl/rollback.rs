@@ -18,6 +18,14 @@ pub(crate) fn two_hops(place: &TestFolder) -> String {
     format!("--policy {}", path.display())
 }
 
+/// Enforces the policy of [`two_hops`], and returns the journal.
+fn enforce_two_hops(ec2: &FakeAws, place: &TestFolder) -> PathBuf {
+    let journal = place.path("journal");
+    let words = format!("enforce --yes {} --journal", two_hops(place));
+    imdsctl(ec2, &words).arg(&journal).run().ended_with(0);
+    journal
+}
+
 /// A fleet after an enforcement.
 pub(crate) struct EnforcedFleet {
     pub(crate) ec2: FakeAws,
@@ -34,13 +42,7 @@ impl EnforcedFleet {
         let ids = varied(&ec2, regions);
         let before = options(&ec2, regions);
         let place = TestFolder::new();
-        let ran = imdsctl(
-            &ec2,
-            &format!("enforce --yes {} --journal", two_hops(&place)),
-        )
-        .arg(place.path("journal"))
-        .run();
-        ran.ended_with(0);
+        enforce_two_hops(&ec2, &place);
         ec2.forget_calls();
         EnforcedFleet {
             ec2,
@@ -111,14 +113,7 @@ fn every_instance_gets_its_previous_options_back() {
     varied(&ec2, &regions);
     let before = options(&ec2, &regions);
     let place = TestFolder::new();
-    let journal = place.path("journal");
-    imdsctl(
-        &ec2,
-        &format!("enforce --yes {} --journal", two_hops(&place)),
-    )
-    .arg(&journal)
-    .run()
-    .ended_with(0);
+    let journal = enforce_two_hops(&ec2, &place);
     let enforced = options(&ec2, &regions);
     assert!(
         enforced
@@ -260,14 +255,7 @@ fn an_instance_that_was_changed_since_is_skipped_without_force() {
     varied(&ec2, &[REGION]);
     let before = options(&ec2, &[REGION]);
     let place = TestFolder::new();
-    let journal = place.path("journal");
-    imdsctl(
-        &ec2,
-        &format!("enforce --yes {} --journal", two_hops(&place)),
-    )
-    .arg(&journal)
-    .run()
-    .ended_with(0);
+    let journal = enforce_two_hops(&ec2, &place);
     let changed = before.keys().next().unwrap().clone();
     ec2.set_options(&changed, |options| options.hop_limit = 9);
     let ran = rollback(&ec2, &journal, "--yes --json").run();
